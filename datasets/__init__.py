@@ -1,0 +1,1 @@
+"""The sample datasets, and where a user's own code may stand."""

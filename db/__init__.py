@@ -1,0 +1,1 @@
+"""The contract that the web process and the workers both obey, and nothing else."""

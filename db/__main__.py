@@ -1,0 +1,168 @@
+"""The command line of the store: `python -m db`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import Progress, as_json, run_command
+from .dataset import find_dataset, register_dataset
+from .errors import VeilleuseError
+from .export import export_csv, export_lines
+from .intake import import_files
+from .migrations import upgrade as upgrade_store
+from .prune import prune_store
+from .record import forget_record
+from .settings import load_settings
+from .spec import read_spec
+from .status import store_status
+from .store import Store, connect_store, open_store, where
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Look after the store: tables, datasets, records."""
+
+
+def _open() -> Store:
+    return open_store(load_settings())
+
+
+def _say(result: dict[str, Any], line: str, *, as_json_: bool) -> None:
+    click.echo(as_json(result) if as_json_ else line)
+
+
+@cli.command()
+@json_option
+def upgrade(*, as_json_: bool) -> None:
+    """Create the store's tables, or bring them up to date."""
+    store = connect_store(load_settings())
+    version = upgrade_store(store)
+    _say({"version": version}, f"{where(store)}: tables are at {version}", as_json_=as_json_)
+
+
+@cli.command()
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@json_option
+def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
+    """Register the datasets of FILES, or update their specs."""
+    specs = [read_spec(path) for path in files]
+    store = _open()
+    for spec in specs:
+        with store.writing() as connection:
+            done = register_dataset(connection, spec)
+        _say({"dataset": spec.name, "done": done}, f"{spec.name}: {done}", as_json_=as_json_)
+
+
+@cli.command("import")
+@click.argument("dataset")
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--strict", is_flag=True, help="Import nothing if a row is bad.")
+@json_option
+def import_(dataset: str, files: tuple[Path, ...], *, strict: bool, as_json_: bool) -> None:
+    """Add the rows of FILES (CSV, a JSON array or JSON lines) to DATASET.
+
+    Rows are keyed, so importing them twice changes nothing. A new label replaces the old.
+    """
+    store = _open()
+    with store.reading() as connection:
+        found = find_dataset(connection, dataset)
+    progress = Progress(f"import {dataset}")
+    intake = import_files(store, found, list(files), strict=strict, progress=progress.advance)
+    progress.end()
+    for fault in intake.faults:
+        click.echo(fault, err=True)
+    if intake.unused:
+        click.echo(f"columns not used: {', '.join(sorted(intake.unused))}", err=True)
+    result = {
+        "created": intake.added.created,
+        "relabelled": intake.added.relabelled,
+        "unchanged": intake.added.unchanged,
+        "skipped": intake.bad,
+    }
+    counts = ", ".join(f"{count:,} {what}" for what, count in result.items())
+    _say(result, f"{dataset}: {counts}", as_json_=as_json_)
+
+
+@cli.command()
+@click.argument("dataset")
+@click.option("--csv", "as_csv", is_flag=True, help="Write CSV instead of JSON lines.")
+@click.option("--json", "as_json_", is_flag=True, help="Write JSON lines, as without it.")
+def export(dataset: str, *, as_csv: bool, as_json_: bool) -> None:
+    """Write DATASET's records, enrichments and predictions to standard output."""
+    if as_csv and as_json_:
+        raise click.UsageError("--csv and --json exclude each other")
+    store = _open()
+    with store.reading() as connection:
+        found = find_dataset(connection, dataset)
+    (export_csv if as_csv else export_lines)(store, found, sys.stdout)
+
+
+@cli.command()
+@json_option
+def status(*, as_json_: bool) -> None:
+    """Say what is in the store."""
+    found = store_status(_open())
+    if as_json_:
+        click.echo(as_json(found))
+        return
+    click.echo(f"store: {found['bytes'] / 2**20:,.1f} MiB, generation {found['generation']}")
+    for dataset in found["datasets"]:
+        click.echo(
+            f"{dataset['name']}: {dataset['records']:,} records, {dataset['labelled']:,} labelled,"
+            f" {dataset['asked']:,} asked for; model {dataset['model'] or 'none yet'};"
+            f" {dataset['chunks']} chunks, {dataset['quarantined']} quarantined"
+        )
+        for name, count in dataset["enriched"].items():
+            click.echo(f"  {name}: {count:,} of {dataset['records']:,} fresh")
+    if not found["datasets"]:
+        click.echo("no datasets; load one: python -m db load FILE")
+
+
+@cli.command()
+@json_option
+def prune(*, as_json_: bool) -> None:
+    """Drop what is out of date: old requests, values of enrichers that are gone, old runs."""
+    dropped = prune_store(_open())
+    counts = ", ".join(f"{count:,} {what}" for what, count in dropped.items())
+    _say(dropped, f"dropped {counts}", as_json_=as_json_)
+
+
+@cli.command()
+@click.argument("dataset")
+@click.option("--key", help="The record's key, as export prints it.")
+@click.option("--sentence", help="The record's text, where its one field is text.")
+@json_option
+def forget(dataset: str, key: str | None, sentence: str | None, *, as_json_: bool) -> None:
+    """Erase one record of DATASET and all that came of it."""
+    if (key is None) == (sentence is None):
+        raise click.UsageError("say which record: either --key or --sentence")
+    store = _open()
+    with store.writing() as connection:
+        found = find_dataset(connection, dataset)
+        if sentence is not None:
+            required = found.spec.required
+            if len(required) != 1:
+                raise VeilleuseError(f"{dataset} has no single text field; give --key")
+            wanted = found.spec.key(found.spec.read_inputs({required[0]: sentence}))
+        else:
+            wanted = _key(key or "")
+        forget_record(connection, found.id, wanted)
+    _say({"forgotten": wanted.hex()}, f"{dataset}: forgot {wanted.hex()}", as_json_=as_json_)
+
+
+def _key(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise VeilleuseError(f"--key {text!r}: is not a key, which has 32 hex digits") from None
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(lambda: cli(prog_name="python -m db")))

@@ -1,0 +1,249 @@
+"""Chunks: stale records, leased to one worker at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from .dataset import Dataset
+from .dialect import insert as upsert
+from .dialect import lease_clock
+from .enrichment import Enrichment, write_enrichments
+from .errors import LeaseLost
+from .prediction import Prediction, write_predictions
+from .record import Record, decode_inputs
+from .table import chunk, dataset, quarantine, record
+
+CHUNK_RECORDS = 500
+OPEN_CHUNKS_A_WORKER = 4
+MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A leased chunk; the fence tells this lease from any other of the same chunk."""
+
+    id: int
+    dataset_id: int
+    revision: int
+    fence: int
+    attempts: int
+
+
+def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int:
+    """Put stale records without a chunk into chunks, what people asked for first.
+
+    There are never more than a few open chunks a worker, however many records are stale.
+    Returns how many chunks were made.
+    """
+    # Two planners at once would put the same records into two chunks.
+    of_dataset = dataset.c.id == planned.id
+    revision = connection.execute(
+        select(dataset.c.revision).where(of_dataset).with_for_update()
+    ).scalar_one()
+    if revision != planned.revision:
+        return 0
+    room = OPEN_CHUNKS_A_WORKER * max(workers, 1) - _open_chunks(connection, planned.id)
+    made = 0
+    for asked in (True, False):
+        while made < room and _plan_chunk(connection, planned, asked=asked):
+            made += 1
+    return made
+
+
+def _open_chunks(connection: Connection, dataset_id: int) -> int:
+    query = select(func.count()).where(chunk.c.dataset_id == dataset_id)
+    return connection.execute(query).scalar_one()
+
+
+def _plan_chunk(connection: Connection, planned: Dataset, *, asked: bool) -> bool:
+    stale = (
+        select(record.c.id)
+        .where(
+            record.c.dataset_id == planned.id,
+            record.c.asked == asked,
+            record.c.revision < planned.revision,
+            record.c.chunk_id.is_(None),
+        )
+        .order_by(record.c.revision, record.c.key)
+        .limit(CHUNK_RECORDS)
+    )
+    ids = connection.execute(stale).scalars().all()
+    if ids:
+        _make_chunk(connection, planned.id, planned.revision, ids, asked=asked)
+    return bool(ids)
+
+
+def _make_chunk(
+    connection: Connection, dataset_id: int, revision: int, ids: Sequence[int], *, asked: bool
+) -> None:
+    made = insert(chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
+    chunk_id = connection.execute(made.returning(chunk.c.id)).scalar_one()
+    connection.execute(update(record).where(record.c.id.in_(ids)).values(chunk_id=chunk_id))
+
+
+def claim_chunk(
+    connection: Connection, dataset_ids: Sequence[int], worker_id: int, lease_seconds: float
+) -> Chunk | None:
+    """Lease a chunk of these datasets that nobody holds, or None where there is none."""
+    now, boot = lease_clock(connection)
+    free = or_(chunk.c.lease_until.is_(None), chunk.c.lease_boot != boot, chunk.c.lease_until < now)
+    picked = (
+        select(chunk.c.id)
+        .where(free, chunk.c.dataset_id.in_(dataset_ids))
+        .order_by(chunk.c.asked.desc(), chunk.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("picked")
+        # Without it PostgreSQL may run the limited select again for each row it updates.
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    claimed = (
+        update(chunk)
+        .where(chunk.c.id == select(picked.c.id).scalar_subquery())
+        .values(
+            fence=chunk.c.fence + 1,
+            attempts=chunk.c.attempts + 1,
+            owner=worker_id,
+            lease_until=now + lease_seconds,
+            lease_boot=boot,
+        )
+        .returning(*(chunk.c[name] for name in Chunk.__dataclass_fields__))
+    )
+    row = connection.execute(claimed).first()
+    return None if row is None else Chunk(*row)
+
+
+def renew_lease(connection: Connection, held: Chunk, lease_seconds: float) -> None:
+    """Hold a chunk for longer; raises LeaseLost where it belongs to another by now."""
+    now, boot = lease_clock(connection)
+    renewed = {"lease_until": now + lease_seconds, "lease_boot": boot}
+    _fenced(connection, held, **renewed)
+
+
+def _fenced(connection: Connection, held: Chunk, **values: object) -> None:
+    mine = and_(chunk.c.id == held.id, chunk.c.fence == held.fence)
+    done = connection.execute(update(chunk).where(mine).values(**values))
+    if done.rowcount != 1:
+        raise LeaseLost(f"chunk {held.id}: its lease ran out and another worker took it")
+
+
+def records_in_chunk(connection: Connection, held: Chunk) -> list[Record]:
+    """Return a chunk's records by key."""
+    query = select(record).where(record.c.chunk_id == held.id).order_by(record.c.key)
+    return [
+        Record(row.id, row.key, decode_inputs(row.inputs), row.label, row.origin)
+        for row in connection.execute(query)
+    ]
+
+
+def finish_chunk(
+    connection: Connection,
+    held: Chunk,
+    enrichments: Sequence[Enrichment],
+    predictions: Sequence[Prediction],
+) -> None:
+    """Write a chunk's results and end it, in the caller's one transaction.
+
+    Raises LeaseLost, so that everything is rolled back, where another worker has it by now.
+    """
+    _fenced(connection, held, owner=None)
+    # A record that was erased meanwhile leaves no results behind.
+    here = {row.id: row.key for row in _ids_and_keys(connection, held)}
+    write_enrichments(connection, [made for made in enrichments if made.record_id in here])
+    keys = set(here.values())
+    write_predictions(
+        connection, held.dataset_id, [made for made in predictions if made.key in keys]
+    )
+    _end_chunk(connection, held)
+
+
+def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Record]:
+    query = select(record.c.id, record.c.key).where(record.c.chunk_id == held.id)
+    return connection.execute(query).all()  # type: ignore[return-value]
+
+
+def _end_chunk(connection: Connection, held: Chunk) -> None:
+    connection.execute(
+        update(record)
+        .where(record.c.chunk_id == held.id)
+        .values(chunk_id=None, revision=held.revision)
+    )
+    connection.execute(delete(chunk).where(chunk.c.id == held.id))
+
+
+def return_chunk(connection: Connection, held: Chunk) -> None:
+    """Give a chunk back that could not be worked on; that is no attempt at it."""
+    _fenced(
+        connection, held, owner=None, lease_until=None, lease_boot=None, attempts=held.attempts - 1
+    )
+
+
+def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:
+    """Give back a chunk that failed.
+
+    Several records are split in two, so that a poison record is alone in the end; alone, it
+    has three tries, and is then quarantined with its last error.
+    """
+    _fenced(connection, held, owner=None, lease_until=None, lease_boot=None, error=error)
+    ids = [row.id for row in _ids_and_keys(connection, held)]
+    if len(ids) > 1:
+        _split(connection, held, ids)
+    elif held.attempts >= MOST_ATTEMPTS:
+        for record_id in ids:
+            _quarantine(connection, held, record_id, error)
+        _end_chunk(connection, held)
+
+
+def _split(connection: Connection, held: Chunk, ids: Sequence[int]) -> None:
+    middle = len(ids) // 2
+    for half in (ids[:middle], ids[middle:]):
+        _make_chunk(connection, held.dataset_id, held.revision, half, asked=True)
+    connection.execute(delete(chunk).where(chunk.c.id == held.id))
+
+
+def _quarantine(connection: Connection, held: Chunk, record_id: int, error: str) -> None:
+    statement = upsert(connection, quarantine).values(
+        record_id=record_id,
+        dataset_id=held.dataset_id,
+        revision=held.revision,
+        reason=error,
+        made_at=time.time(),
+    )
+    new = {name: statement.excluded[name] for name in ("revision", "reason", "made_at")}
+    connection.execute(statement.on_conflict_do_update(index_elements=["record_id"], set_=new))
+
+
+def free_chunks_of(connection: Connection, worker_id: int) -> None:
+    """End the leases of a worker that is known to be dead."""
+    connection.execute(
+        update(chunk)
+        .where(chunk.c.owner == bindparam("dead"))
+        .values(owner=None, lease_until=None, lease_boot=None, fence=chunk.c.fence + 1),
+        {"dead": worker_id},
+    )
+
+
+def seconds_to_next_chunk(connection: Connection, dataset_ids: Sequence[int]) -> float | None:
+    """Return how long until the first lease of these datasets runs out, None without a chunk."""
+    now, boot = lease_clock(connection)
+    rows = connection.execute(
+        select(chunk.c.lease_boot, chunk.c.lease_until - now).where(
+            chunk.c.dataset_id.in_(dataset_ids)
+        )
+    ).all()
+    waits = [0.0 if left is None or of_boot != boot else max(left, 0.0) for of_boot, left in rows]
+    return min(waits, default=None)

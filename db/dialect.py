@@ -1,0 +1,112 @@
+"""Everything in which SQLite and PostgreSQL differ."""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    extract,
+    func,
+    literal,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+Insert: TypeAlias = postgresql.Insert | sqlite.Insert
+
+BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+# Any number will do, so long as every upgrade of a store takes the same.
+_UPGRADE_LOCK = 7_301_001
+
+
+def make_writer(url: str, connections: int) -> Engine:
+    """Return an engine whose every transaction may write."""
+    engine = _make_engine(url, connections)
+    if engine.dialect.name == "sqlite":
+        # A deferred transaction that turns into a writing one fails at once where another
+        # has written meanwhile, whatever the timeout; so each takes the lock when it begins.
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def make_reader(url: str, connections: int) -> Engine:
+    """Return an engine in autocommit, so that no reader holds a transaction against writers."""
+    return _make_engine(url, connections, isolation_level="AUTOCOMMIT")
+
+
+def _make_engine(url: str, connections: int, **options: Any) -> Engine:  # noqa: ANN401
+    options |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": BUSY_SECONDS}
+    if url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        engine = create_engine(url, **options)
+        event.listen(engine, "connect", _set_up_sqlite)
+        return engine
+    options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(url, pool_pre_ping=True, **options)
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def insert(connection: Connection, table: Table) -> Insert:
+    """Return an INSERT that knows ON CONFLICT."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def lock_upgrade(connection: Connection) -> None:
+    """Let one process at a time change the tables; SQLite's transaction does so already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+
+
+def lease_clock(connection: Connection) -> tuple[ColumnElement[float], str]:
+    """Return the time in seconds that leases run on, and the boot that it counts from.
+
+    PostgreSQL has one clock for all workers. SQLite's is the worker's own, which a person may
+    set; so there it is the time since boot, which means nothing after another boot.
+    """
+    if connection.dialect.name == "postgresql":
+        return extract("epoch", func.clock_timestamp()).cast(Double), ""
+    return literal(time.clock_gettime(time.CLOCK_BOOTTIME), Double), boot_id()
+
+
+@functools.cache
+def boot_id() -> str:
+    """Return what tells this boot of this machine from any other, or "" where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def store_bytes(connection: Connection) -> int:
+    """Return the size of the whole store."""
+    if connection.dialect.name == "postgresql":
+        query = "SELECT pg_database_size(current_database())"
+    else:
+        query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    return int(connection.execute(text(query)).scalar_one())

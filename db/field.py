@@ -1,0 +1,195 @@
+"""The typed input fields of a dataset, and the one form that each value takes."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import NoReturn, TypeAlias
+
+import msgspec
+
+from .errors import InputError
+
+Value: TypeAlias = str | int | float | bool
+Inputs: TypeAlias = dict[str, Value]
+
+# Beyond this a float no longer tells neighbouring whole numbers apart.
+LARGEST_WHOLE = 2**53
+
+_SPACE = re.compile(r"[ \t\n\v\f\r\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class _Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A field is required unless it has a default."""
+
+    title: str = ""
+
+
+class TextField(_Field, frozen=True, kw_only=True, tag_field="type", tag="text"):
+    """Free text."""
+
+    max_length: int = 1000
+    default: str | None = None
+    example: str | None = None
+
+
+class ChoiceField(_Field, frozen=True, kw_only=True, tag_field="type", tag="choice"):
+    """One of a few words."""
+
+    choices: tuple[str, ...]
+    default: str | None = None
+    example: str | None = None
+
+
+class NumberField(_Field, frozen=True, kw_only=True, tag_field="type", tag="number"):
+    """A finite number; min and max are included."""
+
+    min: float | None = None
+    max: float | None = None
+    default: float | None = None
+    example: float | None = None
+
+
+class IntegerField(_Field, frozen=True, kw_only=True, tag_field="type", tag="integer"):
+    """A whole number; min and max are included."""
+
+    min: int | None = None
+    max: int | None = None
+    default: int | None = None
+    example: int | None = None
+
+
+class BooleanField(_Field, frozen=True, kw_only=True, tag_field="type", tag="boolean"):
+    """Yes or no."""
+
+    default: bool | None = None
+    example: bool | None = None
+
+
+Field: TypeAlias = TextField | ChoiceField | NumberField | IntegerField | BooleanField
+
+
+def example_of(field: Field) -> Value:
+    """Return the field's example, or one that its type and limits suggest."""
+    if field.example is not None:
+        return field.example
+    if isinstance(field, ChoiceField):
+        return field.choices[0]
+    if isinstance(field, NumberField | IntegerField):
+        return next((limit for limit in (field.min, field.max) if limit is not None), 1)
+    return True if isinstance(field, BooleanField) else "some text"
+
+
+def normal_text(text: str) -> str:
+    """Return the text in NFC, trimmed, each run of white space as one space.
+
+    Raises ValueError where a control character or half a surrogate pair is in it.
+    """
+    bad = _CONTROL.search(text.replace("\x85", " "))
+    if bad:
+        raise ValueError(f"holds the control character U+{ord(bad.group()):04X}")
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+
+
+def normal_number(number: float) -> int | float:
+    """Return one form for each value: 30 for 30.0 and 3e1, 0 for -0."""
+    if isinstance(number, float) and number.is_integer() and abs(number) < LARGEST_WHOLE:
+        return int(number)
+    return number
+
+
+def read_value(name: str, field: Field, raw: object) -> Value:
+    """Return the value in its one form, from text (a query, a CSV cell) or from JSON.
+
+    Raises InputError naming the field, the reason and an example.
+    """
+
+    def refuse(reason: str) -> NoReturn:
+        raise InputError(name, reason, example_of(field))
+
+    return _READERS[type(field)](field, raw, refuse)
+
+
+_Refuse: TypeAlias = Callable[[str], NoReturn]
+
+
+def _read_text(field: TextField, raw: object, refuse: _Refuse) -> str:
+    if not isinstance(raw, str):
+        refuse(f"must be text, not {_kind(raw)}")
+    try:
+        text = normal_text(raw)
+    except ValueError as error:
+        refuse(str(error))
+    if not text:
+        refuse("must not be empty")
+    if len(text) > field.max_length:
+        refuse(f"has {len(text)} characters, more than {field.max_length}")
+    return text
+
+
+def _read_choice(field: ChoiceField, raw: object, refuse: _Refuse) -> str:
+    if not isinstance(raw, str):
+        refuse(f"must be text, not {_kind(raw)}")
+    try:
+        text = normal_text(raw)
+    except ValueError as error:
+        refuse(str(error))
+    if text not in field.choices:
+        refuse(f"must be one of {', '.join(field.choices)}")
+    return text
+
+
+def _read_number(field: NumberField | IntegerField, raw: object, refuse: _Refuse) -> int | float:
+    number = _finite(raw, refuse)
+    if isinstance(field, IntegerField) and not isinstance(number, int):
+        refuse("must be a whole number within ±2^53")
+    if field.min is not None and number < field.min:
+        refuse(f"must be at least {field.min}")
+    if field.max is not None and number > field.max:
+        refuse(f"must be at most {field.max}")
+    return number
+
+
+def _finite(raw: object, refuse: _Refuse) -> int | float:
+    if isinstance(raw, str):
+        # float() would also take "1_000", "nan" and digits of other scripts.
+        if not re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", raw, re.ASCII):
+            refuse("must be a number")
+        raw = float(raw)
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        refuse(f"must be a number, not {_kind(raw)}")
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        refuse("must be a finite number")
+    return normal_number(number)
+
+
+def _read_boolean(_field: BooleanField, raw: object, refuse: _Refuse) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower() if isinstance(raw, str | int) else ""
+    if word not in {"true", "false", "1", "0"}:
+        refuse("must be true or false")
+    return word in {"true", "1"}
+
+
+_READERS: dict[type, Callable[..., Value]] = {
+    TextField: _read_text,
+    ChoiceField: _read_choice,
+    NumberField: _read_number,
+    IntegerField: _read_number,
+    BooleanField: _read_boolean,
+}
+
+
+def _kind(raw: object) -> str:
+    if raw is None:
+        return "null"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text"}
+    return names.get(type(raw), "an array" if isinstance(raw, list | tuple) else "an object")

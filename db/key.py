@@ -1,0 +1,25 @@
+"""The key by which a record is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from .field import Value
+
+KEY_BYTES = 16
+FOLDS = 5
+
+_encode = msgspec.json.Encoder().encode
+
+
+def key_of(values: Iterable[Value]) -> bytes:
+    """Return the first 16 bytes of SHA-256 over the JSON array of values in spec order."""
+    return hashlib.sha256(_encode(list(values))).digest()[:KEY_BYTES]
+
+
+def fold_of(key: bytes) -> int:
+    """Return the fold that a record is tested in: its key modulo the number of folds."""
+    return int.from_bytes(key, "big") % FOLDS

@@ -1,0 +1,28 @@
+"""The way from any older store to today's tables; the only place that runs DDL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from ..dialect import lock_upgrade
+from ..store import Store
+
+
+def upgrade(store: Store) -> str:
+    """Create the tables, or bring them up to date; returns their version."""
+    config = _config()
+    with store.writing() as connection:
+        lock_upgrade(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config

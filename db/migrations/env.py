@@ -1,0 +1,8 @@
+"""Run by Alembic: hands it the connection that `upgrade` opened."""
+
+from alembic import context
+
+from db.table import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

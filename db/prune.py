@@ -1,0 +1,93 @@
+"""Drop what is out of date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select
+
+from .dataset import Dataset, all_datasets
+from .record import batches
+from .store import Store
+from .table import enrichment, prediction, quarantine, record, run, worker
+
+BATCH_RECORDS = 1000
+DAY_SECONDS = 86_400.0
+KEEP_RUNS_DAYS = 30
+KEEP_WORKERS_DAYS = 1
+
+
+def prune_store(store: Store) -> dict[str, int]:
+    """Drop what is out of date; returns how many of each.
+
+    That is inputs kept past their dataset's retain_days, values of enrichers that are gone, old
+    runs and workers that fell silent.
+    """
+    with store.reading() as connection:
+        datasets = all_datasets(connection)
+    return {
+        "requests": sum(_prune_requests(store, found) for found in datasets),
+        "enrichments": sum(_prune_enrichments(store, found) for found in datasets),
+        "runs": _delete_old(store, run, run.c.started_at, KEEP_RUNS_DAYS),
+        "workers": _delete_old(store, worker, worker.c.seen_at, KEEP_WORKERS_DAYS),
+    }
+
+
+def _prune_requests(store: Store, found: Dataset) -> int:
+    """Forget unlabelled inputs that came with requests, once they are old enough."""
+    oldest = time.time() - found.spec.retain_days * DAY_SECONDS
+    due = select(record.c.id).where(
+        record.c.dataset_id == found.id,
+        record.c.origin == "request",
+        record.c.label.is_(None),
+        record.c.chunk_id.is_(None),
+        record.c.made_at < oldest,
+    )
+    return _in_batches(store, due, lambda connection, ids: _erase(connection, found.id, ids))
+
+
+def _erase(connection: Connection, dataset_id: int, ids: list[int]) -> None:
+    for table in (enrichment, quarantine):
+        connection.execute(delete(table).where(table.c.record_id.in_(ids)))
+    keys = select(record.c.key).where(record.c.id.in_(ids))
+    connection.execute(
+        delete(prediction).where(prediction.c.dataset_id == dataset_id, prediction.c.key.in_(keys))
+    )
+    connection.execute(delete(record).where(record.c.id.in_(ids)))
+
+
+def _prune_enrichments(store: Store, found: Dataset) -> int:
+    """Drop the values of enrichers that the spec no longer names."""
+    gone = (
+        select(enrichment.c.record_id)
+        .join(record, record.c.id == enrichment.c.record_id)
+        .where(record.c.dataset_id == found.id, enrichment.c.enricher.notin_(found.spec.enrichers))
+    )
+
+    def drop(connection: Connection, ids: list[int]) -> None:
+        connection.execute(
+            delete(enrichment).where(
+                enrichment.c.record_id.in_(ids), enrichment.c.enricher.notin_(found.spec.enrichers)
+            )
+        )
+
+    return _in_batches(store, gone, drop)
+
+
+def _in_batches(
+    store: Store, due: Select[Any], drop: Callable[[Connection, list[int]], None]
+) -> int:
+    with store.reading() as connection:
+        ids = list(connection.execute(due).scalars())
+    for some in batches(ids, BATCH_RECORDS):
+        with store.writing() as connection:
+            drop(connection, some)
+    return len(ids)
+
+
+def _delete_old(store: Store, table: Any, at: Any, days: int) -> int:  # noqa: ANN401
+    with store.writing() as connection:
+        done = connection.execute(delete(table).where(at < time.time() - days * DAY_SECONDS))
+    return int(done.rowcount)

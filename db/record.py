@@ -1,0 +1,199 @@
+"""Records: rows of inputs, known by their keys."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+
+from .dialect import insert
+from .errors import VeilleuseError
+from .field import Inputs
+from .generation import raise_generation
+from .table import enrichment, prediction, quarantine, record
+
+# SQLite once took no more than 999 parameters in a statement.
+KEYS_A_STATEMENT = 500
+
+Origin = Literal["import", "request", "api"]
+
+_encode_inputs = msgspec.json.Encoder().encode
+decode_inputs = msgspec.json.Decoder(dict[str, str | bool | int | float]).decode
+
+
+@dataclass(frozen=True)
+class NewRecord:
+    """A record that may be in the store already."""
+
+    key: bytes
+    inputs: Inputs
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of the store."""
+
+    id: int
+    key: bytes
+    inputs: Inputs
+    label: str | None
+    origin: str
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of new records."""
+
+    created: int = 0
+    relabelled: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: Added) -> Added:
+        return Added(
+            self.created + other.created,
+            self.relabelled + other.relabelled,
+            self.unchanged + other.unchanged,
+        )
+
+
+def add_records(
+    connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
+) -> Added:
+    """Add records; one that is there already only takes the new label, if it has one."""
+    latest = _merge(rows)
+    known = _known_labels(connection, dataset_id, list(latest))
+    fresh = [row for key, row in latest.items() if key not in known]
+    changed = [
+        row
+        for key, row in latest.items()
+        if key in known and row.label is not None and row.label != known[key]
+    ]
+    _insert(connection, dataset_id, fresh, origin)
+    _relabel(connection, dataset_id, changed)
+    return Added(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
+
+
+def _merge(rows: Sequence[NewRecord]) -> dict[bytes, NewRecord]:
+    latest: dict[bytes, NewRecord] = {}
+    for row in rows:
+        if row.label is not None or row.key not in latest:
+            latest[row.key] = row
+    return latest
+
+
+def _known_labels(
+    connection: Connection, dataset_id: int, keys: Sequence[bytes]
+) -> dict[bytes, str | None]:
+    known: dict[bytes, str | None] = {}
+    for some in slices(keys, KEYS_A_STATEMENT):
+        found = select(record.c.key, record.c.label).where(
+            record.c.dataset_id == dataset_id, record.c.key.in_(some)
+        )
+        known.update((row.key, row.label) for row in connection.execute(found))
+    return known
+
+
+def _insert(
+    connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
+) -> None:
+    if not rows:
+        return
+    now = time.time()
+    values = [
+        {
+            "dataset_id": dataset_id,
+            "key": row.key,
+            "inputs": _encode_inputs(row.inputs).decode(),
+            "label": row.label,
+            "origin": origin,
+            "asked": origin == "request",
+            "made_at": now,
+        }
+        for row in rows
+    ]
+    connection.execute(insert(connection, record).on_conflict_do_nothing(), values)
+
+
+_set_label = (
+    update(record)
+    .where(record.c.dataset_id == bindparam("of"), record.c.key == bindparam("known"))
+    .values(label=bindparam("new"))
+)
+
+
+def _relabel(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
+    if rows:
+        values = [{"of": dataset_id, "known": row.key, "new": row.label} for row in rows]
+        connection.execute(_set_label, values)
+
+
+def ask_for(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
+    """Remember inputs that people asked for, so that they are enriched before the rest."""
+    add_records(connection, dataset_id, rows, "request")
+    for some in slices([row.key for row in rows], KEYS_A_STATEMENT):
+        connection.execute(
+            update(record)
+            .where(record.c.dataset_id == dataset_id, record.c.key.in_(some), ~record.c.asked)
+            .values(asked=True)
+        )
+
+
+def slices(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Cut a sequence into parts of at most that size."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Collect items into lists of at most that size."""
+    source = iter(items)
+    while some := list(itertools.islice(source, size)):
+        yield some
+
+
+def each_record(
+    connection: Connection, dataset_id: int, *where: ColumnElement[bool], page: int = 2000
+) -> Iterator[Record]:
+    """Return every record by id, a page at a time, so that no long transaction is held."""
+    last = 0
+    while True:
+        query = (
+            select(record)
+            .where(record.c.dataset_id == dataset_id, record.c.id > last, *where)
+            .order_by(record.c.id)
+            .limit(page)
+        )
+        rows = connection.execute(query).all()
+        for row in rows:
+            yield Record(row.id, row.key, decode_inputs(row.inputs), row.label, row.origin)
+        if len(rows) < page:
+            return
+        last = rows[-1].id
+
+
+def count_labels(connection: Connection, dataset_id: int) -> int:
+    """Return how many records have a label."""
+    query = select(func.count()).where(
+        record.c.dataset_id == dataset_id, record.c.label.isnot(None)
+    )
+    return connection.execute(query).scalar_one()
+
+
+def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
+    """Erase a record and all that came of it."""
+    mine = record.c.dataset_id == dataset_id, record.c.key == key
+    record_id = connection.execute(select(record.c.id).where(*mine)).scalar()
+    if record_id is None:
+        raise VeilleuseError(f"no record has the key {key.hex()}")
+    for table in (enrichment, quarantine):
+        connection.execute(delete(table).where(table.c.record_id == record_id))
+    connection.execute(
+        delete(prediction).where(prediction.c.dataset_id == dataset_id, prediction.c.key == key)
+    )
+    connection.execute(delete(record).where(record.c.id == record_id))
+    raise_generation(connection)

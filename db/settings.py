@@ -1,0 +1,113 @@
+"""Settings: declared once, read from the environment alone, checked at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
+
+from .errors import SettingError
+
+T = TypeVar("T")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        number = float(text)
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low:g} to {high:g} seconds")
+        return number
+
+    return parse
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _database_url(text: str) -> str:
+    """Name the driver that we install; Heroku says `postgres://`."""
+    for prefix in ("postgres://", "postgresql://"):
+        if text.startswith(prefix):
+            return "postgresql+psycopg://" + text.removeprefix(prefix)
+    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    if text.removeprefix("sqlite:///") in {"", ":memory:"}:
+        raise ValueError("must name a file, since several processes share it")
+    return text
+
+
+def _setting(default: T, parse: Callable[[str], T], meaning: str) -> T:
+    declared: T = field(default=default, metadata={"parse": parse, "meaning": meaning})
+    return declared
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says; each attribute's upper-case name is its variable."""
+
+    database_url: str = _setting(
+        "sqlite:///veilleuse.db", _database_url, "the store: sqlite:///FILE or postgresql://…"
+    )
+    host: str = _setting("127.0.0.1", str, "address that the web process listens on")
+    port: int = _setting(8000, _whole(1, 65535), "port that the web process listens on")
+    web_threads: int = _setting(4, _whole(1, 64), "threads that answer requests")
+    student_ttl: float = _setting(
+        30.0, _seconds(0, 86400), "seconds that a student's answer stays in memory"
+    )
+    cache_entries: int = _setting(
+        10_000, _whole(0, 1_000_000), "answers that the web process keeps in memory"
+    )
+    queue_entries: int = _setting(
+        10_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
+    )
+    api_keys: tuple[str, ...] = _setting(
+        (), _names, "keys that may add records, separated by commas; none: nobody may"
+    )
+    log_format: str = _setting("text", _choice("text", "json"), "text or json, one line a request")
+    lease_seconds: float = _setting(
+        30.0, _seconds(1, 3600), "seconds after which a silent worker's chunk is another's"
+    )
+    code_paths: tuple[str, ...] = _setting(
+        ("datasets",), _names, "packages that dotted paths in a spec may name"
+    )
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read every setting, or raise SettingError naming the first that is unusable.
+
+    An empty variable counts as unset.
+    """
+    found = {}
+    for setting in fields(Settings):
+        name = setting.name.upper()
+        text = environ.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            found[setting.name] = setting.metadata["parse"](text)
+        except ValueError as error:
+            raise SettingError(
+                f"{name}={text!r}: {error}; unset it for {setting.default!r}"
+            ) from None
+    return Settings(**found)

@@ -1,0 +1,191 @@
+"""Rows out of data files: CSV, a JSON array, JSON lines; one at a time, whatever the size."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from .errors import DataFileError
+
+# No row of ours comes near; a file without line ends would otherwise be read whole.
+MOST_ROW_CHARACTERS = 1_000_000
+_READ_CHARACTERS = 1 << 16
+
+_decode_line = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """A row as the file has it; `fault` says why it is none."""
+
+    line: int
+    values: dict[str, object]
+    fault: str = ""
+
+
+def read_rows(path: Path) -> Iterator[SourceRow]:
+    """Yield the file's rows; raises DataFileError where the file as a whole is wrong.
+
+    What a file is is seen from its first character, so its name does not matter.
+    """
+    with _open(path) as file:
+        first = _first_character(file)
+        if first == "":
+            raise DataFileError(f"{path}: is empty")
+        file.seek(0)
+        read = {"[": _read_array, "{": _read_lines}.get(first, _read_csv)
+        try:
+            yield from read(file)
+        except UnicodeDecodeError as error:
+            raise DataFileError(
+                f"{path}: is not UTF-8 near byte {error.start}; convert it, for example"
+                f" with: iconv -f WINDOWS-1252 -t UTF-8"
+            ) from None
+        except (ValueError, csv.Error) as error:
+            raise DataFileError(f"{path}: {error}") from None
+
+
+def check_rows(path: Path) -> None:
+    """Read a whole file once, so that nothing of a broken one is imported."""
+    for _ in read_rows(path):
+        pass
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[str]]:
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the header.
+        file = path.open(encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise DataFileError(f"{path}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _first_character(file: IO[str]) -> str:
+    try:
+        while (character := file.read(1)).isspace():
+            pass
+    except UnicodeDecodeError:
+        return "?"
+    return character
+
+
+def _read_csv(file: IO[str]) -> Iterator[SourceRow]:
+    csv.field_size_limit(MOST_ROW_CHARACTERS)
+    header = file.readline()
+    delimiter = max(",;\t", key=header.count)
+    file.seek(0)
+    rows = csv.reader(file, delimiter=delimiter, strict=True)
+    names = [name.strip() for name in next(rows)]
+    if len(set(names)) < len(names):
+        raise ValueError(f"line 1: a column's name stands twice: {', '.join(names)}")
+    end = rows.line_num
+    for cells in rows:
+        # A quoted cell may hold line ends: a row starts after the one before.
+        line, end = end + 1, rows.line_num
+        if not cells:
+            continue
+        if len(cells) != len(names):
+            yield SourceRow(line, {}, f"has {len(cells)} cells, the header has {len(names)}")
+            continue
+        # An empty cell says nothing, so that a default can.
+        yield SourceRow(line, {n: c for n, c in zip(names, cells, strict=True) if c.strip()})
+
+
+def _read_lines(file: IO[str]) -> Iterator[SourceRow]:
+    for line, text in enumerate(file, 1):
+        if not text.strip():
+            continue
+        try:
+            yield _row(line, _decode_line(text))
+        except msgspec.ValidationError:
+            yield SourceRow(line, {}, "is not a JSON object")
+        except msgspec.DecodeError as error:
+            raise ValueError(f"line {line}: is not JSON: {error}") from None
+
+
+def _row(line: int, values: dict[str, object]) -> SourceRow:
+    return SourceRow(line, {name: value for name, value in values.items() if value is not None})
+
+
+def _read_array(file: IO[str]) -> Iterator[SourceRow]:
+    for line, value in _array_items(file):
+        if isinstance(value, dict):
+            yield _row(line, value)
+        else:
+            yield SourceRow(line, {}, "is not a JSON object")
+
+
+def _array_items(file: IO[str]) -> Iterator[tuple[int, object]]:
+    """Yield line and value of each item, holding only a part of the file at a time."""
+    text = _Window(file)
+    text.take("[")
+    if text.peek() == "]":
+        text.take("]")
+    else:
+        while True:
+            text.peek()
+            line = text.line
+            yield line, text.value()
+            if text.peek() == "]":
+                text.take("]")
+                break
+            text.take(",")
+    if text.peek():
+        raise ValueError(f"line {text.line}: there is more after the array's end")
+
+
+class _Window:
+    """The part of a JSON text that is being read."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._text = ""
+        self._at = 0
+        self._decoder = json.JSONDecoder()
+        self.line = 1
+
+    def peek(self) -> str:
+        """Pass over white space and return the next character, "" at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
+                self.line += self._text[self._at] == "\n"
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def take(self, wanted: str) -> None:
+        if self.peek() != wanted:
+            raise ValueError(f"line {self.line}: is not JSON: {wanted!r} expected")
+        self._at += 1
+
+    def value(self) -> object:
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if len(self._text) - self._at > MOST_ROW_CHARACTERS or not self._more():
+                    raise ValueError(f"line {self.line}: is not JSON: {error.msg}") from None
+                continue
+            # A number at the window's end may go on after it.
+            if end == len(self._text) and self._more():
+                continue
+            self.line += self._text.count("\n", self._at, end)
+            self._at = end
+            return value
+
+    def _more(self) -> bool:
+        read = self._file.read(_READ_CHARACTERS)
+        self._text = self._text[self._at :] + read
+        self._at = 0
+        return bool(read)

@@ -1,0 +1,232 @@
+"""A dataset's spec: what its records hold, what is predicted, and how."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from .errors import InputError, SpecError
+from .field import (
+    BooleanField,
+    ChoiceField,
+    Field,
+    Inputs,
+    IntegerField,
+    NumberField,
+    TextField,
+    Value,
+    example_of,
+    normal_text,
+    read_value,
+)
+from .key import key_of
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+# A record's features must fit the student's lanes, and there are at most three a character.
+MOST_CHARACTERS = 20_000
+RESERVED_ROUTES = (
+    "/predict",
+    "/records",
+    "/api/health",
+    "/health",
+    "/docs",
+    "/metrics",
+    "/api/docs",
+)
+
+
+class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One enricher of a dataset."""
+
+    use: str = ""
+    """A built-in enricher or a dotted path; left out, the enricher's own name."""
+    reads: tuple[str, ...] = ()
+    """Fields and other enrichers; left out, all fields that the enricher can take."""
+    config: dict[str, Any] = {}
+
+
+class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of record: typed input fields, a target, enrichers and a model."""
+
+    name: str
+    kind: Literal["classification", "regression"]
+    target: str
+    fields: dict[str, TextField | ChoiceField | NumberField | IntegerField | BooleanField]
+    title: str = ""
+    labels: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    enrichers: dict[str, EnricherSpec] = {}
+    teacher: str = "default"
+    flat_route: str | None = None
+    remember: bool = True
+    retain_days: int = 30
+    distil_requests: bool = False
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Return the names of the fields that have no default."""
+        return tuple(name for name, field in self.fields.items() if field.default is None)
+
+    def read_inputs(self, raw: Mapping[str, object]) -> Inputs:
+        """Return the inputs in their one form, defaults filled in; raises InputError."""
+        for name in raw:
+            if name not in self.fields:
+                raise InputError(
+                    name, f"is no field of {self.name}, which has {', '.join(self.fields)}"
+                )
+        return self.pick_inputs(raw)
+
+    def pick_inputs(self, raw: Mapping[str, object]) -> Inputs:
+        """Return the inputs in their one form and pass over what is no field."""
+        return {name: self._read_field(name, field, raw) for name, field in self.fields.items()}
+
+    def _read_field(self, name: str, field: Field, raw: Mapping[str, object]) -> Value:
+        if name not in raw:
+            if field.default is not None:
+                return read_value(name, field, field.default) if field.default != "" else ""
+            raise InputError(name, "is missing", self.example_inputs()[name])
+        return read_value(name, field, raw[name])
+
+    def example_inputs(self) -> Inputs:
+        """Return one valid set of inputs."""
+        return {name: example_of(field) for name, field in self.fields.items()}
+
+    def read_label(self, raw: object) -> str | None:
+        """Return the label as stored, or None where there is none; raises InputError."""
+        if raw is None or raw == "":
+            return None
+        if self.kind == "regression":
+            return repr(float(read_value(self.target, NumberField(), raw)))
+        if isinstance(raw, bool | int | float):
+            raw = str(raw)
+        label = str(read_value(self.target, TextField(max_length=200), raw))
+        if self.labels and label not in self.labels:
+            raise InputError(self.target, f"must be one of {', '.join(self.labels)}")
+        return label
+
+    def key(self, inputs: Mapping[str, Value]) -> bytes:
+        """Return the key of inputs in their one form."""
+        return key_of(inputs[name] for name in self.fields)
+
+
+def read_spec(path: Path) -> DatasetSpec:
+    """Read a dataset's TOML file; raises SpecError naming file, key and mend."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path}: is not TOML: {error}") from None
+    try:
+        spec = msgspec.convert(raw, DatasetSpec)
+        check_spec(spec)
+    except (msgspec.ValidationError, SpecError) as error:
+        raise SpecError(f"{path}: {_in_words(str(error))}") from None
+    return spec
+
+
+def encode_spec(spec: DatasetSpec) -> str:
+    """Return the spec as JSON text, its fields in their order."""
+    return msgspec.json.encode(spec).decode()
+
+
+def decode_spec(text: str) -> DatasetSpec:
+    """Return the spec that `encode_spec` wrote."""
+    return msgspec.json.decode(text, type=DatasetSpec)
+
+
+def check_spec(spec: DatasetSpec) -> None:
+    """Raise SpecError for what the types alone cannot refuse."""
+    _require(NAME.fullmatch(spec.name), "name", "use a-z, 0-9, - and _, at most 40, a letter first")
+    _require(spec.fields, "fields", "name at least one field, as [fields.NAME]")
+    _require(spec.target not in spec.fields, "target", f"{spec.target!r} is also an input field")
+    _require(spec.retain_days > 0, "retain_days", "must be at least 1")
+    _require(
+        spec.kind == "classification" or not (spec.labels or spec.flat_route),
+        "kind",
+        "a regression has neither labels nor flat_route; remove them",
+    )
+    for name, field in spec.fields.items():
+        _check_field(name, field)
+    characters = sum(f.max_length for f in spec.fields.values() if isinstance(f, TextField))
+    _require(characters <= MOST_CHARACTERS, "fields", f"allow {MOST_CHARACTERS} characters in all")
+    for name, enricher in spec.enrichers.items():
+        _check_enricher(spec, name, enricher)
+    if spec.flat_route is not None:
+        _check_flat_route(spec)
+
+
+def _check_field(name: str, field: Field) -> None:
+    where = f"fields.{name}"
+    _require(FIELD_NAME.fullmatch(name), where, "use letters, digits and _, a letter first")
+    if isinstance(field, TextField):
+        _require(field.max_length >= 1, f"{where}.max_length", "must be at least 1")
+    if isinstance(field, ChoiceField):
+        _require(field.choices, f"{where}.choices", "name at least one choice")
+        _require(
+            len(set(field.choices)) == len(field.choices), f"{where}.choices", "repeats a choice"
+        )
+        for choice in field.choices:
+            _require(_is_normal(choice), f"{where}.choices", f"{choice!r} has stray white space")
+    for role in ("default", "example"):
+        value = getattr(field, role)
+        if value is None or (role == "default" and value == ""):
+            continue
+        try:
+            read = read_value(name, field, value)
+        except InputError as error:
+            raise SpecError(f"key {where}.{role}: {error.reason}") from None
+        _require(read == value, f"{where}.{role}", f"write it as {read!r}")
+
+
+def _is_normal(text: str) -> bool:
+    try:
+        return bool(text) and normal_text(text) == text
+    except ValueError:
+        return False
+
+
+def _check_enricher(spec: DatasetSpec, name: str, enricher: EnricherSpec) -> None:
+    where = f"enrichers.{name}"
+    _require(NAME.fullmatch(name), where, "use a-z, 0-9, - and _, a letter first")
+    _require(name != "prediction", where, "prediction is made of every model; name this another")
+    _require(name not in spec.fields, where, "bears a field's name; name it another")
+    for read in enricher.reads:
+        known = read in spec.fields or (read in spec.enrichers and read != name)
+        _require(known, f"{where}.reads", f"{read!r} is neither a field nor another enricher")
+
+
+def _check_flat_route(spec: DatasetSpec) -> None:
+    route = spec.flat_route or ""
+    _require(
+        re.fullmatch(r"(/[a-z0-9_-]+)+", route), "flat_route", "use a path such as /api/intent"
+    )
+    _require(
+        not any(route == taken or route.startswith(taken + "/") for taken in RESERVED_ROUTES),
+        "flat_route",
+        f"{route} is a route already",
+    )
+    only_text = len(spec.required) == 1 and isinstance(spec.fields[spec.required[0]], TextField)
+    _require(only_text, "flat_route", "needs a dataset with one required field, of type text")
+
+
+def _require(condition: object, key: str, mend: str) -> None:
+    if not condition:
+        raise SpecError(f"key {key}: {mend}")
+
+
+def _in_words(message: str) -> str:
+    """Turn msgspec's `… - at `$.fields[...].min`` into `key fields.min: …`."""
+    match = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", message, re.DOTALL)
+    if match is None or not match["path"]:
+        return message
+    path = match["path"].replace("[...]", ".*").strip(".")
+    return f"key {path}: {match['what']}"

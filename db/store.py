@@ -1,0 +1,83 @@
+"""The one SQL store that web processes and workers share."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from .dialect import make_reader, make_writer
+from .errors import StoreError
+from .settings import Settings
+from .table import SCHEMA
+
+
+@dataclass(frozen=True)
+class Store:
+    """An engine that writes and one that only reads."""
+
+    writer: Engine
+    reader: Engine
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that is committed at the end, or rolled back by an exception."""
+        return self.writer.begin()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Lend a connection in autocommit."""
+        return self.reader.connect()
+
+    def close(self) -> None:
+        """Close every connection that is not lent."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def connect_store(settings: Settings, connections: int = 5) -> Store:
+    """Return the store without looking at it."""
+    url = settings.database_url
+    return Store(make_writer(url, connections), make_reader(url, connections))
+
+
+def open_store(settings: Settings, connections: int = 5) -> Store:
+    """Return the store; raises StoreError where it is out of reach or has no tables of ours."""
+    store = connect_store(settings, connections)
+    check_schema(store)
+    return store
+
+
+def check_schema(store: Store) -> None:
+    """Raise StoreError unless the tables are there and new enough for this code.
+
+    Newer ones are accepted: a migration fits the code before it, so that a deploy can go back.
+    """
+    try:
+        with store.reading() as connection:
+            version = _schema_version(connection)
+    except SQLAlchemyError as error:
+        raise StoreError(f"{where(store)}: {reason(error)}") from error
+    if version is None:
+        raise StoreError(f"{where(store)}: has no tables yet; run: python -m db upgrade")
+    if version < SCHEMA:
+        raise StoreError(
+            f"{where(store)}: has tables of an older version; run: python -m db upgrade"
+        )
+
+
+def _schema_version(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def where(store: Store) -> str:
+    """Return the store's address without its password."""
+    return store.writer.url.render_as_string(hide_password=True)
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """Return the driver's own words, in one line."""
+    words = str(error.orig if isinstance(error, DBAPIError) else error)
+    return " ".join(words.split())

@@ -1,0 +1,98 @@
+"""The workers that the store has seen."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from .chunk import free_chunks_of
+from .dialect import boot_id
+from .table import worker
+
+# A worker that has not been seen for so long does not count when chunks are planned.
+SILENT_SECONDS = 120.0
+
+
+def register_worker(connection: Connection) -> int:
+    """Add this process to the store's workers; returns its id."""
+    now = time.time()
+    made = worker.insert().values(
+        host=_host(),
+        process=_process(os.getpid()),
+        started_at=now,
+        seen_at=now,
+        state="starting",
+        reason="",
+    )
+    worker_id: int = connection.execute(made.returning(worker.c.id)).scalar_one()
+    return worker_id
+
+
+def see_worker(connection: Connection, worker_id: int, state: str, reason: str = "") -> None:
+    """Say what a worker does and why."""
+    connection.execute(
+        update(worker)
+        .where(worker.c.id == worker_id)
+        .values(seen_at=time.time(), state=state, reason=reason)
+    )
+
+
+def leave_worker(connection: Connection, worker_id: int) -> None:
+    """Remove a worker that ends; whatever it still held is free at once."""
+    free_chunks_of(connection, worker_id)
+    connection.execute(delete(worker).where(worker.c.id == worker_id))
+
+
+def bury_dead(connection: Connection) -> int:
+    """Free what the dead workers of this machine held, without waiting for their leases."""
+    neighbours = connection.execute(
+        select(worker.c.id, worker.c.process).where(worker.c.host == _host())
+    ).all()
+    dead = [row.id for row in neighbours if not _is_alive(row.process)]
+    for worker_id in dead:
+        leave_worker(connection, worker_id)
+    return len(dead)
+
+
+def count_workers(connection: Connection) -> int:
+    """Return how many workers were seen of late."""
+    query = select(func.count()).where(worker.c.seen_at > time.time() - SILENT_SECONDS)
+    return connection.execute(query).scalar_one()
+
+
+def _host() -> str:
+    """Return what two processes must share for one to see whether the other lives.
+
+    Containers may share the host's name and boot, but not its process ids.
+    """
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()} {boot_id()} {namespace}"
+
+
+def _process(pid: int) -> str:
+    """Return a process's id and start time, since ids are used again."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+    except OSError:
+        return str(pid)
+    after_name = stat[stat.rindex(")") + 2 :].split()
+    state, start = after_name[0], after_name[19]
+    return f"{pid} dead" if state in "ZX" else f"{pid} {start}"
+
+
+def _is_alive(process: str) -> bool:
+    pid = int(process.split(maxsplit=1)[0])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _process(pid) == process
