@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from .dataset import Dataset
 from .errors import UnknownModel
 from .generation import raise_generation
-from .student import StudentData, decode_student
 from .table import model
 
 
@@ -26,10 +25,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class NewModel:
-    """What training made."""
+    """What training made; `reads` are the enrichers it read, each with its fingerprint then."""
 
     metrics: dict[str, Any]
-    reads: tuple[str, ...]
+    reads: dict[str, str]
     student: Artifact
     teacher: Artifact
     out_of_fold: bytes
@@ -44,7 +43,7 @@ class Model:
     active: bool
     made_at: float
     metrics: dict[str, Any]
-    reads: tuple[str, ...]
+    reads: dict[str, str]
     student_sha256: str
     teacher_sha256: str
     kept: bool
@@ -98,7 +97,7 @@ def _one(connection: Connection, *where: ColumnElement[bool]) -> Model | None:
 def _model(row: Any) -> Model:  # noqa: ANN401
     fields = dict(row._mapping)  # noqa: SLF001
     fields["metrics"] = msgspec.json.decode(row.metrics)
-    fields["reads"] = tuple(msgspec.json.decode(row.reads))
+    fields["reads"] = msgspec.json.decode(row.reads)
     return Model(**fields)
 
 
@@ -159,10 +158,10 @@ def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
     )
 
 
-def read_student(connection: Connection, found: Model) -> StudentData:
-    """Return a version's student; raises ArtifactError where it is damaged."""
-    packed = connection.execute(select(model.c.student).where(model.c.id == found.id)).scalar_one()
-    return decode_student(packed, found.student_sha256)
+def read_student(connection: Connection, found: Model) -> Artifact:
+    """Return a version's student, as bytes that nothing has read yet."""
+    query = select(model.c.student).where(model.c.id == found.id)
+    return Artifact(connection.execute(query).scalar_one(), found.student_sha256)
 
 
 def read_teacher(connection: Connection, found: Model) -> Artifact:

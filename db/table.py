@@ -130,7 +130,7 @@ model = Table(
     Column("activated_at", Double),
     Column("made_at", Double, nullable=False),
     Column("metrics", Text, nullable=False),
-    # Enrichers that the teacher reads, as a JSON array of names.
+    # Enrichers that the teacher reads, as JSON: the fingerprint of each when it was trained.
     Column("reads", Text, nullable=False),
     # The artifacts of versions that are neither active, nor the one before, nor the newest go.
     Column("student", LargeBinary),
@@ -185,6 +185,8 @@ run = Table(
     metadata,
     _id(),
     _dataset_id(),
+    # Gone from the table of workers while the run says "running": it died in the middle.
+    Column("worker_id", _BigId),
     Column("command", Text, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),

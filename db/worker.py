@@ -96,3 +96,19 @@ def _is_alive(process: str) -> bool:
     except PermissionError:
         pass
     return _process(pid) == process
+
+
+def all_workers(connection: Connection) -> list[dict[str, object]]:
+    """Return what each worker last said of itself."""
+    rows = connection.execute(select(worker).order_by(worker.c.id))
+    return [
+        {
+            "id": row.id,
+            "host": row.host.split(" ", 1)[0],
+            "state": row.state,
+            "reason": row.reason,
+            "started_at": row.started_at,
+            "seen_at": row.seen_at,
+        }
+        for row in rows
+    ]

@@ -1,0 +1,36 @@
+"""Runs: what commands and workers did, and how it ended."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import Connection, exists, select, update
+
+from .table import run, worker
+
+
+def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
+    """Note that a command has begun on a dataset; returns the run's id."""
+    made = run.insert().values(
+        dataset_id=dataset_id, command=command, worker_id=worker_id, started_at=time.time()
+    )
+    run_id: int = connection.execute(made.returning(run.c.id)).scalar_one()
+    return run_id
+
+
+def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> None:
+    """Note how a run ended."""
+    connection.execute(
+        update(run)
+        .where(run.c.id == run_id)
+        .values(ended_at=time.time(), records=records, outcome=outcome)
+    )
+
+
+def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
+    """Tell whether a living worker runs that command on a dataset."""
+    living = exists().where(worker.c.id == run.c.worker_id)
+    query = exists().where(
+        run.c.dataset_id == dataset_id, run.c.command == command, run.c.ended_at.is_(None), living
+    )
+    return bool(connection.execute(select(query)).scalar_one())

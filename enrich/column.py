@@ -1,0 +1,93 @@
+"""A table of inputs and enrichments as a teacher sees it: a NumPy array with named columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from db.enrichment import Vector
+from db.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
+from db.spec import DatasetSpec
+
+Kind: TypeAlias = Literal["text", "choice", "number", "vector"]
+# Column names in order, each with its kind.
+Columns: TypeAlias = dict[str, Kind]
+Table: TypeAlias = npt.NDArray[Any]
+
+_KIND_OF_FIELD: dict[type, Kind] = {
+    TextField: "text",
+    ChoiceField: "choice",
+    BooleanField: "choice",
+    IntegerField: "number",
+    NumberField: "number",
+}
+
+
+class Column(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Picks one column of a table, as the next step of a pipeline wants it.
+
+    With `as_text`, as an array of n strings, which vectorizers take; else with n rows: choices
+    and numbers in one column, vectors in as many as they have numbers.
+    """
+
+    def __init__(self, name: str, *, as_text: bool = False) -> None:
+        self.name = name
+        self.as_text = as_text
+
+    def fit(self, X: Table, y: object = None) -> Column:  # noqa: ARG002, N803
+        """Learn nothing."""
+        return self
+
+    def transform(self, X: Table) -> Table:  # noqa: N803
+        """Return the column."""
+        column: Table = X[self.name]
+        return column if self.as_text or column.ndim > 1 else column.reshape(-1, 1)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def columns_of(spec: DatasetSpec, example: Mapping[str, Any]) -> Columns:
+    """Return the columns of a table: all fields, and those enrichments that a model can take."""
+    columns: Columns = {name: _KIND_OF_FIELD[type(field)] for name, field in spec.fields.items()}
+    for name, value in example.items():
+        kind = _kind_of_value(value)
+        if kind is not None:
+            columns[name] = kind
+    return columns
+
+
+def _kind_of_value(value: object) -> Kind | None:
+    if isinstance(value, Vector):
+        return "vector"
+    if isinstance(value, str | bool):
+        return "choice"
+    return "number" if isinstance(value, int | float) else None
+
+
+def make_table(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the rows as an array with named columns; a number that is missing is NaN."""
+    types = [_type(name, kind, rows[0][name] if rows else None) for name, kind in columns.items()]
+    table = np.empty(len(rows), dtype=np.dtype(types))
+    for name, kind in columns.items():
+        table[name] = _fill(kind, [row[name] for row in rows], table.dtype[name])
+    return table
+
+
+def _type(name: str, kind: Kind, example: Any) -> Any:  # noqa: ANN401
+    if kind == "vector":
+        return (name, "f4", (len(example.data) // 4,))
+    return (name, "f8" if kind == "number" else "O")
+
+
+def _fill(kind: Kind, values: Sequence[Any], dtype: np.dtype[Any]) -> Any:  # noqa: ANN401
+    if kind == "vector":
+        flat = np.frombuffer(b"".join(value.data for value in values), dtype="<f4")
+        return flat.reshape(len(values), *dtype.shape)
+    if kind == "number":
+        return [np.nan if value is None else float(value) for value in values]
+    return [str(value) for value in values]

@@ -1,0 +1,28 @@
+"""Code that a spec names by its dotted path."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from db.errors import EnricherError
+
+
+def load_dotted(path: str, code_paths: Sequence[str]) -> Any:  # noqa: ANN401
+    """Import what a dotted path names; raises EnricherError.
+
+    Only packages in CODE_PATHS may be named: whoever may load a dataset may not thereby run
+    whatever is installed.
+    """
+    module_name, _, name = path.rpartition(".")
+    if module_name.split(".", 1)[0] not in code_paths:
+        allowed = ", ".join(code_paths)
+        raise EnricherError(f"{path}: is outside CODE_PATHS ({allowed}); add its package there")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise EnricherError(f"{path}: cannot be imported: {error}") from error
+    if not hasattr(module, name):
+        raise EnricherError(f"{path}: {module_name} has no {name}")
+    return getattr(module, name)

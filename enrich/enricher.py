@@ -1,0 +1,104 @@
+"""Enrichers: named, versioned functions from a batch of rows to one value each."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import msgspec
+
+from db.enrichment import Vector
+from db.errors import EnricherError
+from db.field import TextField
+from db.spec import DatasetSpec
+
+from .dotted import load_dotted
+
+# A row holds the fields and enrichments that the enricher reads, by name.
+Row: TypeAlias = Mapping[str, Any]
+Compute: TypeAlias = Callable[[Sequence[Row]], Sequence[Any]]
+
+BUILT_IN = {
+    "language": "enrich.enrichers.language.Language",
+    "text_profile": "enrich.enrichers.text_profile.TextProfile",
+    "embedding": "enrich.enrichers.embedding.Embedding",
+}
+
+
+@dataclass(frozen=True)
+class Enricher:
+    """An enricher of a dataset, found but not started."""
+
+    name: str
+    code: Any
+    version: str
+    reads: tuple[str, ...]
+    config: dict[str, Any]
+
+    def start(self) -> Compute:
+        """Return the function; a class is made with the configuration first."""
+        try:
+            if inspect.isclass(self.code):
+                made: Any = self.code(**self.config)
+            else:
+                made = functools.partial(self.code, **self.config)
+        except TypeError as error:
+            raise EnricherError(f"enrichers.{self.name}.config: {error}") from error
+        compute: Compute = made
+        return compute
+
+
+def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> Enricher:
+    """Find the code of one of a dataset's enrichers; raises EnricherError."""
+    wanted = spec.enrichers[name]
+    use = wanted.use or name
+    if use in BUILT_IN:
+        module, _, attribute = BUILT_IN[use].rpartition(".")
+        code = getattr(importlib.import_module(module), attribute)
+    elif "." in use:
+        code = load_dotted(use, code_paths)
+    else:
+        known = ", ".join(sorted(BUILT_IN))
+        raise EnricherError(
+            f"enrichers.{name}.use: {use!r} is neither a dotted path nor one of {known}"
+        )
+    version = getattr(code, "version", None)
+    if not isinstance(version, str):
+        raise EnricherError(f'{use}: has no version; set one beside it: version = "1"')
+    return Enricher(name, code, version, _reads(spec, name, code), wanted.config)
+
+
+def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return what the spec says, or else all text fields or all fields, as the code wants."""
+    if spec.enrichers[name].reads:
+        return spec.enrichers[name].reads
+    if not getattr(code, "text_only", False):
+        return tuple(spec.fields)
+    texts = tuple(name for name, field in spec.fields.items() if isinstance(field, TextField))
+    if not texts:
+        raise EnricherError(f"enrichers.{name}: reads text, and {spec.name} has no text field")
+    return texts
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a hash of everything that a value depends on."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+
+
+def to_value(made: Any) -> Any:  # noqa: ANN401
+    """Return an enricher's value as it is stored: arrays as vectors, all else as JSON can say."""
+    if hasattr(made, "astype") and getattr(made, "ndim", 0) == 1:
+        return Vector(made.astype("<f4").tobytes())
+    if hasattr(made, "item"):
+        return made.item()
+    return made
+
+
+def joined_text(row: Row) -> str:
+    """Return all text of a row, each field on its own line."""
+    return "\n".join(str(value) for value in row.values())

@@ -1,0 +1,1 @@
+"""The enrichers that come with the project."""

@@ -1,0 +1,27 @@
+"""Which language a text is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from enrich.enricher import Row, joined_text
+
+
+class Language:
+    """Gives the ISO 639-1 code of the likeliest language; `among` limits the choice."""
+
+    version = "1"
+    text_only = True
+
+    def __init__(self, among: Sequence[str] = ()) -> None:
+        from py3langid.langid import (  # noqa: PLC0415  slow to import
+            MODEL_FILE,
+            LanguageIdentifier,
+        )
+
+        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+        if among:
+            self._identifier.set_languages(list(among))
+
+    def __call__(self, rows: Sequence[Row]) -> list[str]:
+        return [self._identifier.classify(joined_text(row))[0] for row in rows]

@@ -1,0 +1,48 @@
+"""What a text looks like, apart from what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from enrich.enricher import Row, joined_text
+
+
+class TextProfile:
+    """Gives twelve numbers from 0 to about 1: length, words, and shares of kinds of characters."""
+
+    version = "1"
+    text_only = True
+
+    def __call__(self, rows: Sequence[Row]) -> list[npt.NDArray[np.float32]]:
+        return [profile(joined_text(row)) for row in rows]
+
+
+def profile(text: str) -> npt.NDArray[np.float32]:
+    """Return the profile of one text, which must not be empty."""
+    words = text.split()
+    length = max(len(text), 1)
+    kinds = (
+        str.isupper,
+        str.isdigit,
+        lambda character: not character.isalnum() and not character.isspace(),
+        lambda character: character.isalpha() and not character.isascii(),
+    )
+    shares = [sum(map(kind, text)) / length for kind in kinds]
+    return np.array(
+        [
+            math.log1p(length) / 7,
+            math.log1p(len(words)) / 5,
+            length / max(len(words), 1) / 20,
+            max(map(len, words), default=0) / 30,
+            len(set(words)) / max(len(words), 1),
+            *shares,
+            float("?" in text),
+            float("!" in text),
+            float(text[:1].isupper()),
+        ],
+        dtype=np.float32,
+    )

@@ -1,0 +1,98 @@
+"""Recipes: all that a process without the store needs to compute a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+
+from db.answer import Answer, encode_answer, rank, round_number
+from db.enrichment import Vector
+from db.errors import EnricherError
+from db.model import Artifact
+from db.spec import decode_spec
+from db.student import Student, decode_student
+
+from .column import columns_of, make_table
+from .crossval import answer
+from .enricher import Row, find_enricher, to_value
+from .teacher import load_teacher
+
+Step: TypeAlias = Callable[[Sequence[Row]], list[Any]]
+
+
+@dataclass(frozen=True)
+class EnricherRecipe:
+    """One enricher of a spec."""
+
+    spec: str
+    name: str
+    code_paths: tuple[str, ...]
+
+    def start(self) -> Step:
+        """Return the function from rows to values as they are stored."""
+        compute = find_enricher(decode_spec(self.spec), self.name, self.code_paths).start()
+
+        def step(rows: Sequence[Row]) -> list[Any]:
+            values = [to_value(made) for made in compute([_plain(row) for row in rows])]
+            if len(values) != len(rows):
+                raise EnricherError(f"{self.name}: gave {len(values)} values for {len(rows)} rows")
+            return values
+
+        return step
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {
+        name: np.frombuffer(value.data, dtype="<f4") if isinstance(value, Vector) else value
+        for name, value in row.items()
+    }
+
+
+@dataclass(frozen=True)
+class PredictionRecipe:
+    """A dataset's active model."""
+
+    spec: str
+    model: str
+    reads: tuple[str, ...]
+    teacher: Artifact
+    student: Artifact
+    code_paths: tuple[str, ...]
+
+    def start(self) -> Step:
+        """Return the function from rows to bodies ready to send."""
+        spec = decode_spec(self.spec)
+        teacher = load_teacher(self.teacher, self.code_paths)
+        # The student knows what training saw, and so what to warn of.
+        student = Student(decode_student(self.student.data, self.student.sha256))
+
+        def step(rows: Sequence[Row]) -> list[Any]:
+            columns = columns_of(spec, {name: rows[0][name] for name in self.reads})
+            given = answer(teacher, make_table(columns, rows), list(student.labels))
+            return [
+                self._body(spec.name, student, row, numbers)
+                for row, numbers in zip(rows, given, strict=True)
+            ]
+
+        return step
+
+    def _body(self, dataset: str, student: Student, row: Row, numbers: Sequence[float]) -> bytes:
+        ranked = rank(student.labels, numbers) if student.labels else None
+        return encode_answer(
+            Answer(
+                dataset=dataset,
+                prediction=next(iter(ranked)) if ranked else round_number(numbers[0]),
+                probabilities=ranked or msgspec.UNSET,
+                source="teacher",
+                model=self.model,
+                enrichment="done",
+                warnings=student.warnings(row),
+            )
+        )
+
+
+Recipe: TypeAlias = EnricherRecipe | PredictionRecipe

@@ -1,0 +1,217 @@
+"""Training: teacher and student from what is in the store, and whether they come into use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from db.dataset import Dataset, find_dataset, set_plan
+from db.enrichment import covers_labels
+from db.errors import TrainingError
+from db.key import FOLDS
+from db.model import (
+    Artifact,
+    NewModel,
+    activate_model,
+    active_model,
+    add_model,
+    all_models,
+    read_out_of_fold,
+)
+from db.record import count_labels
+from db.settings import Settings
+from db.store import Store
+from db.student import encode_student
+
+from .crossval import (
+    OutOfFold,
+    cross_validate,
+    decode_out_of_fold,
+    encode_out_of_fold,
+    lesson_of,
+)
+from .distil import fit_student
+from .frame import Frame, read_labelled, read_unlabelled
+from .plan import make_plan
+from .report import loss_of, report_on
+from .teacher import Candidate, candidates, dump_teacher
+from .verdict import Verdict, judge
+
+FEWEST_LABELS = 20
+LABEL_GROWTH = 1.1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A new version, its metrics, and whether and why it came into use."""
+
+    version: int
+    metrics: dict[str, Any]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class _Material:
+    found: Dataset
+    # All enrichers that cover the labelled records, and those of them that a teacher can take.
+    covering: dict[str, str]
+    reads: dict[str, str]
+    frame: Frame
+    unlabelled: Frame
+
+
+def train_model(
+    store: Store,
+    name: str,
+    settings: Settings,
+    *,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Trained:
+    """Fit teacher and student, report, and put them into use if they are not worse.
+
+    Raises TrainingError where there is too little to train from.
+    """
+    material = _read(store, name, settings)
+    _check_enough(material)
+    candidate, answers = _choose(material, settings, progress)
+    new = _fit(material, candidate, answers)
+    progress(1)
+    return _keep(store, material, answers, new, settings, force=force)
+
+
+def _read(store: Store, name: str, settings: Settings) -> _Material:
+    with store.reading() as connection:
+        found = find_dataset(connection, name)
+        steps = make_plan(found, None, settings.code_paths)
+        stamps = {step.name: step.fingerprint for step in steps}
+        covering = {read: stamps[read] for read in covers_labels(connection, found.id, stamps)}
+        frame = read_labelled(connection, found, covering)
+        reads = {read: stamp for read, stamp in covering.items() if read in frame.columns}
+        unlabelled = read_unlabelled(connection, found, covering)
+    return _Material(found, covering, reads, frame, unlabelled)
+
+
+def _check_enough(material: _Material) -> None:
+    name, frame = material.found.name, material.frame
+    if len(frame) < FEWEST_LABELS:
+        raise TrainingError(
+            f"{name}: {len(frame)} labelled records are too few, training wants at least"
+            f" {FEWEST_LABELS}; import more: python -m db import {name} FILE"
+        )
+    if material.found.spec.kind == "regression":
+        return
+    labels, counts = np.unique(frame.labels, return_counts=True)
+    if len(labels) == 1:
+        raise TrainingError(f"{name}: every label is {labels[0]}; import records with others")
+    if counts.max() < FOLDS:
+        raise TrainingError(f"{name}: no label has {FOLDS} records; import more of each")
+
+
+def _choose(
+    material: _Material, settings: Settings, progress: Callable[[int], None]
+) -> tuple[Candidate, OutOfFold]:
+    """Return the teacher with the smallest loss out of fold, and its answers."""
+    spec, frame = material.found.spec, material.frame
+    tried = []
+    for candidate in candidates(spec, frame.columns, _rarest(material), settings.code_paths):
+        answers = cross_validate(candidate, spec, frame, material.unlabelled, lambda: progress(1))
+        tried.append((candidate, answers))
+    return min(tried, key=lambda pair: loss_of(frame, pair[1]))
+
+
+def _rarest(material: _Material) -> int:
+    """Return how many rows the rarest label has in the four folds where it has fewest."""
+    frame = material.frame
+    if material.found.spec.kind == "regression":
+        return 0
+    labels, index = np.unique(frame.labels, return_inverse=True)
+    counts = np.zeros((len(labels), FOLDS), dtype=int)
+    np.add.at(counts, (index, frame.folds), 1)
+    return int((counts.sum(axis=1) - counts.max(axis=1)).min())
+
+
+def _fit(material: _Material, candidate: Candidate, answers: OutOfFold) -> NewModel:
+    frame, spec = material.frame, material.found.spec
+    teacher = candidate.make().fit(frame.table, frame.labels)
+    lesson = lesson_of(spec, frame, np.arange(len(frame)), material.unlabelled, teacher)
+    _, _, student = fit_student(spec, lesson)
+    metrics = {
+        "estimator": candidate.name,
+        "unlabelled": len(material.unlabelled),
+        "covering": material.covering,
+        **report_on(frame, answers),
+    }
+    return NewModel(
+        metrics=metrics,
+        reads=material.reads,
+        student=Artifact(*encode_student(student)),
+        teacher=dump_teacher(teacher),
+        out_of_fold=encode_out_of_fold(answers),
+    )
+
+
+def _keep(
+    store: Store,
+    material: _Material,
+    answers: OutOfFold,
+    new: NewModel,
+    settings: Settings,
+    *,
+    force: bool,
+) -> Trained:
+    frame, found = material.frame, material.found
+    truth = dict(zip(frame.keys, frame.labels.tolist(), strict=True))
+    with store.reading() as connection:
+        before = active_model(connection, found.id)
+        stored = read_out_of_fold(connection, before) if before else None
+    verdict = judge(decode_out_of_fold(stored) if stored else None, answers, truth)
+    if force and not verdict.active:
+        verdict = Verdict(active=True, reason=f"forced, although {verdict.reason}")
+    with store.writing() as connection:
+        version = add_model(connection, found.id, new)
+    if verdict.active:
+        use_model(store, found.name, version, settings)
+    return Trained(version, new.metrics, verdict)
+
+
+def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
+    """Put a version into use; every prediction of another is stale from then on."""
+    with store.writing() as connection:
+        found = find_dataset(connection, name)
+        activate_model(connection, found, version)
+        refresh_plan(connection, found, settings)
+
+
+def refresh_plan(connection: Connection, found: Dataset, settings: Settings) -> Dataset:
+    """Say in the store what this code's enrichers are, and the active model's prediction."""
+    model = active_model(connection, found.id)
+    return set_plan(connection, found, make_plan(found, model, settings.code_paths))
+
+
+def training_due(connection: Connection, found: Dataset, settings: Settings) -> str:
+    """Return why a new model is due, or "" where none is.
+
+    It is when an enrichment has come to cover all labelled records, or labels have grown by a
+    tenth, since the newest version was trained; whether that one came into use does not matter.
+    """
+    labels = count_labels(connection, found.id)
+    if labels < FEWEST_LABELS:
+        return ""
+    newest = next(iter(all_models(connection, found.id)), None)
+    if newest is None:
+        return "there is no model yet"
+    if labels >= newest.metrics["rows"] * LABEL_GROWTH:
+        return f"labels have grown to {labels:,}"
+    steps = make_plan(found, None, settings.code_paths)
+    changed = {
+        step.name: step.fingerprint
+        for step in steps
+        if newest.metrics["covering"].get(step.name) != step.fingerprint
+    }
+    covering = covers_labels(connection, found.id, changed)
+    return f"{', '.join(covering)} covers all labelled records" if covering else ""

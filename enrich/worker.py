@@ -1,0 +1,147 @@
+"""Workers: they take chunk after chunk until nothing is stale, or they should not work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from db.chunk import Chunk, claim_chunk, plan_chunks, seconds_to_next_chunk
+from db.dataset import Dataset, Step, all_datasets, find_dataset, set_plan
+from db.generation import raise_generation
+from db.model import active_model
+from db.settings import Settings
+from db.store import Store
+from db.worker import bury_dead, count_workers, leave_worker, register_worker, see_worker
+
+from .executor import Executor, LocalExecutor, Stopped
+from .plan import make_plan
+from .work import Bench, work_chunk
+
+# While another worker holds the last chunks, look again this often at least.
+LOOK_SECONDS = 0.5
+
+
+class Worker:
+    """One process's part in the work."""
+
+    def __init__(self, bench: Bench, stop: threading.Event) -> None:
+        self._bench = bench
+        self._stop = stop
+        self._set_by_me: dict[int, tuple[Step, ...]] = {}
+
+    @property
+    def id(self) -> int:
+        """The worker's id in the store."""
+        return self._bench.worker_id
+
+    def enrich(
+        self,
+        names: Collection[str] = (),
+        *,
+        may_work: Callable[[], bool] = lambda: True,
+        wait: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        """Enrich what is stale in those datasets, all if none is named; returns how many records.
+
+        Between chunks it asks whether it may work on. With `wait` it stays until other workers
+        have finished their chunks too, or their leases have run out. Raises Stopped.
+        """
+        done = 0
+        try:
+            while may_work():
+                self._check_stop()
+                datasets = self._datasets(names)
+                chunk = self._claim(datasets)
+                if chunk is not None:
+                    count = self._work(datasets, chunk)
+                    done += count
+                    progress(count)
+                elif not (wait and self._wait_for_others(datasets)):
+                    break
+        finally:
+            if done:
+                with self._bench.store.writing() as connection:
+                    raise_generation(connection)
+        return done
+
+    def say(self, state: str, reason: str = "") -> None:
+        """Tell in the store what this worker does."""
+        with self._bench.store.writing() as connection:
+            see_worker(connection, self.id, state, reason)
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _datasets(self, names: Collection[str]) -> list[Dataset]:
+        """Return the datasets to work on, their plans brought up to date."""
+        with self._bench.store.reading() as connection:
+            found = all_datasets(connection)
+            for name in names:
+                find_dataset(connection, name)
+        wanted = [one for one in found if not names or one.name in names]
+        planned = [self._planned(one) for one in wanted]
+        return [one for one in planned if one is not None and one.plan]
+
+    def _planned(self, found: Dataset) -> Dataset | None:
+        """Return a dataset under this code's plan, None where another version's is in force.
+
+        When two versions of the code run side by side, the one that started last decides: each
+        sets its plan when it starts, or when the plan changes for it too.
+        """
+        with self._bench.store.reading() as connection:
+            model = active_model(connection, found.id)
+        mine = make_plan(found, model, self._bench.settings.code_paths)
+        if mine == found.plan:
+            self._set_by_me[found.id] = mine
+            return found
+        if self._set_by_me.get(found.id) == mine:
+            return None
+        self._set_by_me[found.id] = mine
+        with self._bench.store.writing() as connection:
+            return set_plan(connection, found, mine)
+
+    def _claim(self, datasets: list[Dataset]) -> Chunk | None:
+        settings = self._bench.settings
+        with self._bench.store.writing() as connection:
+            workers = count_workers(connection)
+            for found in datasets:
+                plan_chunks(connection, found, workers)
+            ids = [found.id for found in datasets]
+            return claim_chunk(connection, ids, self.id, settings.lease_seconds)
+
+    def _work(self, datasets: list[Dataset], chunk: Chunk) -> int:
+        found = next(one for one in datasets if one.id == chunk.dataset_id)
+        with self._bench.store.reading() as connection:
+            model = active_model(connection, found.id)
+        return work_chunk(self._bench, found, model, chunk)
+
+    def _wait_for_others(self, datasets: list[Dataset]) -> bool:
+        """Wait a little while another worker holds chunks; returns whether it is worth it."""
+        ids = [found.id for found in datasets]
+        with self._bench.store.writing() as connection:
+            bury_dead(connection)
+            seconds = seconds_to_next_chunk(connection, ids)
+        if seconds is None:
+            return False
+        self._stop.wait(min(seconds, LOOK_SECONDS))
+        return True
+
+
+@contextmanager
+def working(
+    store: Store, settings: Settings, stop: threading.Event, executor: Executor | None = None
+) -> Iterator[Worker]:
+    """Register this process as a worker for as long as the block runs."""
+    executor = executor or LocalExecutor(stop.is_set)
+    with store.writing() as connection:
+        bury_dead(connection)
+        worker_id = register_worker(connection)
+    try:
+        yield Worker(Bench(store, settings, executor, worker_id), stop)
+    finally:
+        executor.close()
+        with store.writing() as connection:
+            leave_worker(connection, worker_id)
