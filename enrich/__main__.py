@@ -16,7 +16,7 @@ from db.console import Interrupted, Progress, as_json, run_command
 from db.dataset import all_datasets, find_dataset
 from db.errors import UnknownModel
 from db.key import FOLDS
-from db.model import all_models, model_name
+from db.model import active_model, all_models, model_name
 from db.run import begin_run, end_run
 from db.settings import Settings, load_settings
 from db.status import store_status
@@ -54,12 +54,18 @@ def _stop_on_signals() -> threading.Event:
 @cli.command()
 @click.argument("dataset")
 @click.option("--force", is_flag=True, help="Put the new model into use even if it is worse.")
+@click.option("--unless-trained", is_flag=True, help="Do nothing if there is a model in use.")
 @json_option
-def train(dataset: str, *, force: bool, as_json_: bool) -> None:
+def train(dataset: str, *, force: bool, unless_trained: bool, as_json_: bool) -> None:
     """Fit DATASET's teacher and student, and put them into use if they are not worse."""
     store, settings = _open()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
+        model = active_model(connection, found.id)
+    if unless_trained and model is not None:
+        name = model_name(found, model.version)
+        click.echo(as_json({"model": name}) if as_json_ else f"{name} is in use")
+        return
     with working(store, settings, threading.Event()) as worker:
         with store.writing() as connection:
             run_id = begin_run(connection, found.id, "train", worker.id)

@@ -1,0 +1,47 @@
+PYTHON ?= python3.11
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+# One core at a time is what a worker may take, in tests too.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help run test lint format lock measure clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(VENV)/installed
+
+run: $(VENV)/installed ## make a store of the samples, train, and serve it on PORT with a worker beside it
+	PORT=$(PORT) $(BIN)/python deploy/local.py
+
+test: $(VENV)/installed-dev ## run all tests, on SQLite and on a real PostgreSQL
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/installed-dev ## check style, types and the house's layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/installed-dev ## pin and hash the requirements anew
+	sh deploy/lock.sh $(BIN)/uv
+
+measure: $(VENV)/installed ## five folds on real data: make measure REAL_DATA=folder
+	$(BIN)/python deploy/measure.py $(REAL_DATA)
+
+clean: ## remove what was installed and the local store
+	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Pin and hash each requirements file, each within what the smaller one has pinned.
+set -eu
+uv=$1
+compile() {
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+    --no-emit-index-url "$@"
+}
+compile requirements-web.in -o requirements-web.txt
+compile -c requirements-web.txt requirements.in -o requirements.txt
+compile -c requirements.txt requirements-dev.in -o requirements-dev.txt

@@ -1,0 +1,1 @@
+"""What answers: the light web process over the store."""

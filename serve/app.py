@@ -1,0 +1,225 @@
+"""The routes."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, NoReturn
+
+import bottle
+import msgspec
+from bottle import Bottle, HTTPResponse, request
+
+from db.dataset import find_dataset
+from db.errors import InputError, UnknownDataset
+from db.record import NewRecord, add_records
+from db.spec import DatasetSpec
+
+from .asset import read_asset
+from .catalog import Served
+from .journal import Journal
+from .metrics import CONTENT_TYPE as METRICS_TYPE
+from .openapi import openapi_document
+from .page import docs_page, welcome, welcome_page
+from .problem import Refusal, make_problem, problem_of
+from .query import read_items, read_object, read_query
+from .response import error_body, respond, respond_problem
+from .service import Service
+
+# Larger ones are refused by the server already; Bottle would keep them in a file.
+MOST_BODY_BYTES = 2 * 2**20
+
+_encode = msgspec.json.Encoder().encode
+
+
+def make_app(service: Service) -> Bottle:
+    """Return the WSGI application."""
+    bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
+    app = Bottle()
+    app.install(Journal(service))
+    views = Views(service, app)
+    for method, path, view in (
+        ("GET", "/", views.welcome),
+        ("GET", "/predict", views.predict),
+        ("GET", "/predict/<name>", views.predict_named),
+        ("POST", "/predict/<name>", views.predict_many),
+        ("POST", "/records/<name>", views.add_records),
+        ("GET", "/health", views.live),
+        ("GET", "/api/health", views.live),
+        ("GET", "/livez", views.live),
+        ("GET", "/readyz", views.ready),
+        ("GET", "/metrics", views.metrics),
+        ("GET", "/openapi.json", views.openapi),
+        ("GET", "/docs", views.docs),
+        ("GET", "/api/docs", views.docs),
+        ("GET", "/docs/<name>", views.asset),
+        ("ANY", "/<path:path>", views.elsewhere),
+    ):
+        app.route(path, method, view)
+    app.default_error_handler = error_body
+    return app
+
+
+class Views:
+    """What each route answers."""
+
+    def __init__(self, service: Service, app: Bottle) -> None:
+        self._service = service
+        self._app = app
+
+    def welcome(self) -> HTTPResponse:
+        """Say what there is: to a browser as a page, to others as JSON."""
+        served = list(self._service.catalog.datasets.values())
+        if "text/html" in request.headers.get("Accept", ""):
+            return respond(welcome_page(served), "text/html; charset=utf-8")
+        return respond(_encode(welcome(served)))
+
+    def predict(self) -> HTTPResponse:
+        """Answer for the one dataset that has these fields."""
+        given = read_query(request.query_string)
+        return self._answer(self._service.catalog.match(given), given)
+
+    def predict_named(self, name: str) -> HTTPResponse:
+        """Answer for a dataset."""
+        return self._answer(self._find(name), read_query(request.query_string))
+
+    def _answer(self, served: Served, given: dict[str, str]) -> HTTPResponse:
+        return respond(self._service.answer(served, given))
+
+    def predict_many(self, name: str) -> HTTPResponse:
+        """Answer an array of inputs in their order; a bad one gets its own problem."""
+        served = self._find(name)
+        answers = [self._answer_item(served, item) for item in read_items(_body())]
+        return respond(b"[" + b",".join(answers) + b"]")
+
+    def _answer_item(self, served: Served, item: object) -> bytes:
+        try:
+            return self._service.answer(served, read_object(item))
+        except InputError as error:
+            return _encode(problem_of(error))
+
+    def add_records(self, name: str) -> HTTPResponse:
+        """Add records, all or none, for whoever has a key."""
+        self._require_key()
+        served = self._find(name)
+        rows = _read_records(served.spec, read_items(_body()))
+        with self._service.store.writing() as connection:
+            found = find_dataset(connection, name)
+            added = add_records(connection, found.id, rows, "api")
+        return respond(
+            _encode(
+                {
+                    "created": added.created,
+                    "relabelled": added.relabelled,
+                    "unchanged": added.unchanged,
+                }
+            )
+        )
+
+    def _require_key(self) -> None:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        known = self._service.settings.api_keys
+        # Each is compared, so that the time tells nothing of which came close.
+        fits = [hmac.compare_digest(given.encode(), key.encode()) for key in known]
+        if scheme.lower() != "bearer" or not any(fits):
+            hint = "send Authorization: Bearer KEY, with a key from API_KEYS"
+            raise Refusal(401, f"adding records needs a key; {hint}")
+
+    def live(self) -> HTTPResponse:
+        """Say that the process runs."""
+        return respond(_encode({"status": "ok"}))
+
+    def ready(self) -> HTTPResponse:
+        """Say whether this process should get requests."""
+        reason = self._service.is_ready()
+        if reason:
+            raise Refusal(503, reason)
+        return respond(_encode({"status": "ready"}))
+
+    def metrics(self) -> HTTPResponse:
+        """Give all figures to Prometheus."""
+        return respond(self._service.metrics.render(), METRICS_TYPE)
+
+    def openapi(self) -> HTTPResponse:
+        """Describe the routes by the datasets' specs."""
+        specs = [one.spec for one in self._service.catalog.datasets.values()]
+        return respond(_encode(openapi_document(specs)))
+
+    def docs(self) -> HTTPResponse:
+        """Show the description."""
+        return respond(docs_page(), "text/html; charset=utf-8")
+
+    def asset(self, name: str) -> HTTPResponse:
+        """Give a file that the pages need."""
+        asset = read_asset(name)
+        if asset is None:
+            raise Refusal(404, f"there is no page file {name!r}")
+        return respond(asset.data, asset.content_type)
+
+    def elsewhere(self, path: str) -> HTTPResponse:
+        """Answer the datasets' flat routes; say of any other path what is wrong with it."""
+        catalog = self._service.catalog
+        route = f"/{path}"
+        served = catalog.flat_routes.get(route)
+        spoken = catalog.language_routes.get(route)
+        if served is None and spoken is None:
+            self._refuse(route)
+        if request.method not in {"GET", "HEAD"}:
+            _refuse_method(["GET"])
+        if served is not None:
+            return respond(_encode(self._flat(served)))
+        return respond(_encode(spoken.spec.languages if spoken else []))
+
+    def _flat(self, served: Served) -> dict[str, float]:
+        field = served.spec.required[0]
+        given = read_query(request.query_string)
+        # Clients of this route send more than we know of.
+        return self._service.flat_answer(
+            served, {name: value for name, value in given.items() if name == field}
+        )
+
+    def _refuse(self, route: str) -> NoReturn:
+        allowed = [method for method in ("GET", "POST") if self._is_route(route, method)]
+        if allowed:
+            _refuse_method(allowed)
+        if route != "/" and self._is_route(route.rstrip("/"), "GET"):
+            raise Refusal(404, f"there is nothing at {route}; try {route.rstrip('/')}")
+        raise Refusal(404, f"there is nothing at {route}; see /docs for what there is")
+
+    def _is_route(self, path: str, method: str) -> bool:
+        target, _ = self._app.match({"PATH_INFO": path, "REQUEST_METHOD": method})
+        return bool(target.rule != "/<path:path>")
+
+    def _find(self, name: str) -> Served:
+        try:
+            return self._service.catalog.find(name)
+        except UnknownDataset:
+            known = ", ".join(self._service.catalog.datasets) or "none yet"
+            raise UnknownDataset(f"there is no dataset {name!r}; there are: {known}") from None
+
+
+def _refuse_method(allowed: list[str]) -> NoReturn:
+    problem = make_problem(405, f"{request.method} is not allowed here; use {' or '.join(allowed)}")
+    raise respond_problem(problem, Allow=", ".join(allowed))
+
+
+def _body() -> bytes:
+    body: bytes = request.body.read()
+    return body
+
+
+def _read_records(spec: DatasetSpec, items: list[Any]) -> list[NewRecord]:
+    """Return all items as records; raises Refusal naming every bad one."""
+    rows: list[NewRecord] = []
+    problems: list[Any] = []
+    for at, item in enumerate(items):
+        try:
+            values = dict(read_object(item))
+            label = spec.read_label(values.pop(spec.target, None))
+            inputs = spec.read_inputs(values)
+        except InputError as error:
+            problems.append({"item": at, "field": error.field, "reason": error.reason})
+        else:
+            rows.append(NewRecord(spec.key(inputs), inputs, label))
+    if problems:
+        raise Refusal(400, f"{len(problems)} bad items, so nothing was added", problems)
+    return rows

@@ -1,0 +1,113 @@
+"""The server: waitress, with what it needs to serve crowds and to end without losing a request."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import waitress
+from bottle import Bottle
+
+from db.settings import Settings
+
+from .app import MOST_BODY_BYTES
+
+CONNECTIONS = 10_000
+SPARE_DESCRIPTORS = 200
+DRAIN_SECONDS = 25.0
+LOOP_SECONDS = 0.2
+
+log = logging.getLogger("veilleuse.web")
+
+
+def serve_forever(
+    app: Bottle, settings: Settings, drain: Callable[[], None], *, on_platform: bool
+) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish those that have come.
+
+    waitress ends at once when it is told to; so its loop is run here, and its listener closed
+    first. It has no public name for its connections: its version is pinned, and tests hold it.
+    """
+    raise_descriptor_limit()
+    server = _make_server(app, settings, on_platform=on_platform)
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    log.info("listening on http://%s:%s", settings.host, settings.port)
+    while not asked:
+        _turn(server)
+    drain()
+    log.info("ending: finishing what has come")
+    _finish(server)
+    log.info("ended")
+
+
+def _make_server(app: Bottle, settings: Settings, *, on_platform: bool) -> Any:  # noqa: ANN401
+    # Each request beyond the idle threads would otherwise be a line in the log.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # Only a platform's router stands before us without fail; anywhere else a client could lie.
+    proxy = (
+        {
+            "trusted_proxy": "*",
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"},
+        }
+        if on_platform
+        else {}
+    )
+    return waitress.create_server(
+        app,
+        host=settings.host,
+        port=settings.port,
+        threads=settings.web_threads,
+        ident="",
+        connection_limit=CONNECTIONS,
+        backlog=2048,
+        channel_timeout=60,
+        cleanup_interval=15,
+        max_request_body_size=MOST_BODY_BYTES,
+        max_request_header_size=64 * 1024,
+        asyncore_use_poll=True,
+        clear_untrusted_proxy_headers=True,
+        **proxy,
+    )
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many connections as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + SPARE_DESCRIPTORS
+    if soft < wanted and soft != resource.RLIM_INFINITY:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _turn(server: Any) -> None:  # noqa: ANN401
+    server.asyncore.loop(timeout=LOOP_SECONDS, map=server._map, count=1, use_poll=True)  # noqa: SLF001
+
+
+def _finish(server: Any) -> None:  # noqa: ANN401
+    """Take what waits in the backlog, close the listener, and see every request answered."""
+    _turn(server)
+    server.del_channel()
+    server.socket.close()
+    until = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < until and any(_is_busy(one) for one in _channels(server)):
+        _turn(server)
+    server.task_dispatcher.shutdown()
+
+
+def _channels(server: Any) -> list[Any]:  # noqa: ANN401
+    return list(server.active_channels.values())
+
+
+def _is_busy(channel: Any) -> bool:  # noqa: ANN401
+    return bool(channel.requests or channel.total_outbufs_len or channel.request)

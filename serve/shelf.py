@@ -1,0 +1,70 @@
+"""The shelf: predictions read from the store, each thread through a connection of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.generation import read_generation
+from db.prediction import find_body
+from db.store import Store
+
+log = logging.getLogger("veilleuse.web")
+
+
+class Shelf:
+    """Reads that never fail: while the store is out of reach there is nothing on the shelf.
+
+    Only `look` waits for a store that is gone; requests do not try until it is back.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._mine = threading.local()
+        self.is_up = True
+
+    def body(self, dataset_id: int, key: bytes) -> bytes | None:
+        """Return the body stored for a key, if there is one."""
+        if not self.is_up:
+            return None
+        try:
+            return find_body(self._connection(), dataset_id, key)
+        except SQLAlchemyError as error:
+            self._lose(error)
+            return None
+
+    def look(self) -> int | None:
+        """Return the store's generation, None while it is out of reach."""
+        try:
+            generation = read_generation(self._connection())
+        except SQLAlchemyError as error:
+            self._lose(error)
+            return None
+        if not self.is_up:
+            log.info("the store is back")
+        self.is_up = True
+        return generation
+
+    def lend(self) -> Connection:
+        """Return this thread's connection."""
+        return self._connection()
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is None or connection.closed or connection.invalidated:
+            connection = self._store.reader.connect()
+            self._mine.connection = connection
+        return connection
+
+    def _lose(self, error: SQLAlchemyError) -> None:
+        if self.is_up:
+            log.warning("the store is out of reach: %s", type(error).__name__)
+        self.is_up = False
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        self._mine.connection = None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
