@@ -227,6 +227,12 @@ def _quarantine(connection: Connection, held: Chunk, record_id: int, error: str)
     connection.execute(statement.on_conflict_do_update(index_elements=["record_id"], set_=new))
 
 
+def quarantined_since(connection: Connection, at: float) -> Sequence[str]:
+    """Return why each record was quarantined from then on."""
+    query = select(quarantine.c.reason).where(quarantine.c.made_at >= at)
+    return connection.execute(query.order_by(quarantine.c.made_at)).scalars().all()
+
+
 def free_chunks_of(connection: Connection, worker_id: int) -> None:
     """End the leases of a worker that is known to be dead."""
     connection.execute(

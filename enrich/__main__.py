@@ -7,14 +7,16 @@ import re
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from db.chunk import quarantined_since
 from db.console import Interrupted, Progress, as_json, run_command
 from db.dataset import all_datasets, find_dataset
-from db.errors import UnknownModel
+from db.errors import EnricherError, UnknownModel
 from db.key import FOLDS
 from db.model import active_model, all_models, model_name
 from db.run import begin_run, end_run
@@ -166,6 +168,7 @@ def once(dataset: str | None, *, as_json_: bool) -> None:
     stop = _stop_on_signals()
     names = (dataset,) if dataset else ()
     progress = Progress("enrich")
+    started = time.time()
     try:
         with working(store, settings, stop) as worker:
             runs = _begin_runs(store, names, worker.id)
@@ -173,10 +176,16 @@ def once(dataset: str | None, *, as_json_: bool) -> None:
             with store.writing() as connection:
                 for run_id in runs:
                     end_run(connection, run_id, done, "done")
+                refused = quarantined_since(connection, started)
     except Stopped:
         raise Interrupted from None
     finally:
         progress.end()
+    if refused:
+        raise EnricherError(
+            f"enriched {done:,} records; {len(refused):,} could not be and are quarantined,"
+            f" the first because of {refused[0]}"
+        )
     click.echo(as_json({"records": done}) if as_json_ else f"enriched {done:,} records")
 
 

@@ -6,15 +6,19 @@ import os
 import signal
 import traceback
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from .recipe import Recipe, Step
 
 NICEST = 19
 
+Fault: TypeAlias = Literal["recipe", "rows"]
+# Values, what failed, and why.
+Answer: TypeAlias = tuple[list[Any], Fault | None, str]
+
 
 def run_child(pipe: Connection) -> None:
-    """Answer `(fingerprint, recipe or None, rows)` with `(values, error)` until the pipe closes."""
+    """Answer `(fingerprint, recipe or None, rows)` until the pipe closes."""
     # Ctrl-C reaches the whole process group; the parent alone decides when its child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -37,13 +41,16 @@ def _yield_to_others() -> None:
 
 def _compute(
     started: dict[str, Step], fingerprint: str, recipe: Recipe | None, rows: list[Any]
-) -> tuple[list[Any], str]:
+) -> Answer:
+    """Return values, or else what failed: a recipe that cannot start, or these rows."""
+    fault: Fault = "recipe"
     try:
         if recipe is not None:
             started[fingerprint] = recipe.start()
-        return started[fingerprint](rows), ""
+        fault = "rows"
+        return started[fingerprint](rows), None, ""
     except Exception as error:  # noqa: BLE001  whatever a user's enricher raises is its error
-        return [], _in_words(error)
+        return [], fault, _in_words(error)
 
 
 def _in_words(error: Exception) -> str:

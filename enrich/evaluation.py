@@ -52,7 +52,8 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
     )
     report = report_on(frame, given)
     title = model_name(found, model.version)
-    return {"model": title, "estimator": model.metrics["estimator"], "seen": skipped, **report}
+    known = {name: model.metrics[name] for name in ("estimator", "target")}
+    return {"model": title, "seen": skipped, **known, **report}
 
 
 def _keys(out_of_fold: bytes | None) -> set[bytes]:

@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from db.errors import EnricherError
+from db.errors import EnricherError, VeilleuseError
 
-from .child import run_child
+from .child import Answer, run_child
 from .enricher import Row
 from .recipe import Recipe
 
@@ -29,6 +29,10 @@ class Stopped(Exception):
 
 class ChildDied(EnricherError):
     """The compute child died."""
+
+
+class RecipeError(VeilleuseError):
+    """An enricher or a teacher cannot be started at all, whatever the rows."""
 
 
 class Executor(Protocol):
@@ -62,7 +66,7 @@ class LocalExecutor:
         lesson = None if fingerprint in self._taught else recipe()
         try:
             pipe.send((fingerprint, lesson, list(rows)))
-            values, error = self._receive(pipe)
+            values, fault, error = self._receive(pipe)
         except (EOFError, OSError) as lost:
             code = self._end()
             raise ChildDied(f"the compute child died with exit code {code}") from lost
@@ -70,16 +74,18 @@ class LocalExecutor:
             # Its answer would be taken for that to the next question.
             self.close()
             raise
-        if error:
+        if fault == "recipe":
+            raise RecipeError(error)
+        if fault == "rows":
             raise EnricherError(error)
         self._taught.add(fingerprint)
         return values
 
-    def _receive(self, pipe: Connection) -> tuple[list[Any], str]:
+    def _receive(self, pipe: Connection) -> Answer:
         while not pipe.poll(POLL_SECONDS):
             if self._is_stopped():
                 raise Stopped
-        answer: tuple[list[Any], str] = pipe.recv()
+        answer: Answer = pipe.recv()
         return answer
 
     def _started(self) -> Connection:

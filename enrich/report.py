@@ -13,6 +13,9 @@ from .score import Report, classification_report, loss_rise, regression_report
 
 Array: TypeAlias = npt.NDArray[Any]
 
+# Where a regression explains less than this share of the variance, its report says so.
+LITTLE = 0.3
+
 
 def report_on(frame: Frame, answers: OutOfFold) -> Report:
     """Return the metrics of teacher, student and baseline, and how alike the two answer."""
@@ -78,6 +81,12 @@ def in_words(name: str, metrics: Report) -> list[str]:
         lines.append(
             f"  {label:<24} precision {score['precision']:.3f}  recall {score['recall']:.3f}"
             f"  F1 {score['f1']:.3f}  of {score['rows']:,}"
+        )
+    explained = metrics["teacher"].get("r2", 1.0)
+    if metrics["beats_baseline"] and explained < LITTLE:
+        lines.append(
+            f"  these fields explain {explained:.0%} of how {metrics['target']} varies:"
+            f" most of what decides it is not among them"
         )
     if not metrics["beats_baseline"]:
         always = "the commonest label" if metrics["labels"] else "the mean"

@@ -15,7 +15,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from sklearn.svm import LinearSVC
 
 from db.errors import ArtifactError, TrainingError
@@ -32,6 +38,8 @@ Factory: TypeAlias = Callable[[], Estimator]
 # cross-validation on real utterances.
 VECTOR_WEIGHT = 0.5
 CALIBRATION_FOLDS = 5
+# Pairs grow with the square of the columns.
+MOST_PAIRED = 20
 ALPHAS = (0.1, 1.0, 10.0, 100.0)
 SEED = 0
 
@@ -55,11 +63,15 @@ def candidates(
     if spec.teacher != "default":
         factory = load_dotted(spec.teacher, code_paths)
         return [Candidate(spec.teacher, lambda: _checked(spec, factory(dict(columns))))]
-    linear = Candidate("linear", lambda: _linear(spec, columns, rarest))
+    linear = Candidate("linear", lambda: _linear(spec, _features(columns), rarest))
     if "text" in columns.values():
-        # Trees make little of many thousand words.
+        # Trees make little of many thousand words, and there are too many to pair.
         return [linear]
-    return [linear, Candidate("gradient-boosting", lambda: _boosting(spec, columns))]
+    boosting = Candidate("gradient-boosting", lambda: _boosting(spec, columns))
+    if "vector" in columns.values() or len(columns) > MOST_PAIRED:
+        return [linear, boosting]
+    paired = Candidate("linear-pairs", lambda: _linear(spec, _pairs(columns), rarest))
+    return [linear, paired, boosting]
 
 
 def _checked(spec: DatasetSpec, estimator: Estimator) -> Estimator:
@@ -69,8 +81,7 @@ def _checked(spec: DatasetSpec, estimator: Estimator) -> Estimator:
     return estimator
 
 
-def _linear(spec: DatasetSpec, columns: Columns, rarest: int) -> Estimator:
-    features = _features(columns)
+def _linear(spec: DatasetSpec, features: Estimator, rarest: int) -> Estimator:
     if spec.kind == "regression":
         return make_pipeline(features, RidgeCV(alphas=ALPHAS, cv=5))
     if rarest < CALIBRATION_FOLDS:
@@ -89,6 +100,12 @@ def _features(columns: Columns) -> FeatureUnion:
     return FeatureUnion(parts, transformer_weights=weights)
 
 
+def _pairs(columns: Columns) -> Estimator:
+    """Return all features, their squares and their products: age bends, income acts by degree."""
+    pairs = PolynomialFeatures(degree=2, include_bias=False)
+    return make_pipeline(_features(columns), pairs, StandardScaler(with_mean=False))
+
+
 def _text_parts(name: str) -> list[tuple[str, Pipeline]]:
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\w+", strip_accents="unicode")
     characters = TfidfVectorizer(
@@ -105,7 +122,9 @@ def _choice_parts(name: str) -> list[tuple[str, Pipeline]]:
 
 
 def _number_parts(name: str) -> list[tuple[str, Pipeline]]:
-    return [("number", make_pipeline(Column(name), SimpleImputer(), StandardScaler()))]
+    # An enricher may have no number for some rows.
+    known = SimpleImputer(keep_empty_features=True)
+    return [("number", make_pipeline(Column(name), known, StandardScaler()))]
 
 
 def _vector_parts(name: str) -> list[tuple[str, Pipeline]]:
@@ -150,18 +169,19 @@ def dump_teacher(estimator: Estimator) -> Artifact:
 def load_teacher(artifact: Artifact, code_paths: Sequence[str]) -> Estimator:
     """Return the teacher that `dump_teacher` kept; raises ArtifactError.
 
-    No pickle is read: only scikit-learn's types, our own Column and those of CODE_PATHS are
+    No pickle is read: only scikit-learn's types, those of CODE_PATHS and a few named ones are
     made from the file.
     """
     if hashlib.sha256(artifact.data).hexdigest() != artifact.sha256:
         raise ArtifactError("the teacher's bytes do not match their SHA-256; train anew")
     roots = {"sklearn", *code_paths}
     unknown = skops.io.get_untrusted_types(data=artifact.data)
-    trusted = [name for name in unknown if name.split(".")[0] in roots or name == _COLUMN]
+    trusted = [name for name in unknown if name.split(".")[0] in roots or name in _TRUSTED]
     refused = sorted(set(unknown) - set(trusted))
     if refused:
         raise ArtifactError(f"the teacher holds types outside CODE_PATHS: {', '.join(refused)}")
     return skops.io.loads(artifact.data, trusted=trusted)
 
 
-_COLUMN = f"{Column.__module__}.{Column.__qualname__}"
+# Our own transformer, and what encoders keep of their columns.
+_TRUSTED = frozenset({f"{Column.__module__}.{Column.__qualname__}", "numpy.dtype"})

@@ -38,7 +38,7 @@ from .distil import fit_student
 from .frame import Frame, read_labelled, read_unlabelled
 from .plan import make_plan
 from .report import loss_of, report_on
-from .teacher import Candidate, candidates, dump_teacher
+from .teacher import Candidate, candidates, dump_teacher, load_teacher
 from .verdict import Verdict, judge
 
 FEWEST_LABELS = 20
@@ -79,7 +79,7 @@ def train_model(
     material = _read(store, name, settings)
     _check_enough(material)
     candidate, answers = _choose(material, settings, progress)
-    new = _fit(material, candidate, answers)
+    new = _fit(material, candidate, answers, settings.code_paths)
     progress(1)
     return _keep(store, material, answers, new, settings, force=force)
 
@@ -135,13 +135,19 @@ def _rarest(material: _Material) -> int:
     return int((counts.sum(axis=1) - counts.max(axis=1)).min())
 
 
-def _fit(material: _Material, candidate: Candidate, answers: OutOfFold) -> NewModel:
+def _fit(
+    material: _Material, candidate: Candidate, answers: OutOfFold, code_paths: tuple[str, ...]
+) -> NewModel:
     frame, spec = material.frame, material.found.spec
     teacher = candidate.make().fit(frame.table, frame.labels)
     lesson = lesson_of(spec, frame, np.arange(len(frame)), material.unlabelled, teacher)
     _, _, student = fit_student(spec, lesson)
+    kept = dump_teacher(teacher)
+    # What a worker could not load is better known now than at the first prediction.
+    load_teacher(kept, code_paths)
     metrics = {
         "estimator": candidate.name,
+        "target": spec.target,
         "unlabelled": len(material.unlabelled),
         "covering": material.covering,
         **report_on(frame, answers),
@@ -150,7 +156,7 @@ def _fit(material: _Material, candidate: Candidate, answers: OutOfFold) -> NewMo
         metrics=metrics,
         reads=material.reads,
         student=Artifact(*encode_student(student)),
-        teacher=dump_teacher(teacher),
+        teacher=kept,
         out_of_fold=encode_out_of_fold(answers),
     )
 

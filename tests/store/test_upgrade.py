@@ -1,0 +1,65 @@
+"""Making the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from db.errors import StoreError
+from db.migrations import upgrade
+from db.store import Store, check_schema, connect_store
+from db.table import SCHEMA, metadata
+from tests.conftest import Done, settings_for
+
+
+def test_upgrade_makes_the_tables_that_the_code_declares(store: Store) -> None:
+    """A table changed without a migration would be found at the user's."""
+    with store.writing() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrade_twice_changes_nothing(store: Store) -> None:
+    """Every deploy runs it."""
+    assert upgrade(store) == SCHEMA
+    assert upgrade(store) == SCHEMA
+
+
+def test_a_store_without_tables_names_the_command_that_makes_them(
+    command: Callable[..., Done],
+) -> None:
+    """The first thing that a newcomer may forget."""
+    done = command("db", "status")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "python -m db upgrade" in done.err
+
+
+def test_tables_of_a_newer_version_are_accepted(store: Store, database_url: str) -> None:
+    """A deploy that goes back runs the previous code on the new tables."""
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    other = connect_store(settings_for(database_url))
+    check_schema(other)
+    other.close()
+
+
+def test_tables_of_an_older_version_are_refused(store: Store) -> None:
+    """The mend is the same command."""
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(StoreError, match="python -m db upgrade"):
+        check_schema(store)
+
+
+def test_a_store_out_of_reach_is_one_line_without_the_password() -> None:
+    """Messages end up in logs."""
+    url = "postgresql://someone:secret@127.0.0.1:1/none"
+    with pytest.raises(StoreError) as caught:
+        check_schema(connect_store(settings_for(url)))
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
