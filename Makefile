@@ -2,8 +2,6 @@ PYTHON ?= python3.11
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-# One core at a time is what a worker may take, in tests too.
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: help run test lint format lock measure clean
 

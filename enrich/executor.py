@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -17,10 +16,6 @@ from .recipe import Recipe
 
 POLL_SECONDS = 0.05
 JOIN_SECONDS = 5.0
-# One thread each: a child is one core's work at most.
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1"
-)
 
 
 class Stopped(Exception):
@@ -94,12 +89,7 @@ class LocalExecutor:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         child = context.Process(target=run_child, args=(theirs,), daemon=True, name="compute")
-        before = {name: os.environ.get(name) for name in _ONE_THREAD}
-        os.environ.update(_ONE_THREAD)
-        try:
-            child.start()
-        finally:
-            _restore(before)
+        child.start()
         theirs.close()
         self._child, self._pipe = child, ours
         return ours
@@ -121,14 +111,6 @@ class LocalExecutor:
     def close(self) -> None:
         """End the child."""
         self._end()
-
-
-def _restore(environ: dict[str, str | None]) -> None:
-    for name, value in environ.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 class MicroBatch:

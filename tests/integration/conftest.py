@@ -1,0 +1,254 @@
+"""A trained store, and the real server on it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+
+from db.intake import import_files
+from db.store import Store, connect_store
+from db.table import record
+from enrich.training import train_model
+from tests.conftest import (
+    ROOT,
+    command_environment,
+    make_store,
+    register,
+    sample_spec,
+    settings_for,
+)
+
+API_KEY = "a-key-of-the-tests"
+START_SECONDS = 60.0
+END_SECONDS = 60.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server answered."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters."""
+        return self.headers.get_content_type()
+
+    def json(self) -> Any:  # noqa: ANN401
+        """Return the body as JSON; raises ValueError."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server and its store."""
+
+    port: int
+    url: str
+    store: Store
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def ask(
+        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] = {}
+    ) -> Reply:
+        """Send a request as a client library does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, target, body, headers)
+            return read_reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, target: str, **headers: str) -> Reply:
+        """Send a GET; headers are named with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("GET", target, headers=named)
+
+    def post(self, target: str, items: object, key: str | None = None) -> Reply:
+        """Send a value as JSON, with a key if one is given."""
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        return self.ask("POST", target, json.dumps(items).encode(), headers)
+
+    def predict(self, sentence: str) -> Any:  # noqa: ANN401
+        """Return the prediction for a sentence."""
+        reply = self.get(f"/predict/intents?{query(sentence=sentence)}")
+        assert reply.status == 200, reply.body
+        return reply.json()
+
+    def send(self, request: bytes, method: str = "GET") -> Reply:
+        """Send bytes that a client library would refuse or clean up."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return receive(connection, method)
+
+    def connect(self) -> socket.socket:
+        """Open a connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def record_count(self) -> int:
+        """Return how many records the store holds."""
+        with self.store.reading() as connection:
+            return connection.execute(select(func.count()).select_from(record)).scalar_one()
+
+    def inputs(self, **where: object) -> list[Any]:
+        """Return the records whose columns have these values."""
+        conditions = [record.c[name] == value for name, value in where.items()]
+        with self.store.reading() as connection:
+            return list(connection.execute(select(record).where(*conditions)))
+
+
+def query(**parameters: object) -> str:
+    """Return a query string, percent-encoded."""
+    return urlencode({name: str(value) for name, value in parameters.items()}, quote_via=quote)
+
+
+def get_request(target: bytes) -> bytes:
+    """Return a GET whose target is sent as it is."""
+    return b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def post_request(target: str, items: object) -> bytes:
+    """Return a POST of JSON as it goes over the wire."""
+    body = json.dumps(items).encode()
+    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def receive(connection: socket.socket, method: str = "GET") -> Reply:
+    """Read one answer from a connection."""
+    response = http.client.HTTPResponse(connection, method=method)
+    try:
+        response.begin()
+        return read_reply(response)
+    finally:
+        response.close()
+
+
+def read_reply(response: http.client.HTTPResponse) -> Reply:
+    """Return an answer read to its end."""
+    return Reply(response.status, response.headers, response.read())
+
+
+def until(condition: Callable[[], T], seconds: float = 20.0) -> T:
+    """Look until something is true, and fail if it never is; returns what was seen."""
+    last = time.monotonic() + seconds
+    while not (seen := condition()):
+        assert time.monotonic() < last, "this never came true"
+        time.sleep(0.05)
+    return seen
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> Iterator[Site]:
+    """Run the server until the block's end, where SIGTERM must end it with exit code 0."""
+    port = free_port()
+    settings = {"PORT": str(port), "API_KEYS": f"another,{API_KEY}", **environment}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serve"],
+            cwd=ROOT,
+            env=command_environment(url, **settings),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    site = Site(port, url, connect_store(settings_for(url)), log, process)
+    try:
+        until(lambda: _answers(site, ready), START_SECONDS)
+        yield site
+    finally:
+        site.store.close()
+        code = _end(process)
+    assert code == 0, log.read_text()
+
+
+def _answers(site: Site, path: str) -> bool:
+    assert site.process.poll() is None, site.log.read_text()
+    try:
+        return site.get(path).status == 200
+    except OSError:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a SQLite store with both samples, imported and trained, and give its file.
+
+    The sentences' embedding is left out of the spec: it would take longer than all the rest.
+    """
+    path = tmp_path_factory.mktemp("trained") / "store.db"
+    url = f"sqlite:///{path}"
+    store = make_store(url)
+    intents = sample_spec("intents")
+    fast = {name: made for name, made in intents.enrichers.items() if name != "embedding"}
+    for spec in (msgspec.structs.replace(intents, enrichers=fast), sample_spec("customers")):
+        found = register(store, spec)
+        intake = import_files(store, found, [ROOT / "datasets" / f"{spec.name}.csv"])
+        assert not intake.faults
+        assert train_model(store, spec.name, settings_for(url)).verdict.active
+    store.close()
+    return path
+
+
+@contextmanager
+def serving_copy(trained: Path, folder: Path, **environment: str) -> Iterator[Site]:
+    """Run the server on a copy of the trained store."""
+    folder.mkdir(exist_ok=True)
+    for file in trained.parent.glob(f"{trained.name}*"):
+        shutil.copy(file, folder / file.name)
+    url = f"sqlite:///{folder / trained.name}"
+    with serving(url, folder / "log.txt", **environment) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def site(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Give a server that a module's tests share, on a store of its own."""
+    with serving_copy(trained, tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_site(trained: Path, tmp_path: Path) -> Iterator[Site]:
+    """Give a server to a test that changes what is served."""
+    with serving_copy(trained, tmp_path / "own") as running:
+        yield running

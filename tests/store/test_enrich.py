@@ -1,0 +1,221 @@
+"""What becomes stale, and what is made anew."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from db.dataset import Dataset, find_dataset
+from db.export import export_rows
+from db.field import TextField
+from db.prediction import find_body
+from db.record import NewRecord, add_records, ask_for
+from db.settings import Settings
+from db.spec import DatasetSpec, EnricherSpec
+from db.status import dataset_status
+from db.store import Store
+from enrich.executor import LocalExecutor, RecipeError
+from enrich.training import refresh_plan, train_model
+from enrich.worker import working
+from tests.conftest import register
+from tests.inline import enrich_now
+from tests.store import sample_enrichers
+
+WHERE = "tests.store.sample_enrichers"
+
+
+def spec_with(**enrichers: EnricherSpec) -> DatasetSpec:
+    """Return a spec of short sentences with these enrichers."""
+    return DatasetSpec(
+        name="notes",
+        kind="classification",
+        target="tone",
+        fields={"sentence": TextField()},
+        enrichers=enrichers,
+    )
+
+
+CHAIN = spec_with(
+    length=EnricherSpec(use=f"{WHERE}.Length"),
+    double=EnricherSpec(use=f"{WHERE}.Double", reads=("length",)),
+    shout=EnricherSpec(use=f"{WHERE}.Shout"),
+)
+
+
+def fill(store: Store, found: Dataset, rows: int = 60) -> None:
+    """Add labelled records in which the label shows."""
+    words = {"warm": "merci beaucoup", "cold": "rien du tout"}
+    records = []
+    for number in range(rows):
+        tone = ("warm", "cold")[number % 2]
+        inputs = found.spec.read_inputs({"sentence": f"{words[tone]} {number}"})
+        records.append(NewRecord(found.spec.key(inputs), inputs, tone))
+    with store.writing() as connection:
+        add_records(connection, found.id, records, "import")
+
+
+@pytest.fixture
+def notes(store: Store) -> Dataset:
+    """Give a dataset with a chain of enrichers and 60 labelled records."""
+    found = register(store, CHAIN)
+    fill(store, found)
+    return found
+
+
+def fresh(store: Store, settings: Settings, name: str = "notes") -> dict[str, int]:
+    """Return how many records have a fresh value by enricher, under today's plan."""
+    with store.writing() as connection:
+        refresh_plan(connection, find_dataset(connection, name), settings)
+        status = dataset_status(connection, find_dataset(connection, name))
+    counts: dict[str, int] = status["enriched"]
+    return counts
+
+
+def values(store: Store, found: Dataset) -> dict[str, dict[str, Any]]:
+    """Return each record's enrichments by sentence."""
+    return {row["inputs"]["sentence"]: row["enrichments"] for row in export_rows(store, found)}
+
+
+def test_every_record_gets_every_value(store: Store, settings: Settings, notes: Dataset) -> None:
+    """An enricher that reads another gets its value."""
+    assert enrich_now(store, settings) == 180
+    assert values(store, notes)["merci beaucoup 0"] == {
+        "length": 16,
+        "double": 32,
+        "shout": "MERCI BEAUCOUP 0",
+    }
+
+
+def test_what_is_fresh_is_not_made_again(store: Store, settings: Settings, notes: Dataset) -> None:
+    """A second pass makes nothing."""
+    enrich_now(store, settings)
+    assert enrich_now(store, settings) == 0
+    assert notes.name == "notes"
+
+
+@pytest.mark.parametrize(
+    ("changed", "stale"),
+    [("Length", {"length", "double"}), ("Double", {"double"}), ("Shout", {"shout"})],
+)
+def test_another_version_makes_its_own_values_and_those_that_read_them_stale(
+    store: Store,
+    settings: Settings,
+    notes: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+    stale: set[str],
+) -> None:
+    """And no others, which are not computed again."""
+    enrich_now(store, settings)
+    monkeypatch.setattr(getattr(sample_enrichers, changed), "version", "2")
+    counts = fresh(store, settings)
+    assert {name for name, count in counts.items() if count == 0} == stale
+    assert enrich_now(store, settings) == 60 * len(stale)
+    assert set(fresh(store, settings).values()) == {60}
+    assert len(values(store, notes)) == 60
+
+
+def test_the_old_prediction_is_served_until_the_new_one_is_written(
+    store: Store, settings: Settings, notes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that the teacher reads changes; nobody is without an answer meanwhile."""
+    enrich_now(store, settings)
+    train_model(store, "notes", settings)
+    enrich_now(store, settings)
+    key = notes.spec.key({"sentence": "merci beaucoup 0"})
+    with store.reading() as connection:
+        before = find_body(connection, notes.id, key)
+    assert before is not None
+    monkeypatch.setattr(sample_enrichers.Length, "version", "2")
+    assert fresh(store, settings)["prediction"] == 0
+    with store.reading() as connection:
+        assert find_body(connection, notes.id, key) == before
+    enrich_now(store, settings)
+    assert fresh(store, settings)["prediction"] == 60
+    with store.reading() as connection:
+        assert find_body(connection, notes.id, key) is not None
+
+
+def test_a_new_model_makes_every_prediction_stale_and_nothing_else(
+    store: Store, settings: Settings, notes: Dataset
+) -> None:
+    """Its answers replace the old ones, which name their own model until then."""
+    enrich_now(store, settings)
+    train_model(store, "notes", settings)
+    assert enrich_now(store, settings) == 60
+    train_model(store, "notes", settings, force=True)
+    key = notes.spec.key({"sentence": "rien du tout 1"})
+    models = []
+    for _ in range(2):
+        with store.reading() as connection:
+            body = find_body(connection, notes.id, key)
+        models.append(msgspec.json.decode(body or b"{}")["model"])
+        enrich_now(store, settings)
+    assert models == ["notes@1", "notes@2"]
+
+
+def test_an_input_asked_for_is_enriched_and_answered_by_the_teacher(
+    store: Store, settings: Settings, notes: Dataset
+) -> None:
+    """So the next to ask gets the better answer."""
+    enrich_now(store, settings)
+    train_model(store, "notes", settings)
+    enrich_now(store, settings)
+    inputs = notes.spec.read_inputs({"sentence": "merci beaucoup à tous"})
+    key = notes.spec.key(inputs)
+    with store.writing() as connection:
+        ask_for(connection, notes.id, [NewRecord(key, inputs)])
+    assert enrich_now(store, settings) == 4
+    with store.reading() as connection:
+        body = msgspec.json.decode(find_body(connection, notes.id, key) or b"{}")
+    assert (body["source"], body["enrichment"]) == ("teacher", "done")
+    assert body["prediction"] == "warm"
+
+
+def test_a_record_that_an_enricher_refuses_is_quarantined_and_its_neighbours_are_done(
+    store: Store, settings: Settings
+) -> None:
+    """In a real child, as a user's code would run."""
+    found = register(store, spec_with(picky=EnricherSpec(use=f"{WHERE}.Picky")))
+    fill(store, found, 30)
+    poison = found.spec.read_inputs({"sentence": "du poison"})
+    with store.writing() as connection:
+        add_records(connection, found.id, [NewRecord(found.spec.key(poison), poison)], "import")
+    with working(store, settings, threading.Event(), LocalExecutor()) as worker:
+        worker.enrich(wait=True)
+    with store.reading() as connection:
+        status = dataset_status(connection, find_dataset(connection, "notes"))
+    assert status["enriched"] == {"picky": 30}
+    assert (status["quarantined"], status["chunks"]) == (1, 0)
+
+
+def test_an_enricher_that_cannot_start_blames_no_record(store: Store, settings: Settings) -> None:
+    """The chunk is given back as it was, and the error names the cause."""
+    found = register(store, spec_with(broken=EnricherSpec(use=f"{WHERE}.Broken")))
+    fill(store, found, 30)
+    with (
+        pytest.raises(RecipeError, match="the model file is missing"),
+        working(store, settings, threading.Event(), LocalExecutor()) as worker,
+    ):
+        worker.enrich()
+    with store.reading() as connection:
+        assert dataset_status(connection, found)["quarantined"] == 0
+
+
+def test_once_ends_with_an_error_where_records_were_quarantined(
+    store: Store, command: Callable[..., Any]
+) -> None:
+    """A script must notice."""
+    found = register(store, spec_with(picky=EnricherSpec(use=f"{WHERE}.Picky")))
+    poison = found.spec.read_inputs({"sentence": "du poison"})
+    with store.writing() as connection:
+        add_records(connection, found.id, [NewRecord(found.spec.key(poison), poison)], "import")
+    done = command("enrich", "once")
+    assert done.code == 1
+    assert "1 could not be and are quarantined" in done.err
+    assert "I do not take poison" in done.err
+    assert command("enrich", "once").code == 0

@@ -1,0 +1,178 @@
+"""Versions: which comes into use, and the way back."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from db.dataset import Dataset
+from db.errors import TrainingError, UnknownModel
+from db.field import NumberField
+from db.generation import read_generation
+from db.model import active_model, all_models
+from db.record import NewRecord, add_records
+from db.settings import Settings
+from db.spec import DatasetSpec
+from db.store import Store
+from enrich.training import train_model, training_due, use_model
+from tests.conftest import Done, register
+
+WHERE = "tests.store.sample_teachers"
+
+
+def spec_with(teacher: str = "default") -> DatasetSpec:
+    """Return a spec of two numbers."""
+    return DatasetSpec(
+        name="rooms",
+        kind="regression",
+        target="price",
+        fields={"area": NumberField(), "floor": NumberField()},
+        teacher=teacher,
+    )
+
+
+def fill(store: Store, found: Dataset, rows: int, seed: int = 1, noise: float = 1.0) -> None:
+    """Add rooms whose price is three times their area, and a little noise."""
+    chance = random.Random(seed)
+    records = []
+    for _ in range(rows):
+        area, floor = chance.uniform(10, 90), chance.randint(0, 9)
+        inputs = found.spec.read_inputs({"area": area, "floor": floor})
+        label = repr(3 * area + noise * chance.gauss(0, 1))
+        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+    with store.writing() as connection:
+        add_records(connection, found.id, records, "import")
+
+
+@pytest.fixture
+def rooms(store: Store) -> Dataset:
+    """Give a dataset with 80 labelled records and no model."""
+    found = register(store, spec_with())
+    fill(store, found, 80)
+    return found
+
+
+def version_in_use(store: Store, found: Dataset) -> int | None:
+    """Return the active version."""
+    with store.reading() as connection:
+        model = active_model(connection, found.id)
+    return model.version if model else None
+
+
+def test_the_first_model_comes_into_use(store: Store, settings: Settings, rooms: Dataset) -> None:
+    """Any answer is better than none."""
+    trained = train_model(store, "rooms", settings)
+    assert trained.verdict.active
+    assert version_in_use(store, rooms) == 1
+    assert trained.metrics["teacher"]["r2"] > 0.99
+
+
+def test_a_worse_model_does_not_replace_the_active_one(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """A teacher that always answers the mean is kept, and not used."""
+    train_model(store, "rooms", settings)
+    register(store, spec_with(f"{WHERE}.mean"))
+    trained = train_model(store, "rooms", settings)
+    assert not trained.verdict.active
+    assert "its teacher is worse" in trained.verdict.reason
+    assert version_in_use(store, rooms) == 1
+
+
+def test_a_better_model_replaces_the_active_one(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """The same, the other way round."""
+    register(store, spec_with(f"{WHERE}.mean"))
+    train_model(store, "rooms", settings)
+    register(store, spec_with())
+    assert train_model(store, "rooms", settings).verdict.active
+    assert version_in_use(store, rooms) == 2
+
+
+def test_force_uses_a_worse_model_and_says_so(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """Whoever knows better may."""
+    train_model(store, "rooms", settings)
+    register(store, spec_with(f"{WHERE}.mean"))
+    trained = train_model(store, "rooms", settings, force=True)
+    assert trained.verdict.reason.startswith("forced, although its teacher is worse")
+    assert version_in_use(store, rooms) == 2
+
+
+def test_going_back_is_one_command(
+    store: Store, settings: Settings, rooms: Dataset, command: Callable[..., Done]
+) -> None:
+    """The version before is kept with all that it needs."""
+    for _ in range(2):
+        train_model(store, "rooms", settings, force=True)
+    assert version_in_use(store, rooms) == 2
+    done = command("enrich", "activate", "rooms@1")
+    assert (done.code, done.out) == (0, "rooms@1 is in use\n")
+    assert version_in_use(store, rooms) == 1
+    listed = json.loads(command("enrich", "models", "rooms", "--json").out)
+    in_use = {one["model"]: one["active"] for one in listed}
+    assert in_use == {"rooms@2": False, "rooms@1": True}
+
+
+def test_activation_raises_the_generation(store: Store, settings: Settings, rooms: Dataset) -> None:
+    """That is how web processes learn of it."""
+    train_model(store, "rooms", settings)
+    with store.reading() as connection:
+        before = read_generation(connection)
+    use_model(store, rooms.name, 1, settings)
+    with store.reading() as connection:
+        assert read_generation(connection) > before
+
+
+def test_only_the_last_two_used_and_the_newest_keep_their_artifacts(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """Metrics stay; bytes would fill the store."""
+    for _ in range(4):
+        train_model(store, "rooms", settings, force=True)
+    with store.reading() as connection:
+        kept = {one.version: one.kept for one in all_models(connection, rooms.id)}
+    assert kept == {4: True, 3: True, 2: False, 1: False}
+    with pytest.raises(UnknownModel, match="train anew"):
+        use_model(store, "rooms", 1, settings)
+
+
+def test_a_version_that_never_was_names_the_list(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """The mend is to look."""
+    with pytest.raises(UnknownModel, match="python -m enrich models rooms"):
+        use_model(store, rooms.name, 7, settings)
+
+
+def test_too_few_labels_are_said_with_the_mend(store: Store, settings: Settings) -> None:
+    """Nineteen rows teach nothing."""
+    fill(store, register(store, spec_with()), 19)
+    with pytest.raises(TrainingError, match="python -m db import rooms FILE"):
+        train_model(store, "rooms", settings)
+
+
+def test_nothing_to_learn_is_said_plainly(store: Store, settings: Settings) -> None:
+    """A price that hangs on neither number."""
+    found = register(store, spec_with())
+    fill(store, found, 200, noise=1e6)
+    trained = train_model(store, "rooms", settings)
+    assert not trained.metrics["beats_baseline"]
+
+
+def test_training_is_due_when_labels_have_grown_by_a_tenth(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """And not before."""
+    train_model(store, "rooms", settings)
+    due = []
+    for more, seed in ((7, 2), (1, 3)):
+        fill(store, rooms, more, seed)
+        with store.reading() as connection:
+            due.append(training_due(connection, rooms, settings))
+    assert due == ["", "labels have grown to 88"]

@@ -1,0 +1,162 @@
+"""Records in, from files; records out; records erased."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from db.dataset import Dataset
+from db.errors import DataFileError
+from db.export import export_csv, export_rows
+from db.intake import Intake, import_files
+from db.record import NewRecord, ask_for, count_labels, each_record, forget_record
+from db.store import Store
+from tests.conftest import Done, register, sample_spec
+
+
+@pytest.fixture
+def customers(store: Store) -> Dataset:
+    """Give the sample of numbers and choices, without records."""
+    return register(store, sample_spec("customers"))
+
+
+def put(store: Store, found: Dataset, path: Path, text: str, *, strict: bool = False) -> Intake:
+    """Import a file with that text."""
+    path.write_text(text, "utf-8")
+    return import_files(store, found, [path], strict=strict)
+
+
+HEADER = "age,education,income,spending\n"
+
+
+def test_importing_twice_changes_nothing(store: Store, customers: Dataset, tmp_path: Path) -> None:
+    """Rows are keyed."""
+    file, text = tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,600\n"
+    first, second = put(store, customers, file, text), put(store, customers, file, text)
+    assert (first.added.created, second.added.created) == (2, 0)
+    assert second.added.unchanged == 2
+    assert len(list(export_rows(store, customers))) == 2
+
+
+def test_the_same_number_written_otherwise_is_the_same_record(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """30 = 30.0 = 3e1."""
+    text = HEADER + "30,Master,1000,500\n30.0,Master,1e3,500\n3e1,Master,1000.0,500\n"
+    assert put(store, customers, tmp_path / "a.csv", text).added.created == 1
+
+
+def test_a_new_label_replaces_the_old_and_is_counted(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """Labels are mended by importing them again."""
+    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
+    intake = put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,700\n")
+    assert intake.added.relabelled == 1
+    assert [row["label"] for row in export_rows(store, customers)] == ["700.0"]
+
+
+def test_a_row_without_label_leaves_the_label_that_is_there(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """A file without labels says nothing about them."""
+    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
+    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,\n")
+    with store.reading() as connection:
+        assert count_labels(connection, customers.id) == 1
+
+
+def test_bad_rows_are_named_with_file_and_line_and_skipped(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """A person must find them."""
+    text = HEADER + "30,Master,1000,500\nx,Master,1,1\n200,PhD,1,1\n31,PhD,2000\n32,PhD,9,9\n"
+    intake = put(store, customers, tmp_path / "a.csv", text)
+    assert (intake.added.created, intake.bad) == (2, 3)
+    assert [fault.split(":")[1] for fault in intake.faults] == ["3", "4", "5"]
+    assert "must be a number" in intake.faults[0]
+    assert "must be at most 130" in intake.faults[1]
+
+
+def test_strict_import_of_a_file_with_a_bad_row_imports_nothing(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """All or nothing, for whoever wants that."""
+    text = HEADER + "30,Master,1000,500\nx,Master,1,1\n"
+    with pytest.raises(DataFileError, match=r"a\.csv:3: age: must be a number"):
+        put(store, customers, tmp_path / "a.csv", text, strict=True)
+    assert list(export_rows(store, customers)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ('[{"age": 3, "education": "PhD", "income": 1}', "line 1"),
+        ('{"age": 3, "education": "PhD", "income": 1}\n{"age": 4', "line 2"),
+        ("name,colour\na,b\n", "age, education, income"),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole_is_not_half_imported(
+    store: Store, customers: Dataset, tmp_path: Path, text: str, words: str
+) -> None:
+    """Rows before the fault are not taken either."""
+    with pytest.raises(DataFileError, match=words):
+        put(store, customers, tmp_path / "a.txt", text)
+    assert list(export_rows(store, customers)) == []
+
+
+def test_the_command_reports_faults_on_stderr_and_counts_on_stdout(
+    command: Callable[..., Done], tmp_path: Path
+) -> None:
+    """What a script reads is apart from what a person reads."""
+    assert command("db", "upgrade").code == 0
+    assert command("db", "load", "datasets/customers.toml").code == 0
+    file = tmp_path / "a.csv"
+    file.write_text(HEADER.replace("age", "age,shoe") + "30,42,PhD,1,1\n-1,42,PhD,1,1\n", "utf-8")
+    done = command("db", "import", "customers", str(file), "--json")
+    assert done.code == 0
+    assert json.loads(done.out) == {"created": 1, "relabelled": 0, "unchanged": 0, "skipped": 1}
+    assert f"{file}:3: age: must be at least 0" in done.err
+    assert "columns not used: shoe" in done.err
+
+
+def test_exported_records_import_into_an_empty_store(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """CSV out is CSV in."""
+    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,\n")
+    out = io.StringIO(newline="")
+    assert export_csv(store, customers, out) == 2
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert [row["education"] for row in rows] == ["Master", "PhD"]
+    again = put(store, customers, tmp_path / "b.csv", out.getvalue())
+    assert again.added.unchanged == 2
+
+
+def test_a_forgotten_record_leaves_nothing_behind(
+    store: Store, customers: Dataset, tmp_path: Path
+) -> None:
+    """Its owner may ask for that."""
+    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,1\n")
+    key = bytes.fromhex(next(export_rows(store, customers))["key"])
+    with store.writing() as connection:
+        forget_record(connection, customers.id, key)
+    assert key.hex() not in {row["key"] for row in export_rows(store, customers)}
+
+
+def test_what_people_ask_for_is_marked_once(store: Store, customers: Dataset) -> None:
+    """Asked twice, or already imported, it is one record."""
+    inputs = customers.spec.read_inputs({"age": 30, "education": "PhD", "income": 1})
+    wanted = NewRecord(customers.spec.key(inputs), inputs)
+    for _ in range(2):
+        with store.writing() as connection:
+            ask_for(connection, customers.id, [wanted, wanted])
+    with store.reading() as connection:
+        records = list(each_record(connection, customers.id))
+    assert [one.origin for one in records] == ["request"]
