@@ -1,9 +1,10 @@
 PYTHON ?= python3.11
 PORT ?= 8000
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint format lock measure clean
+.PHONY: help run test lint format lock measure scale clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -23,7 +24,7 @@ run: $(VENV)/installed ## make a store of the samples, train, and serve it on PO
 	PORT=$(PORT) $(BIN)/python deploy/local.py
 
 test: $(VENV)/installed-dev ## run all tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 lint: $(VENV)/installed-dev ## check style, types and the house's layers
 	$(BIN)/ruff format --check .
@@ -40,6 +41,9 @@ lock: $(VENV)/installed-dev ## pin and hash the requirements anew
 
 measure: $(VENV)/installed ## five folds on real data: make measure REAL_DATA=folder
 	$(BIN)/python deploy/measure.py $(REAL_DATA)
+
+scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
+	$(BIN)/python deploy/scale.py $(RECORDS)
 
 clean: ## remove what was installed and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,19 +26,22 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """Start a real PostgreSQL; gives a function that makes a new database and returns its URL."""
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    numbers = itertools.count(1)
+    # Not in pytest's own folder: as root the server runs as another user, who may not go there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        numbers = itertools.count(1)
 
-    def new_database() -> str:
-        name = f"test_{next(numbers)}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return str(server.get_uri(database=name))
+        def new_database() -> str:
+            name = f"test_{next(numbers)}"
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+            return str(server.get_uri(database=name))
 
-    yield new_database
-    server.cleanup()
+        yield new_database
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

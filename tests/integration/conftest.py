@@ -71,12 +71,16 @@ class Site:
     process: subprocess.Popen[bytes]
 
     def ask(
-        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] = {}
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Reply:
         """Send a request as a client library does."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, target, body, headers)
+            connection.request(method, target, body, headers or {})
             return read_reply(connection.getresponse())
         finally:
             connection.close()
@@ -114,7 +118,7 @@ class Site:
         with self.store.reading() as connection:
             return connection.execute(select(func.count()).select_from(record)).scalar_one()
 
-    def inputs(self, **where: object) -> list[Any]:
+    def records(self, **where: object) -> list[Any]:
         """Return the records whose columns have these values."""
         conditions = [record.c[name] == value for name, value in where.items()]
         with self.store.reading() as connection:
@@ -131,11 +135,10 @@ def get_request(target: bytes) -> bytes:
     return b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
-def post_request(target: str, items: object) -> bytes:
-    """Return a POST of JSON as it goes over the wire."""
-    body = json.dumps(items).encode()
-    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def post_request(target: str, body: bytes) -> bytes:
+    """Return a POST as it goes over the wire."""
+    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Authorization: Bearer {API_KEY}\r\n\r\n".encode() + body
 
 
 def receive(connection: socket.socket, method: str = "GET") -> Reply:

@@ -151,9 +151,7 @@ def test_case_makes_another_input(site: Site) -> None:
     sentence = "Réserve Une Table Au Bistrot"
     for written in (sentence, sentence.lower()):
         site.predict(written)
-    stored = until(lambda: [row for row in site.inputs(origin="request") if "istrot" in row.inputs])
-    until(lambda: sum("istrot" in row.inputs for row in site.inputs(origin="request")) == 2)
-    assert stored
+    until(lambda: sum("istrot" in row.inputs for row in site.records(origin="request")) == 2)
 
 
 def test_a_plus_is_a_space_and_an_encoded_plus_is_not(site: Site) -> None:
@@ -168,7 +166,9 @@ def test_an_unseen_sentence_is_answered_then_stored_then_the_teachers(site: Site
     sentence = "un vol pour Reykjavik dimanche à l'aube, côté hublot"
     first = site.predict(sentence)
     assert (first["source"], first["enrichment"]) == ("student", "queued")
-    row = until(lambda: [row for row in site.inputs(origin="request") if "Reykjavik" in row.inputs])
+    row = until(
+        lambda: [row for row in site.records(origin="request") if "Reykjavik" in row.inputs]
+    )
     assert (row[0].label, row[0].asked) == (None, True)
     enrich_some(site)
     answer = until(lambda: (a := site.predict(sentence))["source"] == "teacher" and a)

@@ -1,0 +1,18 @@
+"""Enrichers that misbehave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from enrich.enricher import Row
+
+
+class SlowLength:
+    """The length, after a while."""
+
+    version = "1"
+
+    def __call__(self, rows: Sequence[Row]) -> list[int]:
+        time.sleep(0.002 * len(rows))
+        return [len(row["sentence"]) for row in rows]

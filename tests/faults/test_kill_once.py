@@ -1,0 +1,120 @@
+"""`enrich once`, killed at any moment and started again."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from db.dataset import Dataset
+from db.export import export_rows
+from db.field import TextField
+from db.record import NewRecord, add_records
+from db.settings import Settings
+from db.spec import DatasetSpec, EnricherSpec
+from db.store import Store
+from db.table import chunk, enrichment, prediction, quarantine, record
+from enrich.training import train_model
+from tests.conftest import ROOT, command_environment, register
+from tests.inline import enrich_now
+
+RECORDS = 4000
+KILLS = 20
+# From before the command has read its settings to well into its work.
+EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 3.0
+WHERE = "tests.faults.sample_enrichers"
+
+SPEC = DatasetSpec(
+    name="notes",
+    kind="classification",
+    target="tone",
+    fields={"sentence": TextField()},
+    enrichers={
+        "text_profile": EnricherSpec(),
+        "slow": EnricherSpec(use=f"{WHERE}.SlowLength"),
+        "double": EnricherSpec(use="tests.store.sample_enrichers.Double", reads=("length",)),
+        "length": EnricherSpec(use="tests.store.sample_enrichers.Length"),
+    },
+)
+
+
+@pytest.fixture
+def notes(store: Store, settings: Settings) -> Dataset:
+    """Give a dataset with a model and many stale records."""
+    found = register(store, SPEC)
+    records = []
+    for number in range(RECORDS):
+        tone = ("warm", "cold")[number % 2]
+        words = {"warm": "merci beaucoup", "cold": "rien du tout"}[tone]
+        inputs = found.spec.read_inputs({"sentence": f"{words} {number}"})
+        # Few labels, so that training is quick.
+        label = tone if number < RECORDS // 20 else None
+        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+    with store.writing() as connection:
+        add_records(connection, found.id, records, "import")
+    train_model(store, "notes", settings)
+    return found
+
+
+def everything(store: Store, found: Dataset) -> list[dict[str, Any]]:
+    """Return all that is known of every record."""
+    return sorted(export_rows(store, found), key=lambda row: str(row["key"]))
+
+
+def make_stale(store: Store) -> None:
+    """Drop all that was made, as if nothing had been enriched yet."""
+    with store.writing() as connection:
+        for table in (enrichment, prediction):
+            connection.execute(delete(table))
+        connection.execute(update(record).values(revision=0))
+
+
+def left_over(store: Store) -> list[int]:
+    """Count chunks and quarantined records."""
+    with store.reading() as connection:
+        return [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (chunk, quarantine)
+        ]
+
+
+def start_once(url: str) -> subprocess.Popen[bytes]:
+    """Start the command."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "enrich", "once"],
+        cwd=ROOT,
+        env=command_environment(url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_killed_twenty_times_it_ends_in_the_same_store_as_undisturbed(
+    store: Store, settings: Settings, database_url: str, notes: Dataset
+) -> None:
+    """Nothing is lost, nothing is doubled, and no record is blamed."""
+    enrich_now(store, settings)
+    undisturbed = everything(store, notes)
+    make_stale(store)
+    chance = random.Random(4)
+    kills = 0
+    while kills < KILLS:
+        with start_once(database_url) as running:
+            time.sleep(chance.uniform(EARLIEST_SECONDS, LATEST_SECONDS))
+            running.kill()
+            running.wait()
+            if running.returncode == 0:
+                # It was done before: let the next ones have work to be killed at.
+                make_stale(store)
+                continue
+        kills += 1
+    with start_once(database_url) as last:
+        _, error = last.communicate(timeout=120)
+    assert last.returncode == 0, error
+    assert everything(store, notes) == undisturbed
+    assert left_over(store) == [0, 0]

@@ -1,0 +1,209 @@
+"""Many inputs at once: to predict, and to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import sample_spec
+
+from .conftest import API_KEY, Site, query, serving_copy
+
+SPEC = sample_spec("intents")
+CUSTOMERS = sample_spec("customers")
+
+
+def row_of(site: Site, **inputs: object) -> Any:  # noqa: ANN401
+    """Return the one record with these inputs, None where there is none."""
+    spec = SPEC if "sentence" in inputs else CUSTOMERS
+    rows = site.records(key=spec.key(spec.read_inputs(inputs)))
+    assert len(rows) < 2
+    return rows[0] if rows else None
+
+
+def add(site: Site, items: object, target: str = "/records/intents") -> Any:  # noqa: ANN401
+    """Add records with the right key, and return what became of them."""
+    reply = site.post(target, items, API_KEY)
+    assert (reply.status, reply.content_type) == (200, "application/json"), reply.body
+    return reply.json()
+
+
+def test_many_inputs_are_answered_in_their_order(site: Site) -> None:
+    """Each as it would be alone."""
+    written = ["un hôtel à Pau", "un vol pour Oslo", "quel film ce soir", "un vol pour Oslo"]
+    reply = site.post("/predict/intents", [{"sentence": sentence} for sentence in written])
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    answers = reply.json()
+    assert answers == [site.predict(sentence) for sentence in written]
+    assert answers[0] != answers[1] == answers[3]
+
+
+def test_a_thousand_inputs_are_answered_at_once(site: Site) -> None:
+    """The most that one request may hold."""
+    items = [{"age": 20 + n % 50, "education": "PhD", "income": 9000 + n} for n in range(1000)]
+    answers = site.post("/predict/customers", items).json()
+    assert len(answers) == 1000
+    assert {answer["dataset"] for answer in answers} == {"customers"}
+    last = site.get(f"/predict/customers?{query(**items[-1])}").json()
+    assert answers[-1] == last
+
+
+def test_no_inputs_have_no_answers(site: Site) -> None:
+    """A program need not look first whether it has any."""
+    assert site.post("/predict/intents", []).json() == []
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ({}, "sentence"),
+        ({"sentence": ""}, "sentence"),
+        ({"sentence": None}, "sentence"),
+        ({"sentence": 3}, "sentence"),
+        ({"sentence": ["a"]}, "sentence"),
+        ({"sentence": {"a": 1}}, "sentence"),
+        ({"sentence": "a\u0000"}, "sentence"),
+        ({"sentence": "a" * 1001}, "sentence"),
+        ({"sentence": "a", "colour": "red"}, "colour"),
+        ("a", "item"),
+        (None, "item"),
+        ([{"sentence": "a"}], "item"),
+    ],
+)
+def test_a_bad_item_gets_its_own_problem(site: Site, item: object, field: str) -> None:
+    """The others are answered all the same."""
+    good = {"sentence": "un train pour Lille"}
+    reply = site.post("/predict/intents", [good, item, good])
+    assert reply.status == 200
+    first, problem, last = reply.json()
+    assert first["dataset"] == last["dataset"] == "intents"
+    assert (problem["status"], problem["field"]) == (400, field)
+    assert field in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("age", "income"), [(True, 1), ("old", 1), (30, []), (30, None), (1.5, 1), (10**300, 1)]
+)
+def test_a_number_of_another_type_is_that_items_problem(
+    site: Site, age: object, income: object
+) -> None:
+    """JSON has types, and true is no number."""
+    item = {"age": age, "education": "PhD", "income": income}
+    problem = site.post("/predict/customers", [item]).json()[0]
+    assert problem["status"] == 400
+    assert problem["field"] == ("income" if age == 30 else "age")
+
+
+@pytest.mark.parametrize(
+    "key", [None, "", "wrong", API_KEY[:-1], API_KEY + "x", f"another,{API_KEY}"]
+)
+def test_without_the_right_key_nothing_is_added(site: Site, key: str | None) -> None:
+    """The answer says what is missing, also in the standard's header."""
+    reply = site.post("/records/intents", [{"sentence": "sans la clé"}], key)
+    assert (reply.status, reply.content_type) == (401, "application/problem+json")
+    assert reply.headers["WWW-Authenticate"] == "Bearer"
+    assert "API_KEYS" in reply.json()["detail"]
+    assert row_of(site, sentence="sans la clé") is None
+
+
+def test_a_key_is_asked_for_before_anything_is_told(site: Site) -> None:
+    """Not even which datasets there are."""
+    assert site.post("/records/nothing", []).status == 401
+    assert site.ask("POST", "/records/intents", b"no JSON").status == 401
+
+
+@pytest.fixture(scope="module")
+def keyless(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Give a server for which no key is set."""
+    with serving_copy(trained, tmp_path_factory.mktemp("keyless"), API_KEYS="") as running:
+        yield running
+
+
+@pytest.mark.parametrize("key", [None, "", "None", API_KEY])
+def test_where_no_key_is_set_nobody_may_add(keyless: Site, key: str | None) -> None:
+    """An empty key would open the store to all."""
+    assert keyless.post("/records/intents", [{"sentence": "a"}], key).status == 401
+
+
+@pytest.mark.parametrize("key", [API_KEY, "another"])
+def test_each_key_adds_records(site: Site, key: str) -> None:
+    """With their labels, if they have any; others wait for one."""
+    items = [
+        {"sentence": f"un  vol pour {key} ", "intent": "find-flight"},
+        {"sentence": f"peut-être {key}"},
+        {"sentence": f"rien {key}", "intent": None},
+        {"sentence": f"vide {key}", "intent": ""},
+    ]
+    reply = site.post("/records/intents", items, key)
+    assert reply.json() == {"created": 4, "relabelled": 0, "unchanged": 0}
+    labelled = row_of(site, sentence=f"un vol pour {key}")
+    assert (labelled.label, labelled.origin) == ("find-flight", "api")
+    for begin in ("peut-être", "rien", "vide"):
+        assert row_of(site, sentence=f"{begin} {key}").label is None
+
+
+def test_adding_twice_changes_nothing(site: Site) -> None:
+    """A client that is not sure just sends again."""
+    items = [{"sentence": "deux fois la même", "intent": "irrelevant"}]
+    assert add(site, items) == {"created": 1, "relabelled": 0, "unchanged": 0}
+    count, row = site.record_count(), row_of(site, sentence="deux fois la même")
+    assert add(site, items) == {"created": 0, "relabelled": 0, "unchanged": 1}
+    assert (site.record_count(), row_of(site, sentence="deux fois la même")) == (count, row)
+
+
+def test_a_new_label_replaces_the_old(site: Site) -> None:
+    """No label leaves it as it is."""
+    sentence = "une table pour deux"
+    add(site, [{"sentence": sentence, "intent": "purchase"}])
+    again = [{"sentence": sentence, "intent": "find-restaurant"}]
+    assert add(site, again) == {"created": 0, "relabelled": 1, "unchanged": 0}
+    assert add(site, [{"sentence": sentence}])["unchanged"] == 1
+    assert row_of(site, sentence=sentence).label == "find-restaurant"
+
+
+def test_of_one_record_sent_several_times_the_last_label_holds(site: Site) -> None:
+    """Counts add up to what was sent."""
+    labels = ("purchase", "find-hotel", None)
+    items = [{"sentence": "trois fois", "intent": label} for label in labels]
+    assert sum(add(site, items).values()) == 3
+    assert row_of(site, sentence="trois fois").label == "find-hotel"
+
+
+def test_a_regressions_label_is_a_number(site: Site) -> None:
+    """However it is written."""
+    inputs = {"age": 33, "education": "PhD", "income": 33_333}
+    target = "/records/customers"
+    assert add(site, [{**inputs, "spending": 1000}], target)["created"] == 1
+    assert add(site, [{**inputs, "spending": "1e3"}], target)["unchanged"] == 1
+    assert float(row_of(site, **inputs).label) == 1000
+    refused = site.post(target, [{**inputs, "spending": "much"}], API_KEY)
+    assert (refused.status, refused.json()["problems"][0]["field"]) == (400, "spending")
+
+
+def test_of_records_with_bad_ones_none_is_added_and_every_bad_one_is_named(site: Site) -> None:
+    """Half an import is harder to mend than none."""
+    before = site.record_count()
+    good = {"sentence": "bonne mais en mauvaise compagnie", "intent": "irrelevant"}
+    items = [
+        good,
+        {"sentence": "", "intent": "irrelevant"},
+        {"sentence": "a", "intent": "find-nothing"},
+        {"intent": "irrelevant"},
+        good,
+        {"sentence": "a", "colour": "red"},
+        "a",
+        {"sentence": "a", "intent": ["irrelevant"]},
+    ]
+    reply = site.post("/records/intents", items, API_KEY)
+    assert (reply.status, reply.content_type) == (400, "application/problem+json")
+    problem = reply.json()
+    assert "6 bad items" in problem["detail"]
+    named = [(one["item"], one["field"]) for one in problem["problems"]]
+    fields = ["sentence", "intent", "sentence", "colour", "item", "intent"]
+    assert named == list(zip([1, 2, 3, 5, 6, 7], fields, strict=True))
+    assert all(one["reason"] for one in problem["problems"])
+    assert site.record_count() == before
+    assert row_of(site, sentence=good["sentence"]) is None

@@ -1,0 +1,208 @@
+"""The other routes, and what all answers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.conftest import sample_spec
+
+from .conftest import Reply, Site, get_request, query, until
+
+SENTENCE = "je cherche un vol pour Lisbonne"
+FLAT = f"/api/intent?{query(sentence=SENTENCE)}"
+PREDICT = f"/predict/intents?{query(sentence=SENTENCE)}"
+ANSWERS = ["/", "/predict/intents?sentence=a", FLAT, "/metrics", "/openapi.json", "/docs"]
+HEALTH = ["/health", "/api/health", "/livez", "/readyz"]
+
+
+def test_the_flat_route_gives_every_label_and_nothing_else(site: Site) -> None:
+    """Existing clients read it so."""
+    reply = site.get(FLAT)
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    flat = reply.json()
+    assert set(flat) == set(sample_spec("intents").labels)
+    assert len(flat) == 8
+    assert all(isinstance(share, float) and share == round(share, 4) for share in flat.values())
+    assert sum(flat.values()) == pytest.approx(1, abs=0.002)
+    assert max(flat, key=flat.__getitem__) == "find-flight"
+
+
+def test_the_flat_route_says_the_same_as_predict(site: Site) -> None:
+    """Only shorter."""
+    full = site.get(PREDICT).json()["probabilities"]
+    assert site.get(FLAT).json() == {label: round(share, 4) for label, share in full.items()}
+
+
+@pytest.mark.parametrize(
+    "others", ["locale=fr-FR", "age=30&x", "x=1&x=2", "=", "intent=purchase", "Sentence=b"]
+)
+def test_the_flat_route_ignores_other_parameters(site: Site, others: str) -> None:
+    """Existing clients send more than this process knows of."""
+    plain = site.get(FLAT).json()
+    for target in (f"{FLAT}&{others}", FLAT.replace("?", f"?{others}&")):
+        reply = site.get(target)
+        assert reply.status == 200, reply.body
+        assert reply.json() == plain
+
+
+def test_the_languages_are_those_of_the_spec(site: Site) -> None:
+    """As an array and nothing else, whatever is asked besides."""
+    for target in ("/api/intent-supported-languages", "/api/intent-supported-languages?a=1"):
+        reply = site.get(target)
+        assert (reply.status, reply.content_type) == (200, "application/json")
+        assert reply.json() == ["fr-FR"]
+
+
+@pytest.mark.parametrize("target", HEALTH)
+def test_a_healthy_process_says_so(site: Site, target: str) -> None:
+    """To whoever watches it."""
+    reply = site.get(target)
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    assert reply.json()["status"] == ("ready" if target == "/readyz" else "ok")
+
+
+def test_the_root_welcomes_programs_with_links_that_answer(site: Site) -> None:
+    """Whoever finds the address finds the rest."""
+    reply = site.get("/")
+    assert reply.content_type == "application/json"
+    welcome = reply.json()
+    assert set(welcome["datasets"]) == {"intents", "customers"}
+    examples = [one["example"] for one in welcome["datasets"].values()]
+    for target in [*examples, *welcome["links"].values()]:
+        assert site.get(target).status == 200
+
+
+def test_the_root_welcomes_people_with_a_page(site: Site) -> None:
+    """A browser says that it reads HTML."""
+    reply = site.get("/", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (reply.status, reply.content_type) == (200, "text/html")
+    assert reply.headers.get_content_charset() == "utf-8"
+    assert "Intents of French utterances" in reply.body.decode()
+
+
+@pytest.mark.parametrize("target", [*ANSWERS, *HEALTH, "/nothing", "/predict/intents"])
+def test_head_answers_as_get_does_without_the_body(site: Site, target: str) -> None:
+    """Watchers ask so."""
+    head, get = site.ask("HEAD", target), site.get(target)
+    assert (head.status, head.content_type) == (get.status, get.content_type)
+    assert head.body == b""
+    if target != "/metrics":
+        assert head.headers["Content-Length"] == get.headers["Content-Length"]
+        assert head.headers["ETag"] == get.headers["ETag"]
+
+
+@pytest.mark.parametrize("target", ANSWERS)
+def test_an_answer_may_be_kept_if_it_is_asked_about(site: Site, target: str) -> None:
+    """It may change with the next generation."""
+    reply = site.get(target)
+    assert reply.headers["Cache-Control"] == "no-cache"
+    assert reply.headers["ETag"].strip('"')
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
+@pytest.mark.parametrize("target", [PREDICT, FLAT, "/docs"])
+def test_what_a_client_has_already_is_not_sent_again(site: Site, target: str, form: str) -> None:
+    """Its tag says that it has."""
+    tag = site.get(target).headers["ETag"]
+    reply = site.get(target, If_None_Match=form.format(tag))
+    assert (reply.status, reply.body) == (304, b"")
+    assert reply.headers["ETag"] == tag
+    assert reply.headers["Cache-Control"] == "no-cache"
+
+
+def test_what_a_client_has_of_another_answer_is_sent(site: Site) -> None:
+    """Another input has another tag."""
+    other = site.get("/predict/intents?sentence=autre").headers["ETag"]
+    reply = site.get(PREDICT, If_None_Match=other)
+    assert (reply.status, reply.json()["dataset"]) == (200, "intents")
+
+
+@pytest.mark.parametrize("given", ["a", "0af7651916cd43dd", "A.b_c-9", "x" * 64])
+@pytest.mark.parametrize("target", ["/livez", PREDICT, "/nothing", "/predict"])
+def test_a_sane_request_id_is_sent_back(site: Site, given: str, target: str) -> None:
+    """So that a request can be followed through several logs."""
+    assert site.get(target, X_Request_Id=given).headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", [b"a b", b"x" * 65, b"a;b", b"\xc3\xa9", b"<b>", b"a\x07", b""])
+def test_another_request_id_is_replaced(site: Site, given: bytes) -> None:
+    """It would go into logs and pages as it is."""
+    request = get_request(b"/livez").replace(b"\r\n\r\n", b"\r\nX-Request-Id: %s\r\n\r\n" % given)
+    made = site.send(request).headers["X-Request-Id"]
+    assert made.isalnum()
+    assert made.encode() != given
+
+
+def test_every_request_has_an_id_of_its_own_that_stands_in_the_log(site: Site) -> None:
+    """Or nobody could be helped by it."""
+    made = {site.get("/livez").headers["X-Request-Id"] for _ in range(20)}
+    assert len(made) == 20
+    until(lambda: all(request_id in site.log.read_text() for request_id in made), 5)
+
+
+def figures(site: Site) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return every sample of /metrics by its name and labels."""
+    reply = site.get("/metrics")
+    assert (reply.status, reply.content_type) == (200, "text/plain")
+    return dict(_samples(reply))
+
+
+def _samples(reply: Reply) -> Iterator[tuple[tuple[str, frozenset[tuple[str, str]]], float]]:
+    for family in text_string_to_metric_families(reply.body.decode()):
+        assert family.documentation
+        for sample in family.samples:
+            yield (sample.name, frozenset(sample.labels.items())), sample.value
+
+
+def counted(site: Site, name: str, **labels: str) -> float:
+    """Return one sample, 0 where nothing has been counted."""
+    return figures(site).get((name, frozenset(labels.items())), 0)
+
+
+def test_requests_are_counted_by_route_method_and_status(site: Site) -> None:
+    """Refused ones too."""
+    of = {"route": "/predict/<name>", "method": "GET"}
+    name = "veilleuse_requests_total"
+    good, bad = counted(site, name, status="200", **of), counted(site, name, status="400", **of)
+    for target in (PREDICT, PREDICT, "/predict/intents"):
+        site.get(target)
+    assert counted(site, name, status="200", **of) == good + 2
+    assert counted(site, name, status="400", **of) == bad + 1
+    assert counted(site, "veilleuse_request_seconds_count", route="/predict/<name>") >= 3
+
+
+def test_answers_are_counted_by_where_they_came_from(site: Site) -> None:
+    """The student's the first time, then from memory."""
+    name, of = "veilleuse_answers_total", {"dataset": "intents"}
+    before = [counted(site, name, source=source, **of) for source in ("student", "memory")]
+    for _ in range(3):
+        site.predict("une question à compter")
+    after = [counted(site, name, source=source, **of) for source in ("student", "memory")]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 2]
+
+
+def test_the_state_of_the_process_is_among_the_figures(site: Site) -> None:
+    """What an alarm would look at."""
+    assert counted(site, "veilleuse_store_up") == 1
+    assert counted(site, "veilleuse_backlog_dropped") == 0
+    assert counted(site, "veilleuse_generation") > 0
+    assert counted(site, "process_resident_memory_bytes") > 0
+
+
+def test_what_clients_make_up_adds_no_figures(site: Site) -> None:
+    """Each figure takes memory for as long as the process runs."""
+
+    def make_up(word: str) -> None:
+        site.get(f"/{word}")
+        site.get(f"/predict/{word}?{word}=1")
+        site.get(f"/predict?{word}=1")
+        site.ask(word, "/predict")
+
+    make_up("FIRST")
+    before = len(figures(site))
+    for word in ("SECOND", "THIRD", "FOURTH"):
+        make_up(word)
+    assert len(figures(site)) == before
