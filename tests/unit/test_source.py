@@ -146,7 +146,7 @@ def test_a_file_in_another_encoding_is_refused_with_the_mend(
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """As is a folder."""
-    with pytest.raises(DataFileError, match="none.csv: No such file"):
+    with pytest.raises(DataFileError, match=r"none\.csv: No such file"):
         check_rows(tmp_path / "none.csv")
     with pytest.raises(DataFileError, match="Is a directory"):
         check_rows(tmp_path)
@@ -234,24 +234,18 @@ def test_lines_are_counted_over_many_windows(folder: Path) -> None:
     assert (found[-1].line, found[-1].fault) == (5002, "is not a JSON object")
 
 
-@given(objects, st.sampled_from([None, 1]), st.booleans())
+@given(written=objects, indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
 def test_objects_written_as_an_array_read_back_the_same(
-    folder: Path,
-    written: list[dict[str, Any]],
-    indent: int | None,
-    ascii_only: bool,  # noqa: FBT001
+    folder: Path, written: list[dict[str, Any]], indent: int | None, *, ascii_only: bool
 ) -> None:
     """But for null, which says nothing."""
     data = json.dumps(written, indent=indent, ensure_ascii=ascii_only)
     assert contents(folder, data) == without_null(written)
 
 
-@given(objects.filter(len), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@given(written=objects.filter(len), ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
 def test_objects_written_as_lines_read_back_the_same(
-    folder: Path,
-    written: list[dict[str, Any]],
-    ascii_only: bool,
-    end: str,  # noqa: FBT001
+    folder: Path, written: list[dict[str, Any]], end: str, *, ascii_only: bool
 ) -> None:
     """As from an array."""
     lines = [json.dumps(one, ensure_ascii=ascii_only) + end for one in written]

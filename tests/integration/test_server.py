@@ -1,0 +1,216 @@
+"""How the process starts, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Done, make_store, register, run_command, sample_spec
+
+from .conftest import END_SECONDS, Site, free_port, post_request, receive, serving, until
+
+ITEMS = 1000
+
+
+def sentences_of(number: int) -> list[dict[str, str]]:
+    """Return items that nobody has sent before."""
+    return [{"sentence": f"phrase {number} sur {item}"} for item in range(ITEMS)]
+
+
+def batch(number: int) -> bytes:
+    """Return a request for many predictions."""
+    return post_request("/predict/intents", json.dumps(sentences_of(number)).encode())
+
+
+@pytest.fixture
+def untrained(sqlite_url: str, tmp_path: Path) -> Iterator[Site]:
+    """Give a server on a store with both specs and no model."""
+    store = make_store(sqlite_url)
+    for name in ("intents", "customers"):
+        register(store, sample_spec(name))
+    store.close()
+    with serving(sqlite_url, tmp_path / "log.txt", ready="/livez") as running:
+        yield running
+
+
+def test_without_a_model_the_process_lives_and_is_not_ready(untrained: Site) -> None:
+    """No router sends it requests, and none restarts it."""
+    assert untrained.get("/livez").status == 200
+    assert untrained.get("/health").status == 200
+    reply = untrained.get("/readyz")
+    assert (reply.status, reply.content_type) == (503, "application/problem+json")
+    assert "python -m enrich train" in reply.json()["detail"]
+    assert int(reply.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    "target", ["/predict?sentence=a", "/predict/intents?sentence=a", "/api/intent?sentence=a"]
+)
+def test_without_a_model_a_prediction_names_the_command_to_run(
+    untrained: Site, target: str
+) -> None:
+    """The dataset's name included, ready to be copied."""
+    reply = untrained.get(target)
+    assert (reply.status, reply.content_type) == (503, "application/problem+json")
+    assert "python -m enrich train intents" in reply.json()["detail"]
+    assert int(reply.headers["Retry-After"]) > 0
+
+
+def test_without_a_model_many_predictions_name_the_command_too(untrained: Site) -> None:
+    """No item could be answered, so the whole request is refused."""
+    item = {"age": 1, "education": "PhD", "income": 1}
+    reply = untrained.post("/predict/customers", [item])
+    assert (reply.status, reply.content_type) == (503, "application/problem+json")
+    assert "python -m enrich train customers" in reply.json()["detail"]
+
+
+def test_without_a_model_the_rest_answers(untrained: Site) -> None:
+    """Bad input is told from a missing model, and pages show what there is."""
+    assert untrained.get("/predict/intents").status == 400
+    assert untrained.get("/api/intent-supported-languages").json() == ["fr-FR"]
+    assert untrained.get("/").json()["datasets"]["intents"]["model"] is None
+    for target in ("/metrics", "/docs", "/openapi.json"):
+        assert untrained.get(target).status == 200
+
+
+def test_an_empty_store_is_served(sqlite_url: str, tmp_path: Path) -> None:
+    """Datasets may come while the process runs."""
+    make_store(sqlite_url).close()
+    with serving(sqlite_url, tmp_path / "log.txt", ready="/livez") as site:
+        assert site.get("/readyz").status == 503
+        assert site.get("/predict?sentence=a").status == 400
+        assert site.get("/predict/intents?sentence=a").status == 404
+        register(site.store, sample_spec("intents"))
+        until(lambda: site.get("/predict?sentence=a").status == 503)
+
+
+def check_refused_start(done: Done, *words: str) -> None:
+    """Fail unless the command ended with one line that has these words."""
+    assert done.code == 1
+    assert done.err.count("\n") == 1, done.err
+    for word in words:
+        assert word in done.err
+
+
+def test_a_start_without_tables_names_the_command_that_makes_them(sqlite_url: str) -> None:
+    """The first thing that a newcomer may forget."""
+    check_refused_start(run_command(sqlite_url, "serve"), "python -m db upgrade")
+
+
+def test_a_start_on_a_platform_without_disk_refuses_sqlite(sqlite_url: str) -> None:
+    """Every dyno would serve an empty store of its own."""
+    make_store(sqlite_url).close()
+    done = run_command(sqlite_url, "serve", DYNO="web.1")
+    check_refused_start(done, "DATABASE_URL", "heroku-postgresql")
+
+
+@pytest.mark.parametrize("port", ["none", "0", "65536"])
+def test_a_start_with_a_bad_setting_names_it(sqlite_url: str, port: str) -> None:
+    """And the value that was given."""
+    make_store(sqlite_url).close()
+    check_refused_start(run_command(sqlite_url, "serve", PORT=port), "PORT", port)
+
+
+def test_a_start_on_a_port_in_use_names_it(sqlite_url: str) -> None:
+    """The commonest mistake of all."""
+    make_store(sqlite_url).close()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        check_refused_start(run_command(sqlite_url, "serve", PORT=port), "PORT", port)
+
+
+def test_an_option_that_is_none_is_wrong_usage(sqlite_url: str) -> None:
+    """Settings come from the environment alone."""
+    done = run_command(sqlite_url, "serve", "--port", "8000")
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+def test_a_port_is_free_again_after_the_end(sqlite_url: str, tmp_path: Path) -> None:
+    """A restart must not wait."""
+    make_store(sqlite_url).close()
+    port = str(free_port())
+    for _ in range(2):
+        with serving(sqlite_url, tmp_path / "log.txt", ready="/livez", PORT=port) as site:
+            assert site.get("/livez").status == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_idle_process_with_0(untrained: Site, number: signal.Signals) -> None:
+    """Connections that wait for nothing do not keep it."""
+    with untrained.connect() as idle:
+        idle.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert receive(idle).status == 200
+        untrained.process.send_signal(number)
+        assert untrained.process.wait(END_SECONDS) == 0
+    assert "Traceback" not in untrained.log.read_text()
+
+
+def end_with_requests_on(site: Site, connections: list[socket.socket]) -> None:
+    """Send a batch on each connection and SIGTERM at once; all must be answered."""
+    before = site.record_count()
+    for number, connection in enumerate(connections):
+        connection.sendall(batch(number))
+    site.process.terminate()
+    replies = [receive(connection, "POST") for connection in connections]
+    assert [reply.status for reply in replies] == [200] * len(connections)
+    assert site.process.wait(END_SECONDS) == 0
+    queued = 0
+    for reply in replies:
+        answers = reply.json()
+        assert len(answers) == ITEMS
+        queued += sum(answer["enrichment"] == "queued" for answer in answers)
+    assert queued == ITEMS * len(connections)
+    assert site.record_count() == before + queued
+    assert "Traceback" not in site.log.read_text()
+
+
+def test_what_has_come_before_sigterm_is_answered_and_written(own_site: Site) -> None:
+    """On connections that were open already, also beyond the threads that answer."""
+    connections = [own_site.connect() for _ in range(8)]
+    try:
+        for connection in connections:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert receive(connection).status == 200
+        end_with_requests_on(own_site, connections)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_what_has_come_on_new_connections_before_sigterm_is_answered(own_site: Site) -> None:
+    """They may still wait to be accepted."""
+    connections = [own_site.connect() for _ in range(8)]
+    try:
+        end_with_requests_on(own_site, connections)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_after_sigterm_nobody_new_is_let_in(own_site: Site) -> None:
+    """Routers then try another process."""
+    own_site.process.terminate()
+    assert own_site.process.wait(END_SECONDS) == 0
+    with pytest.raises(ConnectionRefusedError):
+        own_site.connect()
+
+
+def test_log_lines_as_json_have_each_requests_id(sqlite_url: str, tmp_path: Path) -> None:
+    """One object a line, with the id that the client was given."""
+    make_store(sqlite_url).close()
+    log = tmp_path / "log.txt"
+    with serving(sqlite_url, log, ready="/livez", LOG_FORMAT="json") as site:
+        given = site.get("/nothing").headers["X-Request-Id"]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    (mine,) = [line for line in lines if line.get("request_id") == given]
+    assert "/nothing" in mine["message"]
+    assert "404" in mine["message"]

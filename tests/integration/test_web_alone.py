@@ -1,0 +1,73 @@
+"""The web process in an environment that holds its own dependencies and no others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from db.intake import import_files
+from enrich.training import train_model
+from tests.conftest import (
+    ROOT,
+    command_environment,
+    make_store,
+    register,
+    sample_spec,
+    settings_for,
+)
+from tests.ports import free_port, wait_until_ready
+
+
+@pytest.fixture(scope="module")
+def web_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a virtual environment of requirements-web.txt alone."""
+    folder = tmp_path_factory.mktemp("web")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    wanted = ["--require-hashes", "-r", str(ROOT / "requirements-web.txt")]
+    install = [str(python), "-m", "pip", "install", "--quiet", *wanted]
+    subprocess.run(install, check=True, capture_output=True)
+    return python
+
+
+@contextmanager
+def serving(python: Path, url: str) -> Iterator[int]:
+    """Run the web process; gives its port."""
+    port = free_port()
+    environment = command_environment(url, PORT=str(port))
+    with subprocess.Popen(
+        [python, "-m", "serve"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    ) as web:
+        try:
+            wait_until_ready(web, port)
+            yield port
+        finally:
+            web.terminate()
+            assert web.wait(30) == 0
+
+
+def test_the_web_process_needs_nothing_of_the_workers(web_python: Path, sqlite_url: str) -> None:
+    """It predicts with neither NumPy nor scikit-learn installed."""
+    for missing in ("numpy", "sklearn", "alembic", "psutil"):
+        found = subprocess.run(
+            [web_python, "-c", f"import {missing}"], check=False, capture_output=True
+        )
+        assert found.returncode != 0, f"{missing} is installed"
+    store = make_store(sqlite_url)
+    found_dataset = register(store, sample_spec("customers"))
+    import_files(store, found_dataset, [ROOT / "datasets" / "customers.csv"])
+    train_model(store, "customers", settings_for(sqlite_url))
+    store.close()
+    with serving(web_python, sqlite_url) as port:
+        target = "/predict?education=PhD&age=12&income=1000"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{target}") as reply:
+            body = json.load(reply)
+    assert isinstance(body["prediction"], float)
+    assert len(body["warnings"]) == 2
