@@ -175,8 +175,7 @@ def free_port() -> int:
 @contextmanager
 def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> Iterator[Site]:
     """Run the server until the block's end, where SIGTERM must end it with exit code 0."""
-    port = free_port()
-    settings = {"PORT": str(port), "API_KEYS": f"another,{API_KEY}", **environment}
+    settings = {"PORT": str(free_port()), "API_KEYS": f"another,{API_KEY}", **environment}
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "serve"],
@@ -185,7 +184,7 @@ def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> 
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    site = Site(port, url, connect_store(settings_for(url)), log, process)
+    site = Site(int(settings["PORT"]), url, connect_store(settings_for(url)), log, process)
     try:
         until(lambda: _answers(site, ready), START_SECONDS)
         yield site

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.conftest import Done, make_store, register, run_command, sample_spec
 from .conftest import END_SECONDS, Site, free_port, post_request, receive, serving, until
 
 ITEMS = 1000
+CONNECTIONS = 8
 
 
 def sentences_of(number: int) -> list[dict[str, str]]:
@@ -153,46 +155,65 @@ def test_a_signal_ends_an_idle_process_with_0(untrained: Site, number: signal.Si
     assert "Traceback" not in untrained.log.read_text()
 
 
-def end_with_requests_on(site: Site, connections: list[socket.socket]) -> None:
-    """Send a batch on each connection and SIGTERM at once; all must be answered."""
-    before = site.record_count()
-    for number, connection in enumerate(connections):
-        connection.sendall(batch(number))
-    site.process.terminate()
+@pytest.fixture
+def connections(own_site: Site) -> Iterator[list[socket.socket]]:
+    """Give connections that are open, each having had an answer."""
+    opened = [own_site.connect() for _ in range(CONNECTIONS)]
+    for connection in opened:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert receive(connection).status == 200
+    yield opened
+    for connection in opened:
+        connection.close()
+
+
+def check_all_answered(site: Site, connections: list[socket.socket], before: int) -> None:
+    """Fail unless each connection's batch is answered, and what was queued is written."""
     replies = [receive(connection, "POST") for connection in connections]
     assert [reply.status for reply in replies] == [200] * len(connections)
     assert site.process.wait(END_SECONDS) == 0
-    queued = 0
-    for reply in replies:
-        answers = reply.json()
-        assert len(answers) == ITEMS
-        queued += sum(answer["enrichment"] == "queued" for answer in answers)
-    assert queued == ITEMS * len(connections)
-    assert site.record_count() == before + queued
+    answers = [answer for reply in replies for answer in reply.json()]
+    assert len(answers) == ITEMS * len(connections)
+    assert all(answer["enrichment"] == "queued" for answer in answers)
+    assert site.record_count() == before + len(answers)
     assert "Traceback" not in site.log.read_text()
 
 
-def test_what_has_come_before_sigterm_is_answered_and_written(own_site: Site) -> None:
-    """On connections that were open already, also beyond the threads that answer."""
-    connections = [own_site.connect() for _ in range(8)]
-    try:
-        for connection in connections:
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert receive(connection).status == 200
-        end_with_requests_on(own_site, connections)
-    finally:
-        for connection in connections:
-            connection.close()
+def test_requests_in_flight_at_sigterm_are_answered_and_written(
+    own_site: Site, connections: list[socket.socket]
+) -> None:
+    """Also those beyond the threads that answer."""
+    before = own_site.record_count()
+    for number, connection in enumerate(connections):
+        connection.sendall(batch(number))
+    own_site.process.terminate()
+    check_all_answered(own_site, connections, before)
 
 
-def test_what_has_come_on_new_connections_before_sigterm_is_answered(own_site: Site) -> None:
-    """They may still wait to be accepted."""
-    connections = [own_site.connect() for _ in range(8)]
-    try:
-        end_with_requests_on(own_site, connections)
-    finally:
-        for connection in connections:
-            connection.close()
+def test_requests_not_read_yet_at_sigterm_are_answered_and_written(
+    own_site: Site, connections: list[socket.socket]
+) -> None:
+    """A process that was held up finds the requests and the signal at once."""
+    before = own_site.record_count()
+    own_site.process.send_signal(signal.SIGSTOP)
+    for number, connection in enumerate(connections):
+        connection.sendall(batch(number))
+    own_site.process.terminate()
+    own_site.process.send_signal(signal.SIGCONT)
+    check_all_answered(own_site, connections, before)
+
+
+def test_connections_not_accepted_yet_at_sigterm_are_answered_and_written(own_site: Site) -> None:
+    """Their clients think that they are connected."""
+    before = own_site.record_count()
+    own_site.process.send_signal(signal.SIGSTOP)
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(own_site.connect()) for _ in range(CONNECTIONS)]
+        for number, connection in enumerate(waiting):
+            connection.sendall(batch(number))
+        own_site.process.terminate()
+        own_site.process.send_signal(signal.SIGCONT)
+        check_all_answered(own_site, waiting, before)
 
 
 def test_after_sigterm_nobody_new_is_let_in(own_site: Site) -> None:

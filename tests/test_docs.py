@@ -1,0 +1,159 @@
+"""README and docs: every setting, command and route is there, and what they show runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from db.__main__ import cli as db_cli
+from db.settings import Settings
+from db.spec import DatasetSpec, check_spec
+from enrich.__main__ import cli as enrich_cli
+from serve.openapi import openapi_document
+from tests.conftest import ROOT, command_environment, sample_spec
+from tests.ports import free_port, wait_until_ready
+
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
+REFERENCE = PAGES["reference.md"]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    """And no setting that is none."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
+    declared = [
+        (setting.name.upper(), _default(setting.default), setting.metadata["meaning"])
+        for setting in fields(Settings)
+    ]
+    assert rows == declared
+
+
+def _default(value: object) -> str:
+    if isinstance(value, tuple):
+        value = ",".join(value)
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`" if value != "" else "none"
+
+
+@pytest.mark.parametrize(("room", "cli"), [("db", db_cli), ("enrich", enrich_cli)])
+def test_reference_lists_every_command_and_option(room: str, cli: click.Group) -> None:
+    """A command that nobody can find is none."""
+    for name, command in cli.commands.items():
+        row = re.search(rf"^\| `python -m {room} {name}\b.*$", REFERENCE, re.MULTILINE)
+        assert row is not None, f"python -m {room} {name}"
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("--") and option not in {"--json", "--help"}:
+                    assert option in row[0], f"{name} {option}"
+
+
+def test_reference_lists_every_route() -> None:
+    """As the OpenAPI document has them."""
+    paths = openapi_document([sample_spec("intents")])["paths"]
+    for path, methods in paths.items():
+        shown = path.replace("/predict/intents", "/predict/DATASET").replace(
+            "/records/intents", "/records/DATASET"
+        )
+        for method in methods:
+            assert re.search(rf"{method.upper()} {re.escape(shown)}[`?]", REFERENCE), (method, path)
+
+
+def test_every_key_of_a_dataset_file_stands_in_the_reference() -> None:
+    """Its example is a valid spec."""
+    [example] = [block for block in blocks(REFERENCE, "toml") if "name =" in block]
+    spec = msgspec.convert(tomllib.loads(example), DatasetSpec)
+    check_spec(spec)
+    for key in DatasetSpec.__struct_fields__:
+        assert re.search(rf"\b{key}\b", REFERENCE), key
+
+
+def test_every_enricher_example_is_a_valid_part_of_a_spec() -> None:
+    """As it stands, copied into a dataset's file."""
+    base = {
+        "name": "flats",
+        "kind": "regression",
+        "target": "rent",
+        "fields": {"notice": {"type": "text"}},
+    }
+    examples = [tomllib.loads(block) for block in blocks(PAGES["enrichers.md"], "toml")]
+    assert len(examples) >= 5
+    for example in examples:
+        check_spec(msgspec.convert(base | example, DatasetSpec))
+
+
+def test_all_links_lead_somewhere() -> None:
+    """Within the project."""
+    for page, text in {
+        "README.md": README,
+        **{f"docs/{name}": t for name, t in PAGES.items()},
+    }.items():
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Give a copy of the project, as a newcomer has it."""
+    folder = tmp_path / "project"
+    kept = shutil.ignore_patterns(".venv", ".git", "*.db*", "__pycache__", ".*_cache", "tests")
+    shutil.copytree(ROOT, folder, ignore=kept)
+    return folder
+
+
+def test_the_readmes_walk_with_ones_own_table_runs_to_the_letter(checkout: Path) -> None:
+    """Every command of it, in order, ending in a prediction."""
+    port = free_port()
+    environment = command_environment("", PORT=str(port))
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    script = "\n".join(blocks(README, "sh"))
+    steps, served = script.split("python -m serve\n")
+    steps = steps.replace(". .venv/bin/activate\n", "")
+    done = subprocess.run(
+        ["sh", "-e"],
+        input=steps,
+        cwd=checkout,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rents@1: in use" in done.stdout
+    with serving(checkout, environment, port):
+        url = shlex.split(served)[1].replace(":8000", f":{port}")
+        with urllib.request.urlopen(url) as reply:  # noqa: S310  a URL of the README's
+            answer = msgspec.json.decode(reply.read())
+    assert answer["dataset"] == "rents"
+    assert 300 < answer["prediction"] < 900
+
+
+@contextmanager
+def serving(folder: Path, environment: dict[str, str], port: int) -> Iterator[None]:
+    """Run the web process in a folder."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "serve"], cwd=folder, env=environment, stdout=subprocess.DEVNULL
+    ) as web:
+        try:
+            wait_until_ready(web, port)
+            yield
+        finally:
+            web.terminate()
+            assert web.wait(30) == 0
