@@ -23,6 +23,14 @@ class Vector:
 
     data: bytes
 
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Vector:
+        """Return the vector of these numbers."""
+        lanes = array("f", numbers)
+        if sys.byteorder == "big":
+            lanes.byteswap()
+        return cls(lanes.tobytes())
+
     def numbers(self) -> list[float]:
         """Return the numbers."""
         numbers = array("f", self.data)

@@ -74,12 +74,13 @@ Field: TypeAlias = TextField | ChoiceField | NumberField | IntegerField | Boolea
 
 def example_of(field: Field) -> Value:
     """Return the field's example, or one that its type and limits suggest."""
+    if isinstance(field, NumberField | IntegerField):
+        known = (field.example, field.min, field.max)
+        return normal_number(next((number for number in known if number is not None), 1))
     if field.example is not None:
         return field.example
     if isinstance(field, ChoiceField):
         return field.choices[0]
-    if isinstance(field, NumberField | IntegerField):
-        return next((limit for limit in (field.min, field.max) if limit is not None), 1)
     return True if isinstance(field, BooleanField) else "some text"
 
 

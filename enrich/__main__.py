@@ -25,11 +25,9 @@ from db.status import store_status
 from db.store import Store, open_store
 from db.worker import all_workers, bury_dead
 
-from .evaluation import evaluate_file
 from .executor import Stopped
-from .report import in_words
 from .scheduler import run_worker
-from .training import train_model, use_model
+from .upkeep import use_model
 from .worker import working
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
@@ -68,6 +66,9 @@ def train(dataset: str, *, force: bool, unless_trained: bool, as_json_: bool) ->
         name = model_name(found, model.version)
         click.echo(as_json({"model": name}) if as_json_ else f"{name} is in use")
         return
+    from .report import in_words  # noqa: PLC0415  scikit-learn is slow to import
+    from .training import train_model  # noqa: PLC0415
+
     with working(store, settings, threading.Event()) as worker:
         with store.writing() as connection:
             run_id = begin_run(connection, found.id, "train", worker.id)
@@ -97,6 +98,9 @@ def train(dataset: str, *, force: bool, unless_trained: bool, as_json_: bool) ->
 @json_option
 def evaluate(dataset: str, file: Path, *, as_json_: bool) -> None:
     """Hold DATASET's teacher and student against labelled rows of FILE that training never saw."""
+    from .evaluation import evaluate_file  # noqa: PLC0415  scikit-learn is slow to import
+    from .report import in_words  # noqa: PLC0415
+
     store, settings = _open()
     result = evaluate_file(store, dataset, file, settings)
     if as_json_:

@@ -19,7 +19,7 @@ from db.store import Store
 
 from .executor import Stopped
 from .gate import closed_because, read_machine
-from .training import training_due
+from .upkeep import training_due
 from .worker import Worker, working
 
 TICK_SECONDS = 5
@@ -33,13 +33,13 @@ def run_worker(store: Store, settings: Settings, stop: threading.Event, *, now: 
     """Work whenever the machine is idle until `stop` is set; with `now`, idle or not."""
     with working(store, settings, stop) as worker:
         shift = _Shift(store, settings, stop, worker, now=now)
+        # A pass may well take longer than a tick; that is no reason to warn.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler = BackgroundScheduler(
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         scheduler.add_job(shift.tick)
         scheduler.add_job(shift.tick, "interval", seconds=TICK_SECONDS)
-        # A pass may well take longer than a tick; that is no reason to warn.
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler.start()
         log.info("worker %s has started", worker.id)
         stop.wait()

@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection
 
-from db.dataset import Dataset, find_dataset, set_plan
+from db.dataset import Dataset, find_dataset
 from db.enrichment import covers_labels
 from db.errors import TrainingError
 from db.key import FOLDS
 from db.model import (
     Artifact,
     NewModel,
-    activate_model,
     active_model,
     add_model,
-    all_models,
     read_out_of_fold,
 )
-from db.record import count_labels
 from db.settings import Settings
 from db.store import Store
 from db.student import encode_student
@@ -39,10 +35,8 @@ from .frame import Frame, read_labelled, read_unlabelled
 from .plan import make_plan
 from .report import loss_of, report_on
 from .teacher import Candidate, candidates, dump_teacher, load_teacher
+from .upkeep import FEWEST_LABELS, use_model
 from .verdict import Verdict, judge
-
-FEWEST_LABELS = 20
-LABEL_GROWTH = 1.1
 
 
 @dataclass(frozen=True)
@@ -183,41 +177,3 @@ def _keep(
     if verdict.active:
         use_model(store, found.name, version, settings)
     return Trained(version, new.metrics, verdict)
-
-
-def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
-    """Put a version into use; every prediction of another is stale from then on."""
-    with store.writing() as connection:
-        found = find_dataset(connection, name)
-        activate_model(connection, found, version)
-        refresh_plan(connection, found, settings)
-
-
-def refresh_plan(connection: Connection, found: Dataset, settings: Settings) -> Dataset:
-    """Say in the store what this code's enrichers are, and the active model's prediction."""
-    model = active_model(connection, found.id)
-    return set_plan(connection, found, make_plan(found, model, settings.code_paths))
-
-
-def training_due(connection: Connection, found: Dataset, settings: Settings) -> str:
-    """Return why a new model is due, or "" where none is.
-
-    It is when an enrichment has come to cover all labelled records, or labels have grown by a
-    tenth, since the newest version was trained; whether that one came into use does not matter.
-    """
-    labels = count_labels(connection, found.id)
-    if labels < FEWEST_LABELS:
-        return ""
-    newest = next(iter(all_models(connection, found.id)), None)
-    if newest is None:
-        return "there is no model yet"
-    if labels >= newest.metrics["rows"] * LABEL_GROWTH:
-        return f"labels have grown to {labels:,}"
-    steps = make_plan(found, None, settings.code_paths)
-    changed = {
-        step.name: step.fingerprint
-        for step in steps
-        if newest.metrics["covering"].get(step.name) != step.fingerprint
-    }
-    covering = covers_labels(connection, found.id, changed)
-    return f"{', '.join(covering)} covers all labelled records" if covering else ""

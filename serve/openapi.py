@@ -34,6 +34,7 @@ def openapi_document(specs: Sequence[DatasetSpec]) -> Document:
     paths: Document = {"/predict": {"get": _predict_any(specs)}}
     for spec in specs:
         paths |= _dataset_paths(spec)
+    paths |= _fixed_paths()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -42,7 +43,7 @@ def openapi_document(specs: Sequence[DatasetSpec]) -> Document:
             "description": "Predictions from a store of the teacher's answers,"
             " and from the student where there is none yet.",
         },
-        "paths": paths | _fixed_paths(),
+        "paths": paths,
         "components": {
             "schemas": {"Prediction": _PREDICTION, "Problem": _PROBLEM},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -56,6 +57,7 @@ def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
         for name, field in spec.fields.items():
             parameters.setdefault(name, _parameter(name, field) | {"required": False})
     return {
+        "tags": ["any dataset"],
         "summary": "Predict for the one dataset that has just these fields",
         "parameters": list(parameters.values()),
         "responses": _answers("#/components/schemas/Prediction"),
@@ -94,7 +96,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
     }
     if spec.flat_route:
         paths |= _flat_paths(spec)
-    return paths
+    return _tagged(spec.name, paths)
 
 
 def _flat_paths(spec: DatasetSpec) -> Document:
@@ -132,12 +134,16 @@ def _fixed_paths() -> Document:
         "content": {"text/plain": {"schema": {"type": "string"}}},
     }
     figures = {"get": {"summary": "Figures for Prometheus", "responses": {"200": text}}}
+    alike = ("/health", "/api/health", "/livez")
+    paths = {**dict.fromkeys(alike, alive), "/readyz": ready, "/metrics": figures}
+    return _tagged("operation", paths)
+
+
+def _tagged(tag: str, paths: Document) -> Document:
+    """Group operations as the page shows them."""
     return {
-        "/health": alive,
-        "/api/health": alive,
-        "/livez": alive,
-        "/readyz": ready,
-        "/metrics": figures,
+        path: {method: {"tags": [tag], **described} for method, described in methods.items()}
+        for path, methods in paths.items()
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from .catalog import Served
 
@@ -68,18 +68,21 @@ until then.</p>
 
 
 def _dataset(served: Served) -> str:
-    path = escape(example_path(served))
+    links = [_link(example_path(served))]
     fields = ", ".join(f"<code>{escape(name)}</code>" for name in served.spec.fields)
-    flat = ""
     if served.spec.flat_route:
         name = served.spec.required[0]
         query = urlencode({name: _texts(served)[name]}, quote_via=quote)
-        flat_path = escape(f"{served.spec.flat_route}?{query}")
-        flat = f'<li><a href="{flat_path}">{flat_path}</a></li>'
+        links.append(_link(f"{served.spec.flat_route}?{query}"))
     return f"""<h2>{escape(served.spec.title or served.name)}</h2>
 <p>{fields} → <code>{escape(served.spec.target)}</code>,
 {"model " + escape(served.model) if served.model else "no model yet"}</p>
-<ul><li><a href="{path}">{path}</a></li>{flat}</ul>"""
+<ul>{"".join(links)}</ul>"""
+
+
+def _link(path: str) -> str:
+    """Return a link that reads as people would write it."""
+    return f'<li><a href="{escape(path)}">{escape(unquote(path))}</a></li>'
 
 
 def docs_page() -> bytes:

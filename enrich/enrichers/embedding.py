@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from enrich.enricher import Row, joined_text
 
@@ -27,5 +25,5 @@ class Embedding:
         # One thread: the worker owns one core at most, and others may want the rest.
         self._model = USE(threads=1, denoise=denoise)
 
-    def __call__(self, rows: Sequence[Row]) -> list[npt.NDArray[np.float32]]:
+    def __call__(self, rows: Sequence[Row]) -> list[Any]:
         return list(self._model.encode([joined_text(row) for row in rows]))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
+from db.enrichment import Vector
 from enrich.enricher import Row, joined_text
 
 
@@ -17,11 +15,11 @@ class TextProfile:
     version = "1"
     text_only = True
 
-    def __call__(self, rows: Sequence[Row]) -> list[npt.NDArray[np.float32]]:
+    def __call__(self, rows: Sequence[Row]) -> list[Vector]:
         return [profile(joined_text(row)) for row in rows]
 
 
-def profile(text: str) -> npt.NDArray[np.float32]:
+def profile(text: str) -> Vector:
     """Return the profile of one text, which must not be empty."""
     words = text.split()
     length = max(len(text), 1)
@@ -32,7 +30,7 @@ def profile(text: str) -> npt.NDArray[np.float32]:
         lambda character: character.isalpha() and not character.isascii(),
     )
     shares = [sum(map(kind, text)) / length for kind in kinds]
-    return np.array(
+    return Vector.of(
         [
             math.log1p(length) / 7,
             math.log1p(len(words)) / 5,
@@ -43,6 +41,5 @@ def profile(text: str) -> npt.NDArray[np.float32]:
             float("?" in text),
             float("!" in text),
             float(text[:1].isupper()),
-        ],
-        dtype=np.float32,
+        ]
     )

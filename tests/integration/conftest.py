@@ -213,14 +213,12 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a SQLite store with both samples, imported and trained, and give its file.
-
-    The sentences' embedding is left out of the spec: it would take longer than all the rest.
-    """
+    """Make a SQLite store with both samples, imported and trained, and give its file."""
     path = tmp_path_factory.mktemp("trained") / "store.db"
     url = f"sqlite:///{path}"
     store = make_store(url)
     intents = sample_spec("intents")
+    # The sentences' embedding would take longer than all the rest.
     fast = {name: made for name, made in intents.enrichers.items() if name != "embedding"}
     for spec in (msgspec.structs.replace(intents, enrichers=fast), sample_spec("customers")):
         found = register(store, spec)

@@ -20,7 +20,7 @@ from db.model import (
     read_teacher,
 )
 from enrich.executor import LocalExecutor
-from enrich.training import use_model
+from enrich.upkeep import use_model
 from enrich.worker import working
 from tests.conftest import register, sample_spec, settings_for
 

@@ -127,13 +127,24 @@ def test_a_sane_request_id_is_sent_back(site: Site, given: str, target: str) -> 
     assert site.get(target, X_Request_Id=given).headers["X-Request-Id"] == given
 
 
-@pytest.mark.parametrize("given", [b"a b", b"x" * 65, b"a;b", b"\xc3\xa9", b"<b>", b""])
+@pytest.mark.parametrize("given", [b"a b", b"x" * 65, b"a;b", b"\xc3\xa9", b"\xff", b"<b>", b""])
 def test_another_request_id_is_replaced(site: Site, given: bytes) -> None:
     """It would go into logs and pages as it is."""
     request = get_request(b"/livez").replace(b"\r\n\r\n", b"\r\nX-Request-Id: %s\r\n\r\n" % given)
     made = site.send(request).headers["X-Request-Id"]
     assert made.isalnum()
     assert made.encode() != given
+
+
+@pytest.mark.parametrize("target", ["/", "/livez", PREDICT, "/docs"])
+@pytest.mark.parametrize("header", [b"Accept", b"If-None-Match", b"Authorization", b"Cookie"])
+def test_a_header_that_is_not_utf8_hinders_no_answer(
+    site: Site, target: str, header: bytes
+) -> None:
+    """Headers are bytes, and not all are text."""
+    request = get_request(target.encode())
+    reply = site.send(request.replace(b"\r\n\r\n", b"\r\n%s: \xff\r\n\r\n" % header))
+    assert (reply.status, reply.content_type) == (200, site.get(target).content_type)
 
 
 def test_every_request_has_an_id_of_its_own(site: Site) -> None:

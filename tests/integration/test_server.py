@@ -169,9 +169,12 @@ def connections(own_site: Site) -> Iterator[list[socket.socket]]:
 
 def check_all_answered(site: Site, connections: list[socket.socket], before: int) -> None:
     """Fail unless each connection's batch is answered, and what was queued is written."""
-    replies = [receive(connection, "POST") for connection in connections]
+    try:
+        replies = [receive(connection, "POST") for connection in connections]
+    finally:
+        code = site.process.wait(END_SECONDS)
+    assert code == 0
     assert [reply.status for reply in replies] == [200] * len(connections)
-    assert site.process.wait(END_SECONDS) == 0
     answers = [answer for reply in replies for answer in reply.json()]
     assert len(answers) == ITEMS * len(connections)
     assert all(answer["enrichment"] == "queued" for answer in answers)

@@ -17,7 +17,8 @@ from db.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec import DatasetSpec
 from db.store import Store
-from enrich.training import train_model, training_due, use_model
+from enrich.training import train_model
+from enrich.upkeep import training_due, use_model
 from tests.conftest import Done, register
 
 WHERE = "tests.store.sample_teachers"

@@ -70,6 +70,20 @@ def test_the_same_answers_are_neither_worse_nor_better(*, regression: bool) -> N
     assert not is_worse(truth, answers, answers, regression=regression)
 
 
+@pytest.mark.parametrize(
+    ("new", "worse"),
+    [
+        # Rises of ¼ and ½ in the mean, with standard errors of 0.48 and 0.29.
+        ([1, 1, 0, 0], False),
+        ([1, 1, 0, 1], True),
+    ],
+)
+def test_worse_means_by_more_than_one_standard_error(new: list[int], *, worse: bool) -> None:
+    """A smaller rise may be chance."""
+    old = np.array([0, 0, 0, 1])
+    assert is_worse(np.zeros(4), old, np.array(new), regression=True) is worse
+
+
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.5, 10))
 def test_numbers_that_are_all_farther_off_are_worse(truth: list[float], by: float) -> None:
     """By the same amount each, so that chance has no part in it."""

@@ -186,12 +186,12 @@ def test_an_empty_array_has_no_rows(folder: Path, data: str) -> None:
 
 def test_items_that_are_no_objects_are_faults_with_their_lines(folder: Path) -> None:
     """Nested arrays too: what they mean cannot be known."""
-    data = '[{"a": 1},\n [{"a": 2}],\n "text", 3,\n\n null, {"a":\n [1, {"b": 2}]}]'
+    data = '[{"a":\n [1, {"b": 2}]},\n [{"a":\n 2}],\n "text", 3,\n\n null, {"a": 1}]'
     found = rows(folder, data)
     assert [(row.line, row.fault) for row in found if row.fault] == [
-        (line, "is not a JSON object") for line in (2, 3, 3, 5)
+        (line, "is not a JSON object") for line in (3, 5, 5, 7)
     ]
-    assert [row.values for row in found if not row.fault] == [{"a": 1}, {"a": [1, {"b": 2}]}]
+    assert [row.values for row in found if not row.fault] == [{"a": [1, {"b": 2}]}, {"a": 1}]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,16 @@ def test_an_array_reads_the_same_wherever_the_window_ends(folder: Path, before: 
     """In a number, an escape, a literal, a name, or between items."""
     blank = " " * (WINDOW - 1 - before)
     assert contents(folder, f"[{blank}{ITEMS}]") == json.loads(f"[{ITEMS}]")
+
+
+def test_a_number_that_goes_on_after_the_window_is_one_item(folder: Path) -> None:
+    """A fault as it is, but not two."""
+    blank = " " * (WINDOW - len("[12"))
+    found = rows(folder, f'[{blank}1234, {{"a": 1}}]')
+    assert [(row.values, row.fault) for row in found] == [
+        ({}, "is not a JSON object"),
+        ({"a": 1}, ""),
+    ]
 
 
 def test_items_longer_than_the_window_are_read_whole(folder: Path) -> None:

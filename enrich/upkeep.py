@@ -1,0 +1,55 @@
+"""The upkeep of models: which version is in use, and when a new one is due."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from db.dataset import Dataset, find_dataset, set_plan
+from db.enrichment import covers_labels
+from db.model import activate_model, active_model, all_models
+from db.record import count_labels
+from db.settings import Settings
+from db.store import Store
+
+from .plan import make_plan
+
+FEWEST_LABELS = 20
+LABEL_GROWTH = 1.1
+
+
+def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
+    """Put a version into use; every prediction of another is stale from then on."""
+    with store.writing() as connection:
+        found = find_dataset(connection, name)
+        activate_model(connection, found, version)
+        refresh_plan(connection, found, settings)
+
+
+def refresh_plan(connection: Connection, found: Dataset, settings: Settings) -> Dataset:
+    """Say in the store what this code's enrichers are, and the active model's prediction."""
+    model = active_model(connection, found.id)
+    return set_plan(connection, found, make_plan(found, model, settings.code_paths))
+
+
+def training_due(connection: Connection, found: Dataset, settings: Settings) -> str:
+    """Return why a new model is due, or "" where none is.
+
+    It is when an enrichment has come to cover all labelled records, or labels have grown by a
+    tenth, since the newest version was trained; whether that one came into use does not matter.
+    """
+    labels = count_labels(connection, found.id)
+    if labels < FEWEST_LABELS:
+        return ""
+    newest = next(iter(all_models(connection, found.id)), None)
+    if newest is None:
+        return "there is no model yet"
+    if labels >= newest.metrics["rows"] * LABEL_GROWTH:
+        return f"labels have grown to {labels:,}"
+    steps = make_plan(found, None, settings.code_paths)
+    changed = {
+        step.name: step.fingerprint
+        for step in steps
+        if newest.metrics["covering"].get(step.name) != step.fingerprint
+    }
+    covering = covers_labels(connection, found.id, changed)
+    return f"{', '.join(covering)} covers all labelled records" if covering else ""
