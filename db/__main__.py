@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -165,4 +166,6 @@ def _key(text: str) -> bytes:
 
 
 if __name__ == "__main__":
+    # As other filters do: whoever reads an export may stop reading it.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(run_command(lambda: cli(prog_name="python -m db")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -50,7 +51,8 @@ def rank(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, flo
 
 def round_number(number: float) -> float:
     """Return a number with the digits that are worth sending."""
-    return float(f"{number:.{NUMBER_DIGITS}g}")
+    rounded = float(f"{number:.{NUMBER_DIGITS}g}")
+    return rounded if math.isfinite(rounded) else number
 
 
 def student_answer(

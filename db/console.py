@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -29,6 +30,7 @@ def run_command(command: Callable[[], object]) -> int:
         signal.signal(number, _interrupt)
     try:
         command()
+        sys.stdout.flush()
     except VeilleuseError as error:
         return _fail(str(error))
     except SQLAlchemyError as error:
@@ -37,7 +39,7 @@ def run_command(command: Callable[[], object]) -> int:
         return _fail("interrupted; what was finished is kept, run it again to go on")
     except BrokenPipeError:
         # Whoever read our output has had enough; Python must not flush into it at exit.
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

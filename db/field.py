@@ -81,7 +81,7 @@ def example_of(field: Field) -> Value:
         return field.example
     if isinstance(field, ChoiceField):
         return field.choices[0]
-    return True if isinstance(field, BooleanField) else "some text"
+    return True if isinstance(field, BooleanField) else "some text"[: field.max_length].strip()
 
 
 def normal_text(text: str) -> str:
@@ -174,10 +174,11 @@ def _finite(raw: object, refuse: _Refuse) -> int | float:
 def _read_boolean(_field: BooleanField, raw: object, refuse: _Refuse) -> bool:
     if isinstance(raw, bool):
         return raw
-    word = str(raw).strip().lower() if isinstance(raw, str | int) else ""
-    if word not in {"true", "false", "1", "0"}:
+    if isinstance(raw, str):
+        raw = {"true": 1, "1": 1, "false": 0, "0": 0}.get(raw.strip().lower())
+    if not isinstance(raw, int) or raw not in {0, 1}:
         refuse("must be true or false")
-    return word in {"true", "1"}
+    return raw == 1
 
 
 _READERS: dict[type, Callable[..., Value]] = {

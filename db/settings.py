@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
@@ -14,9 +15,9 @@ T = TypeVar("T")
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        number = int(text)
+        number = int(text) if re.fullmatch(r"[0-9]{1,12}", text) else low - 1
         if not low <= number <= high:
-            raise ValueError(f"must be from {low} to {high}")
+            raise ValueError(f"must be a whole number from {low} to {high}")
         return number
 
     return parse
@@ -24,7 +25,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 def _seconds(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
-        number = float(text)
+        number = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text) else low - 1
         if not low <= number <= high:
             raise ValueError(f"must be from {low:g} to {high:g} seconds")
         return number
@@ -52,9 +53,14 @@ def _database_url(text: str) -> str:
             return "postgresql+psycopg://" + text.removeprefix(prefix)
     if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("must start with sqlite:/// or postgresql://")
-    if text.removeprefix("sqlite:///") in {"", ":memory:"}:
+    file, _, options = text.removeprefix("sqlite:///").partition("?")
+    if file in {"", ":memory:"} or "mode=memory" in options:
         raise ValueError("must name a file, since several processes share it")
     return text
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^@/]*@", "//***@", text)
 
 
 def _setting(default: T, parse: Callable[[str], T], meaning: str) -> T:
@@ -108,6 +114,6 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             found[setting.name] = setting.metadata["parse"](text)
         except ValueError as error:
             raise SettingError(
-                f"{name}={text!r}: {error}; unset it for {setting.default!r}"
+                f"{name}={_without_password(text)!r}: {error}; unset it for {setting.default!r}"
             ) from None
     return Settings(**found)

@@ -43,13 +43,25 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
         read = {"[": _read_array, "{": _read_lines}.get(first, _read_csv)
         try:
             yield from read(file)
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
             raise DataFileError(
-                f"{path}: is not UTF-8 near byte {error.start}; convert it, for example"
-                f" with: iconv -f WINDOWS-1252 -t UTF-8"
+                f"{path}: line {_undecodable_line(path)}: is not UTF-8; convert the file, for"
+                f" example with: iconv -f WINDOWS-1252 -t UTF-8"
             ) from None
-        except (ValueError, csv.Error) as error:
+        except RecursionError:
+            raise DataFileError(f"{path}: is nested too deeply") from None
+        except ValueError as error:
             raise DataFileError(f"{path}: {error}") from None
+
+
+def _undecodable_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for line, text in enumerate(file, 1):
+            try:
+                text.decode("utf-8")
+            except UnicodeDecodeError:
+                return line
+    return 1
 
 
 def check_rows(path: Path) -> None:
@@ -80,11 +92,26 @@ def _first_character(file: IO[str]) -> str:
 
 def _read_csv(file: IO[str]) -> Iterator[SourceRow]:
     csv.field_size_limit(MOST_ROW_CHARACTERS)
-    header = file.readline()
-    delimiter = max(",;\t", key=header.count)
+    rows = csv.reader(file, delimiter=_delimiter(file), strict=True)
+    try:
+        yield from _csv_rows(rows)
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num}: is not CSV: {error}") from None
+
+
+def _delimiter(file: IO[str]) -> str:
+    """Return the delimiter that cuts the header into the most cells."""
+    header = next(line for line in _lines(file) if line.strip())
     file.seek(0)
-    rows = csv.reader(file, delimiter=delimiter, strict=True)
-    names = [name.strip() for name in next(rows)]
+
+    def cells(delimiter: str) -> int:
+        return len(next(csv.reader([header], delimiter=delimiter)))
+
+    return max(",;\t", key=cells)
+
+
+def _csv_rows(rows: Any) -> Iterator[SourceRow]:  # noqa: ANN401  csv's reader has no public name
+    names = [name.strip() for name in next(row for row in rows if row)]
     if len(set(names)) < len(names):
         raise ValueError(f"line 1: a column's name stands twice: {', '.join(names)}")
     end = rows.line_num
@@ -100,14 +127,23 @@ def _read_csv(file: IO[str]) -> Iterator[SourceRow]:
         yield SourceRow(line, {n: c for n, c in zip(names, cells, strict=True) if c.strip()})
 
 
+def _lines(file: IO[str]) -> Iterator[str]:
+    """Yield lines; raises ValueError for one that is longer than any row may be."""
+    while text := file.readline(MOST_ROW_CHARACTERS + 1):
+        if len(text) > MOST_ROW_CHARACTERS:
+            raise ValueError(f"a line has more than {MOST_ROW_CHARACTERS:,} characters")
+        yield text
+
+
 def _read_lines(file: IO[str]) -> Iterator[SourceRow]:
-    for line, text in enumerate(file, 1):
+    for line, text in enumerate(_lines(file), 1):
         if not text.strip():
             continue
         try:
             yield _row(line, _decode_line(text))
-        except msgspec.ValidationError:
-            yield SourceRow(line, {}, "is not a JSON object")
+        except msgspec.ValidationError as error:
+            is_other = str(error).startswith("Expected `object`")
+            yield SourceRow(line, {}, "is not a JSON object" if is_other else str(error))
         except msgspec.DecodeError as error:
             raise ValueError(f"line {line}: is not JSON: {error}") from None
 
@@ -143,6 +179,14 @@ def _array_items(file: IO[str]) -> Iterator[tuple[int, object]]:
         raise ValueError(f"line {text.line}: there is more after the array's end")
 
 
+# What can follow a value; the window's end, an empty string, is none of them.
+_ENDS = frozenset(" \t\r\n,]")
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
 class _Window:
     """The part of a JSON text that is being read."""
 
@@ -150,7 +194,7 @@ class _Window:
         self._file = file
         self._text = ""
         self._at = 0
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(parse_constant=_refuse_constant)
         self.line = 1
 
     def peek(self) -> str:
@@ -173,12 +217,13 @@ class _Window:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
-            except json.JSONDecodeError as error:
+            except ValueError as error:
                 if len(self._text) - self._at > MOST_ROW_CHARACTERS or not self._more():
-                    raise ValueError(f"line {self.line}: is not JSON: {error.msg}") from None
+                    words = getattr(error, "msg", str(error))
+                    raise ValueError(f"line {self.line}: is not JSON: {words}") from None
                 continue
-            # A number at the window's end may go on after it.
-            if end == len(self._text) and self._more():
+            # A number that the window cuts may go on after it.
+            if self._text[end : end + 1] not in _ENDS and self._more():
                 continue
             self.line += self._text.count("\n", self._at, end)
             self._at = end

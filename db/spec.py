@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -33,10 +34,12 @@ MOST_CHARACTERS = 20_000
 RESERVED_ROUTES = (
     "/predict",
     "/records",
-    "/api/health",
     "/health",
-    "/docs",
+    "/api/health",
+    "/livez",
+    "/readyz",
     "/metrics",
+    "/docs",
     "/api/docs",
 )
 
@@ -103,8 +106,10 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             return None
         if self.kind == "regression":
             return repr(float(read_value(self.target, NumberField(), raw)))
-        if isinstance(raw, bool | int | float):
-            raw = str(raw)
+        if isinstance(raw, bool):
+            raw = str(raw).lower()
+        elif isinstance(raw, int | float):
+            raw = str(read_value(self.target, NumberField(), raw))
         label = str(read_value(self.target, TextField(max_length=200), raw))
         if self.labels and label not in self.labels:
             raise InputError(self.target, f"must be one of {', '.join(self.labels)}")
@@ -123,14 +128,32 @@ def read_spec(path: Path) -> DatasetSpec:
         raise SpecError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError(f"{path}: is not TOML: {error}") from None
     try:
         spec = msgspec.convert(raw, DatasetSpec)
         check_spec(spec)
-    except (msgspec.ValidationError, SpecError) as error:
-        raise SpecError(f"{path}: {_in_words(str(error))}") from None
+    except msgspec.ValidationError as error:
+        raise SpecError(f"{path}: {_in_words(_locate(raw) or str(error))}") from None
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
     return spec
+
+
+def _locate(raw: dict[str, Any]) -> str:
+    """Return the error of the first field or enricher at fault, by its name.
+
+    msgspec says of a table's values that one of them is wrong, not which.
+    """
+    for part, kind in (("fields", Field), ("enrichers", EnricherSpec)):
+        values = raw.get(part)
+        for name, value in values.items() if isinstance(values, dict) else ():
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError as error:
+                what, _, where = str(error).partition(" - at `$")
+                return f"{what} - at `$.{part}.{name}{where or '`'}"
+    return ""
 
 
 def encode_spec(spec: DatasetSpec) -> str:
@@ -148,6 +171,7 @@ def check_spec(spec: DatasetSpec) -> None:
     _require(NAME.fullmatch(spec.name), "name", "use a-z, 0-9, - and _, at most 40, a letter first")
     _require(spec.fields, "fields", "name at least one field, as [fields.NAME]")
     _require(spec.target not in spec.fields, "target", f"{spec.target!r} is also an input field")
+    _check_words("labels", spec.labels)
     _require(spec.retain_days > 0, "retain_days", "must be at least 1")
     _require(
         spec.kind == "classification" or not (spec.labels or spec.flat_route),
@@ -171,14 +195,12 @@ def _check_field(name: str, field: Field) -> None:
         _require(field.max_length >= 1, f"{where}.max_length", "must be at least 1")
     if isinstance(field, ChoiceField):
         _require(field.choices, f"{where}.choices", "name at least one choice")
-        _require(
-            len(set(field.choices)) == len(field.choices), f"{where}.choices", "repeats a choice"
-        )
-        for choice in field.choices:
-            _require(_is_normal(choice), f"{where}.choices", f"{choice!r} has stray white space")
+        _check_words(f"{where}.choices", field.choices)
+    if isinstance(field, NumberField | IntegerField):
+        _check_limits(where, field)
     for role in ("default", "example"):
         value = getattr(field, role)
-        if value is None or (role == "default" and value == ""):
+        if value is None or (role == "default" and isinstance(field, TextField) and value == ""):
             continue
         try:
             read = read_value(name, field, value)
@@ -187,11 +209,25 @@ def _check_field(name: str, field: Field) -> None:
         _require(read == value, f"{where}.{role}", f"write it as {read!r}")
 
 
+def _check_words(where: str, words: tuple[str, ...]) -> None:
+    _require(len(set(words)) == len(words), where, "names one twice")
+    for word in words:
+        _require(word, where, "names an empty one")
+        _require(_is_normal(word), where, f"{word!r} has stray white space")
+
+
 def _is_normal(text: str) -> bool:
     try:
-        return bool(text) and normal_text(text) == text
+        return normal_text(text) == text
     except ValueError:
         return False
+
+
+def _check_limits(where: str, field: NumberField | IntegerField) -> None:
+    for name, limit in (("min", field.min), ("max", field.max)):
+        _require(limit is None or math.isfinite(limit), f"{where}.{name}", "must be finite")
+    if field.min is not None and field.max is not None:
+        _require(field.min <= field.max, f"{where}.min", "must not be above max")
 
 
 def _check_enricher(spec: DatasetSpec, name: str, enricher: EnricherSpec) -> None:

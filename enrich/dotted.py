@@ -16,12 +16,12 @@ def load_dotted(path: str, code_paths: Sequence[str]) -> Any:  # noqa: ANN401
     whatever is installed.
     """
     module_name, _, name = path.rpartition(".")
-    if module_name.split(".", 1)[0] not in code_paths:
+    if not any(f"{module_name}.".startswith(f"{allowed}.") for allowed in code_paths):
         allowed = ", ".join(code_paths)
         raise EnricherError(f"{path}: is outside CODE_PATHS ({allowed}); add its package there")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except Exception as error:  # a user's module may raise whatever it likes
         raise EnricherError(f"{path}: cannot be imported: {error}") from error
     if not hasattr(module, name):
         raise EnricherError(f"{path}: {module_name} has no {name}")

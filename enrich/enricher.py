@@ -47,6 +47,7 @@ class Enricher:
                 made: Any = self.code(**self.config)
             else:
                 made = functools.partial(self.code, **self.config)
+                inspect.signature(self.code).bind([], **self.config)
         except TypeError as error:
             raise EnricherError(f"enrichers.{self.name}.config: {error}") from error
         compute: Compute = made

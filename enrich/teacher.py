@@ -174,9 +174,12 @@ def load_teacher(artifact: Artifact, code_paths: Sequence[str]) -> Estimator:
     """
     if hashlib.sha256(artifact.data).hexdigest() != artifact.sha256:
         raise ArtifactError("the teacher's bytes do not match their SHA-256; train anew")
-    roots = {"sklearn", *code_paths}
-    unknown = skops.io.get_untrusted_types(data=artifact.data)
-    trusted = [name for name in unknown if name.split(".")[0] in roots or name in _TRUSTED]
+    try:
+        unknown = skops.io.get_untrusted_types(data=artifact.data)
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ArtifactError(f"the teacher is no skops file: {error}; train anew") from error
+    roots = tuple(f"{root}." for root in ("sklearn", *code_paths))
+    trusted = [name for name in unknown if name.startswith(roots) or name in _TRUSTED]
     refused = sorted(set(unknown) - set(trusted))
     if refused:
         raise ArtifactError(f"the teacher holds types outside CODE_PATHS: {', '.join(refused)}")

@@ -16,12 +16,13 @@ from db.spec import DatasetSpec
 
 from .asset import read_asset
 from .catalog import Served
+from .guard import guard
 from .journal import Journal
 from .metrics import CONTENT_TYPE as METRICS_TYPE
 from .openapi import openapi_document
 from .page import docs_page, welcome, welcome_page
 from .problem import Refusal, make_problem, problem_of
-from .query import read_items, read_object, read_query
+from .query import read_item, read_items, read_query
 from .response import error_body, respond, respond_problem
 from .service import Service
 
@@ -31,11 +32,15 @@ MOST_BODY_BYTES = 2 * 2**20
 _encode = msgspec.json.Encoder().encode
 
 
-def make_app(service: Service) -> Bottle:
+def make_app(service: Service) -> Journal:
     """Return the WSGI application."""
+    return Journal(make_routes(service), service.metrics)
+
+
+def make_routes(service: Service) -> Bottle:
+    """Return the application without its journal."""
     bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
     app = Bottle()
-    app.install(Journal(service))
     views = Views(service, app)
     for method, path, view in (
         ("GET", "/", views.welcome),
@@ -54,7 +59,7 @@ def make_app(service: Service) -> Bottle:
         ("GET", "/docs/<name>", views.asset),
         ("ANY", "/<path:path>", views.elsewhere),
     ):
-        app.route(path, method, view)
+        app.route(path, method, guard(view))
     app.default_error_handler = error_body
     return app
 
@@ -69,7 +74,7 @@ class Views:
     def welcome(self) -> HTTPResponse:
         """Say what there is: to a browser as a page, to others as JSON."""
         served = list(self._service.catalog.datasets.values())
-        if "text/html" in request.headers.get("Accept", ""):
+        if "text/html" in request.environ.get("HTTP_ACCEPT", ""):
             return respond(welcome_page(served), "text/html; charset=utf-8")
         return respond(_encode(welcome(served)))
 
@@ -91,9 +96,9 @@ class Views:
         answers = [self._answer_item(served, item) for item in read_items(_body())]
         return respond(b"[" + b",".join(answers) + b"]")
 
-    def _answer_item(self, served: Served, item: object) -> bytes:
+    def _answer_item(self, served: Served, item: msgspec.Raw) -> bytes:
         try:
-            return self._service.answer(served, read_object(item))
+            return self._service.answer(served, read_item(item))
         except InputError as error:
             return _encode(problem_of(error))
 
@@ -116,10 +121,10 @@ class Views:
         )
 
     def _require_key(self) -> None:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, given = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         known = self._service.settings.api_keys
         # Each is compared, so that the time tells nothing of which came close.
-        fits = [hmac.compare_digest(given.encode(), key.encode()) for key in known]
+        fits = [hmac.compare_digest(given.encode("latin-1"), key.encode()) for key in known]
         if scheme.lower() != "bearer" or not any(fits):
             hint = "send Authorization: Bearer KEY, with a key from API_KEYS"
             raise Refusal(401, f"adding records needs a key; {hint}")
@@ -170,12 +175,9 @@ class Views:
         return respond(_encode(spoken.spec.languages if spoken else []))
 
     def _flat(self, served: Served) -> dict[str, float]:
-        field = served.spec.required[0]
-        given = read_query(request.query_string)
         # Clients of this route send more than we know of.
-        return self._service.flat_answer(
-            served, {name: value for name, value in given.items() if name == field}
-        )
+        given = read_query(request.query_string, only=served.spec.required)
+        return self._service.flat_answer(served, given)
 
     def _refuse(self, route: str) -> NoReturn:
         allowed = [method for method in ("GET", "POST") if self._is_route(route, method)]
@@ -207,13 +209,13 @@ def _body() -> bytes:
     return body
 
 
-def _read_records(spec: DatasetSpec, items: list[Any]) -> list[NewRecord]:
+def _read_records(spec: DatasetSpec, items: list[msgspec.Raw]) -> list[NewRecord]:
     """Return all items as records; raises Refusal naming every bad one."""
     rows: list[NewRecord] = []
     problems: list[Any] = []
     for at, item in enumerate(items):
         try:
-            values = dict(read_object(item))
+            values = read_item(item)
             label = spec.read_label(values.pop(spec.target, None))
             inputs = spec.read_inputs(values)
         except InputError as error:

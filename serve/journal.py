@@ -1,90 +1,87 @@
-"""The journal: what every request has in common: its id, its caching headers, a line, a count."""
+"""The journal: every request gets an id, a line and a count, whoever answers it."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+from urllib.parse import quote
 
-from bottle import HTTPResponse, request
-
-from db.errors import VeilleuseError
-
-from .problem import make_problem, problem_of
-from .response import respond_problem
-from .service import Service
+from .metrics import Metrics
+from .problem import make_problem
+from .response import PROBLEM, encode_problem
 
 log = logging.getLogger("veilleuse.request")
+
+Environ: TypeAlias = dict[str, Any]
+Headers: TypeAlias = list[tuple[str, str]]
+App: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Journal:
-    """A Bottle plugin around every route."""
+    """A WSGI application around another."""
 
-    name = "journal"
-    api = 2
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        started = time.perf_counter()
+        request_id = _request_id(environ)
+        statuses: list[str] = []
 
-    def apply(self, view: Callable[..., HTTPResponse], route: Any) -> Callable[..., HTTPResponse]:  # noqa: ANN401
-        """Return the view with what surrounds it."""
+        def start(status: str, headers: Headers, *more: object) -> Any:  # noqa: ANN401
+            statuses.append(status)
+            return start_response(status, [*headers, ("X-Request-Id", request_id)], *more)
 
-        def journaled(**arguments: str) -> HTTPResponse:
-            started = time.perf_counter()
-            response = _run(view, arguments)
-            request_id = _request_id()
-            response.set_header("X-Request-Id", request_id)
-            if response.status_code == 200:  # noqa: PLR2004
-                response = _revalidated(response)
-            seconds = time.perf_counter() - started
-            self._service.metrics.count_request(
-                route.rule, request.method, response.status_code, seconds
-            )
-            log.info(
-                "%s %s %s %.1f ms",
-                request.method,
-                request.path,
-                response.status_code,
-                seconds * 1000,
-                extra={"request_id": request_id},
-            )
-            return response
+        app = self._app if _is_utf8(environ["PATH_INFO"]) else _refuse_path
+        body = app(environ, start)
+        self._note(environ, statuses[-1], time.perf_counter() - started, request_id)
+        return body
 
-        return journaled
-
-
-def _run(view: Callable[..., HTTPResponse], arguments: dict[str, str]) -> HTTPResponse:
-    try:
-        return view(**arguments)
-    except HTTPResponse as raised:
-        return raised
-    except VeilleuseError as error:
-        problem = problem_of(error)
-    except Exception:
-        log.exception("%s %s failed", request.method, request.path)
-        problem = make_problem(500, "this is our fault; it has been logged")
-    return respond_problem(problem)
+    def _note(self, environ: Environ, status: str, seconds: float, request_id: str) -> None:
+        method, code = environ["REQUEST_METHOD"], status.split(" ", 1)[0]
+        # What clients make up must neither grow the figures nor begin a line of the log.
+        known = method if method in METHODS else "OTHER"
+        route = environ.get("bottle.route")
+        self._metrics.count_request(route.rule if route else "none", known, code, seconds)
+        path = quote(environ["PATH_INFO"].encode("latin-1"))
+        milliseconds = seconds * 1000
+        log.info(
+            "%s %s %s %.1f ms %s",
+            quote(method),
+            path,
+            code,
+            milliseconds,
+            request_id,
+            extra={"request_id": request_id},
+        )
 
 
-def _request_id() -> str:
-    given = request.headers.get("X-Request-Id", "")
+def _request_id(environ: Environ) -> str:
+    """Return the id that the client sent, if it is one, or else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
     return given if _ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def _revalidated(response: HTTPResponse) -> HTTPResponse:
-    """Let clients keep an answer, if they ask each time whether it still holds."""
-    if not isinstance(response.body, bytes) or request.method not in {"GET", "HEAD"}:
-        return response
-    tag = f'"{hashlib.blake2b(response.body, digest_size=8).hexdigest()}"'
-    response.set_header("ETag", tag)
-    response.set_header("Cache-Control", "no-cache")
-    if tag in request.headers.get("If-None-Match", ""):
-        response.status = 304
-        response.body = b""
-    return response
+def _is_utf8(path: str) -> bool:
+    """Tell whether a path can be read; Bottle would pass over the bytes that cannot."""
+    try:
+        path.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_path(_environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = encode_problem(make_problem(400, "the path is not UTF-8"))
+    headers = [("Content-Type", PROBLEM), ("Content-Length", str(len(body)))]
+    start_response("400 Bad Request", headers)
+    return [body]

@@ -45,9 +45,9 @@ class Metrics:
             registry=self._registry,
         )
 
-    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, method: str, status: str, seconds: float) -> None:
         """Count one request."""
-        self._requests.labels(route, method, str(status)).inc()
+        self._requests.labels(route, method, status).inc()
         self._seconds.labels(route).observe(seconds)
 
     def count_answer(self, dataset: str, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,20 +16,20 @@ MOST_ITEMS = 1000
 MOST_PARAMETERS = 100
 
 
-def read_query(query: str) -> dict[str, str]:
+def read_query(query: str, only: Collection[str] | None = None) -> dict[str, str]:
     """Return the parameters of a query string as WSGI has it; raises InputError.
 
     A name may stand once, and names and values must be UTF-8: a wrong byte that is passed over
-    would make another input of it.
+    would make another input of it. With `only`, parameters of other names are not looked at.
     """
     found: dict[str, str] = {}
     pairs = query.encode("latin-1").split(b"&")
     if len(pairs) > MOST_PARAMETERS:
         raise InputError("query", f"has {len(pairs)} parameters, more than {MOST_PARAMETERS}")
-    for pair in pairs:
-        if not pair:
-            continue
+    for pair in filter(None, pairs):
         raw_name, _, raw_value = pair.partition(b"=")
+        if only is not None and unquote_to_bytes(raw_name).decode("latin-1") not in only:
+            continue
         name = _decode("query", raw_name)
         if name in found:
             raise InputError(name, "is given more than once")
@@ -43,21 +44,31 @@ def _decode(name: str, raw: bytes) -> str:
         raise InputError(name, "is not UTF-8") from None
 
 
-def read_items(body: bytes) -> list[Any]:
-    """Return the items of a JSON array; raises Refusal."""
+def read_items(body: bytes) -> list[msgspec.Raw]:
+    """Return the items of a JSON array, each still to be read; raises Refusal."""
     try:
-        items = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # Items are only cut apart here, so their bytes are not looked at yet.
+        body.decode("utf-8")
+        items = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except msgspec.ValidationError:
+        raise Refusal(
+            400, 'the body must be a JSON array of inputs: [{"field": "value"}]'
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, f"the body is not JSON: {error}") from None
-    if not isinstance(items, list):
-        raise Refusal(400, 'the body must be a JSON array of inputs, such as [{"field": "value"}]')
     if len(items) > MOST_ITEMS:
         raise Refusal(413, f"the body has {len(items)} items, more than {MOST_ITEMS}; send fewer")
     return items
 
 
-def read_object(item: object) -> dict[str, object]:
+def read_item(item: msgspec.Raw) -> dict[str, Any]:
     """Return one item as an object; raises InputError."""
-    if not isinstance(item, dict):
-        raise InputError("item", "must be an object with a value for each field")
-    return item
+    try:
+        return _decode_object(item)
+    except (msgspec.DecodeError, RecursionError) as error:
+        is_other = str(error).startswith("Expected `object`")
+        reason = "must be an object with a value for each field" if is_other else str(error)
+        raise InputError("item", reason) from None
+
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode

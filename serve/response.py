@@ -12,7 +12,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
 
-_encode = msgspec.json.Encoder().encode
+encode_problem = msgspec.json.Encoder().encode
 
 
 def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPResponse:
@@ -22,7 +22,7 @@ def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPRes
 
 def respond_problem(problem: Problem, **headers: str) -> HTTPResponse:
     """Return a problem as a response, with what its status asks for besides."""
-    response = respond(_encode(problem), PROBLEM, problem.status)
+    response = respond(encode_problem(problem), PROBLEM, problem.status)
     if problem.status == 503:  # noqa: PLR2004  Service Unavailable
         headers["Retry-After"] = str(RETRY_SECONDS)
     if problem.status == 401:  # noqa: PLR2004  Unauthorized
@@ -36,5 +36,7 @@ def error_body(error: HTTPError) -> bytes:
     """Give Bottle's own errors our form: what it refuses before a route is found."""
     bottle.response.content_type = PROBLEM
     if error.status_code >= 500:  # noqa: PLR2004  Internal Server Error
-        return _encode(make_problem(error.status_code, "this is our fault; it has been logged"))
-    return _encode(make_problem(error.status_code, str(error.body)))
+        detail = "this is our fault; it has been logged"
+    else:
+        detail = str(error.body)
+    return encode_problem(make_problem(error.status_code, detail))

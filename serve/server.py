@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import resource
+import select
 import signal
+import socket
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import waitress
-from bottle import Bottle
 
+from db.errors import SettingError
 from db.settings import Settings
 
 from .app import MOST_BODY_BYTES
+from .journal import Journal
 
 CONNECTIONS = 10_000
+BACKLOG = 2048
 SPARE_DESCRIPTORS = 200
 DRAIN_SECONDS = 25.0
 LOOP_SECONDS = 0.2
@@ -26,7 +30,7 @@ log = logging.getLogger("veilleuse.web")
 
 
 def serve_forever(
-    app: Bottle, settings: Settings, drain: Callable[[], None], *, on_platform: bool
+    app: Journal, settings: Settings, drain: Callable[[], None], *, on_platform: bool
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that have come.
 
@@ -49,13 +53,16 @@ def serve_forever(
     log.info("ending: finishing what has come")
     _finish(server)
     log.info("ended")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A platform may say it twice.
+        signal.signal(number, signal.SIG_IGN)
 
 
-def _make_server(app: Bottle, settings: Settings, *, on_platform: bool) -> Any:  # noqa: ANN401
+def _make_server(app: Journal, settings: Settings, *, on_platform: bool) -> Any:  # noqa: ANN401
     # Each request beyond the idle threads would otherwise be a line in the log.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # Only a platform's router stands before us without fail; anywhere else a client could lie.
-    proxy = (
+    proxy: dict[str, Any] = (
         {
             "trusted_proxy": "*",
             "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"},
@@ -63,6 +70,16 @@ def _make_server(app: Bottle, settings: Settings, *, on_platform: bool) -> Any: 
         if on_platform
         else {}
     )
+    try:
+        return _create_server(app, settings, proxy)
+    except OSError as error:
+        raise SettingError(
+            f"HOST={settings.host} PORT={settings.port}: cannot be listened on: {error.strerror};"
+            f" end what holds it, or choose another PORT"
+        ) from None
+
+
+def _create_server(app: Journal, settings: Settings, proxy: dict[str, Any]) -> Any:  # noqa: ANN401
     return waitress.create_server(
         app,
         host=settings.host,
@@ -70,7 +87,7 @@ def _make_server(app: Bottle, settings: Settings, *, on_platform: bool) -> Any: 
         threads=settings.web_threads,
         ident="",
         connection_limit=CONNECTIONS,
-        backlog=2048,
+        backlog=BACKLOG,
         channel_timeout=60,
         cleanup_interval=15,
         max_request_body_size=MOST_BODY_BYTES,
@@ -96,13 +113,23 @@ def _turn(server: Any) -> None:  # noqa: ANN401
 
 def _finish(server: Any) -> None:  # noqa: ANN401
     """Take what waits in the backlog, close the listener, and see every request answered."""
-    _turn(server)
+    for _ in range(BACKLOG):
+        # It accepts one connection a turn.
+        if not _is_waited_for(server.socket):
+            break
+        _turn(server)
     server.del_channel()
     server.socket.close()
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until and any(_is_busy(one) for one in _channels(server)):
         _turn(server)
     server.task_dispatcher.shutdown()
+
+
+def _is_waited_for(listener: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _channels(server: Any) -> list[Any]:  # noqa: ANN401

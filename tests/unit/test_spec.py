@@ -155,7 +155,7 @@ def test_a_value_of_the_wrong_type_is_refused(
         (
             HEAD + '[fields.a]\ntype = "choice"\nchoices = ["x", "x"]\n',
             "fields.a.choices",
-            "repeats a choice",
+            "names one twice",
         ),
         (
             HEAD + '[fields.a]\ntype = "choice"\nchoices = ["x "]\n',

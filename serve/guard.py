@@ -1,0 +1,54 @@
+"""The guard around every view: errors become problems, answers can be revalidated."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+from collections.abc import Callable
+
+from bottle import HTTPResponse, request
+
+from db.errors import VeilleuseError
+
+from .problem import make_problem, problem_of
+from .response import respond_problem
+
+log = logging.getLogger("veilleuse.request")
+
+
+def guard(view: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
+    """Return the view with the guard around it."""
+
+    @functools.wraps(view)
+    def guarded(**arguments: str) -> HTTPResponse:
+        response = _run(view, arguments)
+        if response.status_code == 200 and request.method in {"GET", "HEAD"}:  # noqa: PLR2004
+            return _revalidated(response)
+        return response
+
+    return guarded
+
+
+def _run(view: Callable[..., HTTPResponse], arguments: dict[str, str]) -> HTTPResponse:
+    try:
+        return view(**arguments)
+    except HTTPResponse as raised:
+        return raised
+    except VeilleuseError as error:
+        return respond_problem(problem_of(error))
+    except Exception:
+        log.exception("a view failed: %s", view.__name__)
+        return respond_problem(make_problem(500, "this is our fault; it has been logged"))
+
+
+def _revalidated(response: HTTPResponse) -> HTTPResponse:
+    """Let clients keep an answer, if they ask each time whether it still holds."""
+    tag = f'"{hashlib.blake2b(response.body, digest_size=8).hexdigest()}"'
+    response.set_header("ETag", tag)
+    response.set_header("Cache-Control", "no-cache")
+    known = request.environ.get("HTTP_IF_NONE_MATCH", "")
+    if known.strip() == "*" or tag in known:
+        response.status = 304
+        response.body = b""
+    return response
