@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +25,8 @@ from .upkeep import training_due
 from .worker import Worker, working
 
 TICK_SECONDS = 5
+# Between chunks the machine is read no more often than this: a reading takes half a second.
+READ_SECONDS = 5.0
 POLL_SECONDS = 0.2
 TERMINATE_SECONDS = 3
 
@@ -38,13 +42,17 @@ def run_worker(store: Store, settings: Settings, stop: threading.Event, *, now: 
         scheduler = BackgroundScheduler(
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        scheduler.add_job(shift.tick)
-        scheduler.add_job(shift.tick, "interval", seconds=TICK_SECONDS)
+        at_once = datetime.now(UTC)
+        scheduler.add_job(shift.tick, "interval", seconds=TICK_SECONDS, next_run_time=at_once)
         scheduler.start()
         log.info("worker %s has started", worker.id)
         stop.wait()
         scheduler.shutdown(wait=True)
     log.info("worker has ended")
+
+
+def _tell(what: str, error: Exception) -> None:
+    log.warning("%s failed: %s", what, " ".join(str(error).split()))
 
 
 class _Shift:
@@ -59,34 +67,36 @@ class _Shift:
         self._worker = worker
         self._now = now
         self._reason: str | None = None
-        self._one_at_a_time = threading.Lock()
+        self._read_at = -READ_SECONDS
         self._not_before: dict[str, str] = {}
 
     def tick(self) -> None:
         """Enrich, then train; whatever goes wrong is logged, and the next tick tries again."""
-        if not self._one_at_a_time.acquire(blocking=False):
-            return
         try:
-            done = self._worker.enrich(may_work=self._may_work)
+            done = self._worker.enrich(may_work=self._may_work, on_error=_tell)
             if done:
                 log.info("enriched %s records", f"{done:,}")
             self._train()
         except Stopped:
             pass
         except (VeilleuseError, SQLAlchemyError) as error:
-            log.warning("this pass failed: %s", " ".join(str(error).split()))
-        finally:
-            self._one_at_a_time.release()
+            _tell("this pass", error)
 
     def _may_work(self) -> bool:
         if self._stop.is_set():
             return False
+        if time.monotonic() - self._read_at >= READ_SECONDS:
+            self._look()
+        return not self._reason
+
+    def _look(self) -> None:
+        """Read the machine, which takes a moment, and tell when that has changed something."""
         reason = "" if self._now else closed_because(read_machine())
+        self._read_at = time.monotonic()
         if reason != self._reason:
             log.info("%s", f"waiting: {reason}" if reason else "the machine is idle")
             self._reason = reason
         self._worker.say("waiting" if reason else "working", reason)
-        return not reason
 
     def _train(self) -> None:
         with self._store.reading() as connection:

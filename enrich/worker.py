@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.chunk import Chunk, claim_chunk, plan_chunks, seconds_to_next_chunk
 from db.dataset import Dataset, Step, all_datasets, find_dataset, set_plan
+from db.errors import VeilleuseError
 from db.generation import raise_generation
 from db.model import active_model
 from db.settings import Settings
@@ -22,6 +27,13 @@ from .work import Bench, work_chunk
 LOOK_SECONDS = 0.5
 
 
+OnError: TypeAlias = Callable[[str, VeilleuseError], None]
+
+
+def _raise(_name: str, error: VeilleuseError) -> None:
+    raise error
+
+
 class Worker:
     """One process's part in the work."""
 
@@ -29,6 +41,7 @@ class Worker:
         self._bench = bench
         self._stop = stop
         self._set_by_me: dict[int, tuple[Step, ...]] = {}
+        self._left_out: set[int] = set()
 
     @property
     def id(self) -> int:
@@ -42,20 +55,24 @@ class Worker:
         may_work: Callable[[], bool] = lambda: True,
         wait: bool = False,
         progress: Callable[[int], None] = lambda _: None,
+        on_error: OnError = _raise,
     ) -> int:
         """Enrich what is stale in those datasets, all if none is named; returns how many records.
 
         Between chunks it asks whether it may work on. With `wait` it stays until other workers
-        have finished their chunks too, or their leases have run out. Raises Stopped.
+        have finished their chunks too, or their leases have run out. A dataset that cannot be
+        worked on at all is told to `on_error`, and left out of this pass if that does not raise.
+        Raises Stopped.
         """
         done = 0
+        self._left_out.clear()
         try:
             while may_work():
                 self._check_stop()
-                datasets = self._datasets(names)
+                datasets = self._datasets(names, on_error)
                 chunk = self._claim(datasets)
                 if chunk is not None:
-                    count = self._work(datasets, chunk)
+                    count = self._work(datasets, chunk, on_error)
                     done += count
                     progress(count)
                 elif not (wait and self._wait_for_others(datasets)):
@@ -75,15 +92,23 @@ class Worker:
         if self._stop.is_set():
             raise Stopped
 
-    def _datasets(self, names: Collection[str]) -> list[Dataset]:
+    def _datasets(self, names: Collection[str], on_error: OnError) -> list[Dataset]:
         """Return the datasets to work on, their plans brought up to date."""
         with self._bench.store.reading() as connection:
             found = all_datasets(connection)
             for name in names:
                 find_dataset(connection, name)
         wanted = [one for one in found if not names or one.name in names]
-        planned = [self._planned(one) for one in wanted]
+        planned = [self._try_plan(one, on_error) for one in wanted if one.id not in self._left_out]
         return [one for one in planned if one is not None and one.plan]
+
+    def _try_plan(self, found: Dataset, on_error: OnError) -> Dataset | None:
+        try:
+            return self._planned(found)
+        except VeilleuseError as error:
+            self._left_out.add(found.id)
+            on_error(found.name, error)
+            return None
 
     def _planned(self, found: Dataset) -> Dataset | None:
         """Return a dataset under this code's plan, None where another version's is in force.
@@ -112,11 +137,16 @@ class Worker:
             ids = [found.id for found in datasets]
             return claim_chunk(connection, ids, self.id, settings.lease_seconds)
 
-    def _work(self, datasets: list[Dataset], chunk: Chunk) -> int:
+    def _work(self, datasets: list[Dataset], chunk: Chunk, on_error: OnError) -> int:
         found = next(one for one in datasets if one.id == chunk.dataset_id)
         with self._bench.store.reading() as connection:
             model = active_model(connection, found.id)
-        return work_chunk(self._bench, found, model, chunk)
+        try:
+            return work_chunk(self._bench, found, model, chunk)
+        except VeilleuseError as error:
+            self._left_out.add(found.id)
+            on_error(found.name, error)
+            return 0
 
     def _wait_for_others(self, datasets: list[Dataset]) -> bool:
         """Wait a little while another worker holds chunks; returns whether it is worth it."""
@@ -143,5 +173,6 @@ def working(
         yield Worker(Bench(store, settings, executor, worker_id), stop)
     finally:
         executor.close()
-        with store.writing() as connection:
+        # Where the store is gone, the row goes stale by itself.
+        with contextlib.suppress(SQLAlchemyError), store.writing() as connection:
             leave_worker(connection, worker_id)

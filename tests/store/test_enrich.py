@@ -220,3 +220,23 @@ def test_once_ends_with_an_error_where_records_were_quarantined(
     assert "1 could not be and are quarantined" in done.err
     assert "I do not take poison" in done.err
     assert command("enrich", "once").code == 0
+
+
+def test_a_dataset_that_cannot_be_worked_on_holds_no_other_up(
+    store: Store, settings: Settings, notes: Dataset
+) -> None:
+    """Its error is told, and the rest is done."""
+    broken = msgspec.structs.replace(
+        spec_with(broken=EnricherSpec(use=f"{WHERE}.Broken")), name="broken"
+    )
+    missing = msgspec.structs.replace(
+        spec_with(gone=EnricherSpec(use=f"{WHERE}.Gone")), name="missing"
+    )
+    for spec in (broken, missing):
+        fill(store, register(store, spec), 30)
+    told: list[str] = []
+    with working(store, settings, threading.Event(), LocalExecutor()) as worker:
+        done = worker.enrich(on_error=lambda name, _: told.append(name))
+    assert (done, sorted(told)) == (60, ["broken", "missing"])
+    assert set(fresh(store, settings).values()) == {60}
+    assert len(values(store, notes)) == 60

@@ -1,0 +1,123 @@
+"""The long-running worker, as a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import select
+
+from db.dataset import Dataset, find_dataset
+from db.field import TextField
+from db.model import active_model
+from db.record import NewRecord, add_records
+from db.spec import DatasetSpec, EnricherSpec
+from db.status import dataset_status
+from db.store import Store
+from db.table import chunk, worker
+from tests.conftest import ROOT, command_environment, register
+
+SPEC = DatasetSpec(
+    name="notes",
+    kind="classification",
+    target="tone",
+    fields={"sentence": TextField()},
+    enrichers={"text_profile": EnricherSpec()},
+)
+PATIENCE_SECONDS = 60.0
+
+
+def fill(store: Store, found: Dataset, first: int, last: int) -> None:
+    """Add labelled records."""
+    words = ("merci beaucoup", "rien du tout")
+    records = []
+    for number in range(first, last):
+        inputs = found.spec.read_inputs({"sentence": f"{words[number % 2]} {number}"})
+        label = ("warm", "cold")[number % 2]
+        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+    with store.writing() as connection:
+        add_records(connection, found.id, records, "import")
+
+
+@contextmanager
+def worker_running(url: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `enrich run --now`; it must end cleanly when told to."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "enrich", "run", "--now"],
+        cwd=ROOT,
+        env=command_environment(url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.terminate()
+            out, _ = running.communicate(timeout=30)
+    assert running.returncode == 0, out
+    assert "Traceback" not in out
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.2)
+
+
+def test_a_worker_enriches_trains_and_trains_again_when_labels_have_grown(
+    store: Store, database_url: str
+) -> None:
+    """Left alone with records, it ends with a teacher that reads the enrichments."""
+    found = register(store, SPEC)
+    fill(store, found, 0, 40)
+
+    def is_version(version: int) -> bool:
+        with store.reading() as connection:
+            model = active_model(connection, found.id)
+            status = dataset_status(connection, find_dataset(connection, "notes"))
+        fresh = status["enriched"].get("prediction") == status["records"]
+        return bool(model is not None and model.version == version and fresh)
+
+    with worker_running(database_url):
+        wait_for(lambda: is_version(1))
+        fill(store, found, 40, 60)
+        wait_for(lambda: is_version(2))
+    with store.reading() as connection:
+        model = active_model(connection, found.id)
+        assert model is not None
+        assert list(model.reads) == ["text_profile"]
+        assert model.metrics["rows"] == 60
+
+
+def test_a_worker_told_to_end_in_the_middle_gives_its_chunk_back(
+    store: Store, database_url: str
+) -> None:
+    """The next worker finds it at once, untried."""
+    slow = DatasetSpec(
+        name="notes",
+        kind="classification",
+        target="tone",
+        fields={"sentence": TextField()},
+        enrichers={"slow": EnricherSpec(use="tests.faults.sample_enrichers.SlowLength")},
+    )
+    found = register(store, slow)
+    fill(store, found, 0, 19)
+    fill(store, found, 1000, 9000)
+
+    def is_at_work() -> bool:
+        with store.reading() as connection:
+            status = dataset_status(connection, find_dataset(connection, "notes"))
+        return bool(0 < status["enriched"].get("slow", 0) < status["records"])
+
+    with worker_running(database_url):
+        wait_for(is_at_work)
+    with store.reading() as connection:
+        assert connection.execute(select(worker.c.id)).all() == []
+        owned = select(chunk.c.id).where(chunk.c.owner.isnot(None) | (chunk.c.attempts > 0))
+        assert connection.execute(owned).all() == []
