@@ -1,0 +1,79 @@
+"""What `make run` starts, as a newcomer meets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from tests.conftest import ROOT, command_environment
+from tests.ports import free_port
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Give a copy of the project, without a store."""
+    folder = tmp_path / "project"
+    kept = shutil.ignore_patterns(".venv", ".git", "*.db*", "__pycache__", ".*_cache", "tests")
+    shutil.copytree(ROOT, folder, ignore=kept)
+    return folder
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[str], list[str]]:
+    """Start everything; gives the process and all lines until it says how to end it."""
+    running = subprocess.Popen(
+        [sys.executable, "deploy/local.py"],
+        cwd=folder,
+        env=command_environment("", PORT=str(free_port())),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert running.stdout is not None
+    lines = []
+    for line in running.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            return running, lines
+    raise AssertionError("".join(lines))
+
+
+def end(running: subprocess.Popen[str], how: signal.Signals) -> None:
+    """Say that it should end; nothing that it started may be left."""
+    family = psutil.Process(running.pid).children(recursive=True)
+    os.kill(running.pid, how)
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_it_prints_three_addresses_that_work_and_redoes_nothing(checkout: Path) -> None:
+    """Predictions of both samples and the documentation; a second start trains nothing."""
+    running, lines = start(checkout)
+    urls = re.findall(r"^  (http://\S+)$", "".join(lines), re.MULTILINE)
+    assert len(urls) == 3
+    replies = []
+    for url in urls:
+        with urllib.request.urlopen(url) as reply:  # noqa: S310  our own
+            replies.append(reply.read())
+    hotel, customer = msgspec.json.decode(replies[0]), msgspec.json.decode(replies[1])
+    assert hotel["prediction"] == "find-hotel"
+    assert isinstance(customer["prediction"], float)
+    assert len(customer["warnings"]) == 2
+    assert b"swagger-ui" in replies[2]
+    end(running, signal.SIGINT)
+    running, lines = start(checkout)
+    end(running, signal.SIGTERM)
+    text = "".join(lines)
+    assert "0 created, 0 relabelled, 1,000 unchanged" in text
+    assert "customers@1 is in use" in text
+    assert "labelled rows, teacher" not in text

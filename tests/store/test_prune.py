@@ -1,0 +1,83 @@
+"""What prune drops, and what it leaves."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import select, update
+
+from db.dataset import Dataset
+from db.prune import DAY_SECONDS, prune_store
+from db.record import NewRecord, add_records, ask_for
+from db.settings import Settings
+from db.spec import EnricherSpec
+from db.store import Store
+from db.table import enrichment, record
+from tests.conftest import register
+from tests.inline import enrich_now
+from tests.store.test_enrich import CHAIN, WHERE, fill, spec_with
+
+
+@pytest.fixture
+def notes(store: Store, settings: Settings) -> Dataset:
+    """Give 20 imported records and two that people asked for, all enriched."""
+    found = register(store, CHAIN)
+    fill(store, found, 20)
+    for sentence in ("vieux", "neuf"):
+        inputs = found.spec.read_inputs({"sentence": sentence})
+        with store.writing() as connection:
+            ask_for(connection, found.id, [NewRecord(found.spec.key(inputs), inputs)])
+    enrich_now(store, settings)
+    return found
+
+
+def make_old(store: Store, found: Dataset, sentence: str, days: float) -> None:
+    """Make a record as old as that."""
+    key = found.spec.key(found.spec.read_inputs({"sentence": sentence}))
+    with store.writing() as connection:
+        connection.execute(
+            update(record)
+            .where(record.c.key == key)
+            .values(made_at=time.time() - days * DAY_SECONDS)
+        )
+
+
+def test_a_request_older_than_retain_days_goes_with_all_that_came_of_it(
+    store: Store, notes: Dataset
+) -> None:
+    """Younger ones, and records that were imported, stay."""
+    make_old(store, notes, "vieux", 31)
+    make_old(store, notes, "neuf", 29)
+    make_old(store, notes, "merci beaucoup 0", 400)
+    assert prune_store(store)["requests"] == 1
+    with store.reading() as connection:
+        assert len(connection.execute(select(record.c.id)).all()) == 21
+        assert len(connection.execute(select(enrichment.c.record_id)).all()) == 63
+
+
+def test_a_request_that_was_labelled_since_is_kept(store: Store, notes: Dataset) -> None:
+    """Somebody's work is in it."""
+    make_old(store, notes, "vieux", 31)
+    inputs = notes.spec.read_inputs({"sentence": "vieux"})
+    with store.writing() as connection:
+        labelled = NewRecord(notes.spec.key(inputs), inputs, "cold")
+        add_records(connection, notes.id, [labelled], "import")
+    assert prune_store(store)["requests"] == 0
+
+
+def test_values_of_an_enricher_that_is_gone_go(store: Store, notes: Dataset) -> None:
+    """And no others."""
+    register(store, spec_with(length=EnricherSpec(use=f"{WHERE}.Length")))
+    assert prune_store(store)["enrichments"] == 44
+    with store.reading() as connection:
+        left = connection.execute(select(enrichment.c.enricher)).scalars()
+        assert set(left) == {"length"}
+    assert notes.name == "notes"
+
+
+def test_prune_twice_drops_nothing_more(store: Store, notes: Dataset) -> None:
+    """It can run every night."""
+    make_old(store, notes, "vieux", 31)
+    prune_store(store)
+    assert set(prune_store(store).values()) == {0}
