@@ -118,12 +118,7 @@ _Refuse: TypeAlias = Callable[[str], NoReturn]
 
 
 def _read_text(field: TextField, raw: object, refuse: _Refuse) -> str:
-    if not isinstance(raw, str):
-        refuse(f"must be text, not {_kind(raw)}")
-    try:
-        text = normal_text(raw)
-    except ValueError as error:
-        refuse(str(error))
+    text = _normal(raw, refuse)
     if not text:
         refuse("must not be empty")
     if len(text) > field.max_length:
@@ -132,15 +127,19 @@ def _read_text(field: TextField, raw: object, refuse: _Refuse) -> str:
 
 
 def _read_choice(field: ChoiceField, raw: object, refuse: _Refuse) -> str:
-    if not isinstance(raw, str):
-        refuse(f"must be text, not {_kind(raw)}")
-    try:
-        text = normal_text(raw)
-    except ValueError as error:
-        refuse(str(error))
+    text = _normal(raw, refuse)
     if text not in field.choices:
         refuse(f"must be one of {', '.join(field.choices)}")
     return text
+
+
+def _normal(raw: object, refuse: _Refuse) -> str:
+    if not isinstance(raw, str):
+        refuse(f"must be text, not {_kind(raw)}")
+    try:
+        return normal_text(raw)
+    except ValueError as error:
+        refuse(str(error))
 
 
 def _read_number(field: NumberField | IntegerField, raw: object, refuse: _Refuse) -> int | float:

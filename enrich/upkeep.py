@@ -35,7 +35,8 @@ def training_due(connection: Connection, found: Dataset, settings: Settings) -> 
     """Return why a new model is due, or "" where none is.
 
     It is when an enrichment has come to cover all labelled records, or labels have grown by a
-    tenth, since the newest version was trained; whether that one came into use does not matter.
+    tenth, or an enricher that it reads is gone, since the newest version was trained; whether that
+    one came into use does not matter.
     """
     labels = count_labels(connection, found.id)
     if labels < FEWEST_LABELS:
@@ -46,6 +47,9 @@ def training_due(connection: Connection, found: Dataset, settings: Settings) -> 
     if labels >= newest.metrics["rows"] * LABEL_GROWTH:
         return f"labels have grown to {labels:,}"
     steps = make_plan(found, None, settings.code_paths)
+    gone = set(newest.reads) - {step.name for step in steps}
+    if gone:
+        return f"the teacher reads {', '.join(sorted(gone))}, which the spec no longer names"
     changed = {
         step.name: step.fingerprint
         for step in steps

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -97,6 +97,15 @@ def sample_spec(name: str) -> DatasetSpec:
     return read_spec(ROOT / "datasets" / f"{name}.toml")
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Give a copy of the project, as a newcomer has it."""
+    folder = tmp_path / "project"
+    kept = shutil.ignore_patterns(".venv", ".git", "*.db*", "__pycache__", ".*_cache", "tests")
+    shutil.copytree(ROOT, folder, ignore=kept)
+    return folder
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""
@@ -134,6 +143,3 @@ def command(database_url: str) -> Callable[..., Done]:
         return run_command(database_url, room, *arguments, **environment)
 
     return run
-
-
-Rows = list[dict[str, Any]]

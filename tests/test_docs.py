@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -107,15 +106,6 @@ def test_all_links_lead_somewhere() -> None:
     }.items():
         for target in re.findall(r"\]\(([^)#:]+)\)", text):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Give a copy of the project, as a newcomer has it."""
-    folder = tmp_path / "project"
-    kept = shutil.ignore_patterns(".venv", ".git", "*.db*", "__pycache__", ".*_cache", "tests")
-    shutil.copytree(ROOT, folder, ignore=kept)
-    return folder
 
 
 def test_the_readmes_walk_with_ones_own_table_runs_to_the_letter(checkout: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,19 +12,9 @@ from pathlib import Path
 
 import msgspec
 import psutil
-import pytest
 
-from tests.conftest import ROOT, command_environment
+from tests.conftest import command_environment
 from tests.ports import free_port
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Give a copy of the project, without a store."""
-    folder = tmp_path / "project"
-    kept = shutil.ignore_patterns(".venv", ".git", "*.db*", "__pycache__", ".*_cache", "tests")
-    shutil.copytree(ROOT, folder, ignore=kept)
-    return folder
 
 
 def start(folder: Path) -> tuple[subprocess.Popen[str], list[str]]:

@@ -55,3 +55,12 @@ class Picky:
         if any("poison" in row["sentence"] for row in rows):
             raise ValueError("I do not take poison")
         return [1 for _ in rows]
+
+
+class Area:
+    """Twice the area."""
+
+    version = "1"
+
+    def __call__(self, rows: Sequence[Row]) -> list[float]:
+        return [2 * row["area"] for row in rows]

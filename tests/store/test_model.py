@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from db.dataset import Dataset
 from db.errors import TrainingError, UnknownModel
@@ -15,11 +16,12 @@ from db.generation import read_generation
 from db.model import active_model, all_models
 from db.record import NewRecord, add_records
 from db.settings import Settings
-from db.spec import DatasetSpec
+from db.spec import DatasetSpec, EnricherSpec
 from db.store import Store
 from enrich.training import train_model
 from enrich.upkeep import training_due, use_model
 from tests.conftest import Done, register
+from tests.inline import enrich_now
 
 WHERE = "tests.store.sample_teachers"
 
@@ -177,3 +179,18 @@ def test_training_is_due_when_labels_have_grown_by_a_tenth(
         with store.reading() as connection:
             due.append(training_due(connection, rooms, settings))
     assert due == ["", "labels have grown to 88"]
+
+
+def test_training_is_due_when_what_the_teacher_reads_is_gone(
+    store: Store, settings: Settings
+) -> None:
+    """Without it there can be no predictions."""
+    where = EnricherSpec(use="tests.store.sample_enrichers.Area", reads=("area",))
+    found = register(store, structs.replace(spec_with(), enrichers={"double": where}))
+    fill(store, found, 80)
+    enrich_now(store, settings)
+    assert list(train_model(store, "rooms", settings).metrics["covering"]) == ["double"]
+    found = register(store, spec_with())
+    with store.reading() as connection:
+        due = training_due(connection, found, settings)
+    assert due == "the teacher reads double, which the spec no longer names"
