@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ from .console import Progress, as_json, run_command
 from .dataset import find_dataset, register_dataset
 from .errors import VeilleuseError
 from .export import export_csv, export_lines
-from .intake import import_files
+from .intake import Intake, import_files
 from .migrations import upgrade as upgrade_store
 from .prune import prune_store
 from .record import forget_record
 from .settings import load_settings
 from .spec import read_spec
 from .status import store_status
-from .store import Store, connect_store, open_store, where
+from .store import Store, check_reachable, connect_store, open_store, where
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
@@ -44,6 +45,7 @@ def _say(result: dict[str, Any], line: str, *, as_json_: bool) -> None:
 def upgrade(*, as_json_: bool) -> None:
     """Create the store's tables, or bring them up to date."""
     store = connect_store(load_settings())
+    check_reachable(store)
     version = upgrade_store(store)
     _say({"version": version}, f"{where(store)}: tables are at {version}", as_json_=as_json_)
 
@@ -77,10 +79,8 @@ def import_(dataset: str, files: tuple[Path, ...], *, strict: bool, as_json_: bo
     progress = Progress(f"import {dataset}")
     intake = import_files(store, found, list(files), strict=strict, progress=progress.advance)
     progress.end()
-    for fault in intake.faults:
-        click.echo(fault, err=True)
-    if intake.unused:
-        click.echo(f"columns not used: {', '.join(sorted(intake.unused))}", err=True)
+    for remark in _remarks(intake, found.spec.target):
+        click.echo(remark, err=True)
     result = {
         "created": intake.added.created,
         "relabelled": intake.added.relabelled,
@@ -89,6 +89,17 @@ def import_(dataset: str, files: tuple[Path, ...], *, strict: bool, as_json_: bo
     }
     counts = ", ".join(f"{count:,} {what}" for what, count in result.items())
     _say(result, f"{dataset}: {counts}", as_json_=as_json_)
+
+
+def _remarks(intake: Intake, target: str) -> Iterator[str]:
+    """Yield what a person should know of an import besides its counts."""
+    yield from intake.faults
+    if intake.bad > len(intake.faults):
+        yield f"and {intake.bad - len(intake.faults):,} more bad rows"
+    if intake.unused:
+        yield f"columns not used: {', '.join(sorted(intake.unused))}"
+    if not intake.labelled:
+        yield f"no row has a value for {target}, so there is nothing here to train on"
 
 
 @cli.command()

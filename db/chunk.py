@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import (
     Connection,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -43,19 +45,18 @@ class Chunk:
     attempts: int
 
 
-def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int:
+def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int | None:
     """Put stale records without a chunk into chunks, what people asked for first.
 
     There are never more than a few open chunks a worker, however many records are stale.
-    Returns how many chunks were made.
+    Returns how many chunks were made, None where the plan has changed since it was read. Until
+    the transaction ends nobody can change it.
     """
     # Two planners at once would put the same records into two chunks.
     of_dataset = dataset.c.id == planned.id
-    revision = connection.execute(
-        select(dataset.c.revision).where(of_dataset).with_for_update()
-    ).scalar_one()
-    if revision != planned.revision:
-        return 0
+    lock = select(dataset.c.revision).where(of_dataset).with_for_update(key_share=True)
+    if connection.execute(lock).scalar_one() != planned.revision:
+        return None
     room = OPEN_CHUNKS_A_WORKER * max(workers, 1) - _open_chunks(connection, planned.id)
     made = 0
     for asked in (True, False):
@@ -96,14 +97,19 @@ def _make_chunk(
 
 
 def claim_chunk(
-    connection: Connection, dataset_ids: Sequence[int], worker_id: int, lease_seconds: float
+    connection: Connection, revisions: Mapping[int, int], worker_id: int, lease_seconds: float
 ) -> Chunk | None:
-    """Lease a chunk of these datasets that nobody holds, or None where there is none."""
+    """Lease a chunk of these datasets that nobody holds, or None where there is none.
+
+    It is worked on under its dataset's revision of today, whatever it was planned under.
+    """
+    if not revisions:
+        return None
     now, boot = lease_clock(connection)
     free = or_(chunk.c.lease_until.is_(None), chunk.c.lease_boot != boot, chunk.c.lease_until < now)
     picked = (
         select(chunk.c.id)
-        .where(free, chunk.c.dataset_id.in_(dataset_ids))
+        .where(free, chunk.c.dataset_id.in_(revisions))
         .order_by(chunk.c.asked.desc(), chunk.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -116,6 +122,7 @@ def claim_chunk(
         .where(chunk.c.id == select(picked.c.id).scalar_subquery())
         .values(
             fence=chunk.c.fence + 1,
+            revision=case(revisions, value=chunk.c.dataset_id),
             attempts=chunk.c.attempts + 1,
             owner=worker_id,
             lease_until=now + lease_seconds,
@@ -155,24 +162,31 @@ def finish_chunk(
     held: Chunk,
     enrichments: Sequence[Enrichment],
     predictions: Sequence[Prediction],
+    refused: Mapping[int, str] = MappingProxyType({}),
 ) -> None:
     """Write a chunk's results and end it, in the caller's one transaction.
 
+    `refused` says why a record, by its id, got no prediction.
     Raises LeaseLost, so that everything is rolled back, where another worker has it by now.
     """
     _fenced(connection, held, owner=None)
     # A record that was erased meanwhile leaves no results behind.
     here = {row.id: row.key for row in _ids_and_keys(connection, held)}
+    connection.execute(delete(quarantine).where(quarantine.c.record_id.in_(here)))
     write_enrichments(connection, [made for made in enrichments if made.record_id in here])
     keys = set(here.values())
     write_predictions(
         connection, held.dataset_id, [made for made in predictions if made.key in keys]
     )
+    for record_id in refused.keys() & here.keys():
+        _quarantine(connection, held, record_id, refused[record_id])
     _end_chunk(connection, held)
 
 
 def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Record]:
-    query = select(record.c.id, record.c.key).where(record.c.chunk_id == held.id)
+    of_chunk = record.c.chunk_id == held.id
+    query = select(record.c.id, record.c.key).where(of_chunk).order_by(record.c.id)
+    query = query.with_for_update()
     return connection.execute(query).all()  # type: ignore[return-value]
 
 

@@ -86,12 +86,12 @@ class Progress:
     def _tell(self, now: float, end: str) -> None:
         rate = self._done / max(now - self._started, 1e-9)
         start = "\r\033[K" if self._on_terminal else ""
-        self._stream.write(f"{start}{self._what}: {self._amount(rate)}, {rate:,.0f}/s{end}")
+        self._stream.write(f"{start}{self._what}: {self._amount(rate)}{end}")
         self._stream.flush()
 
     def _amount(self, rate: float) -> str:
         if not self._total:
-            return f"{self._done:,}"
+            return f"{self._done:,}, {rate:,.0f}/s"
         left = max(self._total - self._done, 0) / max(rate, 1e-9)
         bar = ""
         if self._on_terminal:

@@ -84,7 +84,7 @@ def register_dataset(
 
 def _check_flat_route(connection: Connection, spec: DatasetSpec) -> None:
     for other in all_datasets(connection):
-        taken = spec.flat_route and other.spec.flat_route == spec.flat_route
+        taken = set(spec.flat_routes) & set(other.spec.flat_routes)
         if taken and other.name != spec.name:
             raise SpecError(f"key flat_route: {spec.flat_route} belongs to {other.name} already")
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 Insert: TypeAlias = postgresql.Insert | sqlite.Insert
@@ -101,6 +102,12 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return ""
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Tell whether the same transaction may well succeed when it is run again."""
+    # PostgreSQL ended it to end a deadlock, or because another one came first.
+    return getattr(error.orig, "sqlstate", "") in {"40P01", "40001"}
 
 
 def store_bytes(connection: Connection) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from .answer import decode_answer
 from .dataset import Dataset
 from .enrichment import Enrichment, Vector, enrichments_between
+from .field import normal_number
 from .record import Record, batches, each_record
 from .store import Store
 from .table import prediction
@@ -61,7 +62,14 @@ def export_rows(store: Store, found: Dataset) -> Iterator[dict[str, Any]]:
             values = enrichments_between(connection, found.id, page[0].id, page[-1].id)
             answers = _answers(connection, found.id, page)
             for record in page:
-                yield _row(record, values.get(record.id, {}), answers.get(record.key))
+                yield {
+                    "key": record.key.hex(),
+                    "inputs": record.inputs,
+                    "label": _label(found, record),
+                    "origin": record.origin,
+                    "enrichments": _plain(values.get(record.id, {})),
+                    "prediction": _answer(answers.get(record.key)),
+                }
 
 
 def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dict[bytes, bytes]:
@@ -72,16 +80,19 @@ def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dic
     return {row.key: row.body for row in connection.execute(query)}
 
 
-def _row(record: Record, values: dict[str, Enrichment], body: bytes | None) -> dict[str, Any]:
+def _label(found: Dataset, record: Record) -> str | float | None:
+    """Return the label as it was imported: numbers are kept as text."""
+    if record.label is None or found.spec.kind == "classification":
+        return record.label
+    return normal_number(float(record.label))
+
+
+def _plain(values: dict[str, Enrichment]) -> dict[str, object]:
     return {
-        "key": record.key.hex(),
-        "inputs": record.inputs,
-        "label": record.label,
-        "origin": record.origin,
-        "enrichments": {name: _plain(made.value) for name, made in values.items()},
-        "prediction": None if body is None else msgspec.to_builtins(decode_answer(body)),
+        name: made.value.numbers() if isinstance(made.value, Vector) else made.value
+        for name, made in values.items()
     }
 
 
-def _plain(value: object) -> object:
-    return value.numbers() if isinstance(value, Vector) else value
+def _answer(body: bytes | None) -> object:
+    return None if body is None else msgspec.to_builtins(decode_answer(body))

@@ -15,6 +15,8 @@ from .errors import InputError
 Value: TypeAlias = str | int | float | bool
 Inputs: TypeAlias = dict[str, Value]
 
+# Beyond this no model can square a number.
+LARGEST_NUMBER = 1e100
 # Beyond this a float no longer tells neighbouring whole numbers apart.
 LARGEST_WHOLE = 2**53
 
@@ -23,9 +25,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class _Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A field is required unless it has a default."""
+    """A field is required unless it has a default; `column` is its name in data files."""
 
     title: str = ""
+    column: str = ""
 
 
 class TextField(_Field, frozen=True, kw_only=True, tag_field="type", tag="text"):
@@ -157,7 +160,8 @@ def _finite(raw: object, refuse: _Refuse) -> int | float:
     if isinstance(raw, str):
         # float() would also take "1_000", "nan" and digits of other scripts.
         if not re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", raw, re.ASCII):
-            refuse("must be a number")
+            comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", raw)
+            refuse(f"must be a number{': write 2.5, not 2,5' if comma else ''}")
         raw = float(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         refuse(f"must be a number, not {_kind(raw)}")
@@ -167,6 +171,8 @@ def _finite(raw: object, refuse: _Refuse) -> int | float:
         number = math.inf
     if not math.isfinite(number):
         refuse("must be a finite number")
+    if abs(number) > LARGEST_NUMBER:
+        refuse(f"must lie within ±{LARGEST_NUMBER:g}")
     return normal_number(number)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from .dataset import Dataset
@@ -26,6 +27,7 @@ class Intake:
     bad: int = 0
     faults: list[str] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
+    labelled: int = 0
 
     def note(self, path: Path, line: int, fault: str) -> None:
         """Count a bad row and keep its fault if it is among the first."""
@@ -54,10 +56,12 @@ def import_files(
         _check_strictly(target.spec, paths)
     intake = Intake()
     for rows in batches(_new_records(target.spec, paths, intake), BATCH_ROWS):
-        with store.writing() as connection:
-            intake.added += add_records(connection, target.id, rows, "import")
+        add = partial(add_records, dataset_id=target.id, rows=rows, origin="import")
+        intake.added += store.write(add)
         progress(len(rows))
         _let_others_write()
+    if intake.bad and intake.added == Added():
+        raise DataFileError(f"no row could be imported; the first: {intake.faults[0]}")
     return intake
 
 
@@ -70,9 +74,10 @@ def _check_columns(spec: DatasetSpec, path: Path) -> None:
     first = next((row for row in read_rows(path) if not row.fault), None)
     if first is None:
         return
-    if not set(first.values) & set(spec.fields):
+    wanted = spec.columns - {spec.target}
+    if not first.values.keys() & wanted:
         raise DataFileError(
-            f"{path}: names none of the fields of {spec.name}: {', '.join(spec.fields)};"
+            f"{path}: has none of the columns of {spec.name}: {', '.join(sorted(wanted))};"
             f" its first row has {', '.join(first.values) or 'nothing'}"
         )
 
@@ -99,11 +104,12 @@ def _new_record(spec: DatasetSpec, path: Path, row: SourceRow, intake: Intake) -
     if row.fault:
         intake.note(path, row.line, row.fault)
         return None
-    intake.unused.update(row.values.keys() - spec.fields.keys() - {spec.target})
+    intake.unused.update(row.values.keys() - spec.columns)
     try:
         inputs = spec.pick_inputs(row.values)
         label = spec.read_label(row.values.get(spec.target))
     except InputError as error:
         intake.note(path, row.line, str(error))
         return None
+    intake.labelled += label is not None
     return NewRecord(spec.key(inputs), inputs, label)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, func, select, update
 
 from .dataset import Dataset
-from .errors import UnknownModel
+from .errors import ArtifactError, UnknownModel
 from .generation import raise_generation
-from .table import model
+from .table import dataset, model
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,10 @@ def _model(row: Any) -> Model:  # noqa: ANN401
 
 def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
     """Add a version that is not active yet; returns its number."""
+    # Two trainings that end at once must not take the same number.
+    connection.execute(
+        select(dataset.c.id).where(dataset.c.id == dataset_id).with_for_update(key_share=True)
+    )
     newest = select(func.coalesce(func.max(model.c.version), 0)).where(
         model.c.dataset_id == dataset_id
     )
@@ -122,6 +126,7 @@ def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
             out_of_fold=new.out_of_fold,
         )
     )
+    _drop_old_artifacts(connection, dataset_id)
     return version
 
 
@@ -160,14 +165,19 @@ def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
 
 def read_student(connection: Connection, found: Model) -> Artifact:
     """Return a version's student, as bytes that nothing has read yet."""
-    query = select(model.c.student).where(model.c.id == found.id)
-    return Artifact(connection.execute(query).scalar_one(), found.student_sha256)
+    return _artifact(connection, found, model.c.student, found.student_sha256)
 
 
 def read_teacher(connection: Connection, found: Model) -> Artifact:
     """Return a version's teacher, as bytes that nothing has read yet."""
-    query = select(model.c.teacher).where(model.c.id == found.id)
-    return Artifact(connection.execute(query).scalar_one(), found.teacher_sha256)
+    return _artifact(connection, found, model.c.teacher, found.teacher_sha256)
+
+
+def _artifact(connection: Connection, found: Model, column: Column[bytes], sha256: str) -> Artifact:
+    data = connection.execute(select(column).where(model.c.id == found.id)).scalar_one()
+    if data is None:
+        raise ArtifactError(f"version {found.version}: its {column.name} is no longer kept")
+    return Artifact(data, sha256)
 
 
 def read_out_of_fold(connection: Connection, found: Model) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, select
 
 from .dataset import Dataset, all_datasets
+from .generation import raise_generation
 from .record import batches
 from .store import Store
 from .table import enrichment, prediction, quarantine, record, run, worker
@@ -45,7 +46,13 @@ def _prune_requests(store: Store, found: Dataset) -> int:
         record.c.chunk_id.is_(None),
         record.c.made_at < oldest,
     )
-    return _in_batches(store, due, lambda connection, ids: _erase(connection, found.id, ids))
+
+    def drop(connection: Connection, ids: list[int]) -> None:
+        # Some may have got a label since they were chosen.
+        still = due.where(record.c.id.in_(ids)).with_for_update()
+        _erase(connection, found.id, list(connection.execute(still).scalars()))
+
+    return _in_batches(store, due, drop)
 
 
 def _erase(connection: Connection, dataset_id: int, ids: list[int]) -> None:
@@ -84,6 +91,7 @@ def _in_batches(
     for some in batches(ids, BATCH_RECORDS):
         with store.writing() as connection:
             drop(connection, some)
+            raise_generation(connection)
     return len(ids)
 
 

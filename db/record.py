@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from .dialect import insert
 from .errors import VeilleuseError
@@ -65,37 +74,39 @@ class Added:
 def add_records(
     connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
 ) -> Added:
-    """Add records; one that is there already only takes the new label, if it has one."""
+    """Add records; one that is there already only takes the new label, if it has one.
+
+    A record that first came with a request is from then on kept as if it had come this way.
+    """
     latest = _merge(rows)
-    known = _known_labels(connection, dataset_id, list(latest))
+    known = _known(connection, dataset_id, list(latest))
     fresh = [row for key, row in latest.items() if key not in known]
-    changed = [
-        row
-        for key, row in latest.items()
-        if key in known and row.label is not None and row.label != known[key]
-    ]
+    there = [row for key, row in latest.items() if key in known]
+    changed = [row for row in there if row.label is not None and row.label != known[row.key].label]
+    promoted = [row for row in there if known[row.key].origin == "request" != origin]
     _insert(connection, dataset_id, fresh, origin)
-    _relabel(connection, dataset_id, changed)
+    _change(connection, dataset_id, changed, promoted, origin)
     return Added(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
 
 
 def _merge(rows: Sequence[NewRecord]) -> dict[bytes, NewRecord]:
+    """Return one row a key, in the order of keys: whoever locks rows does so in one order."""
     latest: dict[bytes, NewRecord] = {}
     for row in rows:
         if row.label is not None or row.key not in latest:
             latest[row.key] = row
-    return latest
+    return dict(sorted(latest.items()))
 
 
-def _known_labels(
+def _known(
     connection: Connection, dataset_id: int, keys: Sequence[bytes]
-) -> dict[bytes, str | None]:
-    known: dict[bytes, str | None] = {}
+) -> dict[bytes, Row[bytes, str | None, str]]:
+    known: dict[bytes, Row[bytes, str | None, str]] = {}
     for some in slices(keys, KEYS_A_STATEMENT):
-        found = select(record.c.key, record.c.label).where(
+        found = select(record.c.key, record.c.label, record.c.origin).where(
             record.c.dataset_id == dataset_id, record.c.key.in_(some)
         )
-        known.update((row.key, row.label) for row in connection.execute(found))
+        known.update({row.key: row for row in connection.execute(found)})
     return known
 
 
@@ -117,26 +128,47 @@ def _insert(
         }
         for row in rows
     ]
-    connection.execute(insert(connection, record).on_conflict_do_nothing(), values)
+    # Another may have added the same meanwhile; its label must not be lost for that.
+    statement = insert(connection, record)
+    label = func.coalesce(statement.excluded.label, record.c.label)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["dataset_id", "key"], set_={"label": label}
+        ),
+        values,
+    )
 
 
-_set_label = (
+_set = (
     update(record)
     .where(record.c.dataset_id == bindparam("of"), record.c.key == bindparam("known"))
-    .values(label=bindparam("new"))
+    .values(label=func.coalesce(bindparam("new"), record.c.label), origin=bindparam("way"))
 )
 
 
-def _relabel(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
+def _change(
+    connection: Connection,
+    dataset_id: int,
+    relabelled: Sequence[NewRecord],
+    promoted: Sequence[NewRecord],
+    origin: Origin,
+) -> None:
+    rows = sorted({row.key: row for row in [*promoted, *relabelled]}.values(), key=_key)
     if rows:
-        values = [{"of": dataset_id, "known": row.key, "new": row.label} for row in rows]
-        connection.execute(_set_label, values)
+        values = [
+            {"of": dataset_id, "known": row.key, "new": row.label, "way": origin} for row in rows
+        ]
+        connection.execute(_set, values)
+
+
+def _key(row: NewRecord) -> bytes:
+    return row.key
 
 
 def ask_for(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
     """Remember inputs that people asked for, so that they are enriched before the rest."""
     add_records(connection, dataset_id, rows, "request")
-    for some in slices([row.key for row in rows], KEYS_A_STATEMENT):
+    for some in slices(sorted({row.key for row in rows}), KEYS_A_STATEMENT):
         connection.execute(
             update(record)
             .where(record.c.dataset_id == dataset_id, record.c.key.in_(some), ~record.c.asked)
@@ -187,7 +219,8 @@ def count_labels(connection: Connection, dataset_id: int) -> int:
 def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
     """Erase a record and all that came of it."""
     mine = record.c.dataset_id == dataset_id, record.c.key == key
-    record_id = connection.execute(select(record.c.id).where(*mine)).scalar()
+    # Waits for whoever is just writing what came of it.
+    record_id = connection.execute(select(record.c.id).where(*mine).with_for_update()).scalar()
     if record_id is None:
         raise VeilleuseError(f"no record has the key {key.hex()}")
     for table in (enrichment, quarantine):

@@ -7,6 +7,7 @@ import time
 from sqlalchemy import Connection, exists, select, update
 
 from .table import run, worker
+from .worker import SILENT_SECONDS
 
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
@@ -29,7 +30,8 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
     """Tell whether a living worker runs that command on a dataset."""
-    living = exists().where(worker.c.id == run.c.worker_id)
+    seen = worker.c.seen_at > time.time() - SILENT_SECONDS
+    living = exists().where(worker.c.id == run.c.worker_id, seen)
     query = exists().where(
         run.c.dataset_id == dataset_id, run.c.command == command, run.c.ended_at.is_(None), living
     )

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from .errors import SettingError
 
 T = TypeVar("T")
@@ -50,17 +53,21 @@ def _database_url(text: str) -> str:
     """Name the driver that we install; Heroku says `postgres://`."""
     for prefix in ("postgres://", "postgresql://"):
         if text.startswith(prefix):
-            return "postgresql+psycopg://" + text.removeprefix(prefix)
+            text = "postgresql+psycopg://" + text.removeprefix(prefix)
     if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("must start with sqlite:/// or postgresql://")
     file, _, options = text.removeprefix("sqlite:///").partition("?")
     if file in {"", ":memory:"} or "mode=memory" in options:
         raise ValueError("must name a file, since several processes share it")
+    try:
+        make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("must be user:password@host:port/name after the //") from None
     return text
 
 
 def _without_password(text: str) -> str:
-    return re.sub(r"//[^@/]*@", "//***@", text)
+    return re.sub(r"//.*@", "//***@", text)
 
 
 def _setting(default: T, parse: Callable[[str], T], meaning: str) -> T:

@@ -45,8 +45,8 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
             yield from read(file)
         except UnicodeDecodeError:
             raise DataFileError(
-                f"{path}: line {_undecodable_line(path)}: is not UTF-8; convert the file, for"
-                f" example with: iconv -f WINDOWS-1252 -t UTF-8"
+                f"{path}: line {_undecodable_line(path)}: is not UTF-8; save it as CSV UTF-8, or"
+                f" convert it: iconv -f WINDOWS-1252 -t UTF-8 {path} > utf8-{path.name}"
             ) from None
         except RecursionError:
             raise DataFileError(f"{path}: is nested too deeply") from None

@@ -76,6 +76,12 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Return the names of the fields that have no default."""
         return tuple(name for name, field in self.fields.items() if field.default is None)
 
+    @property
+    def flat_routes(self) -> tuple[str, ...]:
+        """The flat route and the one of its languages, if there are any."""
+        route = self.flat_route
+        return (route, f"{route}-supported-languages") if route else ()
+
     def read_inputs(self, raw: Mapping[str, object]) -> Inputs:
         """Return the inputs in their one form, defaults filled in; raises InputError."""
         for name in raw:
@@ -83,10 +89,23 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 raise InputError(
                     name, f"is no field of {self.name}, which has {', '.join(self.fields)}"
                 )
-        return self.pick_inputs(raw)
+        return self._read_fields(raw)
 
-    def pick_inputs(self, raw: Mapping[str, object]) -> Inputs:
-        """Return the inputs in their one form and pass over what is no field."""
+    def pick_inputs(self, row: Mapping[str, object]) -> Inputs:
+        """Return the inputs of a data file's row in their one form; other columns do not count."""
+        raw = {
+            name: row[field.column or name]
+            for name, field in self.fields.items()
+            if (field.column or name) in row
+        }
+        return self._read_fields(raw)
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns of a data file that count, the target's included."""
+        return {field.column or name for name, field in self.fields.items()} | {self.target}
+
+    def _read_fields(self, raw: Mapping[str, object]) -> Inputs:
         return {name: self._read_field(name, field, raw) for name, field in self.fields.items()}
 
     def _read_field(self, name: str, field: Field, raw: Mapping[str, object]) -> Value:
@@ -173,6 +192,7 @@ def check_spec(spec: DatasetSpec) -> None:
     _require(spec.target not in spec.fields, "target", f"{spec.target!r} is also an input field")
     _check_words("labels", spec.labels)
     _require(spec.retain_days > 0, "retain_days", "must be at least 1")
+    _require(len(spec.columns) == len(spec.fields) + 1, "fields", "two fields have one column")
     _require(
         spec.kind == "classification" or not (spec.labels or spec.flat_route),
         "kind",
@@ -259,10 +279,18 @@ def _require(condition: object, key: str, mend: str) -> None:
         raise SpecError(f"key {key}: {mend}")
 
 
+_WORDS = (
+    (r"Object contains unknown field (`.*?`)", r"there is no key \1"),
+    (r"Object missing required field (`.*?`)", r"the key \1 is missing"),
+    (r"Invalid enum value (.*)", r"\1 is neither 'classification' nor 'regression'"),
+    (r"Invalid value (.*)", r"\1 is none of 'boolean', 'choice', 'integer', 'number', 'text'"),
+)
+
+
 def _in_words(message: str) -> str:
-    """Turn msgspec's `… - at `$.fields[...].min`` into `key fields.min: …`."""
+    """Turn msgspec's `… - at `$.fields[...].min`` into `key fields.min: …`, in a user's words."""
     match = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", message, re.DOTALL)
-    if match is None or not match["path"]:
-        return message
-    path = match["path"].replace("[...]", ".*").strip(".")
-    return f"key {path}: {match['what']}"
+    what, path = (match["what"], match["path"]) if match else (message, None)
+    for theirs, ours in _WORDS:
+        what = re.sub(f"^{theirs}$", ours, what)
+    return f"key {path.replace('[...]', '.*').strip('.')}: {what}" if path else what

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from .dialect import make_reader, make_writer
+from .dialect import is_transient, make_reader, make_writer
 from .errors import StoreError
 from .settings import Settings
 from .table import SCHEMA
+
+T = TypeVar("T")
+
+TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,18 @@ class Store:
     def writing(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that is committed at the end, or rolled back by an exception."""
         return self.writer.begin()
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run a transaction, and again where the store ended it to end a deadlock."""
+        for _ in range(TRIES - 1):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not is_transient(error):
+                    raise
+        with self.writing() as connection:
+            return work(connection)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Lend a connection in autocommit."""
@@ -53,17 +72,37 @@ def check_schema(store: Store) -> None:
 
     Newer ones are accepted: a migration fits the code before it, so that a deploy can go back.
     """
-    try:
-        with store.reading() as connection:
-            version = _schema_version(connection)
-    except SQLAlchemyError as error:
-        raise StoreError(f"{where(store)}: {reason(error)}") from error
+    file = _sqlite_file(store)
+    if file is not None and not file.exists():
+        # Connecting would make an empty one, in whatever folder this is.
+        raise StoreError(f"{file.absolute()}: there is no store yet; run: python -m db upgrade")
+    check_reachable(store)
+    with store.reading() as connection:
+        version = _schema_version(connection)
     if version is None:
         raise StoreError(f"{where(store)}: has no tables yet; run: python -m db upgrade")
     if version < SCHEMA:
         raise StoreError(
             f"{where(store)}: has tables of an older version; run: python -m db upgrade"
         )
+
+
+def check_reachable(store: Store) -> None:
+    """Raise StoreError, with the mend, where the store cannot be connected to."""
+    try:
+        with store.reading() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        file = _sqlite_file(store)
+        mend = "is it up, and is DATABASE_URL right?"
+        if file is not None:
+            mend = f"is it an SQLite file, and may this user write in {file.absolute().parent}?"
+        raise StoreError(f"{where(store)}: {reason(error)}; {mend}") from error
+
+
+def _sqlite_file(store: Store) -> Path | None:
+    url = store.writer.url
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def _schema_version(connection: Connection) -> str | None:

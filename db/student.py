@@ -20,6 +20,7 @@ FORMAT = 1
 # Weights are whole multiples of 2**-shift that fit 32 bits; a lane has room for 2**15 of them.
 LANE_BITS = 48
 WEIGHT_BITS = 31
+FARTHEST = 1e6
 
 Scores: TypeAlias = list[float]
 
@@ -145,7 +146,8 @@ class Student:
         for name, (part, rows) in self._numbers.items():
             number = float(inputs[name])
             total += rows[bin_of(number, part.edges)]
-            deviation = (number - part.mean) / part.scale
+            # So far out a straight line means nothing, and must not overflow.
+            deviation = max(-FARTHEST, min((number - part.mean) / part.scale, FARTHEST))
             scores = [
                 score + slope * deviation for score, slope in zip(scores, part.slopes, strict=True)
             ]

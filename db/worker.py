@@ -41,6 +41,12 @@ def see_worker(connection: Connection, worker_id: int, state: str, reason: str =
     )
 
 
+def touch_worker(connection: Connection, worker_id: int) -> None:
+    """Say that a worker lives."""
+    seen = update(worker).where(worker.c.id == worker_id).values(seen_at=time.time())
+    connection.execute(seen)
+
+
 def leave_worker(connection: Connection, worker_id: int) -> None:
     """Remove a worker that ends; whatever it still held is free at once."""
     free_chunks_of(connection, worker_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,17 +29,27 @@ EXAMPLES = (
 def main() -> int:
     """Prepare, then run until a signal or until the web process ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    prepare()
-    web = start("serve")
-    worker = start("enrich", "run")
+    started: list[subprocess.Popen[bytes]] = []
     try:
+        check_port()
+        prepare()
+        web = start("serve")
+        started += [web, start("enrich", "run")]
         if wait_until_ready(web):
             say_where()
         return web.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        end(web, worker)
+        end(*started)
+
+
+def check_port() -> None:
+    """End at once where something else listens already: training first would be in vain."""
+    host, port = address().removeprefix("http://").rsplit(":", 1)
+    with socket.socket() as probe:
+        if probe.connect_ex((host, int(port))) == 0:
+            sys.exit(f"{address()} is taken already; end what holds it, or: make run PORT=8001")
 
 
 def prepare() -> None:

@@ -17,7 +17,6 @@ from db.chunk import quarantined_since
 from db.console import Interrupted, Progress, as_json, run_command
 from db.dataset import all_datasets, find_dataset
 from db.errors import EnricherError, UnknownModel
-from db.key import FOLDS
 from db.model import active_model, all_models, model_name
 from db.run import begin_run, end_run
 from db.settings import Settings, load_settings
@@ -66,15 +65,15 @@ def train(dataset: str, *, force: bool, unless_trained: bool, as_json_: bool) ->
         name = model_name(found, model.version)
         click.echo(as_json({"model": name}) if as_json_ else f"{name} is in use")
         return
-    from .report import in_words  # noqa: PLC0415  scikit-learn is slow to import
-    from .training import train_model  # noqa: PLC0415
+    from .learning.report import in_words  # noqa: PLC0415  scikit-learn is slow to import
+    from .learning.training import train_model  # noqa: PLC0415
 
     with working(store, settings, threading.Event()) as worker:
         with store.writing() as connection:
             run_id = begin_run(connection, found.id, "train", worker.id)
         outcome = "failed"
         try:
-            progress = Progress(f"train {dataset}, part", FOLDS + 1)
+            progress = Progress(f"train {dataset}, step")
             trained = train_model(store, dataset, settings, force=force, progress=progress.advance)
             progress.end()
             outcome = f"{model_name(found, trained.version)}: {trained.verdict.reason}"
@@ -98,8 +97,8 @@ def train(dataset: str, *, force: bool, unless_trained: bool, as_json_: bool) ->
 @json_option
 def evaluate(dataset: str, file: Path, *, as_json_: bool) -> None:
     """Hold DATASET's teacher and student against labelled rows of FILE that training never saw."""
-    from .evaluation import evaluate_file  # noqa: PLC0415  scikit-learn is slow to import
-    from .report import in_words  # noqa: PLC0415
+    from .learning.evaluation import evaluate_file  # noqa: PLC0415  scikit-learn is slow to import
+    from .learning.report import in_words  # noqa: PLC0415
 
     store, settings = _open()
     result = evaluate_file(store, dataset, file, settings)
@@ -157,10 +156,12 @@ def activate(model: str, *, as_json_: bool) -> None:
     """Put MODEL, such as intents@2, into use."""
     parts = re.fullmatch(r"(.+)@(\d+)", model)
     if parts is None:
-        raise UnknownModel(f"{model}: name a version, such as intents@2")
+        raise UnknownModel(f"{model}: name a version, such as {model}@2")
     store, settings = _open()
     use_model(store, parts[1], int(parts[2]), settings)
-    click.echo(as_json({"active": model}) if as_json_ else f"{model} is in use")
+    click.echo(
+        as_json({"active": model}) if as_json_ else f"{model} is in use; run: python -m enrich once"
+    )
 
 
 @cli.command()

@@ -8,6 +8,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any, Literal, TypeAlias
 
+from .enricher import WrongAnswer
 from .recipe import Recipe, Step
 
 NICEST = 19
@@ -49,6 +50,8 @@ def _compute(
             started[fingerprint] = recipe.start()
         fault = "rows"
         return started[fingerprint](rows), None, ""
+    except WrongAnswer as error:
+        return [], "recipe", str(error)
     except Exception as error:  # noqa: BLE001  whatever a user's enricher raises is its error
         return [], fault, _in_words(error)
 

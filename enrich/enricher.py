@@ -19,6 +19,11 @@ from db.spec import DatasetSpec
 
 from .dotted import load_dotted
 
+
+class WrongAnswer(EnricherError):
+    """An enricher did not give one value for each row."""
+
+
 # A row holds the fields and enrichments that the enricher reads, by name.
 Row: TypeAlias = Mapping[str, Any]
 Compute: TypeAlias = Callable[[Sequence[Row]], Sequence[Any]]
@@ -42,14 +47,10 @@ class Enricher:
 
     def start(self) -> Compute:
         """Return the function; a class is made with the configuration first."""
-        try:
-            if inspect.isclass(self.code):
-                made: Any = self.code(**self.config)
-            else:
-                made = functools.partial(self.code, **self.config)
-                inspect.signature(self.code).bind([], **self.config)
-        except TypeError as error:
-            raise EnricherError(f"enrichers.{self.name}.config: {error}") from error
+        if inspect.isclass(self.code):
+            made: Any = self.code(**self.config)
+        else:
+            made = functools.partial(self.code, **self.config)
         compute: Compute = made
         return compute
 
@@ -71,7 +72,17 @@ def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> En
     version = getattr(code, "version", None)
     if not isinstance(version, str):
         raise EnricherError(f'{use}: has no version; set one beside it: version = "1"')
+    _check_config(name, code, wanted.config)
     return Enricher(name, code, version, _reads(spec, name, code), wanted.config)
+
+
+def _check_config(name: str, code: Any, config: dict[str, Any]) -> None:  # noqa: ANN401
+    """Refuse a configuration that the code does not take, before any work is done."""
+    rows: list[list[Row]] = [] if inspect.isclass(code) else [[]]
+    try:
+        inspect.signature(code).bind(*rows, **config)
+    except (TypeError, ValueError) as error:
+        raise EnricherError(f"enrichers.{name}.config: {error}") from error
 
 
 def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa: ANN401
@@ -96,7 +107,9 @@ def to_value(made: Any) -> Any:  # noqa: ANN401
     if hasattr(made, "astype") and getattr(made, "ndim", 0) == 1:
         return Vector(made.astype("<f4").tobytes())
     if hasattr(made, "item"):
-        return made.item()
+        made = made.item()
+    # What cannot be stored is the enricher's error, not the worker's.
+    msgspec.json.encode(made)
     return made
 
 

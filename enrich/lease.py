@@ -1,4 +1,4 @@
-"""Keeps a lease alive while its chunk is worked on."""
+"""What is said again and again while work goes on: this lease is held, this worker lives."""
 
 from __future__ import annotations
 
@@ -11,38 +11,30 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.chunk import Chunk, renew_lease
 from db.errors import LeaseLost
 from db.store import Store
-from db.worker import see_worker
+from db.worker import SILENT_SECONDS, touch_worker
 
 
-class Lease:
-    """Renews a chunk's lease from a thread of its own, so that slow work does not lose it."""
+class _Repeater:
+    """Does something again and again in a thread of its own, until its block ends."""
 
-    def __init__(self, store: Store, chunk: Chunk, worker_id: int, seconds: float) -> None:
-        self._store = store
-        self._chunk = chunk
-        self._worker_id = worker_id
-        self._seconds = seconds
+    def __init__(self, seconds: float, name: str) -> None:
+        self._pause = seconds
         self._ended = threading.Event()
-        self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._repeat, name=name, daemon=True)
 
-    def check(self) -> None:
-        """Raise LeaseLost where going on would be for nothing."""
-        if self._lost.is_set():
-            raise LeaseLost
-
-    def _renew(self) -> None:
-        while not self._ended.wait(self._seconds / 3):
+    def _repeat(self) -> None:
+        while not self._ended.wait(self._pause):
             try:
-                with self._store.writing() as connection:
-                    renew_lease(connection, self._chunk, self._seconds)
-                    see_worker(connection, self._worker_id, "working")
+                self.again()
             except LeaseLost:
-                self._lost.set()
                 return
             except SQLAlchemyError:
-                # The store may be back before the lease runs out; if not, the fence decides.
+                # The store may be back the next time.
                 continue
+
+    def again(self) -> None:
+        """Do it."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -56,3 +48,42 @@ class Lease:
     ) -> None:
         self._ended.set()
         self._thread.join()
+
+
+class Lease(_Repeater):
+    """Renews a chunk's lease, so that slow work does not lose it."""
+
+    def __init__(self, store: Store, chunk: Chunk, seconds: float) -> None:
+        super().__init__(seconds / 3, "lease")
+        self._store = store
+        self._chunk = chunk
+        self._seconds = seconds
+        self._lost = threading.Event()
+
+    def check(self) -> None:
+        """Raise LeaseLost where going on would be for nothing."""
+        if self._lost.is_set():
+            raise LeaseLost
+
+    def again(self) -> None:
+        """Renew it; where it is lost already, the fence has decided."""
+        try:
+            with self._store.writing() as connection:
+                renew_lease(connection, self._chunk, self._seconds)
+        except LeaseLost:
+            self._lost.set()
+            raise
+
+
+class Pulse(_Repeater):
+    """Shows that a worker lives, however long one piece of its work takes."""
+
+    def __init__(self, store: Store, worker_id: int) -> None:
+        super().__init__(SILENT_SECONDS / 4, "pulse")
+        self._store = store
+        self._worker_id = worker_id
+
+    def again(self) -> None:
+        """Say so in the store."""
+        with self._store.writing() as connection:
+            touch_worker(connection, self._worker_id)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from db.answer import Answer, encode_answer, rank, round_number
 from db.enrichment import Vector
-from db.errors import EnricherError
 from db.model import Artifact
 from db.spec import decode_spec
 from db.student import Student, decode_student
 
-from .enricher import Row, find_enricher, to_value
+from .enricher import Row, WrongAnswer, find_enricher, to_value
+
+if TYPE_CHECKING:
+    from .learning.column import Kind
 
 Step: TypeAlias = Callable[[Sequence[Row]], list[Any]]
 
@@ -45,7 +47,7 @@ class EnricherRecipe:
             readable = [{name: plain(value) for name, value in row.items()} for row in rows]
             values = [to_value(made) for made in compute(readable)]
             if len(values) != len(rows):
-                raise EnricherError(f"{self.name}: gave {len(values)} values for {len(rows)} rows")
+                raise WrongAnswer(f"{self.name}: gave {len(values)} values for {len(rows)} rows")
             return values
 
         return step
@@ -57,16 +59,16 @@ class PredictionRecipe:
 
     spec: str
     model: str
-    reads: tuple[str, ...]
+    columns: dict[str, Kind]
     teacher: Artifact
     student: Artifact
     code_paths: tuple[str, ...]
 
     def start(self) -> Step:
         """Return the function from rows to bodies ready to send."""
-        from .column import columns_of, make_table  # noqa: PLC0415
-        from .crossval import answer  # noqa: PLC0415
-        from .teacher import load_teacher  # noqa: PLC0415
+        from .learning.column import make_table  # noqa: PLC0415
+        from .learning.crossval import answer  # noqa: PLC0415
+        from .learning.teacher import load_teacher  # noqa: PLC0415
 
         spec = decode_spec(self.spec)
         teacher = load_teacher(self.teacher, self.code_paths)
@@ -74,8 +76,7 @@ class PredictionRecipe:
         student = Student(decode_student(self.student.data, self.student.sha256))
 
         def step(rows: Sequence[Row]) -> list[Any]:
-            columns = columns_of(spec, {name: rows[0][name] for name in self.reads})
-            given = answer(teacher, make_table(columns, rows), list(student.labels))
+            given = answer(teacher, make_table(self.columns, rows), list(student.labels))
             return [
                 self._body(spec.name, student, row, numbers)
                 for row, numbers in zip(rows, given, strict=True)

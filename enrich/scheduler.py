@@ -93,9 +93,9 @@ class _Shift:
         """Read the machine, which takes a moment, and tell when that has changed something."""
         reason = "" if self._now else closed_because(read_machine())
         self._read_at = time.monotonic()
-        if reason != self._reason:
+        if self._reason is None or bool(reason) != bool(self._reason):
             log.info("%s", f"waiting: {reason}" if reason else "the machine is idle")
-            self._reason = reason
+        self._reason = reason
         self._worker.say("waiting" if reason else "working", reason)
 
     def _train(self) -> None:

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from db.dataset import Dataset, find_dataset, set_plan
 from db.enrichment import covers_labels
-from db.model import activate_model, active_model, all_models
+from db.errors import UnknownModel
+from db.model import activate_model, active_model, all_models, find_model
 from db.record import count_labels
 from db.settings import Settings
 from db.store import Store
@@ -21,6 +22,11 @@ def use_model(store: Store, name: str, version: int, settings: Settings) -> None
     """Put a version into use; every prediction of another is stale from then on."""
     with store.writing() as connection:
         found = find_dataset(connection, name)
+        gone = find_model(connection, found, version).reads.keys() - found.spec.enrichers.keys()
+        if gone:
+            raise UnknownModel(
+                f"{name}@{version}: reads {', '.join(sorted(gone))}, which the spec no longer names"
+            )
         activate_model(connection, found, version)
         refresh_plan(connection, found, settings)
 

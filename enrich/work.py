@@ -22,7 +22,7 @@ from db.spec import encode_spec
 from db.store import Store
 
 from .enricher import find_enricher
-from .executor import Executor, MicroBatch
+from .executor import ChildDied, Executor, MicroBatch
 from .lease import Lease
 from .plan import PREDICTION
 from .recipe import EnricherRecipe, PredictionRecipe, Recipe
@@ -55,15 +55,19 @@ def work_chunk(bench: Bench, found: Dataset, model: Model | None, chunk: Chunk) 
     given back as if it had never been taken.
     """
     try:
-        with Lease(bench.store, chunk, bench.worker_id, bench.settings.lease_seconds) as lease:
+        with Lease(bench.store, chunk, bench.settings.lease_seconds) as lease:
             with bench.store.reading() as connection:
                 load = _load(connection, chunk)
-            enrichments, predictions = _compute(bench, found, model, load, lease)
-        with bench.store.writing() as connection:
-            finish_chunk(connection, chunk, enrichments, predictions)
+            made = _compute(bench, found, model, load, lease)
+        bench.store.write(
+            lambda connection: finish_chunk(
+                connection, chunk, made.enrichments, made.predictions, made.refused
+            )
+        )
     except EnricherError as error:
-        with bench.store.writing() as connection:
-            fail_chunk(connection, chunk, str(error))
+        words = str(error)
+        with contextlib.suppress(LeaseLost):
+            bench.store.write(lambda connection: fail_chunk(connection, chunk, words))
         return 0
     except LeaseLost:
         return 0
@@ -90,47 +94,83 @@ def _load(connection: Connection, chunk: Chunk) -> _Load:
     return _Load(records, values, stamps)
 
 
-def _compute(
-    bench: Bench, found: Dataset, model: Model | None, load: _Load, lease: Lease
-) -> tuple[list[Enrichment], list[Prediction]]:
-    enrichments: list[Enrichment] = []
-    predictions: list[Prediction] = []
+@dataclass(frozen=True)
+class _Made:
+    """What a chunk's work gave; `refused` says why a record, by its id, got no prediction."""
+
+    enrichments: list[Enrichment] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+def _compute(bench: Bench, found: Dataset, model: Model | None, load: _Load, lease: Lease) -> _Made:
+    made = _Made()
     for step in found.plan:
         stale = [
             one for one in load.records if load.stamps[one.id].get(step.name) != step.fingerprint
         ]
         reads = _reads(bench, found, step)
-        recipe = _recipe(bench, found, model, step)
-        for some, values in _batches(bench, step, recipe, reads, stale, load):
+        job = _Job(bench, step, _recipe(bench, found, model, step), reads, load)
+        for some in _micro_batches(job, stale):
             lease.check()
-            for one, value in zip(some, values, strict=True):
-                if step.name == PREDICTION:
-                    predictions.append(Prediction(one.key, value, step.fingerprint))
-                else:
-                    load.values[one.id][step.name] = value
-                    enrichments.append(Enrichment(one.id, step.name, step.fingerprint, value))
-    return enrichments, predictions
+            if step.name == PREDICTION:
+                _predict(job, some, made)
+                continue
+            for one, value in zip(some, job.compute(some), strict=True):
+                load.values[one.id][step.name] = value
+                made.enrichments.append(Enrichment(one.id, step.name, step.fingerprint, value))
+    return made
 
 
-def _batches(
-    bench: Bench,
-    step: Step,
-    recipe: Callable[[], Recipe],
-    reads: Sequence[str],
-    stale: list[Record],
-    load: _Load,
-) -> Iterator[tuple[list[Record], list[Any]]]:
-    """Yield records with their values, in batches that take about as long as they should."""
-    batch = bench.batches.setdefault(step.fingerprint, MicroBatch())
+@dataclass(frozen=True)
+class _Job:
+    """A step on a chunk."""
+
+    bench: Bench
+    step: Step
+    recipe: Callable[[], Recipe]
+    reads: Sequence[str]
+    load: _Load
+
+    def compute(self, some: Sequence[Record]) -> list[Any]:
+        """Return a value for each record."""
+        rows = [{name: self.load.values[one.id][name] for name in self.reads} for one in some]
+        return self.bench.executor.compute(self.step.fingerprint, self.recipe, rows)
+
+
+def _micro_batches(job: _Job, stale: list[Record]) -> Iterator[list[Record]]:
+    """Yield records in batches whose work takes about as long as it should."""
+    batch = job.bench.batches.setdefault(job.step.fingerprint, MicroBatch())
     start = 0
     while start < len(stale):
         some = stale[start : start + batch.rows]
-        rows = [{name: load.values[one.id][name] for name in reads} for one in some]
-        started = time.monotonic()
-        values = bench.executor.compute(step.fingerprint, recipe, rows)
-        batch.measure(len(some), time.monotonic() - started)
+        began = time.monotonic()
+        yield some
+        batch.measure(len(some), time.monotonic() - began)
         start += len(some)
-        yield some, values
+
+
+def _predict(job: _Job, some: list[Record], made: _Made) -> None:
+    """Predict, and find out which record the teacher cannot take, if there is one.
+
+    The enrichments are none the worse for that: they are what the next teacher learns from.
+    """
+    try:
+        bodies = job.compute(some)
+    except ChildDied:
+        raise
+    except EnricherError as error:
+        if len(some) == 1:
+            made.refused[some[0].id] = str(error)
+            return
+        middle = len(some) // 2
+        _predict(job, some[:middle], made)
+        _predict(job, some[middle:], made)
+        return
+    stamp = job.step.fingerprint
+    made.predictions.extend(
+        Prediction(one.key, body, stamp) for one, body in zip(some, bodies, strict=True)
+    )
 
 
 def _reads(bench: Bench, found: Dataset, step: Step) -> Sequence[str]:
@@ -148,7 +188,7 @@ def _recipe(bench: Bench, found: Dataset, model: Model | None, step: Step) -> Ca
         with bench.store.reading() as connection:
             teacher, student = read_teacher(connection, model), read_student(connection, model)
         name = model_name(found, model.version)
-        return PredictionRecipe(spec, name, step.reads, teacher, student, code_paths)
+        return PredictionRecipe(spec, name, model.metrics["columns"], teacher, student, code_paths)
 
     if step.name == PREDICTION:
         return of_prediction

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
+from functools import partial
 from typing import Any, NoReturn
 
 import bottle
 import msgspec
 from bottle import Bottle, HTTPResponse, request
 
-from db.dataset import find_dataset
 from db.errors import InputError, UnknownDataset
 from db.record import NewRecord, add_records
 from db.spec import DatasetSpec
@@ -107,9 +107,8 @@ class Views:
         self._require_key()
         served = self._find(name)
         rows = _read_records(served.spec, read_items(_body()))
-        with self._service.store.writing() as connection:
-            found = find_dataset(connection, name)
-            added = add_records(connection, found.id, rows, "api")
+        add = partial(add_records, dataset_id=served.id, rows=rows, origin="api")
+        added = self._service.store.write(add)
         return respond(
             _encode(
                 {

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections import defaultdict
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -80,9 +81,8 @@ class Backlog:
         for dataset_id, wanted in waiting:
             by_dataset[dataset_id].append(wanted)
         try:
-            with self._store.writing() as connection:
-                for dataset_id, rows in by_dataset.items():
-                    ask_for(connection, dataset_id, rows)
+            for dataset_id, rows in sorted(by_dataset.items()):
+                self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows))
         except SQLAlchemyError as error:
             log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
             return False

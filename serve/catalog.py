@@ -45,7 +45,7 @@ class Catalog:
         self.memory = memory
         flat = [one for one in self.datasets.values() if one.spec.flat_route]
         self.flat_routes = {one.spec.flat_route: one for one in flat}
-        self.language_routes = {f"{one.spec.flat_route}-supported-languages": one for one in flat}
+        self.language_routes = {one.spec.flat_routes[1]: one for one in flat}
 
     def find(self, name: str) -> Served:
         """Return a dataset by name; raises UnknownDataset."""

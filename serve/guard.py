@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from bottle import HTTPResponse, request
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
 
@@ -37,6 +38,9 @@ def _run(view: Callable[..., HTTPResponse], arguments: dict[str, str]) -> HTTPRe
         return raised
     except VeilleuseError as error:
         return respond_problem(problem_of(error))
+    except SQLAlchemyError:
+        log.warning("the store is out of reach for %s", view.__name__)
+        return respond_problem(make_problem(503, "the store is out of reach; try again soon"))
     except Exception:
         log.exception("a view failed: %s", view.__name__)
         return respond_problem(make_problem(500, "this is our fault; it has been logged"))

@@ -80,14 +80,17 @@ def _make_server(app: Journal, settings: Settings, *, on_platform: bool) -> Any:
 
 
 def _create_server(app: Journal, settings: Settings, proxy: dict[str, Any]) -> Any:  # noqa: ANN401
+    # A name may stand for several addresses; one socket of ours keeps it one server.
+    family, _, _, _, address = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     return waitress.create_server(
         app,
-        host=settings.host,
-        port=settings.port,
+        sockets=[listener],
         threads=settings.web_threads,
         ident="",
         connection_limit=CONNECTIONS,
-        backlog=BACKLOG,
         channel_timeout=60,
         cleanup_interval=15,
         max_request_body_size=MOST_BODY_BYTES,

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Mapping
 from typing import Literal
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from db.answer import decode_answer, encode_answer, student_answer
 from db.errors import VeilleuseError
 from db.field import Inputs
@@ -71,7 +69,8 @@ class Service:
             self.metrics.count_answer(served.name, "teacher")
             return body
         body = self._ask_student(served, inputs, key)
-        memory.put(served.id, key, body, self.settings.student_ttl)
+        if self.shelf.is_up:
+            memory.put(served.id, key, body, self.settings.student_ttl)
         self.metrics.count_answer(served.name, "student")
         return body
 
@@ -91,7 +90,8 @@ class Service:
         """Return the probability of every label, as the flat route sends it."""
         answer = decode_answer(self.answer(served, raw))
         given = answer.probabilities or {}
-        return {label: round(given[label], FLAT_DIGITS) for label in sorted(given)}
+        labels = sorted({*served.spec.labels, *given})
+        return {label: round(given.get(label, 0.0), FLAT_DIGITS) for label in labels}
 
     def is_ready(self) -> str:
         """Return why this process should get no requests, "" where it should."""
@@ -99,6 +99,8 @@ class Service:
             return "the process is ending"
         if not self.shelf.is_up:
             return "the store is out of reach"
+        if self._watcher.ident is not None and not self._watcher.is_alive():
+            return "the process no longer looks for what has changed"
         if not any(one.student for one in self.catalog.datasets.values()):
             return "there is no model yet; train one: python -m enrich train DATASET"
         return ""
@@ -112,7 +114,7 @@ class Service:
                 self.catalog = load_catalog(
                     self.shelf.lend(), self.catalog, self.settings.cache_entries
                 )
-            except (SQLAlchemyError, VeilleuseError) as error:
-                log.warning("the new generation cannot be read yet: %s", error)
+            except Exception as error:  # noqa: BLE001  whatever is wrong there may be mended
+                log.warning("generation %s cannot be read yet: %s", generation, error)
             else:
                 log.info("serving generation %s", self.catalog.generation)

@@ -32,6 +32,11 @@ class Shelf:
             return None
         try:
             return find_body(self._connection(), dataset_id, key)
+        except SQLAlchemyError:
+            # The store may have been restarted since this thread last asked.
+            self._drop()
+        try:
+            return find_body(self._connection(), dataset_id, key)
         except SQLAlchemyError as error:
             self._lose(error)
             return None
@@ -39,7 +44,7 @@ class Shelf:
     def look(self) -> int | None:
         """Return the store's generation, None while it is out of reach."""
         try:
-            generation = read_generation(self._connection())
+            generation = self._generation()
         except SQLAlchemyError as error:
             self._lose(error)
             return None
@@ -47,6 +52,13 @@ class Shelf:
             log.info("the store is back")
         self.is_up = True
         return generation
+
+    def _generation(self) -> int:
+        try:
+            return read_generation(self._connection())
+        except SQLAlchemyError:
+            self._drop()
+            return read_generation(self._connection())
 
     def lend(self) -> Connection:
         """Return this thread's connection."""
@@ -63,6 +75,9 @@ class Shelf:
         if self.is_up:
             log.warning("the store is out of reach: %s", type(error).__name__)
         self.is_up = False
+        self._drop()
+
+    def _drop(self) -> None:
         connection: Connection | None = getattr(self._mine, "connection", None)
         self._mine.connection = None
         if connection is not None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from db.errors import EnricherError
 from db.settings import Settings
 from db.store import Store
 from enrich.enricher import Row
@@ -27,7 +28,10 @@ class InlineExecutor:
         if fingerprint not in self._steps:
             self._steps[fingerprint] = recipe().start()
         self.rows += len(rows)
-        return self._steps[fingerprint](rows)
+        try:
+            return self._steps[fingerprint](rows)
+        except Exception as error:
+            raise EnricherError(str(error)) from error
 
     def close(self) -> None:
         """End nothing."""

@@ -19,7 +19,7 @@ from db.settings import Settings
 from db.spec import DatasetSpec, EnricherSpec
 from db.store import Store
 from db.table import chunk, enrichment, prediction, quarantine, record
-from enrich.training import train_model
+from enrich.learning.training import train_model
 from tests.conftest import ROOT, command_environment, register
 from tests.inline import enrich_now
 

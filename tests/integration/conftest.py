@@ -25,7 +25,7 @@ from sqlalchemy import func, select
 from db.intake import import_files
 from db.store import Store, connect_store
 from db.table import record
-from enrich.training import train_model
+from enrich.learning.training import train_model
 from tests.conftest import (
     ROOT,
     command_environment,

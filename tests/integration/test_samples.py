@@ -14,8 +14,8 @@ from datasets.customers import write_customers
 from db.source import read_rows
 from db.spec import DatasetSpec
 from db.student import Student, decode_student, encode_student
-from enrich.column import columns_of, make_table
-from enrich.distil import Lesson, fit_student
+from enrich.learning.column import columns_of, make_table
+from enrich.learning.distil import Lesson, fit_student
 from tests.conftest import ROOT, sample_spec
 
 # Two lines this alike would be one template, perhaps on both sides of a fold.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from db.intake import import_files
-from enrich.training import train_model
+from enrich.learning.training import train_model
 from tests.conftest import (
     ROOT,
     command_environment,

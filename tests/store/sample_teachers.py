@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import make_pipeline
 
-from enrich.column import Column, Columns
+from enrich.learning.column import Column, Columns
 
 
 def mean(columns: Columns) -> Any:  # noqa: ANN401

@@ -52,7 +52,7 @@ def claim(store: Store, found: Dataset, worker_id: int = 1, seconds: float = LEA
     """Plan and claim; there must be a chunk."""
     with store.writing() as connection:
         plan_chunks(connection, found, 1)
-        taken = claim_chunk(connection, [found.id], worker_id, seconds)
+        taken = claim_chunk(connection, {found.id: found.revision}, worker_id, seconds)
     assert taken is not None
     return taken
 
@@ -186,7 +186,7 @@ def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset
     while True:
         with store.writing() as connection:
             plan_chunks(connection, planned, 1)
-            taken = claim_chunk(connection, [planned.id], 1, LEASE)
+            taken = claim_chunk(connection, {planned.id: planned.revision}, 1, LEASE)
         if taken is None:
             break
         with store.writing() as connection:
@@ -206,7 +206,7 @@ def test_a_plan_of_another_revision_makes_no_chunks(store: Store, planned: Datas
     """A planner that read the dataset before a change must not act on it."""
     with store.writing() as connection:
         set_plan(connection, planned, (Step("language", "f2"),))
-        assert plan_chunks(connection, planned, 1) == 0
+        assert plan_chunks(connection, planned, 1) is None
 
 
 def test_what_a_dead_neighbour_held_is_free_at_once(store: Store, planned: Dataset) -> None:

@@ -19,7 +19,7 @@ from db.spec import DatasetSpec, EnricherSpec
 from db.status import dataset_status
 from db.store import Store
 from enrich.executor import LocalExecutor, RecipeError
-from enrich.training import train_model
+from enrich.learning.training import train_model
 from enrich.upkeep import refresh_plan
 from enrich.worker import working
 from tests.conftest import register

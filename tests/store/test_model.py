@@ -18,7 +18,7 @@ from db.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec import DatasetSpec, EnricherSpec
 from db.store import Store
-from enrich.training import train_model
+from enrich.learning.training import train_model
 from enrich.upkeep import training_due, use_model
 from tests.conftest import Done, register
 from tests.inline import enrich_now
@@ -115,7 +115,10 @@ def test_going_back_is_one_command(
         train_model(store, "rooms", settings, force=True)
     assert version_in_use(store, rooms) == 2
     done = command("enrich", "activate", "rooms@1")
-    assert (done.code, done.out) == (0, "rooms@1 is in use\n")
+    assert (done.code, done.out) == (
+        0,
+        "rooms@1 is in use; run: python -m enrich once\n",
+    )
     assert version_in_use(store, rooms) == 1
     listed = json.loads(command("enrich", "models", "rooms", "--json").out)
     in_use = {one["model"]: one["active"] for one in listed}

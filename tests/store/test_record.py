@@ -58,7 +58,7 @@ def test_a_new_label_replaces_the_old_and_is_counted(
     put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
     intake = put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,700\n")
     assert intake.added.relabelled == 1
-    assert [row["label"] for row in export_rows(store, customers)] == ["700.0"]
+    assert [row["label"] for row in export_rows(store, customers)] == [700]
 
 
 def test_a_row_without_label_leaves_the_label_that_is_there(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from enrich.column import Columns
 from enrich.enricher import Row
+from enrich.learning.column import Columns
 
 NOT_CODE = 3
 
@@ -19,11 +19,12 @@ class Length:
 
     version = "1"
 
-    def __init__(self, unit: int = 1) -> None:
+    def __init__(self, unit: int = 1, start: int = 0) -> None:
         self._unit = unit
+        self._start = start
 
     def __call__(self, rows: Sequence[Row]) -> list[int]:
-        return [len(row["wish"]) // self._unit for row in rows]
+        return [len(row["wish"][self._start :]) // self._unit for row in rows]
 
 
 class Double:

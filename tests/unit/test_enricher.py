@@ -217,7 +217,7 @@ def test_what_no_enricher_sees_makes_nothing_stale(more: dict[str, Any]) -> None
 
 def test_neither_another_enricher_nor_another_order_makes_anything_stale() -> None:
     """Nor the order of the configuration's keys."""
-    two = {"unit": 1, "extra": 2}
+    two = {"unit": 1, "start": 2}
     length = EnricherSpec(use=f"{CODE}.Length", config=two)
     again = EnricherSpec(use=f"{CODE}.Length", config=dict(reversed(two.items())))
     before = plan({"length": length, "double": ENRICHERS["double"]})

@@ -29,7 +29,7 @@ BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2003\u2028\u202f\u3000"
 texts = st.text(
     st.one_of(st.sampled_from(BLANKS), st.characters(exclude_categories=["Cc", "Cs"])), max_size=40
 )
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(-1e100, 1e100)
 
 
 def refusal(field: Field, raw: object) -> InputError:
@@ -165,7 +165,12 @@ def test_a_normal_number_stays_as_it_is(number: float) -> None:
 @pytest.mark.parametrize("field", [NumberField(), IntegerField()])
 def test_text_that_is_no_number_is_refused(field: Field, raw: str) -> None:
     """Python's own reading takes several of these."""
-    assert refusal(field, raw).reason == "must be a number"
+    assert refusal(field, raw).reason.startswith("must be a number")
+
+
+def test_a_decimal_comma_is_refused_with_the_mend() -> None:
+    """As spreadsheets of half the world write it."""
+    assert refusal(NumberField(), "1,5").reason == "must be a number: write 2.5, not 2,5"
 
 
 @pytest.mark.parametrize("raw", ["٣٠", "３０", "३०", "1²", "3\u202f000"])
@@ -191,7 +196,7 @@ def test_what_is_no_number_is_refused_by_its_kind(raw: object, kind: str) -> Non
     assert refusal(NumberField(), raw).reason == f"must be a number, not {kind}"
 
 
-@pytest.mark.parametrize("raw", [1.5, "1.5", "1e-3", 2**53, "1e300"])
+@pytest.mark.parametrize("raw", [1.5, "1.5", "1e-3", 2**53, "1e99"])
 def test_an_integer_is_whole_and_told_apart_from_its_neighbours(raw: object) -> None:
     """Above 2^53 a float no longer tells them apart."""
     assert "whole number" in refusal(IntegerField(), raw).reason

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import math
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
+from db.enrichment import Vector
 from db.errors import (
     ArtifactError,
     DataFileError,
@@ -15,13 +23,18 @@ from db.errors import (
     SettingError,
     SpecError,
 )
-from db.field import BooleanField, TextField, example_of, read_value
+from db.field import BooleanField, NumberField, TextField, example_of, read_value
 from db.model import Artifact
 from db.settings import load_settings
 from db.source import check_rows, read_rows
 from db.spec import DatasetSpec, read_spec
+from db.student import Student
 from enrich.dotted import load_dotted
-from enrich.teacher import load_teacher
+from enrich.enricher import to_value
+from enrich.learning.column import columns_of, first_value, make_table
+from enrich.learning.crossval import OutOfFold, number_type
+from enrich.learning.distil import Lesson, fit_student, spread
+from enrich.learning.teacher import load_teacher
 from serve.query import read_item, read_query
 
 SPEC = """
@@ -56,7 +69,7 @@ def source(folder: Path, data: bytes) -> Path:
         ('labels = ["a", "a"]', "", "key labels: names one twice"),
         ('labels = [" a"]', "", "key labels: ' a' has stray white space"),
         ("", 'min = "low"', "key fields.age.min: Expected `int | null`, got `str`"),
-        ("", "least = 1", "key fields.age: Object contains unknown field `least`"),
+        ("", "least = 1", "key fields.age: there is no key `least`"),
         ("title = " + "[" * 5000, "", "is not TOML"),
     ],
 )
@@ -167,3 +180,71 @@ def test_parameters_that_are_not_asked_for_are_not_looked_at() -> None:
     """Twice the same, or not UTF-8."""
     found = read_query("x=1&x=2&y=%ff&sentence=a", only=("sentence",))
     assert found == {"sentence": "a"}
+
+
+def test_what_a_library_only_imports_is_not_trusted() -> None:
+    """scikit-learn's own tests import a function that runs commands."""
+    skops_file = io.BytesIO()
+    schema = {
+        "__class__": "check_output",
+        "__module__": "sklearn.utils._testing",
+        "__loader__": "FunctionNode",
+        "content": "sklearn.utils._testing.check_output",
+        "protocol": 1,
+        "_skops_version": "0.16",
+    }
+    with zipfile.ZipFile(skops_file, "w") as archive:
+        archive.writestr("schema.json", json.dumps(schema))
+    data = skops_file.getvalue()
+    with pytest.raises(ArtifactError, match="check_output"):
+        load_teacher(Artifact(data, hashlib.sha256(data).hexdigest()), ["datasets"])
+
+
+@pytest.mark.parametrize("constant", [0.1, 0.7, 1.1, 19.99, 1e9 / 3])
+def test_a_constant_column_has_no_spread(constant: float) -> None:
+    """What rounding makes of it must not be divided by."""
+    assert spread(np.full(1000, constant)) == 1.0
+
+
+def test_a_student_far_outside_what_it_saw_answers_a_number() -> None:
+    """Nothing that JSON cannot say."""
+    spec_of_x = DatasetSpec(name="line", kind="regression", target="y", fields={"x": NumberField()})
+    xs = [float(number) for number in range(50)]
+    lesson = Lesson([{"x": x} for x in xs], np.array(xs), [], np.zeros(0), [])
+    _, _, data = fit_student(spec_of_x, lesson)
+    assert math.isfinite(Student(data).number({"x": 1e100}))
+    assert math.isfinite(Student(data).number({"x": -1e100}))
+
+
+def test_large_targets_keep_their_digits_out_of_fold() -> None:
+    """Seconds since 1970, say: as float32 they would be minutes off."""
+    answers = np.array([1.7e9 + 1, 1.7e9 + 2])
+    made = OutOfFold(
+        labels=[],
+        keys=b"a" * 16 + b"b" * 16,
+        teacher=answers.astype(number_type([])).tobytes(),
+        student=answers.astype(number_type([])).tobytes(),
+    )
+    assert list(made.answers("teacher").values()) == answers.tolist()
+
+
+def test_a_missing_value_in_the_first_row_hides_no_column() -> None:
+    """Not every row has every enrichment."""
+    rows: list[dict[str, Any]] = [{"n": None, "v": None}, {"n": 2, "v": Vector.of([1, 2])}]
+    kinds = {name: first_value(name, rows) for name in ("n", "v")}
+    columns = columns_of(spec_without_fields(), kinds)
+    table = make_table(columns, rows)
+    assert columns == {"n": "number", "v": "vector"}
+    assert np.isnan(table["n"][0])
+    assert table["v"].tolist() == [[0, 0], [1, 2]]
+
+
+def spec_without_fields() -> DatasetSpec:
+    """Return a spec whose columns are enrichments alone."""
+    return DatasetSpec(name="none", kind="regression", target="y", fields={})
+
+
+def test_a_value_that_json_cannot_hold_is_the_enrichers_error() -> None:
+    """Found where it was made."""
+    with pytest.raises(TypeError):
+        to_value(1j)

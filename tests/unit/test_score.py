@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from enrich.crossval import OutOfFold, answer, decode_out_of_fold, encode_out_of_fold
-from enrich.score import classification_report, is_worse, loss_rise, regression_report
+from enrich.learning.crossval import (
+    OutOfFold,
+    answer,
+    decode_out_of_fold,
+    encode_out_of_fold,
+    number_type,
+)
+from enrich.learning.score import classification_report, is_worse, loss_rise, regression_report
 
 NAMES = ["big", "huge", "small"]
 TRUTH = np.array(["big", "big", "big", "small", "small", "big"])
@@ -97,8 +103,8 @@ def out_of_fold(labels: list[str], teacher: list[float], student: list[float]) -
     return OutOfFold(
         labels=labels,
         keys=b"a" * 16 + b"b" * 16,
-        teacher=np.array(teacher, dtype="<f4").tobytes(),
-        student=np.array(student, dtype="<f4").tobytes(),
+        teacher=np.array(teacher, dtype=number_type(labels)).tobytes(),
+        student=np.array(student, dtype=number_type(labels)).tobytes(),
     )
 
 
@@ -110,7 +116,7 @@ def test_answers_out_of_fold_are_the_most_likely_labels_by_key() -> None:
 
 
 def test_answers_out_of_fold_of_a_regression_are_numbers_by_key() -> None:
-    """As float32 keeps them."""
+    """With every digit."""
     made = out_of_fold([], [1.5, -2.0], [0.25, 1e6])
     assert made.answers("teacher") == {b"a" * 16: 1.5, b"b" * 16: -2.0}
     assert made.answers("student") == {b"a" * 16: 0.25, b"b" * 16: 1e6}

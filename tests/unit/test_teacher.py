@@ -18,8 +18,8 @@ from db.errors import ArtifactError, EnricherError, TrainingError
 from db.field import ChoiceField, Field, NumberField
 from db.model import Artifact
 from db.spec import DatasetSpec
-from enrich.column import Columns, Table, make_table
-from enrich.teacher import Candidate, candidates, dump_teacher, load_teacher
+from enrich.learning.column import Columns, Table, make_table
+from enrich.learning.teacher import Candidate, candidates, dump_teacher, load_teacher
 from tests.unit.sample_code import Middle
 
 CODE = "tests.unit.sample_code"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from enrich.crossval import OutOfFold
-from enrich.verdict import judge
+from enrich.learning.crossval import OutOfFold
+from enrich.learning.verdict import judge
 
 LABELS = ["big", "small"]
 ROWS = 200
@@ -47,8 +47,8 @@ def numbers(teacher: Sequence[float], student: Sequence[float] | None = None) ->
     return OutOfFold(
         labels=[],
         keys=b"".join(map(key, range(len(teacher)))),
-        teacher=np.array(teacher, dtype="<f4").tobytes(),
-        student=np.array(student or teacher, dtype="<f4").tobytes(),
+        teacher=np.array(teacher, dtype="<f8").tobytes(),
+        student=np.array(student or teacher, dtype="<f8").tobytes(),
     )
 
 

@@ -60,7 +60,8 @@ def _constant(frame: Frame, answers: OutOfFold) -> Array:
 def _score(truth: Array, given: Array, answers: OutOfFold) -> Report:
     if not answers.labels:
         return regression_report(truth, given)
-    return classification_report(truth, given, answers.labels)
+    # A file that a model is held against may hold labels that it has never seen.
+    return classification_report(truth, given, sorted({*answers.labels, *truth.tolist()}))
 
 
 def _fidelity(teacher: Array, student: Array, answers: OutOfFold) -> float:
@@ -72,8 +73,9 @@ def _fidelity(teacher: Array, student: Array, answers: OutOfFold) -> float:
 
 def in_words(name: str, metrics: Report) -> list[str]:
     """Return the lines that a person reads."""
+    read = ", ".join(metrics["columns"])
     lines = [
-        f"{name}: {metrics['rows']:,} labelled rows, teacher {metrics['estimator']}",
+        f"{name}: {metrics['rows']:,} labelled rows, teacher {metrics['estimator']} reads {read}",
         *(f"  {of:<8} {_line(metrics[of])}" for of in ("teacher", "student", "baseline")),
         f"  student agrees with teacher: {metrics['fidelity']:.3f}",
     ]
@@ -81,6 +83,11 @@ def in_words(name: str, metrics: Report) -> list[str]:
         lines.append(
             f"  {label:<24} precision {score['precision']:.3f}  recall {score['recall']:.3f}"
             f"  F1 {score['f1']:.3f}  of {score['rows']:,}"
+        )
+    if metrics.get("not_covering"):
+        lines.append(
+            f"  not read, since not every labelled row has it yet:"
+            f" {', '.join(metrics['not_covering'])}; run python -m enrich once, then train again"
         )
     explained = metrics["teacher"].get("r2", 1.0)
     if metrics["beats_baseline"] and explained < LITTLE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -23,8 +23,8 @@ Array: TypeAlias = npt.NDArray[Any]
 class OutOfFold(msgspec.Struct, frozen=True, kw_only=True):
     """Answers by key, each from a model that never saw the row.
 
-    A row of float32 a key: a probability for each label, or one number. Stored with the model,
-    so that the next can be held against it on the same rows.
+    A row a key: a probability for each label as float32, or one number as float64. Stored with
+    the model, so that the next can be held against it on the same rows.
     """
 
     labels: list[str]
@@ -32,15 +32,25 @@ class OutOfFold(msgspec.Struct, frozen=True, kw_only=True):
     teacher: bytes
     student: bytes
 
+    @property
+    def dtype(self) -> str:
+        """How answers are kept: of a number every digit may count."""
+        return number_type(self.labels)
+
     def answers(self, of: str) -> dict[bytes, Any]:
         """Return the predicted label or number by key, `of` teacher or student."""
         width = max(len(self.labels), 1)
-        rows = np.frombuffer(getattr(self, of), dtype="<f4").reshape(-1, width)
+        rows = np.frombuffer(getattr(self, of), self.dtype).reshape(-1, width)
         keys = [self.keys[at : at + KEY_BYTES] for at in range(0, len(self.keys), KEY_BYTES)]
         if not self.labels:
             return dict(zip(keys, rows[:, 0].tolist(), strict=True))
         names = np.array(self.labels)
         return dict(zip(keys, names[rows.argmax(axis=1)].tolist(), strict=True))
+
+
+def number_type(labels: Sequence[str]) -> str:
+    """Return the type of answers over these labels, or of numbers where there are none."""
+    return "<f4" if labels else "<f8"
 
 
 def encode_out_of_fold(made: OutOfFold) -> bytes:
@@ -92,8 +102,8 @@ def cross_validate(
     return OutOfFold(
         labels=names,
         keys=b"".join(frame.keys),
-        teacher=teacher.astype("<f4").tobytes(),
-        student=student.astype("<f4").tobytes(),
+        teacher=teacher.astype(number_type(names)).tobytes(),
+        student=student.astype(number_type(names)).tobytes(),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from db.dataset import Dataset, find_dataset
 from db.enrichment import covers_labels
-from db.errors import TrainingError
+from db.errors import TrainingError, VeilleuseError
 from db.key import FOLDS
 from db.model import (
     Artifact,
@@ -23,6 +23,8 @@ from db.settings import Settings
 from db.store import Store
 from db.student import encode_student
 
+from ..plan import make_plan
+from ..upkeep import FEWEST_LABELS, use_model
 from .crossval import (
     OutOfFold,
     cross_validate,
@@ -32,10 +34,8 @@ from .crossval import (
 )
 from .distil import fit_student
 from .frame import Frame, read_labelled, read_unlabelled
-from .plan import make_plan
 from .report import loss_of, report_on
 from .teacher import Candidate, candidates, dump_teacher, load_teacher
-from .upkeep import FEWEST_LABELS, use_model
 from .verdict import Verdict, judge
 
 
@@ -51,8 +51,10 @@ class Trained:
 @dataclass(frozen=True)
 class _Material:
     found: Dataset
-    # All enrichers that cover the labelled records, and those of them that a teacher can take.
+    # Enrichers that cover the labelled records, and those that do not; of the former, those that
+    # a teacher can take.
     covering: dict[str, str]
+    not_covering: list[str]
     reads: dict[str, str]
     frame: Frame
     unlabelled: Frame
@@ -72,8 +74,16 @@ def train_model(
     """
     material = _read(store, name, settings)
     _check_enough(material)
-    candidate, answers = _choose(material, settings, progress)
-    new = _fit(material, candidate, answers, settings.code_paths)
+    try:
+        candidate, answers = _choose(material, settings, progress)
+        new = _fit(material, candidate, answers, settings.code_paths)
+    except VeilleuseError:
+        raise
+    except Exception as error:
+        # A table that no estimator takes, or whatever a user's own teacher raises.
+        teacher = material.found.spec.teacher
+        words = f"{name}: the {teacher} teacher cannot learn this: {type(error).__name__}: {error}"
+        raise TrainingError(words) from error
     progress(1)
     return _keep(store, material, answers, new, settings, force=force)
 
@@ -87,11 +97,16 @@ def _read(store: Store, name: str, settings: Settings) -> _Material:
         frame = read_labelled(connection, found, covering)
         reads = {read: stamp for read, stamp in covering.items() if read in frame.columns}
         unlabelled = read_unlabelled(connection, found, covering)
-    return _Material(found, covering, reads, frame, unlabelled)
+    return _Material(found, covering, sorted(stamps.keys() - covering), reads, frame, unlabelled)
 
 
 def _check_enough(material: _Material) -> None:
     name, frame = material.found.name, material.frame
+    if not len(frame):
+        raise TrainingError(
+            f"{name}: no record has a label; import a file with a column"
+            f" {material.found.spec.target}: python -m db import {name} FILE"
+        )
     if len(frame) < FEWEST_LABELS:
         raise TrainingError(
             f"{name}: {len(frame)} labelled records are too few, training wants at least"
@@ -144,6 +159,7 @@ def _fit(
         "target": spec.target,
         "unlabelled": len(material.unlabelled),
         "covering": material.covering,
+        "not_covering": material.not_covering,
         **report_on(frame, answers),
     }
     return NewModel(
@@ -169,6 +185,9 @@ def _keep(
     with store.reading() as connection:
         before = active_model(connection, found.id)
         stored = read_out_of_fold(connection, before) if before else None
+    if before and not before.reads.keys() <= set(found.spec.enrichers):
+        # It can predict nothing any more.
+        stored = None
     verdict = judge(decode_out_of_fold(stored) if stored else None, answers, truth)
     if force and not verdict.active:
         verdict = Verdict(active=True, reason=f"forced, although {verdict.reason}")

@@ -16,7 +16,7 @@ from db.key import fold_of
 from db.record import Record, batches, each_record
 from db.table import record
 
-from .column import Columns, Table, columns_of, make_table
+from .column import Columns, Table, columns_of, first_value, make_table
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -42,7 +42,10 @@ class Frame:
 
 def read_labelled(connection: Connection, found: Dataset, fingerprints: Mapping[str, str]) -> Frame:
     """Return all labelled records with the named enrichers' values."""
-    return _read(connection, found, fingerprints, None, record.c.label.isnot(None))
+    where = [record.c.label.isnot(None)]
+    if found.spec.labels:
+        where.append(record.c.label.in_(found.spec.labels))
+    return _read(connection, found, fingerprints, None, *where)
 
 
 def read_unlabelled(
@@ -98,7 +101,7 @@ def _frame(
     rows: Sequence[dict[str, Any]],
     fingerprints: Mapping[str, str],
 ) -> Frame:
-    example = {name: rows[0][name] for name in fingerprints} if rows else {}
+    example = {name: first_value(name, rows) for name in fingerprints}
     columns = columns_of(found.spec, example)
     labels: list[Any] = [one.label for one in records]
     if found.spec.kind == "regression":

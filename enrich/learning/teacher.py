@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ from db.errors import ArtifactError, TrainingError
 from db.model import Artifact
 from db.spec import DatasetSpec
 
+from ..dotted import load_dotted
 from .column import Column, Columns, Kind
-from .dotted import load_dotted
 
 Estimator: TypeAlias = Any
 Factory: TypeAlias = Callable[[], Estimator]
@@ -149,7 +150,13 @@ def _boosting(spec: DatasetSpec, columns: Columns) -> Estimator:
     # Small leaves and slow learning: the tables that people bring are small.
     return make_pipeline(
         FeatureUnion(parts),
-        boosting(learning_rate=0.05, max_leaf_nodes=8, max_iter=200, random_state=SEED),
+        boosting(
+            learning_rate=0.05,
+            max_leaf_nodes=8,
+            max_iter=200,
+            early_stopping=False,
+            random_state=SEED,
+        ),
     )
 
 
@@ -179,11 +186,23 @@ def load_teacher(artifact: Artifact, code_paths: Sequence[str]) -> Estimator:
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ArtifactError(f"the teacher is no skops file: {error}; train anew") from error
     roots = tuple(f"{root}." for root in ("sklearn", *code_paths))
-    trusted = [name for name in unknown if name.startswith(roots) or name in _TRUSTED]
+    trusted = [name for name in unknown if name in _TRUSTED or _is_from(name, roots)]
     refused = sorted(set(unknown) - set(trusted))
     if refused:
         raise ArtifactError(f"the teacher holds types outside CODE_PATHS: {', '.join(refused)}")
     return skops.io.loads(artifact.data, trusted=trusted)
+
+
+def _is_from(name: str, roots: tuple[str, ...]) -> bool:
+    """Tell whether a type is defined in one of the packages, not merely imported there."""
+    if not name.startswith(roots):
+        return False
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return f"{getattr(found, '__module__', '')}.".startswith(roots)
 
 
 # Our own transformer, and what encoders keep of their columns.

@@ -53,7 +53,7 @@ class _Block:
             self.width = len(self.names)
 
     def _measure(self, numbers: Array) -> None:
-        self.mean, self.scale = float(numbers.mean()), float(numbers.std()) or 1.0
+        self.mean, self.scale = float(numbers.mean()), spread(numbers)
         self.low, self.high = float(numbers.min()), float(numbers.max())
         cuts = np.quantile(numbers, np.arange(1, BINS) / BINS)
         self.edges = [float(edge) for edge in np.unique(cuts)]
@@ -122,6 +122,12 @@ class StudentDesign:
         return parts
 
 
+def spread(numbers: Array) -> float:
+    """Return the standard deviation, 1 where there is none but what rounding makes."""
+    deviation = float(numbers.std())
+    return deviation if deviation > 1e-12 * float(np.abs(numbers).max(initial=0.0)) else 1.0
+
+
 def _pack(weights: Array, shift: int) -> bytes:
     return np.rint(weights * 2.0**shift).astype("<i4").tobytes()
 
@@ -188,7 +194,7 @@ def _lanes(model: LogisticRegression) -> tuple[Array, Array]:
 def fit_regressor(design: StudentDesign, lesson: Lesson) -> tuple[RidgeCV, StudentData]:
     """Fit on numbers, in standard deviations from their mean."""
     numbers = np.concatenate([lesson.labels, lesson.answers])
-    mean, scale = float(numbers.mean()), float(numbers.std()) or 1.0
+    mean, scale = float(numbers.mean()), spread(numbers)
     model = RidgeCV(alphas=ALPHAS, cv=5)
     model.fit(design.matrix([*lesson.rows, *lesson.unlabelled]), (numbers - mean) / scale)
     weights = model.coef_.reshape(-1, 1)

@@ -17,12 +17,12 @@ from db.spec import encode_spec
 from db.store import Store
 from db.student import Student, decode_student
 
-from .column import columns_of, make_table
-from .crossval import OutOfFold, answer, decode_out_of_fold
-from .enricher import Row, find_enricher
+from ..enricher import Row, find_enricher
+from ..plan import make_plan
+from ..recipe import EnricherRecipe
+from .column import columns_of, first_value, make_table
+from .crossval import OutOfFold, answer, decode_out_of_fold, number_type
 from .frame import Frame
-from .plan import make_plan
-from .recipe import EnricherRecipe
 from .report import report_on
 from .teacher import load_teacher
 
@@ -39,6 +39,12 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
             raise TrainingError(f"{name} has no model yet; run: python -m enrich train {name}")
         packed, kept = read_student(connection, model), read_teacher(connection, model)
         seen = _keys(read_out_of_fold(connection, model))
+    gone = set(model.reads) - set(found.spec.enrichers)
+    if gone:
+        raise TrainingError(
+            f"{name}: the teacher reads {', '.join(sorted(gone))}, which the spec no longer names;"
+            f" run: python -m enrich train {name}"
+        )
     rows, skipped = _read(found, path, seen)
     frame = _frame(found, rows, tuple(model.reads), settings)
     student = Student(decode_student(packed.data, packed.sha256))
@@ -47,8 +53,8 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
     given = OutOfFold(
         labels=names,
         keys=b"".join(frame.keys),
-        teacher=answer(teacher, frame.table, names).astype("<f4").tobytes(),
-        student=_student_answers(student, frame).astype("<f4").tobytes(),
+        teacher=answer(teacher, frame.table, names).astype(number_type(names)).tobytes(),
+        student=_student_answers(student, frame).astype(number_type(names)).tobytes(),
     )
     report = report_on(frame, given)
     title = model_name(found, model.version)
@@ -66,6 +72,8 @@ def _read(found: Dataset, path: Path, seen: set[bytes]) -> tuple[list[Row], int]
     rows: dict[bytes, Row] = {}
     skipped = 0
     for row in read_rows(path):
+        if row.fault:
+            raise DataFileError(f"{path}:{row.line}: {row.fault}")
         try:
             inputs = found.spec.pick_inputs(row.values)
             label = found.spec.read_label(row.values.get(found.spec.target))
@@ -84,7 +92,7 @@ def _read(found: Dataset, path: Path, seen: set[bytes]) -> tuple[list[Row], int]
 def _frame(found: Dataset, rows: list[Row], reads: tuple[str, ...], settings: Settings) -> Frame:
     spec = found.spec
     filled = _enrich(found, [dict(row) for row in rows], reads, settings)
-    columns = columns_of(spec, {name: filled[0][name] for name in reads})
+    columns = columns_of(spec, {name: first_value(name, filled) for name in reads})
     labels: list[Any] = [row[spec.target] for row in rows]
     keys = [spec.key(row) for row in rows]
     return Frame(

@@ -70,24 +70,31 @@ def _kind_of_value(value: object) -> Kind | None:
 
 
 def make_table(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the rows as an array with named columns; a number that is missing is NaN."""
-    types = [_type(name, kind, rows[0][name] if rows else None) for name, kind in columns.items()]
+    """Return the rows as an array with named columns; a missing number is NaN, a vector 0."""
+    types = [_type(name, kind, rows) for name, kind in columns.items()]
     table = np.empty(len(rows), dtype=np.dtype(types))
     for name, kind in columns.items():
         table[name] = _fill(kind, [row[name] for row in rows], table.dtype[name])
     return table
 
 
-def _type(name: str, kind: Kind, example: Any) -> Any:  # noqa: ANN401
+def _type(name: str, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
     if kind == "vector":
-        return (name, "f4", (len(example.data) // 4,))
+        example = first_value(name, rows)
+        return (name, "f4", (len(example.data) // 4 if example else 1,))
     return (name, "f8" if kind == "number" else "O")
+
+
+def first_value(name: str, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
+    """Return a column's first value that is one, None where there is none."""
+    return next((row[name] for row in rows if row[name] is not None), None)
 
 
 def _fill(kind: Kind, values: Sequence[Any], dtype: np.dtype[Any]) -> Any:  # noqa: ANN401
     if kind == "vector":
-        flat = np.frombuffer(b"".join(value.data for value in values), dtype="<f4")
-        return flat.reshape(len(values), *dtype.shape)
+        nothing = bytes(dtype.itemsize)
+        data = b"".join(nothing if value is None else value.data for value in values)
+        return np.frombuffer(data, dtype="<f4").reshape(len(values), *dtype.shape)
     if kind == "number":
         return [np.nan if value is None else float(value) for value in values]
     return [str(value) for value in values]

@@ -1,0 +1,1 @@
+"""What learns: tables, teachers, students, and how good they are; all that needs scikit-learn."""
