@@ -38,6 +38,10 @@ def _raise(_name: str, error: VeilleuseError) -> None:
     raise error
 
 
+class PlanChanged(Exception):
+    """A plan is another by now than the one that was read a moment ago."""
+
+
 @dataclass(frozen=True)
 class Planned:
     """A dataset, and the model that its plan was made with."""
@@ -83,7 +87,10 @@ class Worker:
             while may_work():
                 self._check_stop()
                 datasets = self._datasets(names, on_error)
-                chunk = self._claim(datasets)
+                try:
+                    chunk = self._claim(datasets)
+                except PlanChanged:
+                    continue
                 if chunk is not None:
                     count = self._work(datasets, chunk, on_error)
                     done += count
@@ -158,6 +165,8 @@ class Worker:
             for one in datasets
             if plan_chunks(connection, one.found, workers) is not None
         }
+        if len(current) < len(datasets):
+            raise PlanChanged
         return claim_chunk(connection, current, self.id, self._bench.settings.lease_seconds)
 
     def _work(self, datasets: list[Planned], chunk: Chunk, on_error: OnError) -> int:

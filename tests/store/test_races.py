@@ -21,7 +21,7 @@ from db.table import record, worker
 from db.worker import _host
 from enrich.learning.training import train_model
 from enrich.upkeep import use_model
-from enrich.worker import _raise, working
+from enrich.worker import PlanChanged, _raise, working
 from tests.conftest import register
 from tests.inline import InlineExecutor, enrich_now
 from tests.store import sample_enrichers
@@ -118,7 +118,8 @@ def test_a_model_that_comes_into_use_between_plan_and_work_predicts_nothing_unde
     with working(store, settings, threading.Event(), InlineExecutor()) as one:
         planned = one._datasets((), _raise)
         use_model(store, "notes", 2, settings)
-        assert one._claim(planned) is None
+        with pytest.raises(PlanChanged):
+            one._claim(planned)
         one.enrich()
     use_model(store, "notes", 1, settings)
     enrich_now(store, settings)
