@@ -123,4 +123,10 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingError(
                 f"{name}={_without_password(text)!r}: {error}; unset it for {setting.default!r}"
             ) from None
-    return Settings(**found)
+    settings = Settings(**found)
+    if "DYNO" in environ and settings.database_url.startswith("sqlite"):
+        raise SettingError(
+            "DATABASE_URL: dynos share no disk, so SQLite would be another store for each;"
+            " add PostgreSQL: heroku addons:create heroku-postgresql"
+        )
+    return settings

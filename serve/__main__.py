@@ -7,8 +7,7 @@ import os
 import sys
 
 from db.console import run_command
-from db.errors import SettingError
-from db.settings import Settings, load_settings
+from db.settings import load_settings
 from db.store import open_store
 
 from .app import make_app
@@ -22,7 +21,6 @@ def main() -> None:
     """Serve until SIGTERM."""
     settings = load_settings()
     on_platform = "DYNO" in os.environ
-    _check_platform(settings, on_platform=on_platform)
     set_up_log(settings.log_format)
     # One connection for each thread that answers, one for the watcher, one to spare.
     store = open_store(settings, settings.web_threads + 2)
@@ -37,14 +35,6 @@ def main() -> None:
         serve_forever(make_app(service), settings, drain, on_platform=on_platform)
     finally:
         service.close()
-
-
-def _check_platform(settings: Settings, *, on_platform: bool) -> None:
-    if on_platform and settings.database_url.startswith("sqlite"):
-        raise SettingError(
-            "DATABASE_URL: dynos share no disk, so SQLite would serve an empty store;"
-            " add PostgreSQL: heroku addons:create heroku-postgresql"
-        )
 
 
 def _show_gauges(service: Service) -> None:
