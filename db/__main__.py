@@ -19,7 +19,7 @@ from .migrations import upgrade as upgrade_store
 from .prune import prune_store
 from .record import forget_record
 from .settings import load_settings
-from .spec import read_spec
+from .spec_file import read_spec
 from .status import store_status
 from .store import Store, check_reachable, connect_store, open_store, where
 

@@ -73,7 +73,7 @@ def train(dataset: str, *, force: bool, unless_trained: bool, as_json_: bool) ->
             run_id = begin_run(connection, found.id, "train", worker.id)
         outcome = "failed"
         try:
-            progress = Progress(f"train {dataset}, step")
+            progress = Progress(f"train {dataset}, folds fitted")
             trained = train_model(store, dataset, settings, force=force, progress=progress.advance)
             progress.end()
             outcome = f"{model_name(found, trained.version)}: {trained.verdict.reason}"

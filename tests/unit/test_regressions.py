@@ -27,7 +27,8 @@ from db.field import BooleanField, NumberField, TextField, example_of, read_valu
 from db.model import Artifact
 from db.settings import load_settings
 from db.source import check_rows, read_rows
-from db.spec import DatasetSpec, read_spec
+from db.spec import DatasetSpec
+from db.spec_file import read_spec
 from db.student import Student
 from enrich.dotted import load_dotted
 from enrich.enricher import to_value

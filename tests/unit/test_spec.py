@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from db.errors import SpecError
-from db.spec import DatasetSpec, decode_spec, encode_spec, read_spec
+from db.spec import DatasetSpec, decode_spec, encode_spec
+from db.spec_file import read_spec
 from tests.conftest import sample_spec
 
 HEAD = 'name = "guests"\nkind = "classification"\ntarget = "room"\n'
