@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from sqlalchemy import (
     Connection,
+    Row,
     and_,
-    bindparam,
     case,
     delete,
     func,
@@ -183,11 +183,10 @@ def finish_chunk(
     _end_chunk(connection, held)
 
 
-def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Record]:
+def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Row[int, bytes]]:
     of_chunk = record.c.chunk_id == held.id
     query = select(record.c.id, record.c.key).where(of_chunk).order_by(record.c.id)
-    query = query.with_for_update()
-    return connection.execute(query).all()  # type: ignore[return-value]
+    return connection.execute(query.with_for_update()).all()
 
 
 def _end_chunk(connection: Connection, held: Chunk) -> None:
@@ -251,9 +250,8 @@ def free_chunks_of(connection: Connection, worker_id: int) -> None:
     """End the leases of a worker that is known to be dead."""
     connection.execute(
         update(chunk)
-        .where(chunk.c.owner == bindparam("dead"))
-        .values(owner=None, lease_until=None, lease_boot=None, fence=chunk.c.fence + 1),
-        {"dead": worker_id},
+        .where(chunk.c.owner == worker_id)
+        .values(owner=None, lease_until=None, lease_boot=None, fence=chunk.c.fence + 1)
     )
 
 

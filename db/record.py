@@ -82,11 +82,14 @@ def add_records(
     known = _known(connection, dataset_id, list(latest))
     fresh = [row for key, row in latest.items() if key not in known]
     there = [row for key, row in latest.items() if key in known]
-    changed = [row for row in there if row.label is not None and row.label != known[row.key].label]
-    promoted = [row for row in there if known[row.key].origin == "request" != origin]
+    relabelled = [
+        row for row in there if row.label is not None and row.label != known[row.key].label
+    ]
+    changed = {row.key for row in there if known[row.key].origin == "request" != origin}
+    changed.update(row.key for row in relabelled)
     _insert(connection, dataset_id, fresh, origin)
-    _change(connection, dataset_id, changed, promoted, origin)
-    return Added(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
+    _change(connection, dataset_id, [row for row in there if row.key in changed], origin)
+    return Added(len(fresh), len(relabelled), len(rows) - len(fresh) - len(relabelled))
 
 
 def _merge(rows: Sequence[NewRecord]) -> dict[bytes, NewRecord]:
@@ -147,22 +150,13 @@ _set = (
 
 
 def _change(
-    connection: Connection,
-    dataset_id: int,
-    relabelled: Sequence[NewRecord],
-    promoted: Sequence[NewRecord],
-    origin: Origin,
+    connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
 ) -> None:
-    rows = sorted({row.key: row for row in [*promoted, *relabelled]}.values(), key=_key)
     if rows:
         values = [
             {"of": dataset_id, "known": row.key, "new": row.label, "way": origin} for row in rows
         ]
         connection.execute(_set, values)
-
-
-def _key(row: NewRecord) -> bytes:
-    return row.key
 
 
 def ask_for(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:

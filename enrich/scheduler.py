@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -117,8 +116,7 @@ class _Shift:
     def _run_training(self, name: str) -> int:
         """Train in a process of its own, at the lowest priority; end it when the worker ends."""
         command = [sys.executable, "-m", "enrich", "train", name]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        with subprocess.Popen(["nice", "-n", "19", *command], env=environment) as training:  # noqa: S603, S607
+        with subprocess.Popen(["nice", "-n", "19", *command]) as training:  # noqa: S603, S607
             while training.poll() is None:
                 if self._stop.wait(POLL_SECONDS):
                     training.terminate()

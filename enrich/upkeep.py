@@ -7,9 +7,10 @@ from sqlalchemy import Connection
 from db.dataset import Dataset, find_dataset, set_plan
 from db.enrichment import covers_labels
 from db.errors import UnknownModel
-from db.model import activate_model, active_model, all_models, find_model
+from db.model import Model, activate_model, active_model, all_models, find_model
 from db.record import count_labels
 from db.settings import Settings
+from db.spec import DatasetSpec
 from db.store import Store
 
 from .plan import make_plan
@@ -18,15 +19,21 @@ FEWEST_LABELS = 20
 LABEL_GROWTH = 1.1
 
 
+def lost_reads(model: Model, spec: DatasetSpec) -> str:
+    """Return which enrichers a model reads that its spec no longer names, "" if there are none.
+
+    Without them its teacher can predict nothing.
+    """
+    return ", ".join(sorted(model.reads.keys() - spec.enrichers.keys()))
+
+
 def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
     """Put a version into use; every prediction of another is stale from then on."""
     with store.writing() as connection:
         found = find_dataset(connection, name)
-        gone = find_model(connection, found, version).reads.keys() - found.spec.enrichers.keys()
-        if gone:
-            raise UnknownModel(
-                f"{name}@{version}: reads {', '.join(sorted(gone))}, which the spec no longer names"
-            )
+        lost = lost_reads(find_model(connection, found, version), found.spec)
+        if lost:
+            raise UnknownModel(f"{name}@{version}: reads {lost}, which the spec no longer names")
         activate_model(connection, found, version)
         refresh_plan(connection, found, settings)
 
@@ -52,13 +59,12 @@ def training_due(connection: Connection, found: Dataset, settings: Settings) -> 
         return "there is no model yet"
     if labels >= newest.metrics["rows"] * LABEL_GROWTH:
         return f"labels have grown to {labels:,}"
-    steps = make_plan(found, None, settings.code_paths)
-    gone = set(newest.reads) - {step.name for step in steps}
-    if gone:
-        return f"the teacher reads {', '.join(sorted(gone))}, which the spec no longer names"
+    lost = lost_reads(newest, found.spec)
+    if lost:
+        return f"the teacher reads {lost}, which the spec no longer names"
     changed = {
         step.name: step.fingerprint
-        for step in steps
+        for step in make_plan(found, None, settings.code_paths)
         if newest.metrics["covering"].get(step.name) != step.fingerprint
     }
     covering = covers_labels(connection, found.id, changed)

@@ -121,7 +121,7 @@ class Worker:
         """Return the datasets to work on, their plans brought up to date, in one order for all."""
         with self._bench.store.reading() as connection:
             found = all_datasets(connection)
-            for name in names:
+            for name in set(names) - {one.name for one in found}:
                 find_dataset(connection, name)
         wanted = [one for one in found if not names or one.name in names]
         planned = [self._try_plan(one, on_error) for one in wanted if one.id not in self._left_out]
@@ -146,14 +146,17 @@ class Worker:
         """
         with self._bench.store.reading() as connection:
             model = active_model(connection, found.id)
-            alone = count_workers(connection) <= 1
         mine = make_plan(found, model, self._bench.settings.code_paths)
         if mine != found.plan:
-            if self._set_by_me.get(found.id) == mine and not alone:
+            if self._set_by_me.get(found.id) == mine and not self._is_alone():
                 return None
             found = self._bench.store.write(partial(set_plan, found=found, plan=mine))
         self._set_by_me[found.id] = mine
         return Planned(found, model)
+
+    def _is_alone(self) -> bool:
+        with self._bench.store.reading() as connection:
+            return count_workers(connection) <= 1
 
     def _claim(self, datasets: list[Planned]) -> Chunk | None:
         return self._bench.store.write(partial(self._plan_and_claim, datasets=datasets))

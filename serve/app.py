@@ -10,7 +10,7 @@ import bottle
 import msgspec
 from bottle import Bottle, HTTPResponse, request
 
-from db.errors import InputError, UnknownDataset
+from db.errors import InputError
 from db.record import NewRecord, add_records
 from db.spec import DatasetSpec
 
@@ -85,14 +85,14 @@ class Views:
 
     def predict_named(self, name: str) -> HTTPResponse:
         """Answer for a dataset."""
-        return self._answer(self._find(name), read_query(request.query_string))
+        return self._answer(self._service.catalog.find(name), read_query(request.query_string))
 
     def _answer(self, served: Served, given: dict[str, str]) -> HTTPResponse:
         return respond(self._service.answer(served, given))
 
     def predict_many(self, name: str) -> HTTPResponse:
         """Answer an array of inputs in their order; a bad one gets its own problem."""
-        served = self._find(name)
+        served = self._service.catalog.find(name)
         answers = [self._answer_item(served, item) for item in read_items(_body())]
         return respond(b"[" + b",".join(answers) + b"]")
 
@@ -105,19 +105,11 @@ class Views:
     def add_records(self, name: str) -> HTTPResponse:
         """Add records, all or none, for whoever has a key."""
         self._require_key()
-        served = self._find(name)
+        served = self._service.catalog.find(name)
         rows = _read_records(served.spec, read_items(_body()))
         add = partial(add_records, dataset_id=served.id, rows=rows, origin="api")
         added = self._service.store.write(add)
-        return respond(
-            _encode(
-                {
-                    "created": added.created,
-                    "relabelled": added.relabelled,
-                    "unchanged": added.unchanged,
-                }
-            )
-        )
+        return respond(_encode(added))
 
     def _require_key(self) -> None:
         scheme, _, given = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -189,13 +181,6 @@ class Views:
     def _is_route(self, path: str, method: str) -> bool:
         target, _ = self._app.match({"PATH_INFO": path, "REQUEST_METHOD": method})
         return bool(target.rule != "/<path:path>")
-
-    def _find(self, name: str) -> Served:
-        try:
-            return self._service.catalog.find(name)
-        except UnknownDataset:
-            known = ", ".join(self._service.catalog.datasets) or "none yet"
-            raise UnknownDataset(f"there is no dataset {name!r}; there are: {known}") from None
 
 
 def _refuse_method(allowed: list[str]) -> NoReturn:

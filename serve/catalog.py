@@ -48,11 +48,12 @@ class Catalog:
         self.language_routes = {one.spec.flat_routes[1]: one for one in flat}
 
     def find(self, name: str) -> Served:
-        """Return a dataset by name; raises UnknownDataset."""
+        """Return a dataset by name; raises UnknownDataset naming those there are."""
         try:
             return self.datasets[name]
         except KeyError:
-            raise UnknownDataset(f"there is no dataset {name!r}") from None
+            known = ", ".join(self.datasets) or "none yet"
+            raise UnknownDataset(f"there is no dataset {name!r}; there are: {known}") from None
 
     def match(self, fields: Iterable[str]) -> Served:
         """Return the one dataset that these fields can only mean; raises InputError."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,6 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.generation import read_generation
 from db.prediction import find_body
 from db.store import Store
+
+T = TypeVar("T")
 
 log = logging.getLogger("veilleuse.web")
 
@@ -31,12 +35,7 @@ class Shelf:
         if not self.is_up:
             return None
         try:
-            return find_body(self._connection(), dataset_id, key)
-        except SQLAlchemyError:
-            # The store may have been restarted since this thread last asked.
-            self._drop()
-        try:
-            return find_body(self._connection(), dataset_id, key)
+            return self._read(lambda connection: find_body(connection, dataset_id, key))
         except SQLAlchemyError as error:
             self._lose(error)
             return None
@@ -44,7 +43,7 @@ class Shelf:
     def look(self) -> int | None:
         """Return the store's generation, None while it is out of reach."""
         try:
-            generation = self._generation()
+            generation = self._read(read_generation)
         except SQLAlchemyError as error:
             self._lose(error)
             return None
@@ -53,12 +52,13 @@ class Shelf:
         self.is_up = True
         return generation
 
-    def _generation(self) -> int:
+    def _read(self, read: Callable[[Connection], T]) -> T:
         try:
-            return read_generation(self._connection())
+            return read(self._connection())
         except SQLAlchemyError:
+            # The store may have been restarted since this thread last asked.
             self._drop()
-            return read_generation(self._connection())
+        return read(self._connection())
 
     def lend(self) -> Connection:
         """Return this thread's connection."""

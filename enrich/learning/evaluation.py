@@ -20,6 +20,7 @@ from db.student import Student, decode_student
 from ..enricher import Row, find_enricher
 from ..plan import make_plan
 from ..recipe import EnricherRecipe
+from ..upkeep import lost_reads
 from .column import columns_of, first_value, make_table
 from .crossval import OutOfFold, answer, decode_out_of_fold, number_type
 from .frame import Frame
@@ -39,10 +40,10 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
             raise TrainingError(f"{name} has no model yet; run: python -m enrich train {name}")
         packed, kept = read_student(connection, model), read_teacher(connection, model)
         seen = _keys(read_out_of_fold(connection, model))
-    gone = set(model.reads) - set(found.spec.enrichers)
-    if gone:
+    lost = lost_reads(model, found.spec)
+    if lost:
         raise TrainingError(
-            f"{name}: the teacher reads {', '.join(sorted(gone))}, which the spec no longer names;"
+            f"{name}: the teacher reads {lost}, which the spec no longer names;"
             f" run: python -m enrich train {name}"
         )
     rows, skipped = _read(found, path, seen)
@@ -108,8 +109,9 @@ def _frame(found: Dataset, rows: list[Row], reads: tuple[str, ...], settings: Se
 def _enrich(
     found: Dataset, rows: list[dict[str, Any]], reads: tuple[str, ...], settings: Settings
 ) -> list[dict[str, Any]]:
+    needed = _needed(found, reads, settings)
     for step in make_plan(found, None, settings.code_paths):
-        if step.name not in _needed(found, reads, settings):
+        if step.name not in needed:
             continue
         read = find_enricher(found.spec, step.name, settings.code_paths).reads
         recipe = EnricherRecipe(encode_spec(found.spec), step.name, settings.code_paths)

@@ -24,7 +24,7 @@ from db.store import Store
 from db.student import encode_student
 
 from ..plan import make_plan
-from ..upkeep import FEWEST_LABELS, use_model
+from ..upkeep import FEWEST_LABELS, lost_reads, use_model
 from .crossval import (
     OutOfFold,
     cross_validate,
@@ -185,8 +185,7 @@ def _keep(
     with store.reading() as connection:
         before = active_model(connection, found.id)
         stored = read_out_of_fold(connection, before) if before else None
-    if before and not before.reads.keys() <= set(found.spec.enrichers):
-        # It can predict nothing any more.
+    if before and lost_reads(before, found.spec):
         stored = None
     verdict = judge(decode_out_of_fold(stored) if stored else None, answers, truth)
     if force and not verdict.active:
