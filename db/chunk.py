@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from sqlalchemy import (
     Connection,
@@ -21,17 +19,28 @@ from sqlalchemy import (
 )
 
 from .dataset import Dataset
-from .dialect import insert as upsert
 from .dialect import lease_clock
 from .enrichment import Enrichment, write_enrichments
 from .errors import LeaseLost
 from .prediction import Prediction, write_predictions
+from .quarantine import Refusal, write_refusals
 from .record import Record, decode_inputs
 from .table import chunk, dataset, quarantine, record
 
 CHUNK_RECORDS = 500
 OPEN_CHUNKS_A_WORKER = 4
 MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class NotBefore:
+    """How long nobody should take a chunk again, and why."""
+
+    seconds: float = 0.0
+    reason: str = ""
+
+
+AT_ONCE = NotBefore()
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,12 @@ def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int |
 
 
 def _open_chunks(connection: Connection, dataset_id: int) -> int:
-    query = select(func.count()).where(chunk.c.dataset_id == dataset_id)
+    """Count chunks but for those put off, which would keep all other records from their turn."""
+    now, boot = lease_clock(connection)
+    put_off = and_(chunk.c.owner.is_(None), chunk.c.lease_boot == boot, chunk.c.lease_until > now)
+    query = select(func.count()).where(
+        chunk.c.dataset_id == dataset_id, or_(chunk.c.lease_until.is_(None), ~put_off)
+    )
     return connection.execute(query).scalar_one()
 
 
@@ -162,25 +176,35 @@ def finish_chunk(
     held: Chunk,
     enrichments: Sequence[Enrichment],
     predictions: Sequence[Prediction],
-    refused: Mapping[int, str] = MappingProxyType({}),
+    refused: Sequence[Refusal] = (),
 ) -> None:
     """Write a chunk's results and end it, in the caller's one transaction.
 
-    `refused` says why a record, by its id, got no prediction.
     Raises LeaseLost, so that everything is rolled back, where another worker has it by now.
     """
     _fenced(connection, held, owner=None)
+    here = _write_results(connection, held, enrichments, predictions)
+    connection.execute(delete(quarantine).where(quarantine.c.record_id.in_(here)))
+    still = [one for one in refused if one.record_id in here]
+    write_refusals(connection, held.dataset_id, held.revision, still)
+    _end_chunk(connection, held)
+
+
+def _write_results(
+    connection: Connection,
+    held: Chunk,
+    enrichments: Sequence[Enrichment],
+    predictions: Sequence[Prediction],
+) -> set[int]:
+    """Write what was made of the records that are still there; returns their ids."""
     # A record that was erased meanwhile leaves no results behind.
     here = {row.id: row.key for row in _ids_and_keys(connection, held)}
-    connection.execute(delete(quarantine).where(quarantine.c.record_id.in_(here)))
     write_enrichments(connection, [made for made in enrichments if made.record_id in here])
     keys = set(here.values())
     write_predictions(
         connection, held.dataset_id, [made for made in predictions if made.key in keys]
     )
-    for record_id in refused.keys() & here.keys():
-        _quarantine(connection, held, record_id, refused[record_id])
-    _end_chunk(connection, held)
+    return set(here)
 
 
 def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Row[int, bytes]]:
@@ -198,26 +222,40 @@ def _end_chunk(connection: Connection, held: Chunk) -> None:
     connection.execute(delete(chunk).where(chunk.c.id == held.id))
 
 
-def return_chunk(connection: Connection, held: Chunk) -> None:
-    """Give a chunk back that could not be worked on; that is no attempt at it."""
+def return_chunk(
+    connection: Connection,
+    held: Chunk,
+    enrichments: Sequence[Enrichment] = (),
+    predictions: Sequence[Prediction] = (),
+    not_before: NotBefore = AT_ONCE,
+) -> None:
+    """Give a chunk back that is not done, with what was made of it; that is no attempt at it."""
+    now, boot = lease_clock(connection)
+    put_off = {"lease_until": now + not_before.seconds, "lease_boot": boot}
     _fenced(
-        connection, held, owner=None, lease_until=None, lease_boot=None, attempts=held.attempts - 1
+        connection,
+        held,
+        owner=None,
+        attempts=held.attempts - 1,
+        error=not_before.reason or None,
+        **(put_off if not_before.seconds else {"lease_until": None, "lease_boot": None}),
     )
+    _write_results(connection, held, enrichments, predictions)
 
 
 def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:
-    """Give back a chunk that failed.
+    """Give back a chunk whose workers died over it.
 
     Several records are split in two, so that a poison record is alone in the end; alone, it
-    has three tries, and is then quarantined with its last error.
+    is quarantined after three tries.
     """
     _fenced(connection, held, owner=None, lease_until=None, lease_boot=None, error=error)
     ids = [row.id for row in _ids_and_keys(connection, held)]
     if len(ids) > 1:
         _split(connection, held, ids)
     elif held.attempts >= MOST_ATTEMPTS:
-        for record_id in ids:
-            _quarantine(connection, held, record_id, error)
+        refusals = [Refusal(record_id, "", error) for record_id in ids]
+        write_refusals(connection, held.dataset_id, held.revision, refusals)
         _end_chunk(connection, held)
 
 
@@ -226,24 +264,6 @@ def _split(connection: Connection, held: Chunk, ids: Sequence[int]) -> None:
     for half in (ids[:middle], ids[middle:]):
         _make_chunk(connection, held.dataset_id, held.revision, half, asked=True)
     connection.execute(delete(chunk).where(chunk.c.id == held.id))
-
-
-def _quarantine(connection: Connection, held: Chunk, record_id: int, error: str) -> None:
-    statement = upsert(connection, quarantine).values(
-        record_id=record_id,
-        dataset_id=held.dataset_id,
-        revision=held.revision,
-        reason=error,
-        made_at=time.time(),
-    )
-    new = {name: statement.excluded[name] for name in ("revision", "reason", "made_at")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["record_id"], set_=new))
-
-
-def quarantined_since(connection: Connection, at: float) -> Sequence[str]:
-    """Return why each record was quarantined from then on."""
-    query = select(quarantine.c.reason).where(quarantine.c.made_at >= at)
-    return connection.execute(query.order_by(quarantine.c.made_at)).scalars().all()
 
 
 def free_chunks_of(connection: Connection, worker_id: int) -> None:
@@ -255,13 +275,30 @@ def free_chunks_of(connection: Connection, worker_id: int) -> None:
     )
 
 
-def seconds_to_next_chunk(connection: Connection, dataset_ids: Sequence[int]) -> float | None:
-    """Return how long until the first lease of these datasets runs out, None without a chunk."""
+@dataclass(frozen=True)
+class Wait:
+    """How long until a chunk that is there can be taken, and why it cannot be now."""
+
+    seconds: float
+    reason: str
+
+
+def wait_for_chunk(connection: Connection, dataset_ids: Sequence[int]) -> Wait | None:
+    """Return the shortest wait for a chunk of these datasets, None without a chunk.
+
+    A chunk that somebody holds gives no reason: it may end at any moment.
+    """
     now, boot = lease_clock(connection)
     rows = connection.execute(
-        select(chunk.c.lease_boot, chunk.c.lease_until - now).where(
+        select(chunk.c.owner, chunk.c.lease_boot, chunk.c.lease_until - now, chunk.c.error).where(
             chunk.c.dataset_id.in_(dataset_ids)
         )
     ).all()
-    waits = [0.0 if left is None or of_boot != boot else max(left, 0.0) for of_boot, left in rows]
-    return min(waits, default=None)
+    waits = [
+        Wait(
+            0.0 if left is None or of_boot != boot else max(left, 0.0),
+            (error or "") if owner is None else "",
+        )
+        for owner, of_boot, left, error in rows
+    ]
+    return min(waits, key=lambda wait: wait.seconds, default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,24 +19,34 @@ from sqlalchemy import (
     extract,
     func,
     literal,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,  # noqa: A004  the pool's
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 
 Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 BUSY_SECONDS = 30
+_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY}
+# What a worker's connections are called on a PostgreSQL server.
+WORKER = "veilleuse worker"
 CONNECT_SECONDS = 10
 # Any number will do, so long as every upgrade of a store takes the same.
 _UPGRADE_LOCK = 7_301_001
 
 
-def make_writer(url: str, connections: int) -> Engine:
+def make_writer(url: str, connections: int, name: str) -> Engine:
     """Return an engine whose every transaction may write."""
-    engine = _make_engine(url, connections)
+    engine = _make_engine(url, connections, name)
     if engine.dialect.name == "sqlite":
         # A deferred transaction that turns into a writing one fails at once where another
         # has written meanwhile, whatever the timeout; so each takes the lock when it begins.
@@ -43,19 +54,19 @@ def make_writer(url: str, connections: int) -> Engine:
     return engine
 
 
-def make_reader(url: str, connections: int) -> Engine:
+def make_reader(url: str, connections: int, name: str) -> Engine:
     """Return an engine in autocommit, so that no reader holds a transaction against writers."""
-    return _make_engine(url, connections, isolation_level="AUTOCOMMIT")
+    return _make_engine(url, connections, name, isolation_level="AUTOCOMMIT")
 
 
-def _make_engine(url: str, connections: int, **options: Any) -> Engine:  # noqa: ANN401
+def _make_engine(url: str, connections: int, name: str, **options: Any) -> Engine:  # noqa: ANN401
     options |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": BUSY_SECONDS}
     if url.startswith("sqlite"):
         options["connect_args"] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         engine = create_engine(url, **options)
         event.listen(engine, "connect", _set_up_sqlite)
         return engine
-    options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    options["connect_args"] = {"connect_timeout": CONNECT_SECONDS, "application_name": name}
     return create_engine(url, pool_pre_ping=True, **options)
 
 
@@ -95,6 +106,21 @@ def lease_clock(connection: Connection) -> tuple[ColumnElement[float], str]:
     return literal(time.clock_gettime(time.CLOCK_BOOTTIME), Double), boot_id()
 
 
+def wall_seconds(connection: Connection) -> float:
+    """Return the seconds since 1970 by the store's clock, where there is one of its own."""
+    if connection.dialect.name == "postgresql":
+        return float(connection.execute(select(lease_clock(connection)[0])).scalar_one())
+    return time.time()
+
+
+def backends(connection: Connection) -> set[int]:
+    """Return the server's processes that work for our workers, by their ids on its own machine."""
+    if connection.dialect.name != "postgresql":
+        return set()
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = :name"
+    return set(connection.execute(text(query), {"name": WORKER}).scalars())
+
+
 @functools.cache
 def boot_id() -> str:
     """Return what tells this boot of this machine from any other, or "" where nothing does."""
@@ -105,9 +131,26 @@ def boot_id() -> str:
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Tell whether the same transaction may well succeed when it is run again."""
-    # PostgreSQL ended it to end a deadlock, or because another one came first.
+    """Tell whether the same transaction may well succeed when it is run again at once."""
+    # PostgreSQL ended it to end a deadlock, or because another one came first; SQLite's lock is
+    # not handed out in turn, so that one of many writers may wait in vain.
+    if getattr(error.orig, "sqlite_errorcode", 0) in _SQLITE_BUSY:
+        return True
     return getattr(error.orig, "sqlstate", "") in {"40P01", "40001"}
+
+
+def is_out_of_reach(error: SQLAlchemyError) -> bool:
+    """Tell whether the store is gone for now: restarted, shut down, or its network is."""
+    if isinstance(error, TimeoutError):
+        return True
+    if not isinstance(error, DBAPIError) or isinstance(error.orig, sqlite3.Error):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    no_state = not state and isinstance(error, OperationalError | InterfaceError)
+    # 08: connection; 57P: shut down, crashed, starting; 53: too many connections, out of room.
+    return (
+        error.connection_invalidated or no_state or state[:2] in {"08", "53"} or state[:3] == "57P"
+    )
 
 
 def store_bytes(connection: Connection) -> int:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Select, delete, select
 
 from .dataset import Dataset, all_datasets
 from .generation import raise_generation
-from .record import batches
+from .record import batches, erase_records
 from .store import Store
-from .table import enrichment, prediction, quarantine, record, run, worker
+from .table import enrichment, record, run, worker
 
 BATCH_RECORDS = 1000
 DAY_SECONDS = 86_400.0
@@ -50,19 +50,9 @@ def _prune_requests(store: Store, found: Dataset) -> int:
     def drop(connection: Connection, ids: list[int]) -> None:
         # Some may have got a label since they were chosen.
         still = due.where(record.c.id.in_(ids)).with_for_update()
-        _erase(connection, found.id, list(connection.execute(still).scalars()))
+        erase_records(connection, found.id, list(connection.execute(still).scalars()))
 
     return _in_batches(store, due, drop)
-
-
-def _erase(connection: Connection, dataset_id: int, ids: list[int]) -> None:
-    for table in (enrichment, quarantine):
-        connection.execute(delete(table).where(table.c.record_id.in_(ids)))
-    keys = select(record.c.key).where(record.c.id.in_(ids))
-    connection.execute(
-        delete(prediction).where(prediction.c.dataset_id == dataset_id, prediction.c.key.in_(keys))
-    )
-    connection.execute(delete(record).where(record.c.id.in_(ids)))
 
 
 def _prune_enrichments(store: Store, found: Dataset) -> int:

@@ -24,7 +24,7 @@ from .dialect import insert
 from .errors import VeilleuseError
 from .field import Inputs
 from .generation import raise_generation
-from .table import enrichment, prediction, quarantine, record
+from .table import enrichment, prediction, quarantine, record, response
 
 # SQLite once took no more than 999 parameters in a statement.
 KEYS_A_STATEMENT = 500
@@ -202,6 +202,20 @@ def each_record(
         last = rows[-1].id
 
 
+def count_records(connection: Connection, dataset_id: int) -> int:
+    """Return how many records there are."""
+    query = select(func.count()).where(record.c.dataset_id == dataset_id)
+    return connection.execute(query).scalar_one()
+
+
+def count_stale(connection: Connection, dataset_id: int, revision: int) -> int:
+    """Return how many records are not up to date with a dataset's revision."""
+    query = select(func.count()).where(
+        record.c.dataset_id == dataset_id, record.c.revision < revision
+    )
+    return connection.execute(query).scalar_one()
+
+
 def count_labels(connection: Connection, dataset_id: int) -> int:
     """Return how many records have a label."""
     query = select(func.count()).where(
@@ -217,10 +231,16 @@ def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
     record_id = connection.execute(select(record.c.id).where(*mine).with_for_update()).scalar()
     if record_id is None:
         raise VeilleuseError(f"no record has the key {key.hex()}")
-    for table in (enrichment, quarantine):
-        connection.execute(delete(table).where(table.c.record_id == record_id))
-    connection.execute(
-        delete(prediction).where(prediction.c.dataset_id == dataset_id, prediction.c.key == key)
-    )
-    connection.execute(delete(record).where(record.c.id == record_id))
+    erase_records(connection, dataset_id, [record_id])
     raise_generation(connection)
+
+
+def erase_records(connection: Connection, dataset_id: int, ids: Sequence[int]) -> None:
+    """Erase records of a dataset and all that came of them."""
+    for table in (enrichment, quarantine, response):
+        connection.execute(delete(table).where(table.c.record_id.in_(ids)))
+    keys = select(record.c.key).where(record.c.id.in_(ids))
+    connection.execute(
+        delete(prediction).where(prediction.c.dataset_id == dataset_id, prediction.c.key.in_(keys))
+    )
+    connection.execute(delete(record).where(record.c.id.in_(ids)))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, exists, select, update
 
+from .store import Store
 from .table import run, worker
 from .worker import SILENT_SECONDS
 
@@ -26,6 +31,31 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
         .where(run.c.id == run_id)
         .values(ended_at=time.time(), records=records, outcome=outcome)
     )
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    words: str = "failed"
+    records: int = 0
+
+    def say(self, words: str, records: int = 0) -> None:
+        """Say how it ended."""
+        self.words, self.records = words, records
+
+
+@contextmanager
+def running(store: Store, dataset_id: int, command: str, worker_id: int) -> Iterator[Outcome]:
+    """Note that a command runs, and in the end what it says of itself."""
+    outcome = Outcome()
+    run_id = store.write(
+        partial(begin_run, dataset_id=dataset_id, command=command, worker_id=worker_id)
+    )
+    try:
+        yield outcome
+    finally:
+        store.write(partial(end_run, run_id=run_id, records=outcome.records, outcome=outcome.words))
 
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:

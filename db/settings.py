@@ -26,11 +26,11 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _seconds(low: float, high: float) -> Callable[[str], float]:
+def _number(low: float, high: float, unit: str) -> Callable[[str], float]:
     def parse(text: str) -> float:
         number = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text) else low - 1
         if not low <= number <= high:
-            raise ValueError(f"must be from {low:g} to {high:g} seconds")
+            raise ValueError(f"must be from {low:g} to {high:g} {unit}")
         return number
 
     return parse
@@ -86,7 +86,7 @@ class Settings:
     port: int = _setting(8000, _whole(1, 65535), "port that the web process listens on")
     web_threads: int = _setting(4, _whole(1, 64), "threads that answer requests")
     student_ttl: float = _setting(
-        30.0, _seconds(0, 86400), "seconds that a student's answer stays in memory"
+        30.0, _number(0, 86400, "seconds"), "seconds that a student's answer stays in memory"
     )
     cache_entries: int = _setting(
         10_000, _whole(0, 1_000_000), "answers that the web process keeps in memory"
@@ -99,7 +99,52 @@ class Settings:
     )
     log_format: str = _setting("text", _choice("text", "json"), "text or json, one line a request")
     lease_seconds: float = _setting(
-        30.0, _seconds(1, 3600), "seconds after which a silent worker's chunk is another's"
+        30.0,
+        _number(1, 3600, "seconds"),
+        "seconds after which a silent worker's chunk is another's",
+    )
+    gate_scope: str = _setting(
+        "auto",
+        _choice("auto", "machine", "cgroup"),
+        "whose CPU the gate watches: auto is the container's where its CPU is limited",
+    )
+    gate_open_cores: float = _setting(
+        0.3, _number(0, 1024, "cores"), "the gate opens while others use fewer cores"
+    )
+    gate_close_cores: float = _setting(
+        0.5, _number(0, 1024, "cores"), "the gate closes once others use more cores"
+    )
+    gate_open_seconds: float = _setting(
+        15.0, _number(0, 3600, "seconds"), "the machine must be idle for so long before it opens"
+    )
+    gate_closed_seconds: float = _setting(
+        20.0, _number(0, 3600, "seconds"), "once closed the gate stays so for at least so long"
+    )
+    gate_open_memory: float = _setting(
+        0.25, _number(0, 1, "(a share)"), "share of the memory that must be free to open"
+    )
+    gate_close_memory: float = _setting(
+        0.15, _number(0, 1, "(a share)"), "below this free share the gate closes"
+    )
+    gate_disk_mib: float = _setting(
+        500.0, _number(0, 1e9, "MiB"), "below so much free disk the gate closes"
+    )
+    gate_web_requests: float = _setting(
+        20.0, _number(0, 1e6, "requests/s"), "above so many web requests a second it closes"
+    )
+    gate_web_seconds: float = _setting(
+        0.5, _number(0, 3600, "seconds"), "above this p95 of the web processes it closes"
+    )
+    gate_pressure: float = _setting(
+        0.3,
+        _number(0, 1, "(a share)"),
+        "share of time spent waiting for memory or disk that closes it",
+    )
+    gate_gpu: float = _setting(
+        0.3, _number(0, 1, "(a share)"), "share of a GPU used by others that closes it"
+    )
+    gate_suspend_seconds: float = _setting(
+        600.0, _number(0, 86400, "seconds"), "after so long a stopped worker gives its chunk back"
     )
     code_paths: tuple[str, ...] = _setting(
         ("datasets",), _names, "packages that dotted paths in a spec may name"
@@ -124,9 +169,24 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
                 f"{name}={_without_password(text)!r}: {error}; unset it for {setting.default!r}"
             ) from None
     settings = Settings(**found)
+    _check_gate(settings)
     if "DYNO" in environ and settings.database_url.startswith("sqlite"):
         raise SettingError(
             "DATABASE_URL: dynos share no disk, so SQLite would be another store for each;"
             " add PostgreSQL: heroku addons:create heroku-postgresql"
         )
     return settings
+
+
+def _check_gate(settings: Settings) -> None:
+    """A gate that closes where it opens would never rest."""
+    if settings.gate_open_cores > settings.gate_close_cores:
+        raise SettingError(
+            f"GATE_OPEN_CORES={settings.gate_open_cores:g}: must not be above"
+            f" GATE_CLOSE_CORES={settings.gate_close_cores:g}"
+        )
+    if settings.gate_open_memory < settings.gate_close_memory:
+        raise SettingError(
+            f"GATE_OPEN_MEMORY={settings.gate_open_memory:g}: must not be below"
+            f" GATE_CLOSE_MEMORY={settings.gate_close_memory:g}"
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,14 +35,16 @@ class Store:
         return self.writer.begin()
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Run a transaction, and again where the store ended it to end a deadlock."""
-        for _ in range(TRIES - 1):
+        """Run a transaction, and again where the store ended it for another one's sake."""
+        for tried in range(TRIES - 1):
             try:
                 with self.writing() as connection:
                     return work(connection)
             except DBAPIError as error:
                 if not is_transient(error):
                     raise
+                # Those who met must not meet again.
+                time.sleep(random.uniform(0, 0.02 * 2**tried))  # noqa: S311  no secret
         with self.writing() as connection:
             return work(connection)
 
@@ -54,15 +58,15 @@ class Store:
         self.reader.dispose()
 
 
-def connect_store(settings: Settings, connections: int = 5) -> Store:
-    """Return the store without looking at it."""
+def connect_store(settings: Settings, connections: int = 5, name: str = "veilleuse") -> Store:
+    """Return the store without looking at it; PostgreSQL calls its connections by the name."""
     url = settings.database_url
-    return Store(make_writer(url, connections), make_reader(url, connections))
+    return Store(make_writer(url, connections, name), make_reader(url, connections, name))
 
 
-def open_store(settings: Settings, connections: int = 5) -> Store:
+def open_store(settings: Settings, connections: int = 5, name: str = "veilleuse") -> Store:
     """Return the store; raises StoreError where it is out of reach or has no tables of ours."""
-    store = connect_store(settings, connections)
+    store = connect_store(settings, connections, name)
     check_schema(store)
     return store
 

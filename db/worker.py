@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -26,18 +28,33 @@ def register_worker(connection: Connection) -> int:
         started_at=now,
         seen_at=now,
         state="starting",
+        since=now,
         reason="",
     )
     worker_id: int = connection.execute(made.returning(worker.c.id)).scalar_one()
     return worker_id
 
 
-def see_worker(connection: Connection, worker_id: int, state: str, reason: str = "") -> None:
-    """Say what a worker does and why."""
+@dataclass(frozen=True)
+class Report:
+    """What a worker says of itself: its gate's state since when and why, and how it gets on."""
+
+    state: str
+    since: float
+    reason: str = ""
+    records: int = 0
+    rate: float = 0.0
+    open_share: float = 0.0
+    error: str | None = None
+    error_at: float | None = None
+
+
+def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
+    """Write what a worker says of itself, and that it lives."""
     connection.execute(
         update(worker)
         .where(worker.c.id == worker_id)
-        .values(seen_at=time.time(), state=state, reason=reason)
+        .values(seen_at=time.time(), **dataclasses.asdict(report))
     )
 
 
@@ -45,6 +62,12 @@ def touch_worker(connection: Connection, worker_id: int) -> None:
     """Say that a worker lives."""
     seen = update(worker).where(worker.c.id == worker_id).values(seen_at=time.time())
     connection.execute(seen)
+
+
+def neighbours(connection: Connection) -> set[int]:
+    """Return the process ids of this machine's workers, this one's too."""
+    rows = connection.execute(select(worker.c.process).where(worker.c.host == _host()))
+    return {_pid(process) for process in rows.scalars() if _is_alive(process)}
 
 
 def leave_worker(connection: Connection, worker_id: int) -> None:
@@ -93,8 +116,12 @@ def _process(pid: int) -> str:
     return f"{pid} dead" if state in "ZX" else f"{pid} {start}"
 
 
+def _pid(process: str) -> int:
+    return int(process.split(maxsplit=1)[0])
+
+
 def _is_alive(process: str) -> bool:
-    pid = int(process.split(maxsplit=1)[0])
+    pid = _pid(process)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -111,10 +138,10 @@ def all_workers(connection: Connection) -> list[dict[str, object]]:
         {
             "id": row.id,
             "host": row.host.split(" ", 1)[0],
-            "state": row.state,
-            "reason": row.reason,
-            "started_at": row.started_at,
-            "seen_at": row.seen_at,
+            **{name: getattr(row, name) for name in _SAID},
         }
         for row in rows
     ]
+
+
+_SAID = (*Report.__dataclass_fields__, "started_at", "seen_at")

@@ -8,4 +8,6 @@ compile() {
 }
 compile requirements-web.in -o requirements-web.txt
 compile -c requirements-web.txt requirements.in -o requirements.txt
-compile -c requirements.txt requirements-dev.in -o requirements-dev.txt
+compile -c requirements.txt requirements-extra.in -o requirements-extra.txt
+compile -c requirements.txt requirements-dask.in -o requirements-dask.txt
+compile -c requirements-extra.txt -c requirements-dask.txt requirements-dev.in -o requirements-dev.txt

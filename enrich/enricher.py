@@ -8,7 +8,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -24,14 +24,34 @@ class WrongAnswer(EnricherError):
     """An enricher did not give one value for each row."""
 
 
+class Unavailable(EnricherError):
+    """What an enricher asks is not there now, but may be later: no fault of the rows.
+
+    `seconds` says how long to wait before asking again, 0 where nobody knows.
+    """
+
+    def __init__(self, message: str = "", seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[Unavailable], tuple[str, float]]:
+        return type(self), (str(self), self.seconds)
+
+
 # A row holds the fields and enrichments that the enricher reads, by name.
 Row: TypeAlias = Mapping[str, Any]
 Compute: TypeAlias = Callable[[Sequence[Row]], Sequence[Any]]
+
+Kind: TypeAlias = Literal["rows", "set", "calls", "reference"]
 
 BUILT_IN = {
     "language": "enrich.enrichers.language.Language",
     "text_profile": "enrich.enrichers.text_profile.TextProfile",
     "embedding": "enrich.enrichers.embedding.Embedding",
+    "near_duplicates": "enrich.enrichers.near_duplicates.NearDuplicates",
+    "label_issues": "enrich.enrichers.label_issues.LabelIssues",
+    "http": "enrich.enrichers.http.Http",
+    "sql": "enrich.enrichers.sql.Sql",
 }
 
 
@@ -45,13 +65,28 @@ class Enricher:
     reads: tuple[str, ...]
     config: dict[str, Any]
 
-    def start(self) -> Compute:
-        """Return the function; a class is made with the configuration first."""
+    @property
+    def kind(self) -> Kind:
+        """What its values are made from.
+
+        rows: of each record's own. set: of a look at the whole set. calls: of a service's answers,
+        granted by the store. reference: of a table of the store.
+        """
+        if getattr(self.code, "of_set", ""):
+            return "set"
+        if getattr(self.code, "metered", False):
+            return "calls"
+        return "reference" if getattr(self.code, "looks_up", False) else "rows"
+
+    def make(self) -> Any:  # noqa: ANN401  whatever a user's enricher is
+        """Return the code with its configuration: a class is made with it."""
         if inspect.isclass(self.code):
-            made: Any = self.code(**self.config)
-        else:
-            made = functools.partial(self.code, **self.config)
-        compute: Compute = made
+            return self.code(**self.config)
+        return functools.partial(self.code, **self.config)
+
+    def start(self) -> Compute:
+        """Return the function from rows to values."""
+        compute: Compute = self.make()
         return compute
 
 
@@ -73,6 +108,7 @@ def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> En
     if not isinstance(version, str):
         raise EnricherError(f'{use}: has no version; set one beside it: version = "1"')
     _check_config(name, code, wanted.config)
+    _check_alone(spec, name, code)
     return Enricher(name, code, version, _reads(spec, name, code), wanted.config)
 
 
@@ -83,6 +119,17 @@ def _check_config(name: str, code: Any, config: dict[str, Any]) -> None:  # noqa
         inspect.signature(code).bind(*rows, **config)
     except (TypeError, ValueError) as error:
         raise EnricherError(f"enrichers.{name}.config: {error}") from error
+
+
+def _check_alone(spec: DatasetSpec, name: str, code: Any) -> None:  # noqa: ANN401
+    """Refuse what a look at the whole set cannot have: the values of other enrichers."""
+    if getattr(code, "of_set", "") == "answers" and spec.kind == "regression":
+        raise EnricherError(f"enrichers.{name}: needs labels, and {spec.name} is a regression")
+    others = [read for read in spec.enrichers[name].reads if read in spec.enrichers]
+    if getattr(code, "of_set", "") and others:
+        raise EnricherError(
+            f"enrichers.{name}.reads: {others[0]} is an enricher; read fields alone"
+        )
 
 
 def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa: ANN401

@@ -1,8 +1,9 @@
-"""What is said again and again while work goes on: this lease is held, this worker lives."""
+"""Leases: a chunk is held for as long as its work takes."""
 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.chunk import Chunk, renew_lease
 from db.errors import LeaseLost
 from db.store import Store
-from db.worker import SILENT_SECONDS, touch_worker
+
+JOIN_SECONDS = 2.0
 
 
-class _Repeater:
+class Repeater:
     """Does something again and again in a thread of its own, until its block ends."""
 
     def __init__(self, seconds: float, name: str) -> None:
@@ -47,10 +49,11 @@ class _Repeater:
         _trace: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        # A store out of reach must not keep a worker from ending.
+        self._thread.join(JOIN_SECONDS)
 
 
-class Lease(_Repeater):
+class Lease(Repeater):
     """Renews a chunk's lease, so that slow work does not lose it."""
 
     def __init__(self, store: Store, chunk: Chunk, seconds: float) -> None:
@@ -68,22 +71,7 @@ class Lease(_Repeater):
     def again(self) -> None:
         """Renew it; where it is lost already, the fence has decided."""
         try:
-            with self._store.writing() as connection:
-                renew_lease(connection, self._chunk, self._seconds)
+            self._store.write(partial(renew_lease, held=self._chunk, lease_seconds=self._seconds))
         except LeaseLost:
             self._lost.set()
             raise
-
-
-class Pulse(_Repeater):
-    """Shows that a worker lives, however long one piece of its work takes."""
-
-    def __init__(self, store: Store, worker_id: int) -> None:
-        super().__init__(SILENT_SECONDS / 4, "pulse")
-        self._store = store
-        self._worker_id = worker_id
-
-    def again(self) -> None:
-        """Say so in the store."""
-        with self._store.writing() as connection:
-            touch_worker(connection, self._worker_id)

@@ -23,6 +23,10 @@ from .enricher import Row, WrongAnswer, find_enricher, to_value
 if TYPE_CHECKING:
     from .learning.column import Kind
 
+# What a row holds instead of fields; no field can bear such a name.
+KEY = "record.key"
+REQUEST = "record.request"
+
 Step: TypeAlias = Callable[[Sequence[Row]], list[Any]]
 
 
@@ -99,4 +103,34 @@ class PredictionRecipe:
         )
 
 
-Recipe: TypeAlias = EnricherRecipe | PredictionRecipe
+@dataclass(frozen=True)
+class CallRecipe:
+    """The calls of a metered enricher; its rows are requests, its values their outcomes."""
+
+    spec: str
+    name: str
+    code_paths: tuple[str, ...]
+
+    def start(self) -> Step:
+        """Return the function from requests to outcomes."""
+        code = find_enricher(decode_spec(self.spec), self.name, self.code_paths).make()
+
+        def step(rows: Sequence[Row]) -> list[Any]:
+            return list(code.perform([row[REQUEST] for row in rows]))
+
+        return step
+
+
+@dataclass(frozen=True)
+class FindingsRecipe:
+    """What a look at the whole set found, by record."""
+
+    findings: bytes
+
+    def start(self) -> Step:
+        """Return the function from keys to findings; a record without any has none."""
+        found: dict[str, Any] = msgspec.json.decode(self.findings or b"{}")
+        return lambda rows: [found.get(row[KEY]) for row in rows]
+
+
+Recipe: TypeAlias = EnricherRecipe | PredictionRecipe | CallRecipe | FindingsRecipe

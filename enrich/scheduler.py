@@ -1,127 +1,137 @@
-"""The long-running worker: APScheduler ticks, a pass each, and training when it is due."""
+"""The long-running worker: APScheduler ticks, a pass each, and what else is due."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.dataset import all_datasets
 from db.errors import VeilleuseError
-from db.run import is_running
 from db.settings import Settings
 from db.store import Store
+from db.worker import Report
 
-from .executor import Stopped
-from .gate import closed_because, read_machine
-from .upkeep import training_due
-from .worker import Worker, working
+from .brake import Brake
+from .errand import Errands
+from .executors.executor import Executor, Stopped, Suspended
+from .executors.local import LocalExecutor
+from .gate import Limits
+from .progress import Progress
+from .reader import Reader
+from .tally import Figures
+from .upkeep import Due, due_errands
+from .watch import Watch
+from .worker import Shift, Worker, working
 
 TICK_SECONDS = 5
-# Between chunks the machine is read no more often than this: a reading takes half a second.
-READ_SECONDS = 5.0
-POLL_SECONDS = 0.2
-TERMINATE_SECONDS = 3
 
 log = logging.getLogger("veilleuse.worker")
 
 
-def run_worker(store: Store, settings: Settings, stop: threading.Event, *, now: bool) -> None:
+@dataclass(frozen=True)
+class Order:
+    """How a worker is to work: idle or not, and with which executor, its own child if none."""
+
+    now: bool = False
+    executor: Executor | None = None
+
+
+def run_worker(store: Store, settings: Settings, stop: threading.Event, order: Order) -> None:
     """Work whenever the machine is idle until `stop` is set; with `now`, idle or not."""
-    with working(store, settings, stop) as worker:
-        shift = _Shift(store, settings, stop, worker, now=now)
-        # A pass may well take longer than a tick; that is no reason to warn.
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        scheduler = BackgroundScheduler(
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        at_once = datetime.now(UTC)
-        scheduler.add_job(shift.tick, "interval", seconds=TICK_SECONDS, next_run_time=at_once)
-        scheduler.start()
-        log.info("worker %s has started", worker.id)
-        stop.wait()
-        scheduler.shutdown(wait=True)
+    brake, reader = Brake(), Reader(settings)
+    seconds = settings.gate_suspend_seconds
+    executor = order.executor or LocalExecutor(stop.is_set, brake, seconds)
+    watch = Watch(reader, Limits.of(settings), brake, seconds, now=order.now)
+    shift = Shift(reporter(watch), watch.holding, lambda news: setattr(reader, "news", news))
+    with working(store, settings, stop, executor, shift) as worker, watch:
+        day = Day(store, settings, worker, watch, Errands(brake, stop, seconds))
+        _tick_until(stop, day.tick, executor)
     log.info("worker has ended")
 
 
-def _tell(what: str, error: Exception) -> None:
-    log.warning("%s failed: %s", what, " ".join(str(error).split()))
+def _tick_until(stop: threading.Event, tick: Callable[[], None], executor: Executor) -> None:
+    # A pass may well take longer than a tick; that is no reason to warn.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    scheduler = BackgroundScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    at_once = datetime.now(UTC)
+    scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, next_run_time=at_once)
+    scheduler.start()
+    stop.wait()
+    # Whoever writes to a child that is stopped would wait for ever.
+    executor.abort()
+    scheduler.shutdown(wait=True)
 
 
-class _Shift:
+def reporter(watch: Watch) -> Callable[[Figures], Report]:
+    """Return what the worker says of itself, by its gate."""
+
+    def report(figures: Figures) -> Report:
+        gate = watch.gate
+        since = time.time() - (time.monotonic() - gate.since)
+        share = watch.open_share()
+        return Report(
+            gate.state, since, gate.reason, open_share=share, **dataclasses.asdict(figures)
+        )
+
+    return report
+
+
+class Day:
     """What one worker does at each tick."""
 
     def __init__(
-        self, store: Store, settings: Settings, stop: threading.Event, worker: Worker, *, now: bool
+        self, store: Store, settings: Settings, worker: Worker, watch: Watch, errands: Errands
     ) -> None:
         self._store = store
         self._settings = settings
-        self._stop = stop
         self._worker = worker
-        self._now = now
-        self._reason: str | None = None
-        self._read_at = -READ_SECONDS
-        self._not_before: dict[str, str] = {}
+        self._watch = watch
+        self._errands = errands
+        self._progress = Progress(store)
+        self._failed: set[Due] = set()
+        log.info("worker %s has started", worker.id)
 
     def tick(self) -> None:
         """Enrich, then train; whatever goes wrong is logged, and the next tick tries again."""
         try:
-            done = self._worker.enrich(may_work=self._may_work, on_error=_tell)
+            done = self._worker.enrich(may_work=self._may_work, on_error=self._tell)
             if done:
                 log.info("enriched %s records", f"{done:,}")
-            self._train()
-        except Stopped:
+            if self._may_work():
+                self._run_errands(due_errands(self._store, self._settings))
+                self._progress.publish()
+        except (Stopped, Suspended):
             pass
         except (VeilleuseError, SQLAlchemyError) as error:
-            _tell("this pass", error)
+            self._tell("this pass", error)
 
     def _may_work(self) -> bool:
-        if self._stop.is_set():
-            return False
-        if time.monotonic() - self._read_at >= READ_SECONDS:
-            self._look()
-        return not self._reason
+        return self._watch.gate.is_open
 
-    def _look(self) -> None:
-        """Read the machine, which takes a moment, and tell when that has changed something."""
-        reason = "" if self._now else closed_because(read_machine())
-        self._read_at = time.monotonic()
-        if self._reason is None or bool(reason) != bool(self._reason):
-            log.info("%s", f"waiting: {reason}" if reason else "the machine is idle")
-        self._reason = reason
-        self._worker.say("waiting" if reason else "working", reason)
+    def _tell(self, what: str, error: Exception) -> None:
+        words = " ".join(str(error).split())
+        log.warning("%s failed: %s", what, words)
+        self._worker.tally.fail(f"{what}: {words}")
 
-    def _train(self) -> None:
-        with self._store.reading() as connection:
-            due = [
-                (found.name, reason)
-                for found in all_datasets(connection)
-                if not is_running(connection, found.id, "train")
-                and (reason := training_due(connection, found, self._settings))
-            ]
-        for name, reason in due:
+    def _run_errands(self, due: Iterable[Due]) -> None:
+        for errand in due:
             # What failed is tried again when the reason has changed, not at every tick.
-            if self._not_before.get(name) == reason or not self._may_work():
+            if errand in self._failed or not self._may_work():
                 continue
-            log.info("training %s: %s", name, reason)
-            if self._run_training(name) != 0:
-                self._not_before[name] = reason
-
-    def _run_training(self, name: str) -> int:
-        """Train in a process of its own, at the lowest priority; end it when the worker ends."""
-        command = [sys.executable, "-m", "enrich", "train", name]
-        with subprocess.Popen(["nice", "-n", "19", *command]) as training:  # noqa: S603, S607
-            while training.poll() is None:
-                if self._stop.wait(POLL_SECONDS):
-                    training.terminate()
-                    try:
-                        training.wait(TERMINATE_SECONDS)
-                    except subprocess.TimeoutExpired:
-                        training.kill()
-            return training.returncode
+            log.info("%s %s: %s", errand.command, errand.dataset, errand.reason)
+            self._watch.holding(True)  # noqa: FBT003
+            try:
+                did_well = self._errands.run(errand.command, errand.dataset)
+            finally:
+                self._watch.holding(False)  # noqa: FBT003
+            if did_well is False:
+                self._failed.add(errand)

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
-from db.dataset import Dataset, find_dataset, set_plan
+from db.dataset import Dataset, all_datasets, find_dataset, set_plan
 from db.enrichment import covers_labels
 from db.errors import UnknownModel
 from db.model import Model, activate_model, active_model, all_models, find_model
 from db.record import count_labels
+from db.run import is_running
 from db.settings import Settings
+from db.snapshot import all_snapshots
 from db.spec import DatasetSpec
 from db.store import Store
 
+from .basis import GROWTH, survey_due
 from .plan import make_plan
 
 FEWEST_LABELS = 20
-LABEL_GROWTH = 1.1
+
+
+@dataclass(frozen=True)
+class Due:
+    """A command that is due for a dataset, and why."""
+
+    command: str
+    dataset: str
+    reason: str
+
+
+def due_errands(store: Store, settings: Settings) -> list[Due]:
+    """Return what is due, but for what another worker is at."""
+    due = []
+    with store.reading() as connection:
+        for found in all_datasets(connection):
+            for command, look in (("survey", survey_due), ("train", training_due)):
+                if is_running(connection, found.id, command):
+                    continue
+                reason = look(connection, found, settings)
+                if reason:
+                    due.append(Due(command, found.name, reason))
+    return due
+
+
+def due_surveys_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:
+    """Return which of these datasets should be surveyed before they are enriched."""
+    with store.reading() as connection:
+        found = [find_dataset(connection, name) for name in names]
+        return [one.name for one in found if survey_due(connection, one, settings)]
 
 
 def lost_reads(model: Model, spec: DatasetSpec) -> str:
@@ -41,7 +76,8 @@ def use_model(store: Store, name: str, version: int, settings: Settings) -> None
 def refresh_plan(connection: Connection, found: Dataset, settings: Settings) -> Dataset:
     """Say in the store what this code's enrichers are, and the active model's prediction."""
     model = active_model(connection, found.id)
-    return set_plan(connection, found, make_plan(found, model, settings.code_paths))
+    snapshots = all_snapshots(connection, found.id)
+    return set_plan(connection, found, make_plan(found, model, settings.code_paths, snapshots))
 
 
 def training_due(connection: Connection, found: Dataset, settings: Settings) -> str:
@@ -57,7 +93,7 @@ def training_due(connection: Connection, found: Dataset, settings: Settings) -> 
     newest = next(iter(all_models(connection, found.id)), None)
     if newest is None:
         return "there is no model yet"
-    if labels >= newest.metrics["rows"] * LABEL_GROWTH:
+    if labels >= newest.metrics["rows"] * GROWTH:
         return f"labels have grown to {labels:,}"
     lost = lost_reads(newest, found.spec)
     if lost:

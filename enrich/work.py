@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from db.chunk import Chunk, fail_chunk, finish_chunk, records_in_chunk, return_chunk
-from db.dataset import Dataset, Step
+from db.chunk import (
+    Chunk,
+    NotBefore,
+    finish_chunk,
+    records_in_chunk,
+    return_chunk,
+)
+from db.dataset import Step
 from db.enrichment import Enrichment, enrichments_in_chunk
-from db.errors import EnricherError, LeaseLost
-from db.model import Model, model_name, read_student, read_teacher
+from db.errors import LeaseLost, VeilleuseError
 from db.prediction import Prediction, fingerprints_in_chunk
+from db.quarantine import Refusal
 from db.record import Record
-from db.settings import Settings
-from db.spec import encode_spec
-from db.store import Store
 
-from .enricher import find_enricher
-from .executor import ChildDied, Executor, MicroBatch
+from .bench import Bench
+from .calls import each_call
+from .enricher import Unavailable
+from .executors.executor import RecipeError
+from .job import Job, Task, each_outcome
 from .lease import Lease
 from .plan import PREDICTION
-from .recipe import EnricherRecipe, PredictionRecipe, Recipe
-
-
-@dataclass
-class Bench:
-    """What a worker works with."""
-
-    store: Store
-    settings: Settings
-    executor: Executor
-    worker_id: int
-    batches: dict[str, MicroBatch] = field(default_factory=dict)
+from .reference import each_look_up
+from .trial import Made, Outcome
 
 
 @dataclass(frozen=True)
@@ -48,35 +45,68 @@ class _Load:
     stamps: dict[int, dict[str, str]]
 
 
-def work_chunk(bench: Bench, found: Dataset, model: Model | None, chunk: Chunk) -> int:
-    """Bring a leased chunk's records up to date; returns how many.
+@dataclass
+class _Results:
+    """What a chunk's work gave.
 
-    A chunk that fails is given back and counted against its records; one that is interrupted is
-    given back as if it had never been taken.
+    `fault` is what put a step off, `seconds` until when; records without a value of it wait.
     """
+
+    enrichments: list[Enrichment] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    fault: VeilleuseError | None = None
+    seconds: float = 0.0
+
+    def put_off(self, fault: VeilleuseError, seconds: float) -> None:
+        """Note that a step must wait: the chunk does for the longest of them."""
+        self.fault = self.fault or fault
+        self.seconds = max(self.seconds, seconds)
+
+
+@dataclass(frozen=True)
+class Worked:
+    """How many records are done, and what put others off."""
+
+    records: int = 0
+    fault: VeilleuseError | None = None
+    # Whether its lease was lost, or had been used up: somebody finished it, this worker perhaps.
+    is_lost: bool = False
+
+
+def work_chunk(bench: Bench, task: Task) -> Worked:
+    """Bring a leased chunk's records up to date.
+
+    What cannot be done now is given back with what was made, and so is a chunk that is
+    interrupted: only what was not computed yet is computed again.
+    """
+    results = _Results()
     try:
-        with Lease(bench.store, chunk, bench.settings.lease_seconds) as lease:
+        with Lease(bench.store, task.chunk, bench.settings.lease_seconds) as lease:
             with bench.store.reading() as connection:
-                load = _load(connection, chunk)
-            made = _compute(bench, found, model, load, lease)
-        bench.store.write(
-            lambda connection: finish_chunk(
-                connection, chunk, made.enrichments, made.predictions, made.refused
-            )
-        )
-    except EnricherError as error:
-        words = str(error)
-        with contextlib.suppress(LeaseLost):
-            bench.store.write(lambda connection: fail_chunk(connection, chunk, words))
-        return 0
+                load = _load(connection, task.chunk)
+            _compute(bench, task, load, lease, results)
+        if results.fault is None:
+            bench.write(partial(_finish, chunk=task.chunk, results=results))
+            return Worked(len(load.records))
+        bench.write(partial(_return, chunk=task.chunk, results=results))
+        return Worked(0, results.fault)
     except LeaseLost:
-        return 0
+        return Worked(is_lost=True)
     except BaseException:
-        # Where the chunk is no longer ours there is nothing to give back.
-        with contextlib.suppress(LeaseLost), bench.store.writing() as connection:
-            return_chunk(connection, chunk)
+        # Where the chunk is no longer ours, or the store out of reach, its lease runs out.
+        with contextlib.suppress(LeaseLost, SQLAlchemyError):
+            bench.store.write(partial(_return, chunk=task.chunk, results=results))
         raise
-    return len(load.records)
+
+
+def _finish(connection: Connection, chunk: Chunk, results: _Results) -> None:
+    finish_chunk(connection, chunk, results.enrichments, results.predictions, results.refused)
+
+
+def _return(connection: Connection, chunk: Chunk, results: _Results) -> None:
+    not_before = NotBefore(results.seconds, str(results.fault or ""))
+    return_chunk(connection, chunk, results.enrichments, results.predictions, not_before)
 
 
 def _load(connection: Connection, chunk: Chunk) -> _Load:
@@ -94,102 +124,51 @@ def _load(connection: Connection, chunk: Chunk) -> _Load:
     return _Load(records, values, stamps)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What a chunk's work gave; `refused` says why a record, by its id, got no prediction."""
-
-    enrichments: list[Enrichment] = field(default_factory=list)
-    predictions: list[Prediction] = field(default_factory=list)
-    refused: dict[int, str] = field(default_factory=dict)
-
-
-def _compute(bench: Bench, found: Dataset, model: Model | None, load: _Load, lease: Lease) -> _Made:
-    made = _Made()
-    for step in found.plan:
+def _compute(bench: Bench, task: Task, load: _Load, lease: Lease, results: _Results) -> None:
+    """Do each step of the plan, for the records that have what it reads."""
+    for step in task.found.plan:
         stale = [
             one for one in load.records if load.stamps[one.id].get(step.name) != step.fingerprint
         ]
-        reads = _reads(bench, found, step)
-        job = _Job(bench, step, _recipe(bench, found, model, step), reads, load)
-        for some in _micro_batches(job, stale):
-            lease.check()
-            if step.name == PREDICTION:
-                _predict(job, some, made)
-                continue
-            for one, value in zip(some, job.compute(some), strict=True):
-                load.values[one.id][step.name] = value
-                made.enrichments.append(Enrichment(one.id, step.name, step.fingerprint, value))
-    return made
+        for one in stale:
+            # A value under an older fingerprint must not be read for one of today's.
+            load.values[one.id].pop(step.name, None)
+        ready = [one for one in stale if load.values[one.id].keys() >= set(step.reads)]
+        if not ready:
+            continue
+        waiting = bench.put_off.get(step.fingerprint)
+        if waiting is not None and waiting.seconds:
+            results.put_off(Unavailable(waiting.reason), waiting.seconds)
+            continue
+        job = Job(bench, task, step, load.values)
+        try:
+            for outcome in _outcomes(job, ready, lease.check):
+                _keep(step, outcome, load, results)
+        except (RecipeError, Unavailable) as error:
+            asked = getattr(error, "seconds", 0.0)
+            off = bench.put_step_off(step.fingerprint, str(error), asked)
+            results.put_off(error, off.seconds)
+        else:
+            bench.put_off.pop(step.fingerprint, None)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A step on a chunk."""
-
-    bench: Bench
-    step: Step
-    recipe: Callable[[], Recipe]
-    reads: Sequence[str]
-    load: _Load
-
-    def compute(self, some: Sequence[Record]) -> list[Any]:
-        """Return a value for each record."""
-        rows = [{name: self.load.values[one.id][name] for name in self.reads} for one in some]
-        return self.bench.executor.compute(self.step.fingerprint, self.recipe, rows)
+def _outcomes(job: Job, ready: Sequence[Record], check: Callable[[], None]) -> Iterator[Outcome]:
+    kind = job.enricher.kind if job.enricher else "rows"
+    if kind == "calls":
+        return each_call(job, ready, check)
+    if kind == "reference":
+        return each_look_up(job, ready, check)
+    return each_outcome(job, ready, check)
 
 
-def _micro_batches(job: _Job, stale: list[Record]) -> Iterator[list[Record]]:
-    """Yield records in batches whose work takes about as long as it should."""
-    batch = job.bench.batches.setdefault(job.step.fingerprint, MicroBatch())
-    start = 0
-    while start < len(stale):
-        some = stale[start : start + batch.rows]
-        began = time.monotonic()
-        yield some
-        batch.measure(len(some), time.monotonic() - began)
-        start += len(some)
-
-
-def _predict(job: _Job, some: list[Record], made: _Made) -> None:
-    """Predict, and find out which record the teacher cannot take, if there is one.
-
-    The enrichments are none the worse for that: they are what the next teacher learns from.
-    """
-    try:
-        bodies = job.compute(some)
-    except ChildDied:
-        raise
-    except EnricherError as error:
-        if len(some) == 1:
-            made.refused[some[0].id] = str(error)
-            return
-        middle = len(some) // 2
-        _predict(job, some[:middle], made)
-        _predict(job, some[middle:], made)
-        return
-    stamp = job.step.fingerprint
-    made.predictions.extend(
-        Prediction(one.key, body, stamp) for one, body in zip(some, bodies, strict=True)
-    )
-
-
-def _reads(bench: Bench, found: Dataset, step: Step) -> Sequence[str]:
-    if step.name == PREDICTION:
-        return [*found.spec.fields, *step.reads]
-    return find_enricher(found.spec, step.name, bench.settings.code_paths).reads
-
-
-def _recipe(bench: Bench, found: Dataset, model: Model | None, step: Step) -> Callable[[], Recipe]:
-    spec, code_paths = encode_spec(found.spec), bench.settings.code_paths
-
-    def of_prediction() -> Recipe:
-        if model is None:
-            raise EnricherError(f"{found.name}: there is no active model to predict with")
-        with bench.store.reading() as connection:
-            teacher, student = read_teacher(connection, model), read_student(connection, model)
-        name = model_name(found, model.version)
-        return PredictionRecipe(spec, name, model.metrics["columns"], teacher, student, code_paths)
-
-    if step.name == PREDICTION:
-        return of_prediction
-    return lambda: EnricherRecipe(spec, step.name, code_paths)
+def _keep(step: Step, outcome: Outcome, load: _Load, results: _Results) -> None:
+    record = outcome.record
+    if not isinstance(outcome, Made):
+        results.refused.append(Refusal(record.id, step.name, outcome.reason))
+    elif step.name == PREDICTION:
+        results.predictions.append(Prediction(record.key, outcome.value, step.fingerprint))
+    else:
+        load.values[record.id][step.name] = outcome.value
+        results.enrichments.append(
+            Enrichment(record.id, step.name, step.fingerprint, outcome.value)
+        )

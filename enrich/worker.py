@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,22 +15,37 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.chunk import Chunk, claim_chunk, plan_chunks, seconds_to_next_chunk
+from db.chunk import (
+    MOST_ATTEMPTS,
+    Chunk,
+    claim_chunk,
+    fail_chunk,
+    plan_chunks,
+    wait_for_chunk,
+)
 from db.dataset import Dataset, Step, all_datasets, find_dataset, set_plan
-from db.errors import VeilleuseError
+from db.errors import EnricherError, LeaseLost, VeilleuseError
 from db.generation import raise_generation
 from db.model import Model, active_model
 from db.settings import Settings
+from db.snapshot import all_snapshots
 from db.store import Store
-from db.worker import bury_dead, count_workers, leave_worker, register_worker, see_worker
+from db.worker import Report, bury_dead, count_workers, leave_worker, register_worker
 
-from .executor import Executor, LocalExecutor, Stopped
-from .lease import Pulse
+from .bench import Bench
+from .executors.executor import Executor, RecipeError, Stopped
+from .executors.local import LocalExecutor
+from .job import Task
 from .plan import make_plan
-from .work import Bench, work_chunk
+from .pulse import Pulse
+from .reader import News
+from .tally import Figures, Tally
+from .work import work_chunk
 
 # While another worker holds the last chunks, look again this often at least.
 LOOK_SECONDS = 0.5
+# A chunk that was put off for longer is not waited for by a command that is to end.
+MOST_WAIT_SECONDS = 60.0
 
 
 OnError: TypeAlias = Callable[[str, VeilleuseError], None]
@@ -53,9 +70,10 @@ class Planned:
 class Worker:
     """One process's part in the work."""
 
-    def __init__(self, bench: Bench, stop: threading.Event) -> None:
+    def __init__(self, bench: Bench, hold: Callable[[bool], None] = lambda _: None) -> None:
         self._bench = bench
-        self._stop = stop
+        self._hold = hold
+        self.tally = Tally()
         self._set_by_me: dict[int, tuple[Step, ...]] = {}
         self._left_out: set[int] = set()
         self._untold = False
@@ -105,16 +123,11 @@ class Worker:
         """Raise the generation for what was done, now or in a pass that could not say so."""
         self._untold = self._untold or bool(done)
         if self._untold:
-            self._bench.store.write(raise_generation)
+            self._bench.write(raise_generation)
             self._untold = False
 
-    def say(self, state: str, reason: str = "") -> None:
-        """Tell in the store what this worker does."""
-        with self._bench.store.writing() as connection:
-            see_worker(connection, self.id, state, reason)
-
     def _check_stop(self) -> None:
-        if self._stop.is_set():
+        if self._bench.stop.is_set():
             raise Stopped
 
     def _datasets(self, names: Collection[str], on_error: OnError) -> list[Planned]:
@@ -146,11 +159,12 @@ class Worker:
         """
         with self._bench.store.reading() as connection:
             model = active_model(connection, found.id)
-        mine = make_plan(found, model, self._bench.settings.code_paths)
+            snapshots = all_snapshots(connection, found.id)
+        mine = make_plan(found, model, self._bench.settings.code_paths, snapshots)
         if mine != found.plan:
             if self._set_by_me.get(found.id) == mine and not self._is_alone():
                 return None
-            found = self._bench.store.write(partial(set_plan, found=found, plan=mine))
+            found = self._bench.write(partial(set_plan, found=found, plan=mine))
         self._set_by_me[found.id] = mine
         return Planned(found, model)
 
@@ -159,7 +173,7 @@ class Worker:
             return count_workers(connection) <= 1
 
     def _claim(self, datasets: list[Planned]) -> Chunk | None:
-        return self._bench.store.write(partial(self._plan_and_claim, datasets=datasets))
+        return self._bench.write(partial(self._plan_and_claim, datasets=datasets))
 
     def _plan_and_claim(self, connection: Connection, datasets: list[Planned]) -> Chunk | None:
         workers = count_workers(connection)
@@ -173,41 +187,85 @@ class Worker:
         return claim_chunk(connection, current, self.id, self._bench.settings.lease_seconds)
 
     def _work(self, datasets: list[Planned], chunk: Chunk, on_error: OnError) -> int:
-        planned = next(one for one in datasets if one.found.id == chunk.dataset_id)
-        try:
-            return work_chunk(self._bench, planned.found, planned.model, chunk)
-        except VeilleuseError as error:
-            self._left_out.add(planned.found.id)
-            on_error(planned.found.name, error)
+        if chunk.attempts > MOST_ATTEMPTS:
+            self._give_up(chunk)
             return 0
+        planned = next(one for one in datasets if one.found.id == chunk.dataset_id)
+        began = time.monotonic()
+        self._hold(True)  # noqa: FBT003
+        try:
+            worked = work_chunk(self._bench, Task(planned.found, planned.model, chunk))
+        finally:
+            self._hold(False)  # noqa: FBT003
+        if worked.records:
+            self.tally.count(worked.records, time.monotonic() - began)
+        self._untold = self._untold or worked.is_lost
+        if worked.fault is not None:
+            self.tally.fail(str(worked.fault))
+            if isinstance(worked.fault, RecipeError):
+                on_error(planned.found.name, worked.fault)
+        return worked.records
+
+    def _give_up(self, chunk: Chunk) -> None:
+        """Split a chunk over which workers have died, or quarantine its one record."""
+        words = f"{chunk.attempts - 1} workers died over it"
+        with contextlib.suppress(LeaseLost):
+            self._bench.write(partial(fail_chunk, held=chunk, error=words))
 
     def _wait_for_others(self, datasets: list[Planned]) -> bool:
-        """Wait a little while another worker holds chunks; returns whether it is worth it."""
+        """Wait a little while chunks are held or put off; returns whether it is worth it."""
         ids = [one.found.id for one in datasets]
-        with self._bench.store.writing() as connection:
-            bury_dead(connection)
-            seconds = seconds_to_next_chunk(connection, ids)
-        if seconds is None:
+        self._bench.write(bury_dead)
+        with self._bench.store.reading() as connection:
+            wait = wait_for_chunk(connection, ids)
+        if wait is None:
             return False
-        self._stop.wait(min(seconds, LOOK_SECONDS))
+        if wait.reason and wait.seconds > MOST_WAIT_SECONDS:
+            raise EnricherError(f"some records wait, {wait.seconds:,.0f} s from now: {wait.reason}")
+        self._bench.stop.wait(min(wait.seconds, LOOK_SECONDS))
         return True
 
 
 @contextmanager
 def working(
-    store: Store, settings: Settings, stop: threading.Event, executor: Executor | None = None
+    store: Store,
+    settings: Settings,
+    stop: threading.Event,
+    executor: Executor | None = None,
+    shift: Shift | None = None,
 ) -> Iterator[Worker]:
     """Register this process as a worker for as long as the block runs."""
     executor = executor or LocalExecutor(stop.is_set)
+    shift = shift or Shift(open_report())
     worker_id = store.write(_begin)
+    worker = Worker(Bench(store, settings, executor, worker_id, stop), shift.hold)
     try:
-        with Pulse(store, worker_id):
-            yield Worker(Bench(store, settings, executor, worker_id), stop)
+        with Pulse(store, worker_id, lambda: shift.report(worker.tally.read()), shift.take):
+            yield worker
     finally:
         executor.close()
         # Where the store is gone, the row goes stale by itself.
         with contextlib.suppress(SQLAlchemyError), store.writing() as connection:
             leave_worker(connection, worker_id)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What ties a worker to its gate: what to report, whom to tell of held work and of news."""
+
+    report: Callable[[Figures], Report]
+    hold: Callable[[bool], None] = lambda _: None
+    take: Callable[[News], None] = lambda _: None
+
+
+def open_report(reason: str = "") -> Callable[[Figures], Report]:
+    """Return the report of a command that works without a gate."""
+    began = time.time()
+
+    def report(figures: Figures) -> Report:
+        return Report("open", began, reason, open_share=1.0, **dataclasses.asdict(figures))
+
+    return report
 
 
 def _begin(connection: Connection) -> int:

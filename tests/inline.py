@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from db.errors import EnricherError
 from db.settings import Settings
 from db.store import Store
 from enrich.enricher import Row
+from enrich.executors.executor import Computed
 from enrich.recipe import Recipe, Step
 from enrich.worker import working
 
@@ -23,15 +23,18 @@ class InlineExecutor:
 
     def compute(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
-    ) -> list[Any]:
+    ) -> Computed:
         """Return a value for each row."""
         if fingerprint not in self._steps:
             self._steps[fingerprint] = recipe().start()
         self.rows += len(rows)
         try:
-            return self._steps[fingerprint](rows)
+            return Computed(self._steps[fingerprint](rows), 0.0)
         except Exception as error:
             raise EnricherError(str(error)) from error
+
+    def abort(self) -> None:
+        """End nothing."""
 
     def close(self) -> None:
         """End nothing."""

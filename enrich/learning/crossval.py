@@ -37,11 +37,15 @@ class OutOfFold(msgspec.Struct, frozen=True, kw_only=True):
         """How answers are kept: of a number every digit may count."""
         return number_type(self.labels)
 
+    def rows(self, of: str) -> tuple[list[bytes], Array]:
+        """Return the keys, and a row of probabilities or of one number for each."""
+        rows = np.frombuffer(getattr(self, of), self.dtype)
+        keys = [self.keys[at : at + KEY_BYTES] for at in range(0, len(self.keys), KEY_BYTES)]
+        return keys, rows.reshape(-1, max(len(self.labels), 1))
+
     def answers(self, of: str) -> dict[bytes, Any]:
         """Return the predicted label or number by key, `of` teacher or student."""
-        width = max(len(self.labels), 1)
-        rows = np.frombuffer(getattr(self, of), self.dtype).reshape(-1, width)
-        keys = [self.keys[at : at + KEY_BYTES] for at in range(0, len(self.keys), KEY_BYTES)]
+        keys, rows = self.rows(of)
         if not self.labels:
             return dict(zip(keys, rows[:, 0].tolist(), strict=True))
         names = np.array(self.labels)

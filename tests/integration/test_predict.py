@@ -19,7 +19,7 @@ from db.model import (
     read_student,
     read_teacher,
 )
-from enrich.executor import LocalExecutor
+from enrich.executors.local import LocalExecutor
 from enrich.upkeep import use_model
 from enrich.worker import working
 from tests.conftest import register, sample_spec, settings_for

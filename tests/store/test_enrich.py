@@ -18,7 +18,8 @@ from db.settings import Settings
 from db.spec import DatasetSpec, EnricherSpec
 from db.status import dataset_status
 from db.store import Store
-from enrich.executor import LocalExecutor, RecipeError
+from enrich.executors.executor import RecipeError
+from enrich.executors.local import LocalExecutor
 from enrich.learning.training import train_model
 from enrich.upkeep import refresh_plan
 from enrich.worker import working
@@ -217,7 +218,7 @@ def test_once_ends_with_an_error_where_records_were_quarantined(
         add_records(connection, found.id, [NewRecord(found.spec.key(poison), poison)], "import")
     done = command("enrich", "once")
     assert done.code == 1
-    assert "1 could not be and are quarantined" in done.err
+    assert "1 of them lack a value and are quarantined" in done.err
     assert "I do not take poison" in done.err
     assert command("enrich", "once").code == 0
 

@@ -1,9 +1,8 @@
-"""The tables of the store."""
+"""Tables of what is known: datasets, records, what was made of them, models."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Double,
@@ -11,45 +10,17 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
 )
 
-# The migration that this code needs at least; migrations sort by their number.
-SCHEMA = "0001"
-
-metadata = MetaData()
-
-# SQLite numbers rows by itself only where the column is declared INTEGER. It gives the number
-# of a deleted row again unless told not to, and a worker that has lost its lease may still
-# hold the old chunk's.
-_BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", _BigId, primary_key=True)
-
-
-def _dataset_id(*, primary_key: bool = False) -> Column[int]:
-    return Column(
-        "dataset_id",
-        _BigId,
-        ForeignKey("dataset.id"),
-        nullable=False,
-        primary_key=primary_key,
-        autoincrement=False,
-    )
-
-
-# Times ending in _at are seconds since 1970 by the clock of whoever wrote the row.
+from .base import BigId, dataset_column, id_column, metadata
 
 dataset = Table(
     "dataset",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("spec", Text, nullable=False),
     # What today's enrichers are, as their worker sees them; the revision rises when it changes.
@@ -61,8 +32,8 @@ dataset = Table(
 record = Table(
     "record",
     metadata,
-    _id(),
-    _dataset_id(),
+    id_column(),
+    dataset_column(),
     Column("key", LargeBinary(16), nullable=False),
     Column("inputs", Text, nullable=False),
     Column("label", Text),
@@ -71,7 +42,7 @@ record = Table(
     Column("made_at", Double, nullable=False),
     # The dataset's revision under which every enrichment of this record was last fresh.
     Column("revision", Integer, nullable=False, server_default="0"),
-    Column("chunk_id", _BigId),
+    Column("chunk_id", BigId),
     UniqueConstraint("dataset_id", "key"),
     sqlite_autoincrement=True,
 )
@@ -101,7 +72,7 @@ Index(
 enrichment = Table(
     "enrichment",
     metadata,
-    Column("record_id", _BigId, ForeignKey("record.id"), primary_key=True, autoincrement=False),
+    Column("record_id", BigId, ForeignKey("record.id"), primary_key=True, autoincrement=False),
     Column("enricher", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     # One of the two: JSON text, or float32 numbers in little-endian order.
@@ -112,7 +83,7 @@ enrichment = Table(
 prediction = Table(
     "prediction",
     metadata,
-    _dataset_id(primary_key=True),
+    dataset_column(primary_key=True),
     Column("key", LargeBinary(16), primary_key=True),
     Column("body", LargeBinary, nullable=False),
     Column("fingerprint", Text, nullable=False),
@@ -123,8 +94,8 @@ prediction = Table(
 model = Table(
     "model",
     metadata,
-    _id(),
-    _dataset_id(),
+    id_column(),
+    dataset_column(),
     Column("version", Integer, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("activated_at", Double),
@@ -149,65 +120,15 @@ Index(
     postgresql_where=model.c.active,
 )
 
-chunk = Table(
-    "chunk",
+snapshot = Table(
+    "snapshot",
     metadata,
-    _id(),
-    _dataset_id(),
-    Column("revision", Integer, nullable=False),
-    Column("asked", Boolean, nullable=False),
-    Column("fence", Integer, nullable=False, server_default="0"),
-    Column("attempts", SmallInteger, nullable=False, server_default="0"),
-    Column("owner", _BigId),
-    # Until when by the store's clock; see dialect.lease_clock.
-    Column("lease_until", Double),
-    Column("lease_boot", Text),
-    Column("error", Text),
-    sqlite_autoincrement=True,
-)
-
-worker = Table(
-    "worker",
-    metadata,
-    _id(),
-    # Which process of which machine, so that a neighbour can tell that it has died.
-    Column("host", Text, nullable=False),
-    Column("process", Text, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("seen_at", Double, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-run = Table(
-    "run",
-    metadata,
-    _id(),
-    _dataset_id(),
-    # Gone from the table of workers while the run says "running": it died in the middle.
-    Column("worker_id", _BigId),
-    Column("command", Text, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("ended_at", Double),
-    Column("records", Integer, nullable=False, server_default="0"),
-    Column("outcome", Text, nullable=False, server_default="running"),
-    sqlite_autoincrement=True,
-)
-
-quarantine = Table(
-    "quarantine",
-    metadata,
-    Column("record_id", _BigId, ForeignKey("record.id"), primary_key=True, autoincrement=False),
-    _dataset_id(),
-    Column("revision", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("made_at", Double, nullable=False),
-)
-
-generation = Table(
-    "generation",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    dataset_column(primary_key=True),
+    Column("enricher", Text, primary_key=True),
+    # Rises each time the whole set is looked at anew; what it was told by, such as intents@3.
     Column("number", Integer, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("findings", LargeBinary, nullable=False),
+    Column("made_at", Double, nullable=False),
 )

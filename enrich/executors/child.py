@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import traceback
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from .enricher import WrongAnswer
-from .recipe import Recipe, Step
+import psutil
+
+from ..enricher import Unavailable, WrongAnswer
+from ..recipe import Recipe, Step
 
 NICEST = 19
+FIRST_TO_GO = "1000"
 
-Fault: TypeAlias = Literal["recipe", "rows"]
-# Values, what failed, and why.
-Answer: TypeAlias = tuple[list[Any], Fault | None, str]
+Fault: TypeAlias = Literal["recipe", "rows", "unavailable"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Values, or else what failed and why; of what is unavailable, for how long perhaps."""
+
+    values: list[Any] = field(default_factory=list)
+    fault: Fault | None = None
+    error: str = ""
+    seconds: float = 0.0
 
 
 def run_child(pipe: Connection) -> None:
     """Answer `(fingerprint, recipe or None, rows)` until the pipe closes."""
+    # A group of its own, so that what an enricher starts is stopped and continued with it.
+    os.setpgid(0, 0)
     # Ctrl-C reaches the whole process group; the parent alone decides when its child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _yield_to_others()
+    yield_to_others()
     started: dict[str, Step] = {}
     while True:
         try:
             fingerprint, recipe, rows = pipe.recv()
-            pipe.send(_compute(started, fingerprint, recipe, rows))
+            pipe.send(compute(started, fingerprint, recipe, rows))
         except (EOFError, OSError):
             # The parent is gone, or wants no answer any more.
             return
 
 
-def _yield_to_others() -> None:
+def yield_to_others() -> None:
+    """Take CPU and disk that nobody else wants, and be the first to go when memory runs out."""
     os.nice(NICEST)
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if hasattr(psutil, "IOPRIO_CLASS_IDLE"):
+        with contextlib.suppress(OSError, psutil.Error):
+            psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, "ascii")
 
 
-def _compute(
+def compute(
     started: dict[str, Step], fingerprint: str, recipe: Recipe | None, rows: list[Any]
 ) -> Answer:
     """Return values, or else what failed: a recipe that cannot start, or these rows."""
@@ -49,11 +71,13 @@ def _compute(
         if recipe is not None:
             started[fingerprint] = recipe.start()
         fault = "rows"
-        return started[fingerprint](rows), None, ""
+        return Answer(started[fingerprint](rows))
     except WrongAnswer as error:
-        return [], "recipe", str(error)
+        return Answer(fault="recipe", error=str(error))
+    except Unavailable as error:
+        return Answer(fault="unavailable", error=str(error), seconds=error.seconds)
     except Exception as error:  # noqa: BLE001  whatever a user's enricher raises is its error
-        return [], fault, _in_words(error)
+        return Answer(fault=fault, error=_in_words(error))
 
 
 def _in_words(error: Exception) -> str:

@@ -1,0 +1,129 @@
+"""Records that an enricher could not take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from .dialect import insert
+from .generation import raise_generation
+from .record import erase_records
+from .table import dataset, quarantine, record
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a record has no value of an enricher."""
+
+    record_id: int
+    enricher: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A record that waits for a person."""
+
+    dataset: str
+    key: str
+    inputs: str
+    enricher: str
+    reason: str
+    made_at: float
+
+
+def write_refusals(
+    connection: Connection, dataset_id: int, revision: int, refusals: Iterable[Refusal]
+) -> None:
+    """Quarantine records, the last reason over the one before."""
+    rows = [
+        {
+            "record_id": one.record_id,
+            "dataset_id": dataset_id,
+            "revision": revision,
+            "enricher": one.enricher,
+            "reason": one.reason,
+            "made_at": time.time(),
+        }
+        for one in refusals
+    ]
+    if not rows:
+        return
+    statement = insert(connection, quarantine)
+    changing = ("revision", "enricher", "reason", "made_at")
+    new = {name: statement.excluded[name] for name in changing}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["record_id"], set_=new), rows
+    )
+
+
+def quarantined_since(connection: Connection, at: float) -> Sequence[str]:
+    """Return why each record was quarantined from then on."""
+    query = select(quarantine.c.reason).where(quarantine.c.made_at >= at)
+    return connection.execute(query.order_by(quarantine.c.made_at)).scalars().all()
+
+
+def list_quarantine(
+    connection: Connection, dataset_id: int | None = None, most: int = 1000
+) -> list[Quarantined]:
+    """Return what is quarantined, the latest first."""
+    query = (
+        select(
+            dataset.c.name,
+            record.c.key,
+            record.c.inputs,
+            quarantine.c.enricher,
+            quarantine.c.reason,
+            quarantine.c.made_at,
+        )
+        .join(record, record.c.id == quarantine.c.record_id)
+        .join(dataset, dataset.c.id == quarantine.c.dataset_id)
+        .where(_of(dataset_id))
+        .order_by(quarantine.c.made_at.desc(), quarantine.c.record_id)
+        .limit(most)
+    )
+    return [Quarantined(name, key.hex(), *more) for name, key, *more in connection.execute(query)]
+
+
+def _of(dataset_id: int | None) -> ColumnElement[bool]:
+    every = quarantine.c.record_id.isnot(None)
+    return every if dataset_id is None else quarantine.c.dataset_id == dataset_id
+
+
+def _chosen(
+    connection: Connection, dataset_id: int | None, keys: Sequence[bytes]
+) -> list[tuple[int, int]]:
+    """Return the record and dataset ids of what is meant, all if no key is given."""
+    query = (
+        select(quarantine.c.record_id, quarantine.c.dataset_id)
+        .join(record, record.c.id == quarantine.c.record_id)
+        .where(_of(dataset_id))
+    )
+    if keys:
+        query = query.where(record.c.key.in_(keys))
+    return [(record_id, of) for record_id, of in connection.execute(query)]
+
+
+def retry_quarantine(
+    connection: Connection, dataset_id: int | None = None, keys: Sequence[bytes] = ()
+) -> int:
+    """Make quarantined records stale, so that they are tried again; returns how many."""
+    ids = [record_id for record_id, _ in _chosen(connection, dataset_id, keys)]
+    connection.execute(update(record).where(record.c.id.in_(ids)).values(revision=0))
+    connection.execute(delete(quarantine).where(quarantine.c.record_id.in_(ids)))
+    return len(ids)
+
+
+def drop_quarantine(
+    connection: Connection, dataset_id: int | None = None, keys: Sequence[bytes] = ()
+) -> int:
+    """Erase quarantined records and all that came of them; returns how many."""
+    chosen = _chosen(connection, dataset_id, keys)
+    for of in {of for _, of in chosen}:
+        erase_records(connection, of, [record_id for record_id, mine in chosen if mine == of])
+    if chosen:
+        raise_generation(connection)
+    return len(chosen)

@@ -1,0 +1,30 @@
+"""The tables of the store."""
+
+from .base import metadata
+from .content import dataset, enrichment, model, prediction, record, snapshot
+from .web import generation, web_signal
+from .work import chunk, meter, pause, progress, quarantine, response, run, worker
+
+# The migration that this code needs at least; migrations sort by their number.
+SCHEMA = "0002"
+
+__all__ = [
+    "SCHEMA",
+    "chunk",
+    "dataset",
+    "enrichment",
+    "generation",
+    "metadata",
+    "meter",
+    "model",
+    "pause",
+    "prediction",
+    "progress",
+    "quarantine",
+    "record",
+    "response",
+    "run",
+    "snapshot",
+    "web_signal",
+    "worker",
+]

@@ -1,0 +1,1 @@
+"""Executors: where steps are computed."""

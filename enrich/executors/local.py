@@ -1,0 +1,137 @@
+"""One child process at idle priority, on this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from db.errors import EnricherError
+
+from ..brake import Brake
+from ..enricher import Row, Unavailable
+from ..recipe import Recipe
+from .child import Answer, run_child
+from .executor import ChildDied, Computed, RecipeError, Stopped, Suspended
+
+POLL_SECONDS = 0.05
+JOIN_SECONDS = 5.0
+SUSPEND_SECONDS = 600.0
+
+
+class LocalExecutor:
+    """A child that is started when there is work, and again when it has died."""
+
+    def __init__(
+        self,
+        is_stopped: Callable[[], bool] = lambda: False,
+        brake: Brake | None = None,
+        suspend_seconds: float = SUSPEND_SECONDS,
+    ) -> None:
+        self._is_stopped = is_stopped
+        self._brake = brake or Brake()
+        self._suspend_seconds = suspend_seconds
+        self._child: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._taught: set[str] = set()
+
+    def compute(
+        self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
+    ) -> Computed:
+        """Return a value for each row, teaching the child the recipe if it has not got it."""
+        while True:
+            self._wait_for_brake()
+            began, stopped = time.monotonic(), self._brake.stopped_seconds()
+            answer = self._ask(fingerprint, recipe, rows)
+            if answer is not None:
+                seconds = time.monotonic() - began - (self._brake.stopped_seconds() - stopped)
+                self._taught.add(fingerprint)
+                return Computed(read_answer(answer), max(seconds, 0.0))
+
+    def _wait_for_brake(self) -> None:
+        while self._brake.is_on:
+            self._check()
+            time.sleep(POLL_SECONDS)
+
+    def _check(self) -> None:
+        if self._is_stopped():
+            raise Stopped
+        if self._brake.stopped_for() > self._suspend_seconds:
+            raise Suspended
+
+    def _ask(
+        self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
+    ) -> Answer | None:
+        """Return the child's answer, None where the brake has ended it."""
+        pipe = self._started()
+        lesson = None if fingerprint in self._taught else recipe()
+        try:
+            pipe.send((fingerprint, lesson, list(rows)))
+            return self._receive(pipe)
+        except (EOFError, OSError) as lost:
+            was_braked, code = self._end()
+            self._check()
+            if was_braked:
+                return None
+            raise ChildDied(f"the compute child died with exit code {code}") from lost
+        except BaseException:
+            # Its answer would be taken for that to the next question.
+            self.close()
+            raise
+
+    def _receive(self, pipe: Connection) -> Answer:
+        while not pipe.poll(POLL_SECONDS):
+            self._check()
+        answer: Answer = pipe.recv()
+        return answer
+
+    def _started(self) -> Connection:
+        if self._pipe is not None:
+            return self._pipe
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        child = context.Process(target=run_child, args=(theirs,), daemon=True, name="compute")
+        child.start()
+        theirs.close()
+        self._child, self._pipe = child, ours
+        self._brake.add(child.pid or 0)
+        return ours
+
+    def _end(self) -> tuple[bool, int | None]:
+        """End the child; returns whether the brake had done so already, and its exit code."""
+        child, self._child = self._child, None
+        pipe, self._pipe = self._pipe, None
+        self._taught.clear()
+        if pipe is not None:
+            pipe.close()
+        if child is None:
+            return False, None
+        child.join(0.5 if not self._brake.is_on else 0.0)
+        if child.is_alive():
+            child.kill()
+            child.join(JOIN_SECONDS)
+        return self._brake.remove(child.pid or 0), child.exitcode
+
+    def abort(self) -> None:
+        """End the child from another thread: whoever waits for it finds it dead."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
+    def close(self) -> None:
+        """End the child."""
+        self._end()
+
+
+def read_answer(answer: Answer) -> list[Any]:
+    """Return the values, or raise what failed."""
+    if answer.fault == "recipe":
+        raise RecipeError(answer.error)
+    if answer.fault == "unavailable":
+        raise Unavailable(answer.error, answer.seconds)
+    if answer.fault == "rows":
+        raise EnricherError(answer.error)
+    return answer.values

@@ -1,0 +1,74 @@
+"""The pulse: tells the store that a worker lives and how it is, and brings back the news."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from db.dialect import backends
+from db.pause import paused_at
+from db.signal import read_load
+from db.store import Store
+from db.worker import Report, neighbours, see_worker
+
+from .lease import Repeater
+from .machine.gpu import read_gpu
+from .machine.tree import servers, tree
+from .reader import News
+
+PULSE_SECONDS = 1.0
+# What has not changed is told no more often than this: each time is a write.
+TELL_SECONDS = 10.0
+GPU_SECONDS = 5.0
+
+
+class Pulse(Repeater):
+    """Says what `report` returns whenever that has changed, and hands `take` the news."""
+
+    def __init__(
+        self,
+        store: Store,
+        worker_id: int,
+        report: Callable[[], Report],
+        take: Callable[[News], None] = lambda _: None,
+    ) -> None:
+        super().__init__(PULSE_SECONDS, "pulse")
+        self._store = store
+        self._worker_id = worker_id
+        self._report = report
+        self._take = take
+        self._told: tuple[str, str, str | None] | None = None
+        self._told_at = 0.0
+        self._gpu_at = -GPU_SECONDS
+        self._gpu_share: float | None = None
+
+    def again(self) -> None:
+        """Bring the news, and tell what is new."""
+        self._take(self._news())
+        report = self._report()
+        words = (report.state, report.reason, report.error)
+        if words != self._told or time.monotonic() - self._told_at >= TELL_SECONDS:
+            self.tell(report)
+            self._told, self._told_at = words, time.monotonic()
+
+    def tell(self, report: Report) -> None:
+        """Write what a worker says of itself."""
+        self._store.write(partial(see_worker, worker_id=self._worker_id, report=report))
+
+    def _news(self) -> News:
+        with self._store.reading() as connection:
+            own = neighbours(connection) | servers(backends(connection), "postgres")
+            news = News(
+                at=time.monotonic(),
+                own=frozenset(own),
+                web=read_load(connection),
+                is_paused=paused_at(connection) is not None,
+            )
+        return News(news.at, news.own, news.web, news.is_paused, self._gpu(own))
+
+    def _gpu(self, own: set[int]) -> float | None:
+        now = time.monotonic()
+        if now - self._gpu_at >= GPU_SECONDS:
+            self._gpu_share, self._gpu_at = read_gpu(tree(own)), now
+        return self._gpu_share
