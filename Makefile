@@ -4,7 +4,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint format lock measure scale clean
+.PHONY: help run test faults lint format lock measure scale bench-enrich clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -26,6 +26,9 @@ run: $(VENV)/installed ## make a store of the samples, train, and serve it on PO
 test: $(VENV)/installed-dev ## run all tests, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
+faults: $(VENV)/installed-dev ## inject every fault in full, which takes long: make faults TESTS=tests/faults/test_poison.py
+	VEILLEUSE_FAULTS=full $(BIN)/python -m pytest -v $(if $(TESTS),$(TESTS),tests/faults)
+
 lint: $(VENV)/installed-dev ## check style, types and the house's layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,6 +47,9 @@ measure: $(VENV)/installed ## five folds on real data: make measure REAL_DATA=fo
 
 scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
 	$(BIN)/python deploy/scale.py $(RECORDS)
+
+bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside it: make bench-enrich PARTS="web burst"
+	$(BIN)/python -m benchmark.enrichment $(PARTS)
 
 clean: ## remove what was installed and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

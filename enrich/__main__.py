@@ -9,6 +9,7 @@ import click
 
 from db.console import run_command
 
+from .commands.bench import bench
 from .commands.learning import activate, evaluate, models, survey, train
 from .commands.progress import status
 from .commands.quarantine import quarantine
@@ -33,6 +34,7 @@ for command in (
     pause,
     resume,
     quarantine,
+    bench,
 ):
     cli.add_command(command)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sqlalchemy import Connection
+
 from db.call import spent_calls
-from db.dataset import all_datasets
+from db.dataset import Dataset, all_datasets
 from db.pause import paused_at
-from db.record import count_stale
+from db.record import count_records, count_stale
 from db.status import dataset_status
 from db.store import Store
 from db.worker import SILENT_SECONDS, all_workers, bury_dead
@@ -24,7 +26,7 @@ def outlook(store: Store) -> dict[str, Any]:
         datasets = [
             {
                 **dataset_status(connection, found),
-                "stale": count_stale(connection, found.id, found.revision),
+                "stale": _stale(connection, found),
                 "calls": spent_calls(connection, found.id),
             }
             for found in all_datasets(connection)
@@ -41,6 +43,13 @@ def outlook(store: Store) -> dict[str, Any]:
         "records_per_second": rate_of(workers, time.time()),
         "seconds_left": seconds_left(stale, workers, time.time()),
     }
+
+
+def _stale(connection: Connection, found: Dataset) -> int:
+    if not found.plan and found.spec.enrichers:
+        # No worker has looked at it yet.
+        return count_records(connection, found.id)
+    return count_stale(connection, found.id, found.revision)
 
 
 def rate_of(workers: list[dict[str, Any]], now: float) -> float:

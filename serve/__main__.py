@@ -13,6 +13,7 @@ from db.store import open_store
 from .app import make_app
 from .log import set_up_log
 from .metrics import Metrics
+from .progress import WorkerFigures
 from .server import serve_forever
 from .service import Service
 
@@ -22,10 +23,12 @@ def main() -> None:
     settings = load_settings()
     on_platform = "DYNO" in os.environ
     set_up_log(settings.log_format)
-    # One connection for each thread that answers, one for the watcher, one to spare.
+    # One connection for each thread that answers, one for the watcher, one to spare; of those
+    # that write, the backlog and the signal need one each.
     store = open_store(settings, settings.web_threads + 2)
     service = Service(store, settings, Metrics())
     _show_gauges(service)
+    service.metrics.show(WorkerFigures(service.shelf))
     service.start()
 
     def drain() -> None:

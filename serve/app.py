@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 def make_app(service: Service) -> Journal:
     """Return the WSGI application."""
-    return Journal(make_routes(service), service.metrics)
+    return Journal(make_routes(service), service.metrics, service.load)
 
 
 def make_routes(service: Service) -> Bottle:

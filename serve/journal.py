@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from .load import Load
 from .metrics import Metrics
 from .problem import make_problem
 from .response import PROBLEM, encode_problem
@@ -28,9 +29,10 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Journal:
     """A WSGI application around another."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: App, metrics: Metrics, load: Load) -> None:
         self._app = app
         self._metrics = metrics
+        self._load = load
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
@@ -42,8 +44,13 @@ class Journal:
             return start_response(status, [*headers, ("X-Request-Id", request_id)], *more)
 
         app = self._app if _is_utf8(environ["PATH_INFO"]) else _refuse_path
-        body = app(environ, start)
-        self._note(environ, statuses[-1], time.perf_counter() - started, request_id)
+        self._load.begin()
+        try:
+            body = app(environ, start)
+        finally:
+            seconds = time.perf_counter() - started
+            self._load.end(seconds)
+        self._note(environ, statuses[-1], seconds, request_id)
         return body
 
     def _note(self, environ: Environ, status: str, seconds: float, request_id: str) -> None:

@@ -13,6 +13,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -57,6 +58,10 @@ class Metrics:
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show a number as it is when it is asked for."""
         Gauge(f"veilleuse_{name}", meaning, registry=self._registry).set_function(read)
+
+    def show(self, collector: Collector) -> None:
+        """Show figures that are read when they are asked for."""
+        self._registry.register(collector)
 
     def render(self) -> bytes:
         """Return all figures."""

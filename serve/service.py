@@ -16,6 +16,7 @@ from db.store import Store
 
 from .backlog import Backlog
 from .catalog import Catalog, Served, load_catalog
+from .load import Load, Signal
 from .metrics import Metrics
 from .shelf import Shelf
 
@@ -38,6 +39,8 @@ class Service:
         self.shelf = Shelf(store)
         self.backlog = Backlog(store, settings.queue_entries)
         self.metrics = metrics
+        self.load = Load()
+        self._signal = Signal(store, self.load)
         self.draining = False
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -48,10 +51,12 @@ class Service:
         """Begin to look for changes and to write what is unseen."""
         self._watcher.start()
         self.backlog.start()
+        self._signal.start()
 
     def close(self) -> None:
         """Stop looking and write what waits."""
         self._stop.set()
+        self._signal.close()
         self.backlog.close()
 
     def answer(self, served: Served, raw: Mapping[str, object]) -> bytes:

@@ -1,0 +1,111 @@
+"""Our own commands, as a user runs them, and what their processes do meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_SECONDS = 120.0
+END_SECONDS = 30.0
+
+
+def call(environment: dict[str, str], room: str, *arguments: str) -> str:
+    """Run a command to its end; returns what it printed, or ends with its error."""
+    command = [sys.executable, "-m", room, *arguments]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{room} {' '.join(arguments)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+@contextmanager
+def running(
+    environment: dict[str, str], room: str, *arguments: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command for as long as the block does."""
+    command = [sys.executable, "-m", room, *arguments]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def wait_until(what: str, is_so: Callable[[], object], pause_seconds: float = 0.05) -> None:
+    """Wait until something is so, or end saying what never was."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > until:
+            sys.exit(f"{what} did not happen within {PATIENCE_SECONDS:g} s")
+        time.sleep(pause_seconds)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def is_ready(port: int) -> bool:
+    """Tell whether a web process wants requests."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def status(environment: dict[str, str]) -> dict[str, Any]:
+    """Return what `enrich status` says."""
+    said: dict[str, Any] = json.loads(call(environment, "enrich", "status", "--json"))
+    return said
+
+
+def children(pid: int) -> list[int]:
+    """Return a process's children."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (thread / "children").read_text("ascii").split()]
+    return found
+
+
+def compute_child(pid: int) -> int | None:
+    """Return the child that computes for a worker, if there is one."""
+    for child in children(pid):
+        # It alone is at idle priority.
+        if os.sched_getscheduler(child) == os.SCHED_IDLE:
+            return child
+    return None
+
+
+def state_of(pid: int) -> str:
+    """Return a process's state as /proc names it, such as T for stopped."""
+    stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+    return stat.rpartition(")")[2].split()[0]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU that a process has used."""
+    return time.clock_gettime((~pid << 3) | 2)
