@@ -11,24 +11,20 @@ from sqlalchemy import (
     and_,
     case,
     delete,
-    func,
     insert,
     or_,
     select,
     update,
 )
 
-from .dataset import Dataset
 from .dialect import lease_clock
 from .enrichment import Enrichment, write_enrichments
 from .errors import LeaseLost
 from .prediction import Prediction, write_predictions
 from .quarantine import Refusal, write_refusals
 from .record import Record, decode_inputs
-from .table import chunk, dataset, quarantine, record
+from .table import chunk, quarantine, record
 
-CHUNK_RECORDS = 500
-OPEN_CHUNKS_A_WORKER = 4
 MOST_ATTEMPTS = 3
 
 
@@ -54,57 +50,10 @@ class Chunk:
     attempts: int
 
 
-def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int | None:
-    """Put stale records without a chunk into chunks, what people asked for first.
-
-    There are never more than a few open chunks a worker, however many records are stale.
-    Returns how many chunks were made, None where the plan has changed since it was read. Until
-    the transaction ends nobody can change it.
-    """
-    # Two planners at once would put the same records into two chunks.
-    of_dataset = dataset.c.id == planned.id
-    lock = select(dataset.c.revision).where(of_dataset).with_for_update(key_share=True)
-    if connection.execute(lock).scalar_one() != planned.revision:
-        return None
-    room = OPEN_CHUNKS_A_WORKER * max(workers, 1) - _open_chunks(connection, planned.id)
-    made = 0
-    for asked in (True, False):
-        while made < room and _plan_chunk(connection, planned, asked=asked):
-            made += 1
-    return made
-
-
-def _open_chunks(connection: Connection, dataset_id: int) -> int:
-    """Count chunks but for those put off, which would keep all other records from their turn."""
-    now, boot = lease_clock(connection)
-    put_off = and_(chunk.c.owner.is_(None), chunk.c.lease_boot == boot, chunk.c.lease_until > now)
-    query = select(func.count()).where(
-        chunk.c.dataset_id == dataset_id, or_(chunk.c.lease_until.is_(None), ~put_off)
-    )
-    return connection.execute(query).scalar_one()
-
-
-def _plan_chunk(connection: Connection, planned: Dataset, *, asked: bool) -> bool:
-    stale = (
-        select(record.c.id)
-        .where(
-            record.c.dataset_id == planned.id,
-            record.c.asked == asked,
-            record.c.revision < planned.revision,
-            record.c.chunk_id.is_(None),
-        )
-        .order_by(record.c.revision, record.c.key)
-        .limit(CHUNK_RECORDS)
-    )
-    ids = connection.execute(stale).scalars().all()
-    if ids:
-        _make_chunk(connection, planned.id, planned.revision, ids, asked=asked)
-    return bool(ids)
-
-
-def _make_chunk(
+def make_chunk(
     connection: Connection, dataset_id: int, revision: int, ids: Sequence[int], *, asked: bool
 ) -> None:
+    """Put records into a new chunk that nobody holds."""
     made = insert(chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
     chunk_id = connection.execute(made.returning(chunk.c.id)).scalar_one()
     connection.execute(update(record).where(record.c.id.in_(ids)).values(chunk_id=chunk_id))
@@ -262,7 +211,7 @@ def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:
 def _split(connection: Connection, held: Chunk, ids: Sequence[int]) -> None:
     middle = len(ids) // 2
     for half in (ids[:middle], ids[middle:]):
-        _make_chunk(connection, held.dataset_id, held.revision, half, asked=True)
+        make_chunk(connection, held.dataset_id, held.revision, half, asked=True)
     connection.execute(delete(chunk).where(chunk.c.id == held.id))
 
 

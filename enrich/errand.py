@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from db.store import Store
 from .brake import Brake
 
 POLL_SECONDS = 0.2
+FOLLOW_SECONDS = 1.0
 TERMINATE_SECONDS = 3.0
 
 
@@ -60,10 +63,11 @@ def run_errand(*arguments: str) -> bool:
 
 def _end(running: subprocess.Popen[bytes]) -> None:
     running.terminate()
+    # One that is stopped hears it when it goes on.
+    os.killpg(running.pid, signal.SIGCONT)
     try:
         running.wait(TERMINATE_SECONDS)
     except subprocess.TimeoutExpired:
-        # Stopped as it is it hears nothing else.
         running.kill()
         running.wait()
 
@@ -87,5 +91,15 @@ class YieldingStore(Store):
 
 
 def yielding(store: Store, lock: Path | None) -> Store:
-    """Return the store as an errand must use it."""
-    return store if lock is None else YieldingStore(store.writer, store.reader, lock)
+    """Return the store as an errand must use it; the process then ends with its worker."""
+    if lock is None:
+        return store
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    return YieldingStore(store.writer, store.reader, lock)
+
+
+def _follow(worker: int) -> None:
+    """End this process when its worker is gone: nobody would stop it when others need its CPU."""
+    while os.getppid() == worker:
+        time.sleep(FOLLOW_SECONDS)
+    os._exit(1)

@@ -20,13 +20,13 @@ from db.chunk import (
     Chunk,
     claim_chunk,
     fail_chunk,
-    plan_chunks,
     wait_for_chunk,
 )
 from db.dataset import Dataset, Step, all_datasets, find_dataset, set_plan
 from db.errors import EnricherError, LeaseLost, VeilleuseError
 from db.generation import raise_generation
 from db.model import Model, active_model
+from db.planner import plan_chunks
 from db.settings import Settings
 from db.snapshot import all_snapshots
 from db.store import Store

@@ -10,12 +10,10 @@ import pytest
 from sqlalchemy import select, update
 
 from db.chunk import (
-    CHUNK_RECORDS,
     Chunk,
     claim_chunk,
     fail_chunk,
     finish_chunk,
-    plan_chunks,
     records_in_chunk,
     renew_lease,
     return_chunk,
@@ -23,6 +21,7 @@ from db.chunk import (
 from db.dataset import Dataset, Step, set_plan
 from db.enrichment import Enrichment, count_enrichments
 from db.errors import LeaseLost
+from db.planner import CHUNK_RECORDS, plan_chunks
 from db.record import NewRecord, add_records, ask_for
 from db.store import Store
 from db.table import chunk, quarantine, record, worker

@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
-from db.chunk import claim_chunk, finish_chunk, plan_chunks, records_in_chunk
+from db.chunk import claim_chunk, finish_chunk, records_in_chunk
 from db.dataset import Dataset, Step, set_plan
 from db.generation import read_generation
+from db.planner import plan_chunks
 from db.prediction import Prediction, find_body
 from db.prune import DAY_SECONDS, prune_store
 from db.record import NewRecord, add_records, ask_for, count_labels, forget_record

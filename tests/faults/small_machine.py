@@ -1,0 +1,48 @@
+"""A worker on a machine that consists of itself and of those whose ids are named as arguments.
+
+So a test does not depend on what else the real machine does. The program reads the id of the
+process that burns CPU from a file, which may change.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from db.dialect import WORKER
+from db.settings import load_settings
+from db.store import open_store
+from enrich import reader
+from enrich.commands.base import stop_on_signals
+from enrich.machine.cgroup import Cgroup
+from enrich.machine.tree import cpu_seconds, tree
+from enrich.scheduler import Order, run_worker
+
+
+def only_these(file: Path) -> Callable[[str, Cgroup], Callable[[], float]]:
+    """Return a source of CPU that counts the worker and whoever the file names."""
+    ended: dict[int, float] = {}
+
+    def total() -> float:
+        for word in file.read_text("ascii").split():
+            ended[int(word)] = max(cpu_seconds({int(word)}), ended.get(int(word), 0.0))
+        return cpu_seconds(tree({os.getpid()})) + sum(ended.values())
+
+    return lambda _scope, _cgroup: total
+
+
+def main() -> None:
+    """Be a worker until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout)
+    stop: threading.Event = stop_on_signals()
+    vars(reader)["total_source"] = only_these(Path(sys.argv[1]))
+    settings = load_settings()
+    run_worker(open_store(settings, name=WORKER), settings, stop, Order())
+
+
+if __name__ == "__main__":
+    main()
