@@ -45,6 +45,9 @@ def _show(store: Store) -> None:
         return Text("\n".join(in_words(outlook(store), time.time())))
 
     try:
+        while not sys.stdout.isatty():
+            click.echo(view().plain + "\n")
+            time.sleep(LIVE_SECONDS)
         with Live(view(), console=Console(file=sys.stdout), auto_refresh=False) as screen:
             while True:
                 time.sleep(LIVE_SECONDS)
