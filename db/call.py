@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from .dialect import insert, lease_clock, wall_seconds
 from .table import meter, record, response
@@ -14,7 +15,22 @@ from .table import meter, record, response
 DAY_SECONDS = 86_400.0
 # A slot further away is not waited for: others may have better things to do meanwhile.
 MOST_WAIT_SECONDS = 1.0
-MOST_CALLS = 100
+# While what is left of a budget is granted to others, who may give some of it back.
+HELD_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: an enricher of a dataset, which has a meter, through a worker."""
+
+    dataset_id: int
+    enricher: str
+    worker_id: int
+
+    @property
+    def meter(self) -> str:
+        """What its grants begin with."""
+        return f"{self.dataset_id}/{self.enricher}/"
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,7 @@ class Terms:
 
     tries: int
     hold_seconds: float
+    most_calls: int = 50
     calls_per_second: float | None = None
     budget_calls: int | None = None
     budget_days: float = 30.0
@@ -32,13 +49,16 @@ class Terms:
 class Granted:
     """Which of the wanted calls are answered already, and which the asker must make now.
 
-    `others` are being made by somebody else. `wait_seconds` is until the first of mine may be
-    made. `postponed_seconds` and `reason` say when to ask again where nothing may be made yet.
+    `others` are being made by somebody else, `gone` belong to records that were erased.
+    `wait_seconds` is until the first of mine may be made. `postponed_seconds` and `reason` say
+    when to ask again where nothing may be made yet.
     """
 
+    token: str = ""
     answers: dict[str, str] = field(default_factory=dict)
     mine: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
     wait_seconds: float = 0.0
     postponed_seconds: float = 0.0
     reason: str = ""
@@ -46,166 +66,202 @@ class Granted:
 
 @dataclass(frozen=True)
 class _Meter:
-    """A meter as it is now: what was spent in this period, and when the next call may be made."""
+    """A meter as it is now, by the store's two clocks."""
 
+    now: float
+    boot: str
+    wall: float
     calls: int
+    held: int
     period_at: float
     next_call: float
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What the store knows of the wanted calls; `left` were granted to somebody who is gone."""
+
+    answers: dict[str, str]
+    others: frozenset[str]
+    left: frozenset[str]
+
+
 def grant_calls(
-    connection: Connection,
-    dataset_id: int,
-    enricher: str,
-    wanted: Mapping[str, int],
-    terms: Terms,
+    connection: Connection, asker: Asker, wanted: Mapping[str, int], terms: Terms
 ) -> Granted:
     """Say which calls to make, and charge for them; `wanted` maps a request's hash to a record."""
-    now = connection.execute(select(lease_clock(connection)[0])).scalar_one()
-    wall = wall_seconds(connection)
-    state = _locked_meter(connection, dataset_id, enricher, terms, now, wall)
-    answers, others = _known(connection, wanted, now)
-    missing = [one for one in wanted if one not in answers and one not in others]
-    mine, reason, postponed = _affordable(missing, state, terms, now, wall)
-    mine = _hold(connection, mine, wanted, now + terms.hold_seconds)
-    _charge(connection, dataset_id, enricher, state, len(mine), terms)
+    state = _locked_meter(connection, asker, terms)
+    known = _find_known(connection, asker, wanted, state)
+    missing = [one for one in wanted if one not in known.answers and one not in known.others]
+    chosen, reason, postponed = _affordable(missing, state, terms)
+    here = _still_there(connection, {wanted[one] for one in missing})
+    gone = frozenset(one for one in missing if wanted[one] not in here)
+    token = asker.meter + secrets.token_hex(8)
+    held = {one: wanted[one] for one in sorted(chosen) if one not in gone}
+    mine = _hold(connection, asker, token, held, state, terms)
+    _charge(connection, asker, state, terms, len(mine), len(known.left & set(mine)))
     return Granted(
-        answers=answers,
+        token=token,
+        answers=known.answers,
         mine=tuple(mine),
-        others=frozenset(others),
-        wait_seconds=state.next_call - now if mine else 0.0,
+        others=known.others,
+        gone=gone,
+        wait_seconds=state.next_call - state.now if mine else 0.0,
         postponed_seconds=postponed,
         reason=reason,
     )
 
 
-def _locked_meter(
-    connection: Connection,
-    dataset_id: int,
-    enricher: str,
-    terms: Terms,
-    now: float,
-    wall: float,
-) -> _Meter:
-    fresh = insert(connection, meter).values(
-        dataset_id=dataset_id, enricher=enricher, period_at=wall
-    )
+def _locked_meter(connection: Connection, asker: Asker, terms: Terms) -> _Meter:
+    clock, boot = lease_clock(connection)
+    now = connection.execute(select(clock)).scalar_one()
+    wall = wall_seconds(connection)
+    mine = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
+    fresh = insert(connection, meter).values(**mine, period_at=wall)
     connection.execute(fresh.on_conflict_do_nothing())
-    mine = (meter.c.dataset_id == dataset_id, meter.c.enricher == enricher)
-    row = connection.execute(select(meter).where(*mine).with_for_update()).one()
+    row = connection.execute(select(meter).filter_by(**mine).with_for_update()).one()
     is_over = wall - row.period_at >= terms.budget_days * DAY_SECONDS
-    is_same_boot = row.next_boot == lease_clock(connection)[1]
     return _Meter(
+        now=now,
+        boot=boot,
+        wall=wall,
         calls=0 if is_over else row.calls,
+        # What is being called now counts in the new period too: nobody knows when it is made.
+        held=row.held,
         period_at=wall if is_over else row.period_at,
-        next_call=max(row.next_call, now) if is_same_boot else now,
+        next_call=max(row.next_call, now) if row.next_boot == boot else now,
     )
 
 
-def _known(
-    connection: Connection, wanted: Collection[str], now: float
-) -> tuple[dict[str, str], set[str]]:
-    """Return the answers that are there, and what others are asking."""
-    boot = lease_clock(connection)[1]
-    rows: Sequence[Row[tuple[object, ...]]] = connection.execute(
-        select(response).where(response.c.hash.in_(wanted))
-    ).all()
-    answers = {row.hash: row.text for row in rows if row.text is not None}
+def _find_known(
+    connection: Connection, asker: Asker, wanted: Collection[str], state: _Meter
+) -> _Known:
+    rows = connection.execute(select(response).where(response.c.hash.in_(wanted))).all()
+    held = [row for row in rows if row.text is None]
     others = {
-        row.hash
-        for row in rows
-        if row.text is None and row.held_boot == boot and row.held_until > now
+        row.hash for row in held if row.held_boot == state.boot and row.held_until > state.now
     }
-    return answers, others
+    return _Known(
+        answers={row.hash: row.text for row in rows if row.text is not None},
+        others=frozenset(others),
+        left=frozenset(
+            row.hash
+            for row in held
+            if row.hash not in others and (row.held_by or "").startswith(asker.meter)
+        ),
+    )
 
 
-def _affordable(
-    missing: list[str], state: _Meter, terms: Terms, now: float, wall: float
-) -> tuple[list[str], str, float]:
+def _affordable(missing: list[str], state: _Meter, terms: Terms) -> tuple[list[str], str, float]:
     """Return as many calls as rate and budget allow now, else why none and for how long."""
-    if not missing:
-        return [], "", 0.0
-    count = MOST_CALLS
-    if terms.budget_calls is not None:
-        count = min(count, (terms.budget_calls - state.calls) // terms.tries)
+    count = terms.most_calls
+    if terms.budget_calls is not None and missing:
+        count = min(count, (terms.budget_calls - state.calls - state.held) // terms.tries)
         if count <= 0:
-            left = state.period_at + terms.budget_days * DAY_SECONDS - wall
-            return [], f"its budget of {terms.budget_calls:,} calls is spent", max(left, 1.0)
-    if terms.calls_per_second is not None:
-        wait = state.next_call - now
+            return [], *_budget_wait(terms.budget_calls, state, terms)
+    if terms.calls_per_second is not None and missing:
+        wait = state.next_call - state.now
         if wait > MOST_WAIT_SECONDS:
             return [], f"its rate of {terms.calls_per_second:g} calls a second is used up", wait
         count = min(count, 1 + int((MOST_WAIT_SECONDS - wait) * terms.calls_per_second))
     return missing[:count], "", 0.0
 
 
+def _budget_wait(budget: int, state: _Meter, terms: Terms) -> tuple[str, float]:
+    if state.calls + terms.tries <= budget:
+        return f"what is left of its budget of {budget:,} calls is being used", HELD_SECONDS
+    left = state.period_at + terms.budget_days * DAY_SECONDS - state.wall
+    return f"its budget of {budget:,} calls is spent", max(left, 1.0)
+
+
+def _still_there(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Return which records have not been erased, and keep them until the transaction ends."""
+    here = select(record.c.id).where(record.c.id.in_(ids)).order_by(record.c.id)
+    return set(connection.execute(here.with_for_update(read=True, key_share=True)).scalars())
+
+
 def _hold(
-    connection: Connection, hashes: Collection[str], wanted: Mapping[str, int], until: float
+    connection: Connection,
+    asker: Asker,
+    token: str,
+    records: Mapping[str, int],
+    state: _Meter,
+    terms: Terms,
 ) -> list[str]:
-    """Note that these calls are being made; a record erased meanwhile needs none."""
-    if not hashes:
-        return []
-    ids = {wanted[one] for one in hashes}
-    here = (
-        select(record.c.id).where(record.c.id.in_(ids)).with_for_update(read=True, key_share=True)
-    )
-    still = set(connection.execute(here).scalars())
-    boot = lease_clock(connection)[1]
-    rows = [
-        {
-            "hash": one,
-            "record_id": wanted[one],
-            "held_until": until,
-            "held_boot": boot,
+    """Note that these calls are being made; returns those that nobody else has taken meanwhile."""
+    held: list[str] = []
+    for one, record_id in records.items():
+        row = {
+            "record_id": record_id,
+            "held_until": state.now + terms.hold_seconds,
+            "held_boot": state.boot,
+            "held_worker": asker.worker_id,
+            "held_by": token,
             "made_at": time.time(),
         }
-        for one in hashes
-        if wanted[one] in still
-    ]
-    if rows:
-        statement = insert(connection, response)
-        new = {name: statement.excluded[name] for name in rows[0] if name != "hash"}
-        connection.execute(statement.on_conflict_do_update(index_elements=["hash"], set_=new), rows)
-    return [str(row["hash"]) for row in rows]
+        statement = insert(connection, response).values(hash=one, **row)
+        # Another enricher has a meter of its own, and so does not wait for this one's lock.
+        is_free = and_(
+            response.c.text.is_(None),
+            or_(response.c.held_boot != state.boot, response.c.held_until <= state.now),
+        )
+        taken = statement.on_conflict_do_update(index_elements=["hash"], set_=row, where=is_free)
+        held += connection.execute(taken.returning(response.c.hash)).scalars()
+    return held
 
 
 def _charge(
-    connection: Connection, dataset_id: int, enricher: str, state: _Meter, count: int, terms: Terms
+    connection: Connection, asker: Asker, state: _Meter, terms: Terms, count: int, left: int
 ) -> None:
+    """Write the meter: what those had who are gone counts as spent, since it may have been."""
     gap = count / terms.calls_per_second if terms.calls_per_second else 0.0
     connection.execute(
         update(meter)
-        .where(meter.c.dataset_id == dataset_id, meter.c.enricher == enricher)
+        .filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
         .values(
-            calls=state.calls + count * terms.tries,
+            calls=state.calls + left * terms.tries,
+            held=max(state.held - left * terms.tries, 0) + count * terms.tries,
             period_at=state.period_at,
             next_call=state.next_call + gap,
-            next_boot=lease_clock(connection)[1],
+            next_boot=state.boot,
         )
     )
 
 
 def settle_calls(
     connection: Connection,
-    dataset_id: int,
-    enricher: str,
+    asker: Asker,
+    granted: Granted,
     answers: Mapping[str, str],
-    released: Collection[str],
-    unused: int,
+    made: int,
+    tries: int,
 ) -> None:
-    """Keep the answers, let others ask what had none, and give back the tries not needed."""
+    """Keep the answers, let others ask what had none, and count the calls that were `made`."""
     for asked, text in answers.items():
         connection.execute(
             update(response)
-            .where(response.c.hash == asked)
+            .where(response.c.hash == asked, response.c.text.is_(None))
             .values(text=text, held_until=None, held_boot=None, made_at=time.time())
         )
-    if released:
-        connection.execute(
-            delete(response).where(response.c.hash.in_(released), response.c.text.is_(None))
-        )
-    mine = (meter.c.dataset_id == dataset_id, meter.c.enricher == enricher, meter.c.calls >= unused)
-    connection.execute(update(meter).where(*mine).values(calls=meter.c.calls - unused))
+    # What was taken over by somebody else meanwhile is theirs, and was counted then.
+    mine = response.c.held_by == granted.token
+    settled = connection.execute(select(response.c.hash).where(mine)).scalars().all()
+    connection.execute(delete(response).where(mine, response.c.text.is_(None)))
+    connection.execute(update(response).where(mine).values(held_by=None, held_worker=None))
+    connection.execute(
+        update(meter)
+        .filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
+        .values(calls=meter.c.calls + made, held=meter.c.held - len(settled) * tries)
+    )
+
+
+def free_calls_of(connection: Connection, worker_id: int) -> None:
+    """Let others make the calls of a worker that is known to be gone."""
+    connection.execute(
+        update(response)
+        .where(response.c.held_worker == worker_id, response.c.text.is_(None))
+        .values(held_until=0.0)
+    )
 
 
 def spent_calls(connection: Connection, dataset_id: int) -> dict[str, int]:

@@ -176,6 +176,7 @@ def return_chunk(
     held: Chunk,
     enrichments: Sequence[Enrichment] = (),
     predictions: Sequence[Prediction] = (),
+    refused: Sequence[Refusal] = (),
     not_before: NotBefore = AT_ONCE,
 ) -> None:
     """Give a chunk back that is not done, with what was made of it; that is no attempt at it."""
@@ -189,7 +190,9 @@ def return_chunk(
         error=not_before.reason or None,
         **(put_off if not_before.seconds else {"lease_until": None, "lease_boot": None}),
     )
-    _write_results(connection, held, enrichments, predictions)
+    here = _write_results(connection, held, enrichments, predictions)
+    still = [one for one in refused if one.record_id in here]
+    write_refusals(connection, held.dataset_id, held.revision, still)
 
 
 def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:

@@ -120,9 +120,11 @@ def set_plan(connection: Connection, found: Dataset, plan: tuple[Step, ...]) -> 
     """Say what today's enrichers are; where that changes, records become stale."""
     if plan == found.plan:
         return found
+    encoded = msgspec.json.encode(plan).decode()
+    # Of several workers that start together only the first makes records stale.
     connection.execute(
         update(dataset)
-        .where(dataset.c.id == found.id)
-        .values(plan=msgspec.json.encode(plan).decode(), revision=dataset.c.revision + 1)
+        .where(dataset.c.id == found.id, dataset.c.plan != encoded)
+        .values(plan=encoded, revision=dataset.c.revision + 1)
     )
     return find_dataset(connection, found.name)

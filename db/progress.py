@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select
 
-from .dialect import insert
+from .dialect import insert, wall_seconds
 from .table import dataset, progress
 
 
@@ -31,13 +30,14 @@ def write_counts(
             progress.c.dataset_id == dataset_id, progress.c.enricher.notin_(fresh)
         )
     )
+    now = wall_seconds(connection)
     rows = [
         {
             "dataset_id": dataset_id,
             "enricher": name,
             "fresh": count,
             "records": records,
-            "made_at": time.time(),
+            "made_at": now,
         }
         for name, count in fresh.items()
     ]
@@ -66,6 +66,7 @@ def all_counts(connection: Connection) -> list[Count]:
     return [Count(*row) for row in connection.execute(query)]
 
 
-def counted_at(connection: Connection) -> float:
-    """Return when somebody last counted, 0 where nobody has."""
-    return connection.execute(select(func.max(progress.c.made_at))).scalar() or 0.0
+def seconds_since_count(connection: Connection) -> float:
+    """Return how long ago somebody last counted, infinity where nobody has."""
+    last = connection.execute(select(func.max(progress.c.made_at))).scalar()
+    return float("inf") if last is None else abs(wall_seconds(connection) - last)

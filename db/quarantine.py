@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from .dialect import insert
+from .dialect import insert, wall_seconds
 from .generation import raise_generation
 from .record import erase_records
 from .table import dataset, quarantine, record
@@ -39,6 +38,7 @@ def write_refusals(
     connection: Connection, dataset_id: int, revision: int, refusals: Iterable[Refusal]
 ) -> None:
     """Quarantine records, the last reason over the one before."""
+    now = wall_seconds(connection)
     rows = [
         {
             "record_id": one.record_id,
@@ -46,7 +46,7 @@ def write_refusals(
             "revision": revision,
             "enricher": one.enricher,
             "reason": one.reason,
-            "made_at": time.time(),
+            "made_at": now,
         }
         for one in refusals
     ]
@@ -58,6 +58,16 @@ def write_refusals(
     connection.execute(
         statement.on_conflict_do_update(index_elements=["record_id"], set_=new), rows
     )
+
+
+def refusals_in_chunk(connection: Connection, chunk_id: int, revision: int) -> list[Refusal]:
+    """Return what of a chunk was refused already under that revision of its dataset."""
+    query = (
+        select(quarantine.c.record_id, quarantine.c.enricher, quarantine.c.reason)
+        .join(record, record.c.id == quarantine.c.record_id)
+        .where(record.c.chunk_id == chunk_id, quarantine.c.revision == revision)
+    )
+    return [Refusal(*row) for row in connection.execute(query)]
 
 
 def quarantined_since(connection: Connection, at: float) -> Sequence[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection, exists, select, update
 
+from .dialect import wall_seconds
 from .store import Store
 from .table import run, worker
 from .worker import SILENT_SECONDS
@@ -18,7 +18,10 @@ from .worker import SILENT_SECONDS
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
     """Note that a command has begun on a dataset; returns the run's id."""
     made = run.insert().values(
-        dataset_id=dataset_id, command=command, worker_id=worker_id, started_at=time.time()
+        dataset_id=dataset_id,
+        command=command,
+        worker_id=worker_id,
+        started_at=wall_seconds(connection),
     )
     run_id: int = connection.execute(made.returning(run.c.id)).scalar_one()
     return run_id
@@ -29,7 +32,7 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
     connection.execute(
         update(run)
         .where(run.c.id == run_id)
-        .values(ended_at=time.time(), records=records, outcome=outcome)
+        .values(ended_at=wall_seconds(connection), records=records, outcome=outcome)
     )
 
 
@@ -60,7 +63,7 @@ def running(store: Store, dataset_id: int, command: str, worker_id: int) -> Iter
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
     """Tell whether a living worker runs that command on a dataset."""
-    seen = worker.c.seen_at > time.time() - SILENT_SECONDS
+    seen = worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
     living = exists().where(worker.c.id == run.c.worker_id, seen)
     query = exists().where(
         run.c.dataset_id == dataset_id, run.c.command == command, run.c.ended_at.is_(None), living

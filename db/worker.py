@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from .call import free_calls_of
 from .chunk import free_chunks_of
-from .dialect import boot_id
+from .dialect import boot_id, wall_seconds
 from .table import worker
 
 # A worker that has not been seen for so long does not count when chunks are planned.
@@ -21,7 +21,7 @@ SILENT_SECONDS = 120.0
 
 def register_worker(connection: Connection) -> int:
     """Add this process to the store's workers; returns its id."""
-    now = time.time()
+    now = wall_seconds(connection)
     made = worker.insert().values(
         host=_host(),
         process=_process(os.getpid()),
@@ -54,13 +54,13 @@ def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
     connection.execute(
         update(worker)
         .where(worker.c.id == worker_id)
-        .values(seen_at=time.time(), **dataclasses.asdict(report))
+        .values(seen_at=wall_seconds(connection), **dataclasses.asdict(report))
     )
 
 
 def touch_worker(connection: Connection, worker_id: int) -> None:
     """Say that a worker lives."""
-    seen = update(worker).where(worker.c.id == worker_id).values(seen_at=time.time())
+    seen = update(worker).where(worker.c.id == worker_id).values(seen_at=wall_seconds(connection))
     connection.execute(seen)
 
 
@@ -73,6 +73,7 @@ def neighbours(connection: Connection) -> set[int]:
 def leave_worker(connection: Connection, worker_id: int) -> None:
     """Remove a worker that ends; whatever it still held is free at once."""
     free_chunks_of(connection, worker_id)
+    free_calls_of(connection, worker_id)
     connection.execute(delete(worker).where(worker.c.id == worker_id))
 
 
@@ -89,7 +90,7 @@ def bury_dead(connection: Connection) -> int:
 
 def count_workers(connection: Connection) -> int:
     """Return how many workers were seen of late."""
-    query = select(func.count()).where(worker.c.seen_at > time.time() - SILENT_SECONDS)
+    query = select(func.count()).where(worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS)
     return connection.execute(query).scalar_one()
 
 

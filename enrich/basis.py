@@ -13,8 +13,10 @@ from db.snapshot import Snapshot, all_snapshots
 from .enricher import Enricher
 from .plan import set_enrichers, stamp_alone
 
-# What has grown by a tenth is worth another look.
-GROWTH = 1.1
+
+def has_grown(before: int, now: int) -> bool:
+    """Tell whether there are a tenth more, so that another look is worth it."""
+    return 10 * now >= 11 * before
 
 
 def survey_due(connection: Connection, found: Dataset, settings: Settings) -> str:
@@ -65,4 +67,4 @@ def _has_grown(before: str, now: str) -> bool:
     """Tell whether a basis is another one, or one of so many more records."""
     if not now.endswith(" records"):
         return before != now
-    return int(now.split(" ", 1)[0]) >= GROWTH * int(before.split(" ", 1)[0])
+    return has_grown(int(before.split(" ", 1)[0]), int(now.split(" ", 1)[0]))

@@ -45,6 +45,8 @@ class Bench:
     settings: Settings
     executor: Executor
     worker_id: int
+    # Makes metered calls: one process at a time, at the pace that was granted, and never again.
+    caller: Executor
     stop: threading.Event = field(default_factory=threading.Event)
     batches: dict[str, MicroBatch] = field(default_factory=dict)
     put_off: dict[str, PutOff] = field(default_factory=dict)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from db.call import Granted, Terms, grant_calls, settle_calls
+from db.call import Asker, Granted, Terms, grant_calls, settle_calls
 from db.chunk import MOST_ATTEMPTS
 from db.errors import EnricherError
-from db.record import Record, slices
+from db.record import Record
 from db.spec import encode_spec
 
+from .batch import MicroBatch
 from .enricher import Unavailable, to_value
 from .enrichers.http import Answered, Failed, Http, Later, Request
+from .enrichers.template import RowFault
 from .executors.executor import ChildDied, RecipeError
 from .job import Job
 from .recipe import REQUEST, CallRecipe, Recipe
@@ -21,29 +23,35 @@ from .trial import Made, Outcome, Refused
 
 Answer: TypeAlias = Answered | Failed | Later
 
-# Records whose calls are asked for at once.
-RECORDS_AT_ONCE = 50
+FIRST_CALLS = 4
 # While somebody else makes the same call.
 LOOK_SECONDS = 0.2
+# What a call may take beyond its own time: pauses that the service asks for.
 MOST_PAUSE_SECONDS = 15.0
 
 
 def each_call(job: Job, stale: Sequence[Record], check: Callable[[], None]) -> Iterator[Outcome]:
     """Yield what the service says of each record; raises Unavailable where it cannot be asked."""
-    if job.enricher is None:
-        raise EnricherError(f"{job.step.name}: calls nobody")
-    code: Http = job.enricher.make()
-    for some in slices(stale, RECORDS_AT_ONCE):
-        yield from _Round(job, code, check).run(some)
+    code: Http = job.make()
+    batch = job.bench.batches.setdefault(job.step.fingerprint, MicroBatch(rows=FIRST_CALLS))
+    start = 0
+    while start < len(stale):
+        some = stale[start : start + batch.rows]
+        one = _Round(job, code, check)
+        yield from one.run(some)
+        if one.calls:
+            batch.measure(one.calls, one.seconds)
+        start += len(some)
 
 
-def terms_of(code: Http) -> Terms:
-    """Return what the store must know to grant calls."""
+def terms_of(code: Http, calls: int, suspend_seconds: float) -> Terms:
+    """Return what the store must know to grant so many calls at once."""
     longest = code.tries * (code.timeout_seconds + MOST_PAUSE_SECONDS)
     return Terms(
         tries=code.tries,
-        # Whoever dies over a batch leaves it to others after so long.
-        hold_seconds=longest + 60.0,
+        # They are made one after another, by a process that may be stopped meanwhile.
+        hold_seconds=calls * longest + suspend_seconds + MOST_PAUSE_SECONDS,
+        most_calls=calls,
         calls_per_second=code.calls_per_second,
         budget_calls=code.budget_calls,
         budget_days=code.budget_days,
@@ -57,29 +65,38 @@ class _Round:
         self._job = job
         self._code = code
         self._check = check
+        self._asker = Asker(job.task.found.id, job.step.name, job.bench.worker_id)
         self._deaths = 0
+        self.calls = 0
+        self.seconds = 0.0
 
     def run(self, some: Sequence[Record]) -> Iterator[Outcome]:
-        """Yield an outcome for each record, until all have one."""
+        """Yield an outcome for each record that is still there, until all have one."""
         waiting: dict[str, list[Record]] = {}
         requests: dict[str, Request] = {}
         for one in some:
             try:
                 request = self._code.request(self._job.rows([one])[0])
-            except EnricherError as error:
+            except RowFault as error:
                 yield Refused(one, str(error))
                 continue
+            except EnricherError as error:
+                raise RecipeError(f"{self._job.step.name}: {error}") from error
             waiting.setdefault(request.hash, []).append(one)
             requests[request.hash] = request
         while waiting:
             self._check()
             granted = self._grant(waiting)
+            for asked in granted.gone:
+                # Its record was erased; another one may make the same call.
+                waiting[asked].pop(0)
+            waiting = {asked: records for asked, records in waiting.items() if records}
             found: dict[str, Answer] = {
                 asked: Answered(text) for asked, text in granted.answers.items()
             }
             if granted.mine:
                 self._job.bench.wait(granted.wait_seconds)
-                found |= self._call([requests[asked] for asked in granted.mine])
+                found |= self._call(granted, [requests[asked] for asked in granted.mine])
             for asked, answer in found.items():
                 if not isinstance(answer, Later):
                     yield from (self._outcome(one, answer) for one in waiting.pop(asked))
@@ -88,52 +105,51 @@ class _Round:
 
     def _grant(self, waiting: dict[str, list[Record]]) -> Granted:
         wanted = {asked: records[0].id for asked, records in waiting.items()}
-        found, name = self._job.task.found, self._job.step.name
+        suspend_seconds = self._job.bench.settings.gate_suspend_seconds
+        terms = terms_of(self._code, len(wanted), suspend_seconds)
         return self._job.bench.write(
-            partial(
-                grant_calls,
-                dataset_id=found.id,
-                enricher=name,
-                wanted=wanted,
-                terms=terms_of(self._code),
-            )
+            partial(grant_calls, asker=self._asker, wanted=wanted, terms=terms)
         )
 
-    def _call(self, requests: Sequence[Request]) -> dict[str, Answer]:
+    def _call(self, granted: Granted, requests: Sequence[Request]) -> dict[str, Answer]:
         """Make calls that were granted; whatever happens, others may ask what has no answer."""
         rows = [{REQUEST: request} for request in requests]
         answers: dict[str, Answer] = {}
-        unused = 0
+        # Of calls that nobody answers for it is not known how many were made.
+        made = self._code.tries * len(requests)
         try:
-            done = self._job.bench.executor.compute(self._job.step.fingerprint, self._recipe, rows)
-            answers = {one.hash: made for one, made in zip(requests, done.values, strict=True)}
-            unused = sum(self._code.tries - made.calls for made in answers.values())
+            done = self._job.bench.caller.compute(self._job.step.fingerprint, self._recipe, rows)
+            answers = {one.hash: given for one, given in zip(requests, done.values, strict=True)}
+            made = sum(given.calls for given in answers.values())
+            self.calls, self.seconds = self.calls + len(answers), self.seconds + done.seconds
         except ChildDied as error:
-            # What it had called counts as spent, whether there was an answer or not.
             self._deaths += 1
             if self._deaths >= MOST_ATTEMPTS:
                 raise Unavailable(str(error)) from error
+        except Unavailable:
+            raise
         except EnricherError as error:
-            unused = self._code.tries * len(requests)
+            # It is what every call needs that is missing: none was made.
+            made = 0
             raise RecipeError(f"{self._job.step.name}: {error}") from error
         finally:
-            self._settle([one.hash for one in requests], answers, unused)
+            self._settle(granted, answers, made)
         return answers
 
     def _recipe(self) -> Recipe:
         spec, code_paths = self._job.task.found.spec, self._job.bench.settings.code_paths
         return CallRecipe(encode_spec(spec), self._job.step.name, code_paths)
 
-    def _settle(self, asked: Sequence[str], answers: dict[str, Answer], unused: int) -> None:
-        texts = {one: made.text for one, made in answers.items() if isinstance(made, Answered)}
+    def _settle(self, granted: Granted, answers: dict[str, Answer], made: int) -> None:
+        texts = {one: given.text for one, given in answers.items() if isinstance(given, Answered)}
         self._job.bench.write(
             partial(
                 settle_calls,
-                dataset_id=self._job.task.found.id,
-                enricher=self._job.step.name,
+                asker=self._asker,
+                granted=granted,
                 answers=texts,
-                released=[one for one in asked if one not in texts],
-                unused=unused,
+                made=made,
+                tries=self._code.tries,
             )
         )
 

@@ -17,6 +17,7 @@ from db.spec import encode_spec
 from .batch import MicroBatch
 from .bench import Bench
 from .enricher import Enricher, find_enricher
+from .executors.executor import RecipeError
 from .plan import PREDICTION
 from .recipe import KEY, EnricherRecipe, FindingsRecipe, PredictionRecipe, Recipe
 from .trial import Outcome, Trial
@@ -49,6 +50,13 @@ class Job:
         else:
             self.enricher = find_enricher(spec, self.step.name, code_paths)
             self.reads = self.enricher.reads
+
+    def make(self) -> Any:  # noqa: ANN401
+        """Return the enricher's code, for steps that this process computes itself."""
+        try:
+            return self.enricher.make() if self.enricher else None
+        except EnricherError as error:
+            raise RecipeError(f"{self.step.name}: {error}") from error
 
     def rows(self, some: Sequence[Record]) -> list[dict[str, Any]]:
         """Return what the step reads of each record."""

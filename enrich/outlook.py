@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from sqlalchemy import Connection
 
 from db.call import spent_calls
 from db.dataset import Dataset, all_datasets
+from db.dialect import wall_seconds
 from db.pause import paused_at
 from db.record import count_records, count_stale
 from db.status import dataset_status
@@ -33,15 +33,17 @@ def outlook(store: Store) -> dict[str, Any]:
         ]
         workers = all_workers(connection)
         paused = paused_at(connection)
+        now = wall_seconds(connection)
     for one in datasets:
         one["backlog"] = {name: one["records"] - fresh for name, fresh in one["enriched"].items()}
     stale = sum(one["stale"] for one in datasets)
     return {
         "datasets": datasets,
         "workers": workers,
+        "now": now,
         "paused_at": paused,
-        "records_per_second": rate_of(workers, time.time()),
-        "seconds_left": seconds_left(stale, workers, time.time()),
+        "records_per_second": rate_of(workers, now),
+        "seconds_left": seconds_left(stale, workers, now),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from db.dataset import all_datasets
-from db.progress import counted_at, write_counts
+from db.progress import seconds_since_count, write_counts
 from db.status import dataset_status
 from db.store import Store
 
@@ -24,7 +24,7 @@ class Progress:
     def publish(self) -> None:
         """Count, and write what was counted."""
         with self._store.reading() as connection:
-            if time.time() - counted_at(connection) < self._pause:
+            if seconds_since_count(connection) < self._pause:
                 return
             began = time.monotonic()
             counted = [

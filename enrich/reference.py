@@ -21,9 +21,7 @@ ROWS_AT_ONCE = 100
 
 def each_look_up(job: Job, stale: Sequence[Record], check: Callable[[], None]) -> Iterator[Outcome]:
     """Yield what the table says of each record; raises RecipeError where it cannot be asked."""
-    if job.enricher is None:
-        raise EnricherError(f"{job.step.name}: looks nothing up")
-    code = job.enricher.make()
+    code = job.make()
     for some in slices(stale, ROWS_AT_ONCE):
         check()
         try:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db.dataset import Dataset, all_datasets, find_dataset, set_plan
 from db.enrichment import covers_labels
-from db.errors import UnknownModel
+from db.errors import EnricherError, UnknownModel
 from db.model import Model, activate_model, active_model, all_models, find_model
 from db.record import count_labels
 from db.run import is_running
@@ -18,7 +18,7 @@ from db.snapshot import all_snapshots
 from db.spec import DatasetSpec
 from db.store import Store
 
-from .basis import GROWTH, survey_due
+from .basis import has_grown, survey_due
 from .plan import make_plan
 
 FEWEST_LABELS = 20
@@ -38,6 +38,9 @@ def due_errands(store: Store, settings: Settings) -> list[Due]:
     due = []
     with store.reading() as connection:
         for found in all_datasets(connection):
+            if not _is_usable(found, settings):
+                # What is wrong with it is told when its plan is made.
+                continue
             for command, look in (("survey", survey_due), ("train", training_due)):
                 if is_running(connection, found.id, command):
                     continue
@@ -51,7 +54,16 @@ def due_surveys_of(store: Store, settings: Settings, names: Sequence[str]) -> li
     """Return which of these datasets should be surveyed before they are enriched."""
     with store.reading() as connection:
         found = [find_dataset(connection, name) for name in names]
-        return [one.name for one in found if survey_due(connection, one, settings)]
+        usable = [one for one in found if _is_usable(one, settings)]
+        return [one.name for one in usable if survey_due(connection, one, settings)]
+
+
+def _is_usable(found: Dataset, settings: Settings) -> bool:
+    try:
+        make_plan(found, None, settings.code_paths)
+    except EnricherError:
+        return False
+    return True
 
 
 def lost_reads(model: Model, spec: DatasetSpec) -> str:
@@ -93,7 +105,7 @@ def training_due(connection: Connection, found: Dataset, settings: Settings) -> 
     newest = next(iter(all_models(connection, found.id)), None)
     if newest is None:
         return "there is no model yet"
-    if labels >= newest.metrics["rows"] * GROWTH:
+    if has_grown(newest.metrics["rows"], labels):
         return f"labels have grown to {labels:,}"
     lost = lost_reads(newest, found.spec)
     if lost:

@@ -22,7 +22,7 @@ from db.dataset import Step
 from db.enrichment import Enrichment, enrichments_in_chunk
 from db.errors import LeaseLost, VeilleuseError
 from db.prediction import Prediction, fingerprints_in_chunk
-from db.quarantine import Refusal
+from db.quarantine import Refusal, refusals_in_chunk
 from db.record import Record
 
 from .bench import Bench
@@ -43,6 +43,7 @@ class _Load:
     records: list[Record]
     values: dict[int, dict[str, Any]]
     stamps: dict[int, dict[str, str]]
+    refused: list[Refusal]
 
 
 @dataclass
@@ -85,6 +86,7 @@ def work_chunk(bench: Bench, task: Task) -> Worked:
         with Lease(bench.store, task.chunk, bench.settings.lease_seconds) as lease:
             with bench.store.reading() as connection:
                 load = _load(connection, task.chunk)
+            results.refused += load.refused
             _compute(bench, task, load, lease, results)
         if results.fault is None:
             bench.write(partial(_finish, chunk=task.chunk, results=results))
@@ -106,7 +108,8 @@ def _finish(connection: Connection, chunk: Chunk, results: _Results) -> None:
 
 def _return(connection: Connection, chunk: Chunk, results: _Results) -> None:
     not_before = NotBefore(results.seconds, str(results.fault or ""))
-    return_chunk(connection, chunk, results.enrichments, results.predictions, not_before)
+    made = results.enrichments, results.predictions, results.refused
+    return_chunk(connection, chunk, *made, not_before)
 
 
 def _load(connection: Connection, chunk: Chunk) -> _Load:
@@ -121,11 +124,13 @@ def _load(connection: Connection, chunk: Chunk) -> _Load:
         stamps[record.id] = {name: one.fingerprint for name, one in there.items()}
         if record.key in predicted:
             stamps[record.id][PREDICTION] = predicted[record.key]
-    return _Load(records, values, stamps)
+    return _Load(records, values, stamps, refusals_in_chunk(connection, chunk.id, chunk.revision))
 
 
 def _compute(bench: Bench, task: Task, load: _Load, lease: Lease, results: _Results) -> None:
     """Do each step of the plan, for the records that have what it reads."""
+    # A call that was refused before the chunk was put off would be paid for again.
+    refused = {(one.record_id, one.enricher) for one in load.refused}
     for step in task.found.plan:
         stale = [
             one for one in load.records if load.stamps[one.id].get(step.name) != step.fingerprint
@@ -133,7 +138,11 @@ def _compute(bench: Bench, task: Task, load: _Load, lease: Lease, results: _Resu
         for one in stale:
             # A value under an older fingerprint must not be read for one of today's.
             load.values[one.id].pop(step.name, None)
-        ready = [one for one in stale if load.values[one.id].keys() >= set(step.reads)]
+        ready = [
+            one
+            for one in stale
+            if load.values[one.id].keys() >= set(step.reads) and (one.id, step.name) not in refused
+        ]
         if not ready:
             continue
         waiting = bench.put_off.get(step.fingerprint)

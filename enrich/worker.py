@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.chunk import (
     MOST_ATTEMPTS,
     Chunk,
+    Wait,
     claim_chunk,
     fail_chunk,
     wait_for_chunk,
@@ -77,6 +78,7 @@ class Worker:
         self._set_by_me: dict[int, tuple[Step, ...]] = {}
         self._left_out: set[int] = set()
         self._untold = False
+        self._waited_since: float | None = None
 
     @property
     def id(self) -> int:
@@ -101,6 +103,8 @@ class Worker:
         """
         done = 0
         self._left_out.clear()
+        self._waited_since = None
+        self._bury()
         try:
             while may_work():
                 self._check_stop()
@@ -113,6 +117,7 @@ class Worker:
                     count = self._work(datasets, chunk, on_error)
                     done += count
                     progress(count)
+                    self._waited_since = None if count else self._waited_since
                 elif not (wait and self._wait_for_others(datasets)):
                     break
         finally:
@@ -215,15 +220,27 @@ class Worker:
     def _wait_for_others(self, datasets: list[Planned]) -> bool:
         """Wait a little while chunks are held or put off; returns whether it is worth it."""
         ids = [one.found.id for one in datasets]
-        self._bench.write(bury_dead)
+        self._bury()
         with self._bench.store.reading() as connection:
             wait = wait_for_chunk(connection, ids)
         if wait is None:
             return False
-        if wait.reason and wait.seconds > MOST_WAIT_SECONDS:
-            raise EnricherError(f"some records wait, {wait.seconds:,.0f} s from now: {wait.reason}")
+        if wait.reason:
+            self._check_patience(wait)
         self._bench.stop.wait(min(wait.seconds, LOOK_SECONDS))
         return True
+
+    def _check_patience(self, wait: Wait) -> None:
+        """Raise EnricherError where what is put off will be so for long, or has been."""
+        now = time.monotonic()
+        self._waited_since = self._waited_since or now
+        if max(wait.seconds, now - self._waited_since) > MOST_WAIT_SECONDS:
+            raise EnricherError(f"some records have to wait: {wait.reason}")
+
+    def _bury(self) -> None:
+        """Free what dead workers of this machine held; they may not have told what they did."""
+        if self._bench.write(bury_dead):
+            self._untold = True
 
 
 @contextmanager
@@ -238,12 +255,14 @@ def working(
     executor = executor or LocalExecutor(stop.is_set)
     shift = shift or Shift(open_report())
     worker_id = store.write(_begin)
-    worker = Worker(Bench(store, settings, executor, worker_id, stop), shift.hold)
+    caller = executor if executor.is_here else LocalExecutor(stop.is_set)
+    worker = Worker(Bench(store, settings, executor, worker_id, caller, stop), shift.hold)
     try:
         with Pulse(store, worker_id, lambda: shift.report(worker.tally.read()), shift.take):
             yield worker
     finally:
-        executor.close()
+        for one in (executor, caller):
+            one.close()
         # Where the store is gone, the row goes stale by itself.
         with contextlib.suppress(SQLAlchemyError), store.writing() as connection:
             leave_worker(connection, worker_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.dialect import wall_seconds
 from db.pause import paused_at
 from db.progress import all_counts
 from db.worker import SILENT_SECONDS, all_workers
@@ -37,7 +37,7 @@ class WorkerFigures(Collector):
         try:
             connection = self._shelf.lend()
             yield from _backlog(connection)
-            yield from _workers(all_workers(connection), time.time())
+            yield from _workers(all_workers(connection), wall_seconds(connection))
             paused = float(paused_at(connection) is not None)
         except SQLAlchemyError:
             return

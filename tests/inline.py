@@ -17,6 +17,8 @@ from enrich.worker import working
 class InlineExecutor:
     """Computes here and now, and counts the rows of each step."""
 
+    is_here = True
+
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
         self.rows = 0

@@ -34,6 +34,9 @@ chunk = Table(
     sqlite_autoincrement=True,
 )
 
+# The order in which chunks are claimed.
+Index("chunk_order", chunk.c.asked.desc(), chunk.c.id)
+
 worker = Table(
     "worker",
     metadata,
@@ -106,7 +109,9 @@ meter = Table(
     metadata,
     dataset_column(primary_key=True),
     Column("enricher", Text, primary_key=True),
+    # Calls that were made, and those that may be being made just now: they were granted.
     Column("calls", BigInteger, nullable=False, server_default="0"),
+    Column("held", BigInteger, nullable=False, server_default="0"),
     Column("period_at", Double, nullable=False, server_default="0"),
     # The store's time at which the next call may be made.
     Column("next_call", Double, nullable=False, server_default="0"),
@@ -120,9 +125,12 @@ response = Table(
     # The record that it was asked for, with which it is forgotten.
     Column("record_id", BigId, ForeignKey("record.id"), nullable=False),
     Column("text", Text),
-    # While there is no text: until when, by the store's clock, somebody is asking.
+    # While there is no text: until when, by the store's clock, which worker is asking, and under
+    # which grant, which begins with its meter's dataset and enricher.
     Column("held_until", Double),
     Column("held_boot", Text),
+    Column("held_worker", BigId),
+    Column("held_by", Text),
     Column("made_at", Double, nullable=False),
 )
 Index("response_record", response.c.record_id)

@@ -31,7 +31,7 @@ def status(*, live: bool, as_json_: bool) -> None:
     if as_json_:
         click.echo(as_json(seen))
         return
-    for line in in_words(seen, time.time()):
+    for line in in_words(seen):
         click.echo(line)
 
 
@@ -42,7 +42,7 @@ def _show(store: Store) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     def view() -> Text:
-        return Text("\n".join(in_words(outlook(store), time.time())))
+        return Text("\n".join(in_words(outlook(store))))
 
     try:
         while not sys.stdout.isatty():
@@ -57,7 +57,7 @@ def _show(store: Store) -> None:
         return
 
 
-def in_words(seen: dict[str, Any], now: float) -> Iterator[str]:
+def in_words(seen: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a status."""
     for found in seen["datasets"]:
         yield f"{found['name']}: model {found['model'] or 'none yet'}"
@@ -73,7 +73,7 @@ def in_words(seen: dict[str, Any], now: float) -> Iterator[str]:
     if seen["paused_at"] is not None:
         yield "workers are paused; go on with: python -m enrich resume"
     for worker in seen["workers"]:
-        yield from _of_worker(worker, now)
+        yield from _of_worker(worker, seen["now"])
     if not seen["workers"]:
         yield "no worker runs; start one: python -m enrich run"
 

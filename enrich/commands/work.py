@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -10,6 +9,7 @@ import click
 
 from db.console import Interrupted, Progress, as_json
 from db.dataset import all_datasets, find_dataset
+from db.dialect import wall_seconds
 from db.errors import EnricherError
 from db.pause import pause_workers, resume_workers
 from db.quarantine import quarantined_since
@@ -58,9 +58,9 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
     stop = stop_on_signals()
     with store.reading() as connection:
         found = [find_dataset(connection, dataset)] if dataset else all_datasets(connection)
+        started = wall_seconds(connection)
     names = tuple(one.name for one in found) if dataset else ()
     progress = Progress("enrich")
-    started = time.time()
     shift = Shift(open_report("enriches all that is stale"))
     mine = _executor(executor, scheduler, stop.is_set)
     try:

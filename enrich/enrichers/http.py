@@ -110,6 +110,8 @@ class Http:
             _check_number("calls_per_second", self.calls_per_second, 1000)
         if self.budget_calls is not None:
             _check_number("budget_calls", self.budget_calls, 10**12, whole=True)
+            if self.budget_calls < self.tries:
+                raise EnricherError(f"config.budget_calls: must be at least tries, {self.tries}")
 
     def request(self, row: Row) -> Request:
         """Return a row's request; raises RowFault if the row cannot make one."""

@@ -27,7 +27,7 @@ class Sql:
     def __init__(
         self, table: str, match: Mapping[str, str], columns: Sequence[str], edition: str = ""
     ) -> None:
-        if table in metadata.tables:
+        if table.lower() in {*metadata.tables, "alembic_version"}:
             raise EnricherError(f"config.table: {table} is a table of ours; name one of yours")
         if not match:
             raise EnricherError('config.match: name a field and its column: { city = "name" }')
@@ -53,12 +53,15 @@ class Sql:
     def _find(
         self, connection: Connection, keys: set[tuple[Any, ...]]
     ) -> dict[tuple[Any, ...], Any]:
-        by: list[ColumnClause[Any]] = [column(name) for name in self._match.values()]
-        read: list[ColumnClause[Any]] = [column(name) for name in self._columns]
+        names = dict.fromkeys([*self._match.values(), *self._columns])
+        # By their table's name: SQLite takes an unknown name in quotes for a text.
+        asked = table(self._table, *map(column, names))
+        by: list[ColumnClause[Any]] = [asked.c[name] for name in self._match.values()]
+        read: list[ColumnClause[Any]] = [asked.c[name] for name in self._columns]
         matches = [
             and_(*(one == value for one, value in zip(by, key, strict=True))) for key in keys
         ]
-        query = select(*by, *read).select_from(table(self._table)).where(or_(*matches))
+        query = select(*by, *read).select_from(asked).where(or_(*matches))
         found: dict[tuple[Any, ...], Any] = {}
         for row in connection.execute(query):
             key = tuple(row[: len(by)])

@@ -45,6 +45,8 @@ def same(recipe: Recipe) -> Recipe:
 class DaskExecutor:
     """Splits a batch over all workers of a cluster."""
 
+    is_here = False
+
     def __init__(self, scheduler: str, is_stopped: Callable[[], bool] = lambda: False) -> None:
         self._scheduler = scheduler
         self._is_stopped = is_stopped
@@ -101,7 +103,8 @@ class DaskExecutor:
     def _wait(self, parts: list[Future[Answer]]) -> None:
         while True:
             try:
-                _wait_for(parts, timeout=POLL_SECONDS)
+                with self._client.as_current():
+                    _wait_for(parts, timeout=POLL_SECONDS)
             except TimeoutError:
                 if self._is_stopped():
                     raise Stopped from None

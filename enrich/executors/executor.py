@@ -39,6 +39,9 @@ class Computed:
 class Executor(Protocol):
     """Computes a step, by whatever means."""
 
+    # Whether it computes in one process of this machine.
+    is_here: bool
+
     def compute(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
     ) -> Computed:

@@ -25,6 +25,8 @@ SUSPEND_SECONDS = 600.0
 class LocalExecutor:
     """A child that is started when there is work, and again when it has died."""
 
+    is_here = True
+
     def __init__(
         self,
         is_stopped: Callable[[], bool] = lambda: False,
@@ -72,7 +74,7 @@ class LocalExecutor:
             pipe.send((fingerprint, lesson, list(rows)))
             return self._receive(pipe)
         except (EOFError, OSError) as lost:
-            was_braked, code = self._end()
+            was_braked, code = self._end(0.0 if self._brake.is_on else JOIN_SECONDS)
             self._check()
             if was_braked:
                 return None
@@ -100,7 +102,7 @@ class LocalExecutor:
         self._brake.add(child.pid or 0)
         return ours
 
-    def _end(self) -> tuple[bool, int | None]:
+    def _end(self, patience_seconds: float = 0.5) -> tuple[bool, int | None]:
         """End the child; returns whether the brake had done so already, and its exit code."""
         child, self._child = self._child, None
         pipe, self._pipe = self._pipe, None
@@ -109,7 +111,8 @@ class LocalExecutor:
             pipe.close()
         if child is None:
             return False, None
-        child.join(0.5 if not self._brake.is_on else 0.0)
+        # On a busy machine one at idle priority takes its time to end by itself.
+        child.join(patience_seconds)
         if child.is_alive():
             child.kill()
             child.join(JOIN_SECONDS)

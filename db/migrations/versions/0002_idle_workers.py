@@ -26,6 +26,7 @@ def _add_columns() -> None:
     op.add_column("worker", sa.Column("error_at", sa.Double(), nullable=True))
     enricher = sa.Column("enricher", sa.Text(), server_default="", nullable=False)
     op.add_column("quarantine", enricher)
+    op.create_index("chunk_order", "chunk", [sa.text("asked DESC"), "id"])
 
 
 def _add_pause_and_signal() -> None:
@@ -81,6 +82,7 @@ def _add_calls() -> None:
         sa.Column("dataset_id", BigId, autoincrement=False, nullable=False),
         sa.Column("enricher", sa.Text(), nullable=False),
         sa.Column("calls", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("period_at", sa.Double(), server_default="0", nullable=False),
         sa.Column("next_call", sa.Double(), server_default="0", nullable=False),
         sa.Column("next_boot", sa.Text(), server_default="", nullable=False),
@@ -94,6 +96,8 @@ def _add_calls() -> None:
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("held_until", sa.Double(), nullable=True),
         sa.Column("held_boot", sa.Text(), nullable=True),
+        sa.Column("held_worker", BigId, nullable=True),
+        sa.Column("held_by", sa.Text(), nullable=True),
         sa.Column("made_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["record_id"], ["record.id"]),
         sa.PrimaryKeyConstraint("hash"),

