@@ -138,7 +138,7 @@ class Settings:
     gate_pressure: float = _setting(
         0.3,
         _number(0, 1, "(a share)"),
-        "share of time spent waiting for memory or disk that closes it",
+        "share of time spent waiting for memory or disk above which it does not open",
     )
     gate_gpu: float = _setting(
         0.3, _number(0, 1, "(a share)"), "share of a GPU used by others that closes it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +52,14 @@ class Report:
 
 def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
     """Write what a worker says of itself, and that it lives."""
-    connection.execute(
-        update(worker)
-        .where(worker.c.id == worker_id)
-        .values(seen_at=wall_seconds(connection), **dataclasses.asdict(report))
-    )
+    now = wall_seconds(connection)
+    # The worker's date may be another than the store's.
+    behind = now - time.time()
+    said = dataclasses.asdict(report)
+    said["since"] += behind
+    if report.error_at is not None:
+        said["error_at"] = report.error_at + behind
+    connection.execute(update(worker).where(worker.c.id == worker_id).values(seen_at=now, **said))
 
 
 def touch_worker(connection: Connection, worker_id: int) -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 class Brake:
     """The process groups that must stop when the gate closes.
 
-    Groups, not processes: what a child has started stops with it. A group whose parent dies while
-    it is stopped is ended by the kernel, since it stays in its parent's session.
+    Groups, not processes: what a child has started stops with it.
     """
 
     def __init__(self) -> None:
@@ -86,18 +85,21 @@ def _stop(group: int, lock: Path | None) -> None:
     if lock is None:
         _signal(group, signal.SIGSTOP)
         return
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
+    # Held by its transaction, or not to be had at all: then it is stopped the next time, if ever.
+    with contextlib.suppress(OSError), lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _signal(group, signal.SIGSTOP)
+
+
+def kill_group(group: int) -> None:
+    """End a process and all of its group, if there are any left."""
+    _signal(group, signal.SIGKILL)
 
 
 def _signal(group: int, number: signal.Signals) -> None:
     try:
         os.killpg(group, number)
-    except ProcessLookupError:
-        # A child that has just started is not the head of its group yet.
-        with contextlib.suppress(ProcessLookupError):
+    except OSError:
+        # One that has just started is not the head of its group yet.
+        with contextlib.suppress(OSError):
             os.kill(group, number)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from sqlalchemy import Connection
 
 from db.store import Store
 
-from .brake import Brake
+from .brake import Brake, kill_group
+from .executors.child import end_with_parent, yield_to_others
 
 POLL_SECONDS = 0.2
-FOLLOW_SECONDS = 1.0
 TERMINATE_SECONDS = 3.0
 
 
@@ -42,6 +41,8 @@ class Errands:
                 self._brake.add(running.pid, Path(lock.name))
                 was_ended = self._attend(running)
                 was_ended = self._brake.remove(running.pid) or was_ended
+                if running.poll() is None:
+                    _end(running)
         return None if was_ended else running.returncode == 0
 
     def _attend(self, running: subprocess.Popen[bytes]) -> bool:
@@ -49,7 +50,6 @@ class Errands:
         while running.poll() is None:
             too_long = self._brake.stopped_for() > self._suspend_seconds
             if self._stop.wait(POLL_SECONDS) or too_long:
-                _end(running)
                 return True
         return False
 
@@ -68,7 +68,7 @@ def _end(running: subprocess.Popen[bytes]) -> None:
     try:
         running.wait(TERMINATE_SECONDS)
     except subprocess.TimeoutExpired:
-        running.kill()
+        kill_group(running.pid)
         running.wait()
 
 
@@ -94,12 +94,6 @@ def yielding(store: Store, lock: Path | None) -> Store:
     """Return the store as an errand must use it; the process then ends with its worker."""
     if lock is None:
         return store
-    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    end_with_parent(os.getppid())
+    yield_to_others()
     return YieldingStore(store.writer, store.reader, lock)
-
-
-def _follow(worker: int) -> None:
-    """End this process when its worker is gone: nobody would stop it when others need its CPU."""
-    while os.getppid() == worker:
-        time.sleep(FOLLOW_SECONDS)
-    os._exit(1)

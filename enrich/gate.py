@@ -113,7 +113,7 @@ def why_not(reading: Reading, limits: Limits, *, is_open: bool) -> tuple[Cause, 
         or _cpu(reading, limits.close_cores if is_open else limits.open_cores, is_open=is_open)
         or _disk(reading, limits)
         or _web(reading, limits)
-        or _rest(reading, limits)
+        or _rest(reading, limits, is_open=is_open)
         or ("", "")
     )
 
@@ -158,8 +158,13 @@ def _web(reading: Reading, limits: Limits) -> _Why:
     return None
 
 
-def _rest(reading: Reading, limits: Limits) -> _Why:
-    if reading.stalled_share is not None and reading.stalled_share > limits.pressure:
+def _rest(reading: Reading, limits: Limits, *, is_open: bool) -> _Why:
+    # Our own work waits for memory and disk too: that is no reason to end it.
+    if (
+        not is_open
+        and reading.stalled_share is not None
+        and reading.stalled_share > limits.pressure
+    ):
         return "pressure", f"memory or disk kept somebody waiting {reading.stalled_share:.0%}"
     if reading.gpu_share is not None and reading.gpu_share > limits.gpu:
         return "gpu", f"others use {reading.gpu_share:.0%} of a GPU"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import partial
 from types import TracebackType
@@ -15,17 +16,22 @@ from db.store import Store
 
 JOIN_SECONDS = 2.0
 
+log = logging.getLogger("veilleuse.worker")
+
 
 class Repeater:
     """Does something again and again in a thread of its own, until its block ends."""
 
-    def __init__(self, seconds: float, name: str) -> None:
+    def __init__(self, seconds: float, name: str, first_seconds: float | None = None) -> None:
         self._pause = seconds
+        self._first_seconds = seconds if first_seconds is None else first_seconds
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._repeat, name=name, daemon=True)
 
     def _repeat(self) -> None:
-        while not self._ended.wait(self._pause):
+        pause = self._first_seconds
+        while not self._ended.wait(pause):
+            pause = self._pause
             try:
                 self.again()
             except LeaseLost:
@@ -33,6 +39,9 @@ class Repeater:
             except SQLAlchemyError:
                 # The store may be back the next time.
                 continue
+            except Exception:
+                # Nothing may end what keeps a lease.
+                log.exception("%s", self._thread.name)
 
     def again(self) -> None:
         """Do it."""

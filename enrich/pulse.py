@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +34,7 @@ class Pulse(Repeater):
         report: Callable[[], Report],
         take: Callable[[News], None] = lambda _: None,
     ) -> None:
-        super().__init__(PULSE_SECONDS, "pulse")
+        super().__init__(PULSE_SECONDS, "pulse", first_seconds=0.0)
         self._store = store
         self._worker_id = worker_id
         self._report = report
@@ -47,7 +48,8 @@ class Pulse(Repeater):
         """Bring the news, and tell what is new."""
         self._take(self._news())
         report = self._report()
-        words = (report.state, report.reason, report.error)
+        # Figures in a reason change all the time.
+        words = (report.state, re.sub(r"[\d.,]+", "", report.reason), report.error)
         if words != self._told or time.monotonic() - self._told_at >= TELL_SECONDS:
             self.tell(report)
             self._told, self._told_at = words, time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from .machine.cpu import Cpu, total_source
 from .machine.memory import read_memory
 from .machine.pressure import Pressure
 from .machine.reading import Reading
-from .machine.tree import anonymous_bytes, tree
+from .machine.tree import anonymous_bytes, trees
 
 T = TypeVar("T")
 
@@ -66,7 +65,7 @@ class Reader:
 
     def __init__(self, settings: Settings, cgroup: Cgroup | None = None) -> None:
         cgroup = cgroup or Cgroup()
-        self.news = News(time.monotonic(), frozenset({os.getpid()}))
+        self.news: News | None = None
         self._own: set[int] = set()
         self._cpu = Cpu(total_source(settings.gate_scope, cgroup))
         folder = _store_folder(settings)
@@ -79,14 +78,17 @@ class Reader:
     def read(self, window_seconds: float) -> Reading:
         """Return a reading; of the CPU over the window that ends now."""
         news = self.news
+        if news is None:
+            return Reading(failed="the store is being asked")
         if time.monotonic() - news.at > STALE_SECONDS:
             return Reading(failed="the store does not answer")
         reading = Reading(web=news.web, is_paused=news.is_paused, gpu_share=news.gpu_share)
         try:
-            self._own = tree(news.own)
+            own = trees(news.own)
+            self._own = {pid for pids in own.values() for pid in pids}
             return dataclasses.replace(
                 reading,
-                foreign_cores=self._cpu.read(self._own, window_seconds),
+                foreign_cores=self._cpu.read(own, window_seconds),
                 memory_share=self._memory(),
                 disk_mib=self._disk(),
                 stalled_share=self._pressure(),

@@ -31,6 +31,7 @@ from .watch import Watch
 from .worker import Shift, Worker, working
 
 TICK_SECONDS = 5
+ABORT_SECONDS = 0.5
 
 log = logging.getLogger("veilleuse.worker")
 
@@ -47,16 +48,23 @@ def run_worker(store: Store, settings: Settings, stop: threading.Event, order: O
     """Work whenever the machine is idle until `stop` is set; with `now`, idle or not."""
     brake, reader = Brake(), Reader(settings)
     seconds = settings.gate_suspend_seconds
-    executor = order.executor or LocalExecutor(stop.is_set, brake, seconds)
+    here = LocalExecutor(stop.is_set, brake, seconds)
+    executor = order.executor or here
     watch = Watch(reader, Limits.of(settings), brake, seconds, now=order.now)
-    shift = Shift(reporter(watch), watch.holding, lambda news: setattr(reader, "news", news))
+    shift = Shift(
+        reporter(watch),
+        watch.holding,
+        lambda news: setattr(reader, "news", news),
+        brake.stopped_seconds,
+        here,
+    )
     with working(store, settings, stop, executor, shift) as worker, watch:
         day = Day(store, settings, worker, watch, Errands(brake, stop, seconds))
-        _tick_until(stop, day.tick, executor)
+        _tick_until(stop, day.tick, here)
     log.info("worker has ended")
 
 
-def _tick_until(stop: threading.Event, tick: Callable[[], None], executor: Executor) -> None:
+def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor) -> None:
     # A pass may well take longer than a tick; that is no reason to warn.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(
@@ -72,8 +80,11 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], executor: Execu
         if due is not None and (due - now).total_seconds() > 2 * TICK_SECONDS:
             job.modify(next_run_time=now)
     # Whoever writes to a child that is stopped would wait for ever.
-    executor.abort()
-    scheduler.shutdown(wait=True)
+    ending = threading.Thread(target=scheduler.shutdown)
+    ending.start()
+    while ending.is_alive():
+        here.abort()
+        ending.join(ABORT_SECONDS)
 
 
 def reporter(watch: Watch) -> Callable[[Figures], Report]:

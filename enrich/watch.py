@@ -33,6 +33,7 @@ class Watch:
         self._ended = threading.Event()
         self._woken = threading.Event()
         self._holding = False
+        self._reading = Reading()
         self._began = self._turned = time.monotonic()
         self._open_seconds = 0.0
         self.gate = Gate(since=self._began)
@@ -57,13 +58,20 @@ class Watch:
             except Exception:
                 # Without a watch nothing may run on.
                 log.exception("the machine cannot be watched")
-                self._brake.stop()
-                self.gate = Gate("closed", time.monotonic(), "failed", "it cannot be watched")
+                self._close_on_failure()
             if self.gate.is_open and self._holding:
                 self._ended.wait(BUSY_SECONDS)
             else:
                 self._woken.wait(IDLE_SECONDS)
                 self._woken.clear()
+
+    def _close_on_failure(self) -> None:
+        before, now = self.gate, time.monotonic()
+        failed = Reading(failed="the machine cannot be watched")
+        self.gate = advance(before, failed, now, self._limits, holding=self._holding)
+        self._brake.stop()
+        if self.gate.state != before.state:
+            self._note(before)
 
     def look(self) -> None:
         """Take a reading, and do what the gate then says."""
@@ -79,16 +87,20 @@ class Watch:
 
     def _advance(self, window: float, *, holding: bool) -> Gate:
         now = time.monotonic()
+        news = self._reader.news
+        self._reading = Reading(is_paused=news.is_paused) if news and self._now else Reading()
         if not self._now:
-            return advance(self.gate, self._reader.read(window), now, self._limits, holding=holding)
-        if self._reader.news.is_paused:
-            return advance(self.gate, Reading(is_paused=True), now, self._limits, holding=holding)
+            self._reading = self._reader.read(window)
+        if not self._now or news is None or news.is_paused:
+            return advance(self.gate, self._reading, now, self._limits, holding=holding)
         return self.gate if self.gate.is_open else Gate("open", now, reason="told to work now")
 
     def _hold_back(self) -> None:
         """Stop what works; end it where its memory is needed, or where it has waited too long."""
         self._brake.stop()
-        if self.gate.cause == "memory" or self._brake.stopped_for() > self._suspend_seconds:
+        share = self._reading.memory_share
+        is_short = share is not None and share < self._limits.close_memory
+        if is_short or self._brake.stopped_for() > self._suspend_seconds:
             self._brake.end()
 
     def _note(self, before: Gate) -> None:

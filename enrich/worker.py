@@ -71,9 +71,9 @@ class Planned:
 class Worker:
     """One process's part in the work."""
 
-    def __init__(self, bench: Bench, hold: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(self, bench: Bench, shift: Shift) -> None:
         self._bench = bench
-        self._hold = hold
+        self._shift = shift
         self.tally = Tally()
         self._set_by_me: dict[int, tuple[Step, ...]] = {}
         self._left_out: set[int] = set()
@@ -196,14 +196,15 @@ class Worker:
             self._give_up(chunk)
             return 0
         planned = next(one for one in datasets if one.found.id == chunk.dataset_id)
-        began = time.monotonic()
-        self._hold(True)  # noqa: FBT003
+        began, stopped = time.monotonic(), self._shift.stopped_seconds()
+        self._shift.hold(True)  # noqa: FBT003
         try:
             worked = work_chunk(self._bench, Task(planned.found, planned.model, chunk))
         finally:
-            self._hold(False)  # noqa: FBT003
+            self._shift.hold(False)  # noqa: FBT003
         if worked.records:
-            self.tally.count(worked.records, time.monotonic() - began)
+            waited = self._shift.stopped_seconds() - stopped
+            self.tally.count(worked.records, time.monotonic() - began - waited)
         self._untold = self._untold or worked.is_lost
         if worked.fault is not None:
             self.tally.fail(str(worked.fault))
@@ -255,8 +256,8 @@ def working(
     executor = executor or LocalExecutor(stop.is_set)
     shift = shift or Shift(open_report())
     worker_id = store.write(_begin)
-    caller = executor if executor.is_here else LocalExecutor(stop.is_set)
-    worker = Worker(Bench(store, settings, executor, worker_id, caller, stop), shift.hold)
+    caller = executor if executor.is_here else shift.caller or LocalExecutor(stop.is_set)
+    worker = Worker(Bench(store, settings, executor, worker_id, caller, stop), shift)
     try:
         with Pulse(store, worker_id, lambda: shift.report(worker.tally.read()), shift.take):
             yield worker
@@ -270,11 +271,17 @@ def working(
 
 @dataclass(frozen=True)
 class Shift:
-    """What ties a worker to its gate: what to report, whom to tell of held work and of news."""
+    """What ties a worker to its gate: what to report, whom to tell of held work and of news.
+
+    `stopped_seconds` says how long its processes have been stopped in all; `caller` makes metered
+    calls where the executor is elsewhere.
+    """
 
     report: Callable[[Figures], Report]
     hold: Callable[[bool], None] = lambda _: None
     take: Callable[[News], None] = lambda _: None
+    stopped_seconds: Callable[[], float] = lambda: 0.0
+    caller: Executor | None = None
 
 
 def open_report(reason: str = "") -> Callable[[Figures], Report]:

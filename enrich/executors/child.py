@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import traceback
@@ -17,6 +18,9 @@ from ..enricher import Unavailable, WrongAnswer
 from ..recipe import Recipe, Step
 
 NICEST = 19
+READY = "ready"
+# <linux/prctl.h>
+PR_SET_PDEATHSIG = 1
 FIRST_TO_GO = "1000"
 
 Fault: TypeAlias = Literal["recipe", "rows", "unavailable"]
@@ -32,8 +36,9 @@ class Answer:
     seconds: float = 0.0
 
 
-def run_child(pipe: Connection) -> None:
-    """Answer `(fingerprint, recipe or None, rows)` until the pipe closes."""
+def run_child(pipe: Connection, parent: int) -> None:
+    """Say "ready", then answer `(fingerprint, recipe or None, rows)` until the pipe closes."""
+    end_with_parent(parent)
     # A group of its own, so that what an enricher starts is stopped and continued with it.
     os.setpgid(0, 0)
     # Ctrl-C reaches the whole process group; the parent alone decides when its child ends.
@@ -41,6 +46,7 @@ def run_child(pipe: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield_to_others()
     started: dict[str, Step] = {}
+    pipe.send(READY)
     while True:
         try:
             fingerprint, recipe, rows = pipe.recv()
@@ -48,6 +54,14 @@ def run_child(pipe: Connection) -> None:
         except (EOFError, OSError):
             # The parent is gone, or wants no answer any more.
             return
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel end this process when its parent is gone, be it stopped or in a long call."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def yield_to_others() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from db.errors import EnricherError
 
-from ..brake import Brake
+from ..brake import Brake, kill_group
 from ..enricher import Row, Unavailable
 from ..recipe import Recipe
 from .child import Answer, run_child
@@ -39,6 +41,7 @@ class LocalExecutor:
         self._child: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._taught: set[str] = set()
+        self._starter: ThreadPoolExecutor | None = None
 
     def compute(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
@@ -68,11 +71,12 @@ class LocalExecutor:
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
     ) -> Answer | None:
         """Return the child's answer, None where the brake has ended it."""
-        pipe = self._started()
-        lesson = None if fingerprint in self._taught else recipe()
+        lesson = None if self._child and fingerprint in self._taught else recipe()
         try:
+            pipe = self._started()
+            self._check()
             pipe.send((fingerprint, lesson, list(rows)))
-            return self._receive(pipe)
+            answer: Answer = self._receive(pipe)
         except (EOFError, OSError) as lost:
             was_braked, code = self._end(0.0 if self._brake.is_on else JOIN_SECONDS)
             self._check()
@@ -83,22 +87,28 @@ class LocalExecutor:
             # Its answer would be taken for that to the next question.
             self.close()
             raise
+        return answer
 
-    def _receive(self, pipe: Connection) -> Answer:
+    def _receive(self, pipe: Connection) -> Any:  # noqa: ANN401
         while not pipe.poll(POLL_SECONDS):
             self._check()
-        answer: Answer = pipe.recv()
-        return answer
+        return pipe.recv()
 
     def _started(self) -> Connection:
         if self._pipe is not None:
             return self._pipe
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        child = context.Process(target=run_child, args=(theirs,), daemon=True, name="compute")
-        child.start()
+        child = context.Process(
+            target=run_child, args=(theirs, os.getpid()), daemon=True, name="compute"
+        )
+        # The kernel ends it with the thread that started it: that one must not come and go.
+        self._starter = self._starter or ThreadPoolExecutor(1, "starter")
+        self._starter.submit(child.start).result()
         theirs.close()
         self._child, self._pipe = child, ours
+        # Before it says so it is not the head of its group yet.
+        self._receive(ours)
         self._brake.add(child.pid or 0)
         return ours
 
@@ -113,20 +123,23 @@ class LocalExecutor:
             return False, None
         # On a busy machine one at idle priority takes its time to end by itself.
         child.join(patience_seconds)
-        if child.is_alive():
-            child.kill()
-            child.join(JOIN_SECONDS)
+        # What an enricher has started ends with it.
+        kill_group(child.pid or 0)
+        child.join(JOIN_SECONDS)
         return self._brake.remove(child.pid or 0), child.exitcode
 
     def abort(self) -> None:
         """End the child from another thread: whoever waits for it finds it dead."""
         child = self._child
         if child is not None:
-            child.kill()
+            kill_group(child.pid or 0)
 
     def close(self) -> None:
         """End the child."""
         self._end()
+        if self._starter is not None:
+            self._starter.shutdown()
+            self._starter = None
 
 
 def read_answer(answer: Answer) -> list[Any]:

@@ -6,6 +6,7 @@ kernel's Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst, and proc(5) for 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,38 +46,53 @@ class Cgroup:
         found = (read(folder) for folder in self.memory.folders)
         return [use for use in found if use is not None]
 
-    def limited_level(self) -> int | None:
-        """Return the level with the least CPU, None where no level has a limit."""
+    def limited_group(self) -> Path | None:
+        """Return the group with the least CPU, by its path, None where none has a limit."""
         read = _cores_v2 if self._quota.is_v2 else _cores_v1
-        cores = {level: read(folder) for level, folder in enumerate(self._quota.folders)}
-        limits = {level: quota for level, quota in cores.items() if quota is not None}
-        return min(limits, key=lambda level: limits[level], default=None)
+        cores = {folder: read(folder) for folder in self._quota.folders}
+        limits = {folder: quota for folder, quota in cores.items() if quota is not None}
+        if not limits:
+            return None
+        least = min(limits, key=lambda folder: limits[folder])
+        return least.relative_to(self._quota.folders[-1])
 
-    def cpu_seconds(self, level: int = 0) -> float:
-        """Return the CPU that a level has used; raises OSError where that cannot be read."""
-        if level >= len(self._usage.folders):
+    def cpu_seconds(self, group: Path | None = None) -> float:
+        """Return the CPU of a group, its own if none; raises OSError where it cannot be read."""
+        if not self._usage.folders:
             raise FileNotFoundError("no CPU accounting for this process's control group")
-        folder = self._usage.folders[level]
+        top = self._usage.folders[-1]
+        around = [
+            folder
+            for folder in self._usage.folders
+            # The nearest around it: v1 may count CPU in fewer groups than it limits.
+            if group is None or group.is_relative_to(folder.relative_to(top))
+        ]
+        folder = around[0]
         if self._usage.is_v2:
             return _words(folder / "cpu.stat")["usage_usec"] / 1e6
         return int(_text(folder / "cpuacct.usage")) / 1e9
 
     @property
     def pressure_folder(self) -> Path | None:
-        """The folder whose pressure files are this container's, where the kernel has them."""
-        if self.memory.is_v2 and self.memory.folders:
+        """The folder whose pressure files are this container's, where it is one with a limit."""
+        if self.memory.is_v2 and self.memory_use():
             folder = self.memory.folders[0]
             return folder if (folder / "memory.pressure").exists() else None
         return None
 
 
 def _text(path: Path) -> str:
-    return path.read_text("ascii").strip()
+    return os.fsdecode(path.read_bytes()).strip()
+
+
+def _lines(path: Path) -> list[str]:
+    # Names may hold what Python takes for an end of line.
+    return [line for line in _text(path).split("\n") if line]
 
 
 def _words(path: Path) -> dict[str, int]:
     """Return a file of `name number` lines."""
-    lines = (line.split() for line in _text(path).splitlines())
+    lines = (line.split() for line in _lines(path))
     return {words[0]: int(words[1]) for words in lines if len(words) == 2}  # noqa: PLR2004
 
 
@@ -84,7 +100,7 @@ def _paths(process: Path) -> dict[str, str]:
     """Return the process's path in each v1 controller's hierarchy, and in v2's as ""."""
     paths = {}
     try:
-        lines = _text(process / "cgroup").splitlines()
+        lines = _lines(process / "cgroup")
     except OSError:
         return {}
     for line in lines:
@@ -106,7 +122,7 @@ def _mounts(process: Path) -> dict[str, _Mount]:
     """Return where each v1 controller is mounted, and v2 as ""."""
     mounts: dict[str, _Mount] = {}
     try:
-        lines = _text(process / "mountinfo").splitlines()
+        lines = _lines(process / "mountinfo")
     except OSError:
         return {}
     for line in lines:
@@ -130,7 +146,8 @@ def _levels(
         return Levels()
     mount, path = mounts[name], paths[name]
     top = root / mount.point.lstrip("/")
-    inside = path.removeprefix(mount.root.rstrip("/")) if path.startswith(mount.root) else ""
+    base = mount.root.rstrip("/")
+    inside = path.removeprefix(base) if f"{path}/".startswith(f"{base}/") else ""
     own = top / inside.strip("/")
     # A container often sees its own group as the top of the mount, under a path of the host's.
     own = own if own.is_dir() else top

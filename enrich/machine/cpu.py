@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -17,11 +17,11 @@ MOST_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Sample:
-    """CPU seconds used so far by all, and by our own processes."""
+    """CPU seconds used so far by all, and by each of our own process trees."""
 
     at: float
     total: float
-    own: float
+    own: Mapping[int, float]
 
 
 def foreign_cores(samples: Collection[Sample], window_seconds: float) -> float | None:
@@ -31,7 +31,9 @@ def foreign_cores(samples: Collection[Sample], window_seconds: float) -> float |
     if not before:
         return None
     first = max(before, key=lambda sample: sample.at)
-    own = max(last.own - first.own, 0.0)
+    # What came or went meanwhile has a past that belongs to no window.
+    both = last.own.keys() & first.own.keys()
+    own = sum(max(last.own[root] - first.own[root], 0.0) for root in both)
     return max(last.total - first.total - own, 0.0) / (last.at - first.at)
 
 
@@ -41,9 +43,9 @@ def total_source(scope: str, cgroup: Cgroup) -> Callable[[], float]:
     A container with limited CPU may use what it was given, whatever its host's others do; any
     other shares the machine with them.
     """
-    level = cgroup.limited_level()
-    if scope == "cgroup" or (scope == "auto" and level is not None):
-        return lambda: cgroup.cpu_seconds(level or 0)
+    group = cgroup.limited_group()
+    if scope == "cgroup" or (scope == "auto" and group is not None):
+        return lambda: cgroup.cpu_seconds(group)
     return _machine_seconds
 
 
@@ -62,9 +64,13 @@ class Cpu:
         self._total = total
         self._samples: deque[Sample] = deque()
 
-    def read(self, own: Collection[int], window_seconds: float) -> float | None:
-        """Take a sample; returns the cores that others used over the window that ends now."""
-        sample = Sample(time.monotonic(), self._total(), cpu_seconds(own))
+    def read(self, own: Mapping[int, Collection[int]], window_seconds: float) -> float | None:
+        """Take a sample; returns the cores that others used over the window that ends now.
+
+        `own` holds the processes of each of our trees, by its root.
+        """
+        used = {root: cpu_seconds(pids) for root, pids in own.items()}
+        sample = Sample(time.monotonic(), self._total(), used)
         self._samples.append(sample)
         while sample.at - self._samples[0].at > MOST_SECONDS + window_seconds:
             self._samples.popleft()

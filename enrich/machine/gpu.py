@@ -29,6 +29,7 @@ def _ask(tool: str, query: str) -> list[str] | None:
             [tool, query, "--format=csv,noheader,nounits"],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=SECONDS,
             check=True,
         )

@@ -27,6 +27,15 @@ def tree(roots: Iterable[int]) -> set[int]:
     return found
 
 
+def trees(roots: Iterable[int]) -> dict[int, set[int]]:
+    """Return each root's tree; a root within another's tree has none of its own."""
+    found = {root: tree({root}) for root in roots}
+    inner = {
+        root for root in found for other, pids in found.items() if root in pids and root != other
+    }
+    return {root: pids for root, pids in found.items() if root not in inner}
+
+
 def _children(pid: int) -> Iterator[int]:
     if not _HAS_CHILDREN:
         with contextlib.suppress(psutil.Error):

@@ -1,0 +1,215 @@
+"""Workers that stand still for longer than their leases last, and then go on as if nothing was."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from db.dataset import Dataset
+from db.field import TextField
+from db.record import NewRecord, add_records, count_stale
+from db.settings import Settings
+from db.spec import DatasetSpec, EnricherSpec
+from db.store import Store
+from db.table import chunk, worker
+from enrich.upkeep import refresh_plan
+from tests.conftest import register
+from tests.inline import enrich_now
+from tests.integration.test_worker import wait_for
+
+from .conftest import FULL
+from .kill_crew import Crew
+from .stop_enrichers import SLOW
+from .stop_event import (
+    CLAIMED,
+    FAILED,
+    FINISHED,
+    RENEWED,
+    Event,
+    metadata,
+    stories,
+    takeovers,
+    wrongs,
+)
+from .stop_worker import REFUSED
+from .test_kill_once import everything, left_over, make_stale
+
+STOPS = 200 if FULL else 6
+WORKERS, VICTIMS = (8, 5) if FULL else (4, 2)
+# The shortest that the settings allow.
+LEASE_SECONDS = 1.0
+STOP_SECONDS = 3.1 * LEASE_SECONDS
+# Whoever is stopped in a transaction keeps all others from taking what it holds.
+LONGEST_STOP_SECONDS = 10.0 * LEASE_SECONDS
+BETWEEN_SECONDS = (0.1, 2.0)
+LOOK_SECONDS = 0.05
+TOLD_AT_ONCE = 8
+# So many are added while fewer wait, so that nobody is out of work.
+RECORDS_AT_ONCE, FEWEST_RECORDS = 100 * WORKERS, 20 * WORKERS
+MODULE = "tests.faults.stop_worker"
+PATIENCE_SECONDS = 1800.0
+
+SPEC = DatasetSpec(
+    name="notes",
+    kind="classification",
+    target="tone",
+    fields={"sentence": TextField()},
+    enrichers={
+        "length": EnricherSpec(use="tests.faults.stop_enrichers.SlowLength"),
+        "double": EnricherSpec(use="tests.store.sample_enrichers.Double", reads=("length",)),
+    },
+)
+
+
+@pytest.fixture
+def notes(store: Store, settings: Settings) -> Dataset:
+    """Give a dataset without a model, and the table that workers tell their leases to."""
+    metadata.create_all(store.writer)
+    found = register(store, SPEC)
+    with store.writing() as connection:
+        return refresh_plan(connection, found, settings)
+
+
+class Victim:
+    """A worker that is stopped and continued in turn."""
+
+    def __init__(self, process: subprocess.Popen[bytes], chance: random.Random) -> None:
+        self._process = process
+        self._chance = chance
+        self._turned_at = self._until = 0.0
+        self.is_stopped = False
+        self.stops = 0
+
+    def turn(self, holders: set[int], *, may_stop: bool) -> None:
+        """Do what is due: it is stopped while it holds a lease, and until another has taken it."""
+        now, holds = time.monotonic(), self._process.pid in holders
+        if now < self._until:
+            return
+        if self.is_stopped and not (holds and now < self._turned_at + LONGEST_STOP_SECONDS):
+            self._send(signal.SIGCONT, self._chance.uniform(*BETWEEN_SECONDS))
+        elif may_stop and holds and not self.is_stopped:
+            self._send(signal.SIGSTOP, STOP_SECONDS)
+            self.stops += 1
+
+    def _send(self, number: signal.Signals, seconds: float) -> None:
+        self._process.send_signal(number)
+        self.is_stopped = number == signal.SIGSTOP
+        self._turned_at = time.monotonic()
+        self._until = self._turned_at + seconds
+
+
+def holders_of(store: Store) -> set[int]:
+    """Return the process ids of the workers that hold a chunk."""
+    query = select(worker.c.process).join(chunk, chunk.c.owner == worker.c.id)
+    with store.reading() as connection:
+        return {int(process.split()[0]) for process in connection.execute(query).scalars()}
+
+
+def count_registered(store: Store) -> int:
+    """Count the workers that have begun."""
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(worker)).scalar_one()
+
+
+def backlog(store: Store, found: Dataset) -> int:
+    """Return how many records are stale."""
+    with store.reading() as connection:
+        return count_stale(connection, found.id, found.revision)
+
+
+def add_more(store: Store, found: Dataset, first: int) -> int:
+    """Add records without labels; returns the number of the next."""
+    records = []
+    for number in range(first, first + RECORDS_AT_ONCE):
+        inputs = found.spec.read_inputs({"sentence": f"merci {'beaucoup ' * (number % 7)}{number}"})
+        records.append(NewRecord(found.spec.key(inputs), inputs))
+    with store.writing() as connection:
+        add_records(connection, found.id, records, "import")
+    return first + RECORDS_AT_ONCE
+
+
+def is_any_stopped(victims: Sequence[Victim]) -> bool:
+    """Tell whether one of them stands still."""
+    return any(victim.is_stopped for victim in victims)
+
+
+def torment(store: Store, found: Dataset, crew: Crew) -> None:
+    """Stop and continue some of the workers so many times, with work at hand; then let them end."""
+    chance = random.Random(6)
+    victims = [Victim(process, chance) for process in crew.workers[:VICTIMS]]
+    records, stops, until = 0, 0, time.monotonic() + PATIENCE_SECONDS
+    while (waiting := backlog(store, found)) or stops < STOPS or is_any_stopped(victims):
+        is_short = stops < STOPS and waiting < FEWEST_RECORDS
+        # Whoever is stopped in a transaction would keep us from adding any.
+        if is_short and not is_any_stopped(victims):
+            records = add_more(store, found, records)
+        holders = holders_of(store)
+        for victim in victims:
+            victim.turn(holders, may_stop=stops < STOPS and not is_short)
+            stops = sum(one.stops for one in victims)
+        crew.tend()
+        assert time.monotonic() < until, f"{stops=} of {STOPS}, {waiting=}\n{crew.words()}"
+        time.sleep(LOOK_SECONDS)
+    assert not crew.killed
+
+
+def refusals(file: Path) -> Counter[str]:
+    """Count what workers were refused for a lease that they had lost, by what they wanted."""
+    return Counter(line.split()[0] for line in file.read_text("ascii").splitlines())
+
+
+def test_workers_stopped_for_three_leases_write_nothing_under_those_they_lost(
+    store: Store, settings: Settings, database_url: str, notes: Dataset, tmp_path: Path
+) -> None:
+    """Each chunk is finished once, under its latest lease; the end is as if nobody had stood."""
+    refused = tmp_path / "refused"
+    environment = {REFUSED: str(refused), SLOW: "1", "LEASE_SECONDS": f"{LEASE_SECONDS:g}"}
+    with Crew(MODULE, WORKERS, tmp_path / "said", database_url, **environment) as crew:
+        torment(store, notes, crew)
+    with store.reading() as connection:
+        told = stories(connection)
+    taken = sum(takeovers(story) for story in told.values())
+    print(f"{STOPS=} chunks={len(told)} {taken=} {refusals(refused)}")  # noqa: T201  with -s
+    assert not [wrong for story in told.values() for wrong in wrongs(story)]
+    assert {story[-1].what for story in told.values()} <= {FINISHED, FAILED}
+    # Otherwise nothing was put to the test.
+    assert taken
+    assert refusals(refused)
+    assert left_over(store) == [0, 0]
+    tormented = everything(store, notes)
+    make_stale(store)
+    enrich_now(store, settings)
+    assert everything(store, notes) == tormented
+
+
+def test_workers_told_to_end_at_the_moment_they_go_on_do_end(
+    database_url: str, store: Store, notes: Dataset, tmp_path: Path
+) -> None:
+    """The signal may come to a thread of theirs that does not heed it."""
+    environment = {REFUSED: str(tmp_path / "refused")}
+    with Crew(MODULE, TOLD_AT_ONCE, tmp_path / "said", database_url, **environment) as crew:
+        wait_for(lambda: count_registered(store) == TOLD_AT_ONCE)
+        for process in crew.workers:
+            process.send_signal(signal.SIGSTOP)
+            # It stands still only when it has heard of it.
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    assert not backlog(store, notes)
+
+
+def test_a_write_from_a_lost_lease_would_be_noticed() -> None:
+    """What the test above looks for it can see."""
+    taken_over = [Event(CLAIMED, 1), Event(RENEWED, 1), Event(CLAIMED, 2), Event(FINISHED, 2)]
+    assert not wrongs(taken_over)
+    assert takeovers(taken_over) == 1
+    assert wrongs([Event(CLAIMED, 1), Event(CLAIMED, 2), Event(FINISHED, 1)])
+    assert wrongs([Event(CLAIMED, 1), Event(CLAIMED, 2), Event(RENEWED, 1)])
+    assert wrongs([*taken_over, Event(FINISHED, 2)])

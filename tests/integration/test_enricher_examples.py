@@ -1,0 +1,134 @@
+"""The examples of docs/enrichers.md for enrichers that ask others, run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from db.dataset import Dataset
+from db.export import export_rows
+from db.record import NewRecord, add_records
+from db.spec import DatasetSpec
+from db.spec_file import check_spec
+from db.store import Store
+from tests import bad_server as behaviour
+from tests.bad_server import bad_server
+from tests.conftest import ROOT, make_store, register, run_command
+from tests.test_docs import blocks
+
+PAGE = (ROOT / "docs" / "enrichers.md").read_text("utf-8")
+HOST = "https://api.example.com"
+SECRET = "s3cret-of-the-examples"  # noqa: S105
+NOTICES = (
+    "deux pièces au calme avec balcon, proche du métro",
+    "deux pièces au calme avec balcon, proche du métro !",
+    "grande maison avec jardin et garage",
+    "chambre meublée pour étudiant, charges comprises",
+)
+FLATS = {"kind": "regression", "target": "rent"}
+TONES = {"kind": "classification", "target": "tone"}
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    """Give a store with its tables; which database it is does not matter here."""
+    made = make_store(sqlite_url)
+    yield made
+    made.close()
+
+
+def example(enricher: str) -> str:
+    """Return the example of an enricher's section."""
+    section = PAGE.split(f"\n### {enricher}\n")[1].split("\n### ")[0].split("\n## ")[0]
+    [block] = blocks(section, "toml")
+    return block
+
+
+def make_dataset(store: Store, toml: str, kind: dict[str, str], labels: list[Any]) -> Dataset:
+    """Return a dataset with the example's enrichers and a record for each label."""
+    raw = {"name": "flats", "fields": {"notice": {"type": "text"}}, **kind, **tomllib.loads(toml)}
+    spec = msgspec.convert(raw, DatasetSpec)
+    check_spec(spec)
+    found = register(store, spec)
+    rows = []
+    for number, label in enumerate(labels):
+        notice = NOTICES[number] if number < len(NOTICES) else f"{label} {number} m²"
+        inputs = spec.read_inputs({"notice": notice})
+        rows.append(NewRecord(spec.key(inputs), inputs, spec.read_label(label)))
+    with store.writing() as connection:
+        add_records(connection, found.id, rows, "import")
+    return found
+
+
+def enrich(url: str, *arguments: str, **environment: str) -> None:
+    """Run a command that must do well."""
+    done = run_command(url, "enrich", *arguments, **environment)
+    assert done.code == 0, done.err
+
+
+def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
+    """Return each record's value by notice; each must have one."""
+    return {
+        row["inputs"]["notice"]: row["enrichments"][enricher] for row in export_rows(store, found)
+    }
+
+
+def test_the_example_of_http_asks_a_service(store: Store, sqlite_url: str, tmp_path: Path) -> None:
+    """With the body, the header and the answer that it shows; only the host is another."""
+    toml = example("http")
+    assert HOST in toml
+    with bad_server() as server:
+        server.on("/v1/tone", behaviour.answers({"result": {"score": 0.5}}))
+        found = make_dataset(store, toml.replace(HOST, server.url), FLATS, [700, 710, 1500, 400])
+        enrich(sqlite_url, "once", TONE_KEY=SECRET)
+        calls = server.calls
+    assert values(store, found, "tone") == dict.fromkeys(NOTICES, 0.5)
+    assert sorted(json.loads(call.body)["text"] for call in calls) == sorted(NOTICES)
+    assert {(call.method, call.path) for call in calls} == {("POST", "/v1/tone?lang=fr")}
+    assert {call.headers["authorization"] for call in calls} == {f"Bearer {SECRET}"}
+    assert SECRET.encode() not in b"".join(one.read_bytes() for one in tmp_path.glob("store.db*"))
+
+
+def test_the_example_of_near_duplicates_finds_them(store: Store, sqlite_url: str) -> None:
+    """Two notices differ by a sign."""
+    found = make_dataset(store, example("near_duplicates"), FLATS, [700, 710, 1500, 400])
+    enrich(sqlite_url, "once")
+    made = values(store, found, "near_duplicates")
+    first, second, *others = (made[notice] for notice in NOTICES)
+    assert first == second
+    assert (first["size"], first["similarity"], others) == (2, 1.0, [None, None])
+
+
+def test_the_example_of_label_issues_judges_labels(store: Store, sqlite_url: str) -> None:
+    """Of a classification that has a model."""
+    found = make_dataset(store, example("label_issues"), TONES, ["warm", "cold"] * 20)
+    enrich(sqlite_url, "train", "flats")
+    enrich(sqlite_url, "once")
+    made = values(store, found, "label_issues")
+    assert len(made) == 40
+    assert {frozenset(one) for one in made.values()} == {
+        frozenset({"issue", "quality", "suggested"})
+    }
+
+
+def test_the_example_of_sql_looks_a_row_up(store: Store, sqlite_url: str) -> None:
+    """In a table beside ours."""
+    with store.writing() as connection:
+        connection.execute(
+            text("CREATE TABLE districts (title TEXT, median_rent REAL, inhabitants INTEGER)")
+        )
+        connection.execute(
+            text("INSERT INTO districts VALUES (:title, 812.5, 4000)"), {"title": NOTICES[2]}
+        )
+    found = make_dataset(store, example("sql"), FLATS, [700, 710, 1500, 400])
+    enrich(sqlite_url, "once")
+    made = values(store, found, "district")
+    assert made.pop(NOTICES[2]) == {"median_rent": 812.5, "inhabitants": 4000}
+    assert set(made.values()) == {None}
