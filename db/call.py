@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from .dialect import insert, lease_clock, wall_seconds
-from .table import meter, record, response
+from .table import call_grant, meter, record, response
 
 DAY_SECONDS = 86_400.0
 # A slot further away is not waited for: others may have better things to do meanwhile.
@@ -79,11 +79,10 @@ class _Meter:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the store knows of the wanted calls; `left` were granted to somebody who is gone."""
+    """What the store knows of the wanted calls."""
 
     answers: dict[str, str]
     others: frozenset[str]
-    left: frozenset[str]
 
 
 def grant_calls(
@@ -99,7 +98,7 @@ def grant_calls(
     token = asker.meter + secrets.token_hex(8)
     held = {one: wanted[one] for one in sorted(chosen) if one not in gone}
     mine = _hold(connection, asker, token, held, state, terms)
-    _charge(connection, asker, state, terms, len(mine), len(known.left & set(mine)))
+    _charge(connection, asker, token, state, terms, len(mine))
     return Granted(
         token=token,
         answers=known.answers,
@@ -121,33 +120,47 @@ def _locked_meter(connection: Connection, asker: Asker, terms: Terms) -> _Meter:
     connection.execute(fresh.on_conflict_do_nothing())
     row = connection.execute(select(meter).filter_by(**mine).with_for_update()).one()
     is_over = wall - row.period_at >= terms.budget_days * DAY_SECONDS
+    lost = _lost_calls(connection, asker, now, boot)
     return _Meter(
         now=now,
         boot=boot,
         wall=wall,
-        calls=0 if is_over else row.calls,
+        calls=lost + (0 if is_over else row.calls),
         # What is being called now counts in the new period too: nobody knows when it is made.
-        held=row.held,
+        held=row.held - lost,
         period_at=wall if is_over else row.period_at,
         next_call=max(row.next_call, now) if row.next_boot == boot else now,
     )
+
+
+def _lost_calls(connection: Connection, asker: Asker, now: float, boot: str) -> int:
+    """Take back what nobody will settle; returns its calls, which may all have been made.
+
+    A worker asks when it makes no call: what it seems to hold then it has not heard of.
+    """
+    is_lost = or_(
+        call_grant.c.held_boot != boot,
+        call_grant.c.held_until <= now,
+        call_grant.c.worker_id == asker.worker_id,
+    )
+    mine = delete(call_grant).filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
+    lost = connection.execute(mine.where(is_lost).returning(call_grant.c.calls))
+    return sum(lost.scalars())
 
 
 def _find_known(
     connection: Connection, asker: Asker, wanted: Collection[str], state: _Meter
 ) -> _Known:
     rows = connection.execute(select(response).where(response.c.hash.in_(wanted))).all()
-    held = [row for row in rows if row.text is None]
-    others = {
-        row.hash for row in held if row.held_boot == state.boot and row.held_until > state.now
-    }
     return _Known(
         answers={row.hash: row.text for row in rows if row.text is not None},
-        others=frozenset(others),
-        left=frozenset(
+        others=frozenset(
             row.hash
-            for row in held
-            if row.hash not in others and (row.held_by or "").startswith(asker.meter)
+            for row in rows
+            if row.text is None
+            and row.held_worker != asker.worker_id
+            and row.held_boot == state.boot
+            and row.held_until > state.now
         ),
     )
 
@@ -203,7 +216,11 @@ def _hold(
         # Another enricher has a meter of its own, and so does not wait for this one's lock.
         is_free = and_(
             response.c.text.is_(None),
-            or_(response.c.held_boot != state.boot, response.c.held_until <= state.now),
+            or_(
+                response.c.held_boot != state.boot,
+                response.c.held_until <= state.now,
+                response.c.held_worker == asker.worker_id,
+            ),
         )
         taken = statement.on_conflict_do_update(index_elements=["hash"], set_=row, where=is_free)
         held += connection.execute(taken.returning(response.c.hash)).scalars()
@@ -211,16 +228,21 @@ def _hold(
 
 
 def _charge(
-    connection: Connection, asker: Asker, state: _Meter, terms: Terms, count: int, left: int
+    connection: Connection, asker: Asker, token: str, state: _Meter, terms: Terms, count: int
 ) -> None:
-    """Write the meter: what those had who are gone counts as spent, since it may have been."""
+    """Write the meter, and what is held of it."""
+    mine = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
+    if count:
+        held = {"held_until": state.now + terms.hold_seconds, "held_boot": state.boot}
+        who = {"token": token, "worker_id": asker.worker_id, "calls": count * terms.tries}
+        connection.execute(call_grant.insert().values(**mine, **who, **held))
     gap = count / terms.calls_per_second if terms.calls_per_second else 0.0
     connection.execute(
         update(meter)
-        .filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
+        .filter_by(**mine)
         .values(
-            calls=state.calls + left * terms.tries,
-            held=max(state.held - left * terms.tries, 0) + count * terms.tries,
+            calls=state.calls,
+            held=state.held + count * terms.tries,
             period_at=state.period_at,
             next_call=state.next_call + gap,
             next_boot=state.boot,
@@ -234,24 +256,31 @@ def settle_calls(
     granted: Granted,
     answers: Mapping[str, str],
     made: int,
-    tries: int,
 ) -> None:
     """Keep the answers, let others ask what had none, and count the calls that were `made`."""
-    for asked, text in answers.items():
+    mine_meter = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
+    # In the order of a grant: the meter first.
+    connection.execute(select(meter.c.calls).filter_by(**mine_meter).with_for_update())
+    of_mine = call_grant.c.token == granted.token
+    taken = delete(call_grant).where(of_mine).returning(call_grant.c.calls)
+    held = connection.execute(taken).scalar()
+    for asked, text in sorted(answers.items()):
         connection.execute(
             update(response)
             .where(response.c.hash == asked, response.c.text.is_(None))
             .values(text=text, held_until=None, held_boot=None, made_at=time.time())
         )
-    # What was taken over by somebody else meanwhile is theirs, and was counted then.
+    # What was taken over by somebody else meanwhile is theirs.
     mine = response.c.held_by == granted.token
-    settled = connection.execute(select(response.c.hash).where(mine)).scalars().all()
     connection.execute(delete(response).where(mine, response.c.text.is_(None)))
     connection.execute(update(response).where(mine).values(held_by=None, held_worker=None))
+    if held is None:
+        # It was taken for lost, and counted in full; or this is done for the second time.
+        return
     connection.execute(
         update(meter)
-        .filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
-        .values(calls=meter.c.calls + made, held=meter.c.held - len(settled) * tries)
+        .filter_by(**mine_meter)
+        .values(calls=meter.c.calls + made, held=meter.c.held - held)
     )
 
 
@@ -262,6 +291,8 @@ def free_calls_of(connection: Connection, worker_id: int) -> None:
         .where(response.c.held_worker == worker_id, response.c.text.is_(None))
         .values(held_until=0.0)
     )
+    gone = call_grant.c.worker_id == worker_id
+    connection.execute(update(call_grant).where(gone).values(held_until=0.0))
 
 
 def spent_calls(connection: Connection, dataset_id: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ from db.chunk import MOST_ATTEMPTS
 from db.errors import EnricherError
 from db.record import Record
 from db.spec import encode_spec
+from db.worker import bury_dead
 
 from .batch import MicroBatch
 from .enricher import Unavailable, to_value
@@ -149,7 +150,6 @@ class _Round:
                 granted=granted,
                 answers=texts,
                 made=made,
-                tries=self._code.tries,
             )
         )
 
@@ -172,4 +172,6 @@ class _Round:
         if granted.reason:
             raise Unavailable(f"{self._job.step.name}: {granted.reason}", granted.postponed_seconds)
         if granted.others and not granted.mine:
+            # Or those who wait would wait for one that is dead as long as its calls might take.
+            self._job.bench.write(bury_dead)
             self._job.bench.wait(LOOK_SECONDS)

@@ -3,13 +3,14 @@
 from .base import metadata
 from .content import dataset, enrichment, model, prediction, record, snapshot
 from .web import generation, web_signal
-from .work import chunk, meter, pause, progress, quarantine, response, run, worker
+from .work import call_grant, chunk, meter, pause, progress, quarantine, response, run, worker
 
 # The migration that this code needs at least; migrations sort by their number.
 SCHEMA = "0002"
 
 __all__ = [
     "SCHEMA",
+    "call_grant",
     "chunk",
     "dataset",
     "enrichment",

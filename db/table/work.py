@@ -134,3 +134,17 @@ response = Table(
     Column("made_at", Double, nullable=False),
 )
 Index("response_record", response.c.record_id)
+
+# What is held of a meter, by whom and until when; its calls outlive their records and responses.
+call_grant = Table(
+    "call_grant",
+    metadata,
+    Column("token", Text, primary_key=True),
+    dataset_column(),
+    Column("enricher", Text, nullable=False),
+    Column("worker_id", BigId, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("held_until", Double, nullable=False),
+    Column("held_boot", Text, nullable=False),
+)
+Index("call_grant_meter", call_grant.c.dataset_id, call_grant.c.enricher)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 import distributed
 from distributed import Client, Future, KilledWorker
-from distributed.client import FutureCancelledError
 
 from ..enricher import Row, Unavailable
 from ..recipe import Recipe, Step
@@ -26,6 +27,9 @@ FEWEST_ROWS = 8
 
 _started: dict[str, Step] = {}
 _turn = threading.Lock()
+# What it has to say of a lost connection we say ourselves, in one line.
+for _name in ("distributed", "distributed.client"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 # It is not typed.
 _wait_for: Any = distributed.wait
 
@@ -64,7 +68,7 @@ class DaskExecutor:
             answers = [part.result() for part in parts]
         except KilledWorker as error:
             raise ChildDied(f"workers of the cluster died over it: {error}") from error
-        except (OSError, TimeoutError, FutureCancelledError) as error:
+        except (OSError, TimeoutError, CancelledError) as error:
             self.close()
             words = f"the Dask cluster at {self._scheduler} is out of reach: {error}"
             raise Unavailable(words, AGAIN_SECONDS) from error

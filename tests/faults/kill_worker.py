@@ -15,6 +15,8 @@ import enrich.lease
 import enrich.scheduler
 import enrich.work
 import enrich.worker
+from db.chunk import Chunk
+from db.store import Store
 from enrich.commands.base import open_worker_store, stop_on_signals
 from enrich.job import Job
 from enrich.scheduler import Order, run_worker
@@ -76,9 +78,10 @@ def renew_often() -> None:
     begin = enrich.lease.Lease.__init__
 
     @functools.wraps(begin)
-    def wrapper(lease: enrich.lease.Lease, *given: Any) -> None:  # noqa: ANN401
-        begin(lease, *given)
-        lease._pause = RENEW_SECONDS
+    def wrapper(lease: enrich.lease.Lease, store: Store, chunk: Chunk, seconds: float) -> None:
+        # It is renewed three times before it would run out.
+        begin(lease, store, chunk, 3 * RENEW_SECONDS)
+        lease._seconds = seconds
 
     setattr(enrich.lease.Lease, "__init__", wrapper)  # noqa: B010  mypy minds the assignment
 

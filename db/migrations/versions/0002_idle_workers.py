@@ -103,3 +103,16 @@ def _add_calls() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_index("response_record", "response", ["record_id"])
+    op.create_table(
+        "call_grant",
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("dataset_id", BigId, nullable=False),
+        sa.Column("enricher", sa.Text(), nullable=False),
+        sa.Column("worker_id", BigId, nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("held_until", sa.Double(), nullable=False),
+        sa.Column("held_boot", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"]),
+        sa.PrimaryKeyConstraint("token"),
+    )
+    op.create_index("call_grant_meter", "call_grant", ["dataset_id", "enricher"])

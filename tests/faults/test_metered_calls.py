@@ -1,0 +1,567 @@
+"""The http enricher: four workers, one store, and a server that behaves badly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from sqlalchemy import inspect, select, text, update
+
+from db.call import Asker, grant_calls, spent_calls
+from db.chunk import make_chunk
+from db.dataset import Dataset
+from db.export import export_rows
+from db.field import TextField
+from db.pause import pause_workers, resume_workers
+from db.quarantine import list_quarantine
+from db.record import NewRecord, add_records, each_record, forget_record, slices
+from db.settings import Settings
+from db.spec import DatasetSpec, EnricherSpec
+from db.store import Store
+from db.table import response
+from db.table import worker as worker_table
+from db.worker import _process, all_workers, register_worker
+from enrich.calls import terms_of
+from enrich.enricher import find_enricher
+from enrich.executors.executor import Stopped
+from enrich.upkeep import refresh_plan
+from enrich.worker import working
+from tests import bad_server as behaviour
+from tests.bad_server import BadServer, Behaviour, bad_server
+from tests.conftest import ROOT, Done, command_environment, register, run_command
+from tests.faults.conftest import FULL
+from tests.inline import InlineExecutor
+
+WORKERS = 4
+TEXTS = 150
+RECORDS = 120
+# So small that all workers have some of each dataset.
+CHUNK_RECORDS = 15
+SECRET = "s3cret/of-the~faults"  # noqa: S105
+HEADERS = {"Authorization": "Bearer ${API_TEST_KEY}", "X-Worker": "${WORKER_NAME}"}
+LENGTH = EnricherSpec(use="tests.store.sample_enrichers.Length", reads=("sentence",))
+PATIENCE_SECONDS = 90.0
+# What takes long in itself: the short form runs it where it is more likely to fail.
+BOTH = ["sqlite", "postgresql"]
+MANY_WORKERS = pytest.mark.parametrize(
+    "database_url", BOTH if FULL else ["postgresql"], indirect=True
+)
+ONE_WORKER = pytest.mark.parametrize("database_url", BOTH if FULL else ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def server() -> Iterator[BadServer]:
+    """Give a server of the test's own."""
+    with bad_server() as running:
+        yield running
+
+
+def asks(url: str, field: str = "sentence", **config: Any) -> EnricherSpec:  # noqa: ANN401
+    """Return an enricher whose value is the path that the server was asked for."""
+    return EnricherSpec(
+        use="http",
+        reads=(field,),
+        config={
+            "url": f"{url}?text={{{field}}}",
+            "answer": "path",
+            "headers": HEADERS,
+            "timeout_seconds": 10,
+            **config,
+        },
+    )
+
+
+def make_dataset(
+    store: Store,
+    settings: Settings,
+    name: str,
+    first: int = 0,
+    chunk_records: int = CHUNK_RECORDS,
+    **enrichers: EnricherSpec,
+) -> Dataset:
+    """Return a dataset of records whose texts others have too, cut into small chunks."""
+    found = register(
+        store,
+        DatasetSpec(
+            name=name,
+            kind="classification",
+            target="tone",
+            fields={"sentence": TextField(), "subject": TextField()},
+            enrichers={"length": LENGTH, **enrichers},
+        ),
+    )
+    rows = []
+    for number in range(first, first + RECORDS):
+        raw = {"sentence": said(number), "subject": said(number + 1)}
+        rows.append(NewRecord(found.spec.key(raw), found.spec.read_inputs(raw)))
+    with store.writing() as connection:
+        add_records(connection, found.id, rows, "import")
+        found = refresh_plan(connection, found, settings)
+        ids = [one.id for one in each_record(connection, found.id)]
+        for some in slices(ids, chunk_records):
+            make_chunk(connection, found.id, found.revision, some, asked=False)
+    return found
+
+
+def said(number: int) -> str:
+    """Return one of a few texts."""
+    return f"bonjour à {number % TEXTS}"
+
+
+@contextmanager
+def workers_running(url: str, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run `enrich run --now` so many times; who is still there must end cleanly when told to."""
+    running = [_start_worker(url, folder, number) for number in range(WORKERS)]
+    try:
+        yield running
+        for one in running:
+            one.terminate()
+        codes = {one.wait(30) for one in running}
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+    assert codes <= {0, -signal.SIGKILL}, logs(folder)
+    assert "Traceback" not in logs(folder)
+
+
+def _start_worker(url: str, folder: Path, number: int) -> subprocess.Popen[bytes]:
+    with (folder / f"worker-{number}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "enrich", "run", "--now"],
+            cwd=ROOT,
+            env=environment(url, f"worker-{number}"),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def environment(url: str, name: str) -> dict[str, str]:
+    """Return a worker's environment, with the secret."""
+    return command_environment(url, API_TEST_KEY=SECRET, WORKER_NAME=name, LEASE_SECONDS="10")
+
+
+def logs(folder: Path) -> str:
+    """Return all that the workers wrote."""
+    return "\n".join(path.read_text("utf-8") for path in folder.glob("*.log"))
+
+
+def once(url: str) -> Done:
+    """Run `enrich once` with the secret."""
+    return run_command(url, "enrich", "once", API_TEST_KEY=SECRET, WORKER_NAME="worker-x")
+
+
+def wait_for(what: Callable[[], bool], why: Callable[[], object] = str) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < until, why()
+        time.sleep(0.2)
+
+
+def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
+    """Return the values that are there, by text."""
+    field = found.spec.enrichers[enricher].reads[0]
+    return {
+        row["inputs"][field]: row["enrichments"][enricher]
+        for row in export_rows(store, found)
+        if enricher in row["enrichments"]
+    }
+
+
+def is_done(store: Store, *datasets: Dataset) -> bool:
+    """Tell whether every record has every value."""
+    return all(
+        len(row["enrichments"]) == len(found.spec.enrichers)
+        for found in datasets
+        for row in export_rows(store, found)
+    )
+
+
+def assert_right(store: Store, *datasets: Dataset) -> None:
+    """Every record has the server's answer to its own text, and nobody was blamed."""
+    for found in datasets:
+        for name, enricher in found.spec.enrichers.items():
+            if enricher.use == "http":
+                made = values(store, found, name)
+                assert len(made) == RECORDS
+                for asked, path in made.items():
+                    assert parse_qs(urlsplit(path).query)["text"] == [asked]
+    with store.reading() as connection:
+        assert list_quarantine(connection) == []
+
+
+def spent(store: Store, found: Dataset) -> int:
+    """Return what a dataset's enrichers have spent."""
+    with store.reading() as connection:
+        return sum(spent_calls(connection, found.id).values())
+
+
+def texts_asked(server: BadServer) -> list[str]:
+    """Return the text of each request that the server saw."""
+    return [parse_qs(urlsplit(call.path).query)["text"][0] for call in server.calls]
+
+
+def assert_no_secret(store: Store, url: str, folder: Path) -> None:
+    """It was sent with every call, and is nowhere else."""
+    for written in (logs(folder).encode(), dump(store, url)):
+        assert SECRET.encode() not in written
+        assert SECRET.encode().hex().encode() not in written
+        assert quote(SECRET, safe="").encode() not in written
+        assert SECRET[:8].encode() not in written
+
+
+def dump(store: Store, url: str) -> bytes:
+    """Return the whole store: the files of SQLite, every row of PostgreSQL as text."""
+    if url.startswith("sqlite"):
+        file = Path(url.removeprefix("sqlite:///"))
+        return b"".join(path.read_bytes() for path in file.parent.glob(file.name + "*"))
+    with store.reading() as connection:
+        return "\n".join(
+            row
+            for table in inspect(connection).get_table_names()
+            for row in connection.execute(text(f'SELECT t::text FROM "{table}" t')).scalars()  # noqa: S608
+        ).encode()
+
+
+def test_every_call_is_made_once_and_every_record_has_its_answer(
+    store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
+) -> None:
+    """Though datasets and fields want the same; an echoed secret is nowhere in store or logs."""
+    url = server.on("/score", behaviour.echoes())
+    datasets = [
+        make_dataset(store, settings, name, first, score=asks(url), title=asks(url, "subject"))
+        for name, first in (("letters", 0), ("notes", 20), ("posts", 60))
+    ]
+    with workers_running(database_url, tmp_path):
+        wait_for(lambda: is_done(store, *datasets), lambda: logs(tmp_path))
+    assert_right(store, *datasets)
+    asked = texts_asked(server)
+    assert sorted(asked) == sorted({said(number) for number in range(TEXTS)})
+    assert sum(spent(store, found) for found in datasets) == len(asked)
+    assert all(call.headers["authorization"] == f"Bearer {SECRET}" for call in server.calls)
+    with store.reading() as connection:
+        kept = connection.execute(select(response.c.text)).scalars().all()
+    assert len(kept) == TEXTS
+    assert all(json.loads(one)["headers"]["authorization"] == "Bearer ***" for one in kept if one)
+    assert_no_secret(store, database_url, tmp_path)
+
+
+def flaky() -> Behaviour:
+    """Fail twice, stall or ask for a pause, by the text; then answer."""
+    kinds: dict[int, list[Behaviour]] = {
+        0: [behaviour.fails(500), behaviour.fails(503)],
+        1: [behaviour.stalls()],
+        2: [behaviour.asks_for_pause(1)],
+        3: [behaviour.hangs_up(), behaviour.asks_for_pause_until(2), behaviour.fails(500)],
+    }
+    seen: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def behave(handler: behaviour.Handler) -> None:
+        with lock:
+            before = seen.get(handler.call.path, 0)
+            seen[handler.call.path] = before + 1
+        number = int(parse_qs(urlsplit(handler.call.path).query)["text"][0].split()[-1])
+        bad = kinds.get(number % 25, [])
+        (bad[before] if before < len(bad) else behaviour.echoes())(handler)
+
+    return behave
+
+
+@MANY_WORKERS
+def test_a_server_that_fails_stalls_and_asks_for_pauses_is_asked_within_the_budget(
+    store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
+) -> None:
+    """All values are there in the end, and each request that the server saw was paid for."""
+    url = server.on("/score", flaky())
+    # Hardly more than what is needed if no try is given back.
+    budget = 4 * (RECORDS + 12)
+    config: dict[str, Any] = {"tries": 4, "timeout_seconds": 4, "budget_calls": budget}
+    datasets = [
+        make_dataset(store, settings, name, first, score=asks(url, **config))
+        for name, first in (("letters", 0), ("notes", 30))
+    ]
+    with workers_running(database_url, tmp_path):
+        wait_for(lambda: is_done(store, *datasets), lambda: logs(tmp_path))
+    assert_right(store, *datasets)
+    assert all(spent(store, found) <= budget for found in datasets)
+    assert len(server.calls) <= sum(spent(store, found) for found in datasets)
+    assert len(server.calls) > TEXTS
+    assert_no_secret(store, database_url, tmp_path)
+
+
+def test_a_budget_that_is_spent_lets_the_rest_wait_with_the_reason(
+    store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
+) -> None:
+    """Other enrichers' values of these records are there; `once` says so and fails."""
+    url = server.on("/score", behaviour.echoes())
+    config: dict[str, Any] = {"tries": 3, "budget_calls": 32}
+    found = make_dataset(store, settings, "notes", score=asks(url, **config))
+    others = make_dataset(store, settings, "posts", 60)
+    reason = "score: its budget of 32 calls is spent"
+
+    def errors() -> list[str]:
+        seen = json.loads(run_command(database_url, "enrich", "status", "--json").out)
+        return [worker["error"] or "" for worker in seen["workers"]]
+
+    def is_waiting() -> bool:
+        told = errors()
+        return len(told) == WORKERS and any(reason in error for error in told)
+
+    with workers_running(database_url, tmp_path):
+        wait_for(lambda: len(values(store, found, "length")) == RECORDS, lambda: logs(tmp_path))
+        wait_for(lambda: is_done(store, others) and is_waiting(), errors)
+        wait_for(lambda: len(server.calls) >= 30, lambda: len(server.calls))
+    # The last two calls of a budget may stay unused.
+    assert 30 <= len(server.calls) <= 32
+    assert len(values(store, found, "score")) == len(server.calls) == spent(store, found)
+    done = once(database_url)
+    assert done.code == 1
+    assert reason in done.err
+    assert len(done.err.strip().splitlines()) == 1, done.err
+    assert len(server.calls) <= 32
+    with store.reading() as connection:
+        assert list_quarantine(connection) == []
+
+
+def test_a_worker_killed_in_the_middle_of_its_calls_costs_no_value_and_no_budget(
+    store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
+) -> None:
+    """What it was asking is asked by others at once: its neighbours see that it is dead."""
+    caught: list[str] = []
+    may_go_on = threading.Event()
+
+    def catch(handler: behaviour.Handler) -> None:
+        caught.append(handler.call.headers["x-worker"])
+        may_go_on.wait(60)
+        behaviour.echoes()(handler)
+
+    answer = behaviour.echoes()
+    url = server.on("/score", *[answer] * 30, catch, answer)
+    budget = 3 * (RECORDS + 60)
+    config: dict[str, Any] = {"tries": 3, "timeout_seconds": 60, "budget_calls": budget}
+    found = make_dataset(store, settings, "notes", score=asks(url, **config))
+    with workers_running(database_url, tmp_path) as running:
+        wait_for(lambda: bool(caught), lambda: logs(tmp_path))
+        victim = running[int(caught[0].removeprefix("worker-"))]
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.wait()
+        may_go_on.set()
+        wait_for(lambda: is_done(store, found), lambda: logs(tmp_path))
+    assert_right(store, found)
+    assert len(server.calls) <= spent(store, found) <= budget
+    assert_no_secret(store, database_url, tmp_path)
+
+
+@MANY_WORKERS
+def test_all_workers_together_keep_the_rate(
+    store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
+) -> None:
+    """By any moment there were no more calls than slots: late ones may come close together."""
+    rate = 20
+    url = server.on("/score", behaviour.echoes())
+    found = make_dataset(store, settings, "notes", score=asks(url, calls_per_second=rate))
+    store.write(pause_workers)
+    with workers_running(database_url, tmp_path):
+        wait_for(lambda: worker_count(store) == WORKERS, lambda: logs(tmp_path))
+        began = time.monotonic()
+        store.write(resume_workers)
+        wait_for(lambda: is_done(store, found), lambda: logs(tmp_path))
+    assert_right(store, found)
+    times = sorted(call.at for call in server.calls)
+    assert len(times) == RECORDS
+    # A call comes at its slot or later, and slots are 1 / rate apart; a slow worker's calls that
+    # are late may come beside another's, so that no bound holds for each single second.
+    assert all(count <= rate * (at - began) + 1 for count, at in enumerate(times, 1))
+
+
+def worker_count(store: Store) -> int:
+    """Count the workers that have registered."""
+    with store.reading() as connection:
+        return len(all_workers(connection))
+
+
+@MANY_WORKERS
+def test_a_budget_that_suffices_is_enough_for_any_number_of_workers(
+    store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
+) -> None:
+    """What others have charged in advance is nearly all given back, and worth waiting for."""
+    url = server.on("/score", behaviour.echoes())
+    config: dict[str, Any] = {"tries": 10, "budget_calls": RECORDS + 10}
+    found = make_dataset(store, settings, "notes", score=asks(url, **config))
+    with workers_running(database_url, tmp_path):
+        wait_for(lambda: is_done(store, found), lambda: (len(server.calls), logs(tmp_path)))
+    assert_right(store, found)
+    assert len(server.calls) == spent(store, found) == RECORDS
+
+
+# One worker, in this process
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """Set what the headers name."""
+    named = {"API_TEST_KEY": SECRET, "WORKER_NAME": "worker-x"}
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)
+    return named
+
+
+class Eraser(InlineExecutor):
+    """Erases a record as soon as anything is computed of it."""
+
+    def __init__(self, store: Store, found: Dataset) -> None:
+        super().__init__()
+        self._store = store
+        self._found = found
+
+    def compute(self, *arguments: Any) -> Any:  # noqa: ANN401
+        if not self.rows:
+            with self._store.writing() as connection:
+                first = next(each_record(connection, self._found.id))
+                forget_record(connection, self._found.id, first.key)
+        return super().compute(*arguments)
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_record_erased_while_its_chunk_is_worked_on_keeps_no_worker_busy(
+    store: Store, settings: Settings, server: BadServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its call is granted to nobody, and so will never have an answer."""
+    url = server.on("/score", behaviour.echoes())
+    found = make_dataset(store, settings, "notes", score=asks(url))
+    grants = []
+
+    def count(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        grants.append(named)
+        assert len(grants) < 100, "the same call is asked for again and again"
+        return grant_calls(*arguments, **named)
+
+    monkeypatch.setattr("enrich.calls.grant_calls", count)
+    with working(store, settings, threading.Event(), Eraser(store, found)) as worker:
+        worker.enrich()
+    assert len(values(store, found, "score")) == RECORDS - 1
+
+
+@ONE_WORKER
+def test_a_refused_call_is_not_made_again_while_its_chunk_waits_for_another(
+    store: Store, settings: Settings, database_url: str, server: BadServer
+) -> None:
+    """It would be paid for again, and in vain."""
+    plan: dict[str, list[Behaviour]] = {}
+
+    def behave(handler: behaviour.Handler) -> None:
+        [asked] = parse_qs(urlsplit(handler.call.path).query)["text"]
+        bad = plan.get(asked, [])
+        (bad.pop() if bad else behaviour.echoes())(handler)
+
+    url = server.on("/score", behave)
+    found = make_dataset(store, settings, "notes", chunk_records=RECORDS, score=asks(url))
+    with store.reading() as connection:
+        by_key = sorted(each_record(connection, found.id), key=lambda one: one.key)
+    texts = [str(one.inputs["sentence"]) for one in by_key]
+    for refused in texts[:5]:
+        plan[refused] = [behaviour.fails(404) for _ in range(9)]
+    # As long as a call that is put off instead of waited for.
+    plan[texts[-1]] = [behaviour.asks_for_pause(11)]
+    done = once(database_url)
+    assert done.code == 1
+    assert "5 of them lack a value and are quarantined" in done.err
+    assert len(values(store, found, "score")) == RECORDS - 5
+    assert Counter(texts_asked(server)) == Counter([*texts, texts[-1]])
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_worker_that_waits_for_another_sees_it_die(
+    store: Store, settings: Settings, server: BadServer
+) -> None:
+    """However long that one's calls might have taken."""
+    found = make_dataset(
+        store, settings, "notes", score=asks(server.on("/score", behaviour.echoes()))
+    )
+    code = find_enricher(found.spec, "score", settings.code_paths).make()
+    with store.reading() as connection:
+        wanted = {
+            code.request({"sentence": one.inputs["sentence"]}).hash: one.id
+            for one in each_record(connection, found.id)
+        }
+    stop = threading.Event()
+    with (
+        subprocess.Popen(["sleep", "60"]) as other,
+        working(store, settings, stop, InlineExecutor()) as worker,
+    ):
+        asker = Asker(found.id, "score", register_other(store, other.pid))
+        terms = terms_of(code, len(wanted), 600)
+        store.write(partial(grant_calls, asker=asker, wanted=wanted, terms=terms))
+        enriching = threading.Thread(target=until_stopped, args=(worker.enrich,))
+        enriching.start()
+        time.sleep(1)
+        assert server.calls == []
+        other.kill()
+        other.wait()
+        enriching.join(20)
+        in_time = not enriching.is_alive()
+        stop.set()
+        enriching.join()
+    assert in_time
+    assert_right(store, found)
+
+
+def until_stopped(work: Callable[[], object]) -> None:
+    """Do something until it is done, or told to stop."""
+    with suppress(Stopped):
+        work()
+
+
+def register_other(store: Store, pid: int) -> int:
+    """Do as if a process were a worker of this machine; returns its id."""
+    worker_id = store.write(register_worker)
+    with store.writing() as connection:
+        mine = update(worker_table).where(worker_table.c.id == worker_id)
+        connection.execute(mine.values(process=_process(pid)))
+    return worker_id
+
+
+def test_a_name_that_no_row_has_is_told_once_and_blames_no_record(
+    store: Store, settings: Settings, database_url: str, server: BadServer
+) -> None:
+    """It is the configuration's fault."""
+    wrong = asks(server.on("/score", behaviour.echoes()))
+    wrong.config["url"] = f"{server.url}/score?text={{sentense}}"
+    found = make_dataset(store, settings, "notes", score=wrong)
+    done = once(database_url)
+    assert done.code == 1
+    assert "{sentense} is not among what is read: sentence" in done.err
+    assert values(store, found, "score") == {}
+    with store.reading() as connection:
+        assert list_quarantine(connection) == []
+
+
+def test_a_secret_that_is_not_set_is_told_and_nothing_is_charged(
+    store: Store, settings: Settings, database_url: str, server: BadServer
+) -> None:
+    """No record is blamed, and the other enrichers' values are there."""
+    url = server.on("/score", behaviour.echoes())
+    found = make_dataset(store, settings, "notes", score=asks(url, budget_calls=50))
+    done = run_command(database_url, "enrich", "once", WORKER_NAME="worker-x")
+    assert done.code == 1
+    assert "the variable API_TEST_KEY is not set in the worker's environment" in done.err
+    assert (server.calls, spent(store, found)) == ([], 0)
+    assert once(database_url).code == 1
+    assert 47 <= len(server.calls) <= 50
+    with store.reading() as connection:
+        assert list_quarantine(connection) == []
