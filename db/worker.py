@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from .call import free_calls_of
 from .chunk import free_chunks_of
 from .dialect import boot_id, wall_seconds
+from .generation import raise_generation
 from .table import worker
 
 # A worker that has not been seen for so long does not count when chunks are planned.
@@ -89,6 +90,9 @@ def bury_dead(connection: Connection) -> int:
     dead = [row.id for row in neighbours if not _is_alive(row.process)]
     for worker_id in dead:
         leave_worker(connection, worker_id)
+    if dead:
+        # What they have finished they may not have lived to tell.
+        raise_generation(connection)
     return len(dead)
 
 

@@ -31,6 +31,7 @@ from .watch import Watch
 from .worker import Shift, Worker, working
 
 TICK_SECONDS = 5
+HEAR_SECONDS = 1
 ABORT_SECONDS = 0.5
 
 log = logging.getLogger("veilleuse.worker")
@@ -73,7 +74,9 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor)
     at_once = datetime.now(UTC)
     job = scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, next_run_time=at_once)
     scheduler.start()
-    while not stop.wait(TICK_SECONDS):
+    # Not for ever: of a process just continued the kernel may hand the signal to another thread,
+    # and Python's handler runs when this one wakes.
+    while not stop.wait(HEAR_SECONDS):
         now = datetime.now(UTC)
         due = job.next_run_time
         # The scheduler goes by the date, and would wait for as long as that was set back.

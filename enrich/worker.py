@@ -104,7 +104,7 @@ class Worker:
         done = 0
         self._left_out.clear()
         self._waited_since = None
-        self._bury()
+        self._bench.write(bury_dead)
         try:
             while may_work():
                 self._check_stop()
@@ -221,7 +221,7 @@ class Worker:
     def _wait_for_others(self, datasets: list[Planned]) -> bool:
         """Wait a little while chunks are held or put off; returns whether it is worth it."""
         ids = [one.found.id for one in datasets]
-        self._bury()
+        self._bench.write(bury_dead)
         with self._bench.store.reading() as connection:
             wait = wait_for_chunk(connection, ids)
         if wait is None:
@@ -237,11 +237,6 @@ class Worker:
         self._waited_since = self._waited_since or now
         if max(wait.seconds, now - self._waited_since) > MOST_WAIT_SECONDS:
             raise EnricherError(f"some records have to wait: {wait.reason}")
-
-    def _bury(self) -> None:
-        """Free what dead workers of this machine held; they may not have told what they did."""
-        if self._bench.write(bury_dead):
-            self._untold = True
 
 
 @contextmanager
@@ -295,7 +290,5 @@ def open_report(reason: str = "") -> Callable[[Figures], Report]:
 
 
 def _begin(connection: Connection) -> int:
-    if bury_dead(connection):
-        # What the dead have finished they may not have lived to tell.
-        raise_generation(connection)
+    bury_dead(connection)
     return register_worker(connection)
