@@ -121,6 +121,8 @@ class Day:
 
     def tick(self) -> None:
         """Enrich, then train; whatever goes wrong is logged, and the next tick tries again."""
+        if not self._may_work():
+            return
         try:
             done = self._worker.enrich(may_work=self._may_work, on_error=self._tell)
             if done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ from db.store import Store
 from db.table import chunk, worker
 from db.worker import count_workers, register_worker
 from enrich.enricher import Row
-from enrich.reader import Reader
+from enrich.reader import News, Reader
 from tests.conftest import ROOT, command_environment, make_store, register, sample_spec
 from tests.faults.conftest import FULL
 
@@ -329,6 +330,7 @@ def test_a_clock_that_jumps_gives_no_false_reading(
     right, jumps = time.time, itertools.cycle((HOUR, -HOUR, 0))
     monkeypatch.setattr(time, "time", lambda: right() + next(jumps))
     reader = Reader(settings)
+    reader.news = News(time.monotonic(), frozenset({os.getpid()}))
     readings = []
     for _ in range(10):
         readings.append(reader.read(0.01))
