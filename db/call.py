@@ -27,11 +27,6 @@ class Asker:
     enricher: str
     worker_id: int
 
-    @property
-    def meter(self) -> str:
-        """What its grants begin with."""
-        return f"{self.dataset_id}/{self.enricher}/"
-
 
 @dataclass(frozen=True)
 class Terms:
@@ -95,7 +90,7 @@ def grant_calls(
     chosen, reason, postponed = _affordable(missing, state, terms)
     here = _still_there(connection, {wanted[one] for one in missing})
     gone = frozenset(one for one in missing if wanted[one] not in here)
-    token = asker.meter + secrets.token_hex(8)
+    token = secrets.token_hex(16)
     held = {one: wanted[one] for one in sorted(chosen) if one not in gone}
     mine = _hold(connection, asker, token, held, state, terms)
     _charge(connection, asker, token, state, terms, len(mine))

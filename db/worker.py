@@ -63,12 +63,6 @@ def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
     connection.execute(update(worker).where(worker.c.id == worker_id).values(seen_at=now, **said))
 
 
-def touch_worker(connection: Connection, worker_id: int) -> None:
-    """Say that a worker lives."""
-    seen = update(worker).where(worker.c.id == worker_id).values(seen_at=wall_seconds(connection))
-    connection.execute(seen)
-
-
 def neighbours(connection: Connection) -> set[int]:
     """Return the process ids of this machine's workers, this one's too."""
     rows = connection.execute(select(worker.c.process).where(worker.c.host == _host()))

@@ -126,7 +126,7 @@ response = Table(
     Column("record_id", BigId, ForeignKey("record.id"), nullable=False),
     Column("text", Text),
     # While there is no text: until when, by the store's clock, which worker is asking, and under
-    # which grant, which begins with its meter's dataset and enricher.
+    # which grant.
     Column("held_until", Double),
     Column("held_boot", Text),
     Column("held_worker", BigId),
