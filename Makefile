@@ -24,7 +24,7 @@ run: $(VENV)/installed ## make a store of the samples, train, and serve it on PO
 	PORT=$(PORT) $(BIN)/python deploy/local.py
 
 test: $(VENV)/installed-dev ## run all tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 faults: $(VENV)/installed-dev ## inject every fault in full, which takes long: make faults TESTS=tests/faults/test_poison.py
 	VEILLEUSE_FAULTS=full $(BIN)/python -m pytest -v $(if $(TESTS),$(TESTS),tests/faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from .dialect import insert, wall_seconds
 from .generation import raise_generation
@@ -37,7 +37,7 @@ class Quarantined:
 def write_refusals(
     connection: Connection, dataset_id: int, revision: int, refusals: Iterable[Refusal]
 ) -> None:
-    """Quarantine records, the last reason over the one before."""
+    """Quarantine records, of each enricher the last reason over the one before."""
     now = wall_seconds(connection)
     rows = [
         {
@@ -53,10 +53,9 @@ def write_refusals(
     if not rows:
         return
     statement = insert(connection, quarantine)
-    changing = ("revision", "enricher", "reason", "made_at")
-    new = {name: statement.excluded[name] for name in changing}
+    new = {name: statement.excluded[name] for name in ("revision", "reason", "made_at")}
     connection.execute(
-        statement.on_conflict_do_update(index_elements=["record_id"], set_=new), rows
+        statement.on_conflict_do_update(index_elements=["record_id", "enricher"], set_=new), rows
     )
 
 
@@ -70,10 +69,19 @@ def refusals_in_chunk(connection: Connection, chunk_id: int, revision: int) -> l
     return [Refusal(*row) for row in connection.execute(query)]
 
 
-def quarantined_since(connection: Connection, at: float) -> Sequence[str]:
-    """Return why each record was quarantined from then on."""
-    query = select(quarantine.c.reason).where(quarantine.c.made_at >= at)
-    return connection.execute(query.order_by(quarantine.c.made_at)).scalars().all()
+def count_quarantined(connection: Connection, dataset_id: int) -> int:
+    """Return how many records of a dataset lack a value of an enricher."""
+    query = select(func.count(quarantine.c.record_id.distinct()))
+    return connection.execute(query.where(_of(dataset_id))).scalar_one()
+
+
+def quarantined_since(connection: Connection, at: float) -> tuple[int, str]:
+    """Return how many records were quarantined from then on, and why the first was."""
+    later = quarantine.c.made_at >= at
+    count = select(func.count(quarantine.c.record_id.distinct())).where(later)
+    first = select(quarantine.c.reason).where(later).order_by(quarantine.c.made_at).limit(1)
+    reason = connection.execute(first).scalar_one_or_none()
+    return connection.execute(count).scalar_one(), reason or ""
 
 
 def list_quarantine(
@@ -92,7 +100,7 @@ def list_quarantine(
         .join(record, record.c.id == quarantine.c.record_id)
         .join(dataset, dataset.c.id == quarantine.c.dataset_id)
         .where(_of(dataset_id))
-        .order_by(quarantine.c.made_at.desc(), quarantine.c.record_id)
+        .order_by(quarantine.c.made_at.desc(), quarantine.c.record_id, quarantine.c.enricher)
         .limit(most)
     )
     return [Quarantined(name, key.hex(), *more) for name, key, *more in connection.execute(query)]
@@ -109,6 +117,7 @@ def _chosen(
     """Return the record and dataset ids of what is meant, all if no key is given."""
     query = (
         select(quarantine.c.record_id, quarantine.c.dataset_id)
+        .distinct()
         .join(record, record.c.id == quarantine.c.record_id)
         .where(_of(dataset_id))
     )

@@ -11,8 +11,9 @@ from .dialect import store_bytes
 from .enrichment import count_enrichments
 from .generation import read_generation
 from .model import active_model, model_name
+from .quarantine import count_quarantined
 from .store import Store
-from .table import chunk, prediction, quarantine, record
+from .table import chunk, prediction, record
 
 
 def store_status(store: Store) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def dataset_status(connection: Connection, found: Dataset) -> dict[str, Any]:
         "enriched": _fresh_counts(connection, found),
         "predictions": _count(connection, prediction, found.id),
         "chunks": _count(connection, chunk, found.id),
-        "quarantined": _count(connection, quarantine, found.id),
+        "quarantined": count_quarantined(connection, found.id),
         "model": model_name(found, model.version) if model else None,
     }
 

@@ -81,7 +81,8 @@ quarantine = Table(
     Column("record_id", BigId, ForeignKey("record.id"), primary_key=True, autoincrement=False),
     dataset_column(),
     Column("revision", Integer, nullable=False),
-    Column("enricher", Text, nullable=False, server_default=""),
+    # Empty where workers died over the record, whatever they were at.
+    Column("enricher", Text, primary_key=True, server_default=""),
     Column("reason", Text, nullable=False),
     Column("made_at", Double, nullable=False),
 )

@@ -78,11 +78,11 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
     finally:
         progress.end()
     with store.reading() as connection:
-        refused = quarantined_since(connection, started)
+        refused, reason = quarantined_since(connection, started)
     if refused:
         raise EnricherError(
-            f"enriched {done:,} records; {len(refused):,} of them lack a value and are quarantined,"
-            f" the first because of {refused[0]}; see: python -m enrich quarantine list"
+            f"enriched {done:,} records; {refused:,} of them lack a value and are quarantined,"
+            f" the first because of {reason}; see: python -m enrich quarantine list"
         )
     click.echo(as_json({"records": done}) if as_json_ else f"enriched {done:,} records")
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import select, update
 
@@ -97,11 +98,19 @@ class Waiting:
         return [len(row["sentence"]) for row in rows]
 
 
+def sweep_fake_clocks() -> None:
+    """Remove what killed processes have left: the command refuses to run under the pid of one."""
+    for left in Path("/dev/shm").glob("*faketime_*_*"):  # noqa: S108
+        if not psutil.pid_exists(int(left.name.rpartition("_")[2])):
+            left.unlink(missing_ok=True)
+
+
 def faketime(ahead: int) -> dict[str, str]:
     """Return the environment that the command of that name gives to the process it starts.
 
     The command itself would stay in between, and be killed instead.
     """
+    sweep_fake_clocks()
     fake = ["faketime", "--exclude-monotonic", "-f", f"{ahead:+d}s", "env"]
     done = subprocess.run(fake, check=True, capture_output=True, text=True)
     given = dict(line.partition("=")[::2] for line in done.stdout.splitlines())

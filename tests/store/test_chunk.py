@@ -22,6 +22,13 @@ from db.dataset import Dataset, Step, set_plan
 from db.enrichment import Enrichment, count_enrichments
 from db.errors import LeaseLost
 from db.planner import CHUNK_RECORDS, plan_chunks
+from db.quarantine import (
+    Refusal,
+    count_quarantined,
+    list_quarantine,
+    refusals_in_chunk,
+    retry_quarantine,
+)
 from db.record import NewRecord, add_records, ask_for
 from db.store import Store
 from db.table import chunk, quarantine, record, worker
@@ -199,6 +206,24 @@ def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset
         rows = connection.execute(select(quarantine.c.record_id, quarantine.c.reason)).all()
         assert rows == [(poison, "it bites")]
         assert count_enrichments(connection, planned.id) == {("language", "f1"): 1199}
+
+
+def test_a_record_keeps_what_each_enricher_refused_of_it(store: Store, planned: Dataset) -> None:
+    """Else the first one's call is paid for again; the record counts and is tried again once."""
+    taken = claim(store, planned)
+    with store.writing() as connection:
+        one = records_in_chunk(connection, taken)[0].id
+        refused = [Refusal(one, "weather", "no such town"), Refusal(one, "price", "no such thing")]
+        return_chunk(connection, taken, refused=refused[:1])
+    taken = claim(store, planned)
+    with store.writing() as connection:
+        return_chunk(connection, taken, refused=refused[1:])
+    with store.writing() as connection:
+        assert set(refusals_in_chunk(connection, taken.id, taken.revision)) == set(refused)
+        assert count_quarantined(connection, planned.id) == 1
+        assert {found.enricher for found in list_quarantine(connection)} == {"weather", "price"}
+        assert retry_quarantine(connection, planned.id) == 1
+        assert list_quarantine(connection) == []
 
 
 def test_a_plan_of_another_revision_makes_no_chunks(store: Store, planned: Dataset) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from alembic import command as alembic
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from db import migrations
 from db.errors import StoreError
 from db.migrations import upgrade
+from db.quarantine import list_quarantine
+from db.record import NewRecord, add_records
 from db.store import Store, check_schema, connect_store
 from db.table import SCHEMA, metadata
-from tests.conftest import Done, settings_for
+from tests.conftest import Done, register, sample_spec, settings_for
 
 
 def test_upgrade_makes_the_tables_that_the_code_declares(store: Store) -> None:
@@ -27,6 +33,32 @@ def test_upgrade_twice_changes_nothing(store: Store) -> None:
     """Every deploy runs it."""
     assert upgrade(store) == SCHEMA
     assert upgrade(store) == SCHEMA
+
+
+def test_what_was_quarantined_before_an_upgrade_is_so_after_it(database_url: str) -> None:
+    """Its table is made anew on SQLite, where no key can be changed."""
+    store = connect_store(settings_for(database_url))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with store.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.upgrade(config, "0002")
+    found = register(store, sample_spec("intents"))
+    with store.writing() as connection:
+        inputs = found.spec.read_inputs({"sentence": "bonjour"})
+        add_records(connection, found.id, [NewRecord(found.spec.key(inputs), inputs)], "import")
+        connection.execute(
+            text(
+                "INSERT INTO quarantine"
+                " (record_id, dataset_id, revision, enricher, reason, made_at)"
+                " SELECT id, dataset_id, 1, 'embedding', 'it bites', 5 FROM record"
+            )
+        )
+    upgrade(store)
+    with store.reading() as connection:
+        (one,) = list_quarantine(connection)
+        assert (one.enricher, one.reason, one.made_at) == ("embedding", "it bites", 5)
+    store.close()
 
 
 def test_a_store_without_tables_names_the_command_that_makes_them(
