@@ -4,7 +4,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test faults lint format lock measure scale bench-enrich clean
+.PHONY: help run test faults lint format lock measure scale bench-enrich bench-serve clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -50,6 +50,9 @@ scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scal
 
 bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside it: make bench-enrich PARTS="web burst"
 	$(BIN)/python -m benchmark.enrichment $(PARTS)
+
+bench-serve: $(VENV)/installed-dev ## what the web process holds: make bench-serve REAL_DATA=folder PARTS="ratios peers"
+	$(BIN)/python -m benchmark.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
 
 clean: ## remove what was installed and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

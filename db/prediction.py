@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
-from .dialect import insert
+from .dialect import find_row, insert
 from .table import prediction, record
 
 
@@ -21,14 +21,14 @@ class Prediction:
     fingerprint: str
 
 
-_find_body = select(prediction.c.body).where(
-    prediction.c.dataset_id == bindparam("of"), prediction.c.key == bindparam("known")
-)
-
-
 def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | None:
     """Return the body stored for a key."""
-    return connection.execute(_find_body, {"of": dataset_id, "known": key}).scalar()
+    row = find_row(
+        connection,
+        "SELECT body FROM prediction WHERE dataset_id = {} AND key = {}",
+        (dataset_id, key),
+    )
+    return None if row is None else row[0]
 
 
 def write_predictions(

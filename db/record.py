@@ -170,6 +170,22 @@ def ask_for(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) 
         )
 
 
+def count_waiting(connection: Connection, dataset_id: int, most: int) -> int:
+    """Return how many records that came with requests have never been enriched, up to `most`."""
+    waiting = (
+        select(record.c.id)
+        .where(
+            record.c.dataset_id == dataset_id,
+            record.c.asked,
+            record.c.revision == 0,
+            record.c.chunk_id.is_(None),
+        )
+        .limit(most)
+        .subquery()
+    )
+    return connection.execute(select(func.count()).select_from(waiting)).scalar_one()
+
+
 def slices(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Cut a sequence into parts of at most that size."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -40,6 +40,14 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _keys(text: str) -> tuple[str, ...]:
+    keys = _names(text)
+    for key in keys:
+        if key.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", key):
+            raise ValueError("after sha256: come the 64 hex digits of a key's hash")
+    return keys
+
+
 def _choice(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in allowed:
@@ -84,6 +92,17 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", str, "address that the web process listens on")
     port: int = _setting(8000, _whole(1, 65535), "port that the web process listens on")
+    web_concurrency: int = _setting(
+        1, _whole(1, 64), "web processes on the one socket, each with its threads"
+    )
+    server: str = _setting(
+        "waitress", _choice("waitress", "granian"), "waitress, or granian for thousands of users"
+    )
+    queue_seconds: float = _setting(
+        5.0,
+        _number(0.01, 3600, "seconds"),
+        "a request that has waited longer for a thread gets 503 with Retry-After",
+    )
     web_threads: int = _setting(4, _whole(1, 64), "threads that answer requests")
     student_ttl: float = _setting(
         30.0, _number(0, 86400, "seconds"), "seconds that a student's answer stays in memory"
@@ -91,13 +110,35 @@ class Settings:
     cache_entries: int = _setting(
         10_000, _whole(0, 1_000_000), "answers that the web process keeps in memory"
     )
+    cache_mib: float = _setting(4.0, _number(0, 1e5, "MiB"), "memory that these answers may take")
+    max_age: int = _setting(
+        0,
+        _whole(0, 31_536_000),
+        "seconds that a proxy or browser may keep a teacher's answer without asking",
+    )
     queue_entries: int = _setting(
         10_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
     )
+    waiting_records: int = _setting(
+        100_000, _whole(0, 100_000_000), "unseen inputs of a dataset that may wait for workers"
+    )
     api_keys: tuple[str, ...] = _setting(
-        (), _names, "keys that may add records, separated by commas; none: nobody may"
+        (), _keys, "keys that may add records, as they are or as sha256:HEX; none: nobody may"
+    )
+    read_keys: tuple[str, ...] = _setting(
+        (), _keys, "keys that may have predictions, likewise; none: everybody may"
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        (), _names, "origins whose pages may read answers, separated by commas; * for all"
     )
     log_format: str = _setting("text", _choice("text", "json"), "text or json, one line a request")
+    log_file: str = _setting("", str, "a file for the log besides standard output")
+    log_file_mib: float = _setting(
+        10.0, _number(0.01, 1e5, "MiB"), "size at which that file begins anew; five are kept"
+    )
+    log_query: str = _setting(
+        "off", _choice("off", "on"), "on: the log holds what was asked, not only where"
+    )
     lease_seconds: float = _setting(
         30.0,
         _number(1, 3600, "seconds"),

@@ -8,6 +8,8 @@ compile() {
 }
 compile requirements-web.in -o requirements-web.txt
 compile -c requirements-web.txt requirements.in -o requirements.txt
+compile -c requirements-web.txt requirements-granian.in -o requirements-granian.txt
 compile -c requirements.txt requirements-extra.in -o requirements-extra.txt
 compile -c requirements.txt requirements-dask.in -o requirements-dask.txt
-compile -c requirements-extra.txt -c requirements-dask.txt requirements-dev.in -o requirements-dev.txt
+compile -c requirements-extra.txt -c requirements-dask.txt -c requirements-granian.txt \
+  requirements-dev.in -o requirements-dev.txt

@@ -3,58 +3,81 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
+import socket
 import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 from db.console import run_command
-from db.settings import load_settings
-from db.store import open_store
+from db.settings import Settings, load_settings
 
-from .app import make_app
-from .log import set_up_log
-from .metrics import Metrics
-from .progress import WorkerFigures
-from .server import serve_forever
-from .service import Service
+from .board import bury
+from .crew import Crew
+from .log import Scribe, set_up_log
+from .member import Member, serve_as_member
+from .server import listen, raise_descriptor_limit
 
 
-def main() -> None:
-    """Serve until SIGTERM."""
+def main(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM; returns the exit code."""
     settings = load_settings()
-    on_platform = "DYNO" in os.environ
-    set_up_log(settings.log_format)
-    # One connection for each thread that answers, one for the watcher, one to spare; of those
-    # that write, the backlog and the signal need one each.
-    store = open_store(settings, settings.web_threads + 2)
-    service = Service(store, settings, Metrics())
-    _show_gauges(service)
-    service.metrics.show(WorkerFigures(service.shelf))
-    service.start()
+    scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
+    if arguments.check:
+        Member(settings, scribe, None)
+        return 0
+    if settings.server == "granian":
+        # Only where it is asked for: it is not among the requirements of the web process.
+        from .granian_server import serve_by_granian  # noqa: PLC0415
 
-    def drain() -> None:
-        service.draining = True
+        return serve_by_granian(settings)
+    return _serve_by_waitress(settings, scribe, arguments)
 
+
+def _serve_by_waitress(settings: Settings, scribe: Scribe, arguments: argparse.Namespace) -> int:
+    raise_descriptor_limit()
+    listener = _listener(settings, arguments.listener)
+    folder = Path(arguments.board or tempfile.mkdtemp(prefix="veilleuse-web-"))
+
+    def work(shared: socket.socket, on_listen: Callable[[], None]) -> int:
+        def serve() -> None:
+            serve_as_member(settings, scribe, folder, shared, on_listen)
+
+        return run_command(serve)
+
+    crew = Crew(
+        work,
+        listener,
+        settings.web_concurrency,
+        before=[int(pid) for pid in filter(None, arguments.before.split(","))],
+        on_death=lambda pid: bury(folder, pid),
+        keep=(f"--board={folder}",),
+    )
     try:
-        serve_forever(make_app(service), settings, drain, on_platform=on_platform)
+        return crew.watch()
     finally:
-        service.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _show_gauges(service: Service) -> None:
-    gauge = service.metrics.gauge
-    gauge(
-        "generation", "The store's generation that is served.", lambda: service.catalog.generation
+def _listener(settings: Settings, descriptor: int | None) -> socket.socket:
+    """Return the socket that this process was given by the code before it, or a new one."""
+    return listen(settings) if descriptor is None else socket.socket(fileno=descriptor)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serve", description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="look whether it would start, and exit: 0 if so"
     )
-    gauge("memory_answers", "Answers in memory.", lambda: len(service.catalog.memory))
-    gauge("backlog_inputs", "Unseen inputs that wait to be written.", lambda: len(service.backlog))
-    gauge(
-        "backlog_dropped",
-        "Unseen inputs for which there was no room.",
-        lambda: service.backlog.dropped,
-    )
-    gauge("store_up", "1 while the store can be read.", lambda: float(service.shelf.is_up))
+    # What a crew hands to the code that takes its place.
+    parser.add_argument("--listener", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--before", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--board", default="", help=argparse.SUPPRESS)
+    return parser
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(prog="python -m serve", description=__doc__).parse_args()
-    sys.exit(run_command(main))
+    given = _parser().parse_args()
+    codes = [0]
+    sys.exit(run_command(lambda: codes.append(main(given))) or codes[-1])

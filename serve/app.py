@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from functools import partial
 from typing import Any, NoReturn
 
@@ -18,13 +17,16 @@ from .asset import read_asset
 from .catalog import Served
 from .guard import guard
 from .journal import Journal
+from .log import Scribe
+from .memory import Kept
 from .metrics import CONTENT_TYPE as METRICS_TYPE
+from .metrics import Metrics
 from .openapi import openapi_document
 from .page import docs_page, welcome, welcome_page
 from .problem import Refusal, make_problem, problem_of
 from .query import read_item, read_items, read_query
-from .response import error_body, respond, respond_problem
-from .service import Service
+from .response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
+from .service import Service, address_of
 
 # Larger ones are refused by the server already; Bottle would keep them in a file.
 MOST_BODY_BYTES = 2 * 2**20
@@ -32,16 +34,16 @@ MOST_BODY_BYTES = 2 * 2**20
 _encode = msgspec.json.Encoder().encode
 
 
-def make_app(service: Service) -> Journal:
+def make_app(service: Service, metrics: Metrics, scribe: Scribe) -> Journal:
     """Return the WSGI application."""
-    return Journal(make_routes(service), service.metrics, service.load)
+    return Journal(make_routes(service, metrics), service, scribe)
 
 
-def make_routes(service: Service) -> Bottle:
+def make_routes(service: Service, metrics: Metrics) -> Bottle:
     """Return the application without its journal."""
     bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
     app = Bottle()
-    views = Views(service, app)
+    views = Views(service, metrics, app)
     for method, path, view in (
         ("GET", "/", views.welcome),
         ("GET", "/predict", views.predict),
@@ -57,6 +59,7 @@ def make_routes(service: Service) -> Bottle:
         ("GET", "/docs", views.docs),
         ("GET", "/api/docs", views.docs),
         ("GET", "/docs/<name>", views.asset),
+        ("OPTIONS", "/", views.elsewhere),
         ("ANY", "/<path:path>", views.elsewhere),
     ):
         app.route(path, method, guard(view))
@@ -67,38 +70,50 @@ def make_routes(service: Service) -> Bottle:
 class Views:
     """What each route answers."""
 
-    def __init__(self, service: Service, app: Bottle) -> None:
+    def __init__(self, service: Service, metrics: Metrics, app: Bottle) -> None:
         self._service = service
+        self._metrics = metrics
         self._app = app
 
     def welcome(self) -> HTTPResponse:
         """Say what there is: to a browser as a page, to others as JSON."""
+        self._require_read_key()
         served = list(self._service.catalog.datasets.values())
         if "text/html" in request.environ.get("HTTP_ACCEPT", ""):
-            return respond(welcome_page(served), "text/html; charset=utf-8")
+            return respond_page(welcome_page(served))
         return respond(_encode(welcome(served)))
 
     def predict(self) -> HTTPResponse:
         """Answer for the one dataset that has these fields."""
+        self._require_read_key()
         given = read_query(request.query_string)
         return self._answer(self._service.catalog.match(given), given)
 
     def predict_named(self, name: str) -> HTTPResponse:
         """Answer for a dataset."""
+        self._require_read_key()
         return self._answer(self._service.catalog.find(name), read_query(request.query_string))
 
     def _answer(self, served: Served, given: dict[str, str]) -> HTTPResponse:
-        return respond(self._service.answer(served, given))
+        kept = self._service.answer(served, given, address_of(request.environ))
+        return self._respond_kept(kept)
+
+    def _respond_kept(self, kept: Kept) -> HTTPResponse:
+        response = respond(kept.body)
+        response.set_header("ETag", kept.tag)
+        response.set_header("Cache-Control", self._service.cache_control(kept))
+        return response
 
     def predict_many(self, name: str) -> HTTPResponse:
         """Answer an array of inputs in their order; a bad one gets its own problem."""
+        self._require_read_key()
         served = self._service.catalog.find(name)
         answers = [self._answer_item(served, item) for item in read_items(_body())]
         return respond(b"[" + b",".join(answers) + b"]")
 
     def _answer_item(self, served: Served, item: msgspec.Raw) -> bytes:
         try:
-            return self._service.answer(served, read_item(item))
+            return self._service.answer(served, read_item(item)).body
         except InputError as error:
             return _encode(problem_of(error))
 
@@ -112,13 +127,14 @@ class Views:
         return respond(_encode(added))
 
     def _require_key(self) -> None:
-        scheme, _, given = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        known = self._service.settings.api_keys
-        # Each is compared, so that the time tells nothing of which came close.
-        fits = [hmac.compare_digest(given.encode("latin-1"), key.encode()) for key in known]
-        if scheme.lower() != "bearer" or not any(fits):
+        if not self._service.access.may_write(request.environ):
             hint = "send Authorization: Bearer KEY, with a key from API_KEYS"
             raise Refusal(401, f"adding records needs a key; {hint}")
+
+    def _require_read_key(self) -> None:
+        if not self._service.access.may_read(request.environ):
+            hint = "send Authorization: Bearer KEY, with a key from READ_KEYS"
+            raise Refusal(401, f"this needs a key; {hint}")
 
     def live(self) -> HTTPResponse:
         """Say that the process runs."""
@@ -133,7 +149,8 @@ class Views:
 
     def metrics(self) -> HTTPResponse:
         """Give all figures to Prometheus."""
-        return respond(self._service.metrics.render(), METRICS_TYPE)
+        self._require_read_key()
+        return respond(self._metrics.render(), METRICS_TYPE)
 
     def openapi(self) -> HTTPResponse:
         """Describe the routes by the datasets' specs."""
@@ -142,7 +159,7 @@ class Views:
 
     def docs(self) -> HTTPResponse:
         """Show the description."""
-        return respond(docs_page(), "text/html; charset=utf-8")
+        return respond_page(docs_page(), DOCS_POLICY)
 
     def asset(self, name: str) -> HTTPResponse:
         """Give a file that the pages need."""
@@ -151,7 +168,7 @@ class Views:
             raise Refusal(404, f"there is no page file {name!r}")
         return respond(asset.data, asset.content_type)
 
-    def elsewhere(self, path: str) -> HTTPResponse:
+    def elsewhere(self, path: str = "") -> HTTPResponse:
         """Answer the datasets' flat routes; say of any other path what is wrong with it."""
         catalog = self._service.catalog
         route = f"/{path}"
@@ -160,7 +177,8 @@ class Views:
         if served is None and spoken is None:
             self._refuse(route)
         if request.method not in {"GET", "HEAD"}:
-            _refuse_method(["GET"])
+            _refuse_or_tell(["GET"])
+        self._require_read_key()
         if served is not None:
             return respond(_encode(self._flat(served)))
         return respond(_encode(spoken.spec.languages if spoken else []))
@@ -173,7 +191,7 @@ class Views:
     def _refuse(self, route: str) -> NoReturn:
         allowed = [method for method in ("GET", "POST") if self._is_route(route, method)]
         if allowed:
-            _refuse_method(allowed)
+            _refuse_or_tell(allowed)
         if route != "/" and self._is_route(route.rstrip("/"), "GET"):
             raise Refusal(404, f"there is nothing at {route}; try {route.rstrip('/')}")
         raise Refusal(404, f"there is nothing at {route}; see /docs for what there is")
@@ -183,9 +201,13 @@ class Views:
         return bool(target.rule != "/<path:path>")
 
 
-def _refuse_method(allowed: list[str]) -> NoReturn:
+def _refuse_or_tell(allowed: list[str]) -> NoReturn:
+    """Refuse a method, or tell which are allowed where that is what was asked."""
+    allow = ", ".join([*allowed, *(["HEAD"] if "GET" in allowed else []), "OPTIONS"])
+    if request.method == "OPTIONS":
+        raise HTTPResponse(b"", 204, {"Allow": allow})
     problem = make_problem(405, f"{request.method} is not allowed here; use {' or '.join(allowed)}")
-    raise respond_problem(problem, Allow=", ".join(allowed))
+    raise respond_problem(problem, Allow=allow)
 
 
 def _body() -> bytes:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.record import NewRecord, ask_for
+from db.record import NewRecord, ask_for, count_waiting
 from db.store import Store
 
 MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
+# How often it is counted how many inputs wait for workers.
+COUNT_SECONDS = 5.0
 
 log = logging.getLogger("veilleuse.web")
 
@@ -24,8 +28,11 @@ log = logging.getLogger("veilleuse.web")
 class Backlog:
     """A bounded queue: an answer never waits for it, and what overflows is counted."""
 
-    def __init__(self, store: Store, entries: int) -> None:
+    def __init__(self, store: Store, entries: int, most_waiting: int) -> None:
         self._store = store
+        self._most_waiting = most_waiting
+        self._room: dict[int, int] = {}
+        self._counted = float("-inf")
         self._queue: queue.Queue[tuple[int, NewRecord]] = queue.Queue(entries)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="backlog", daemon=True)
@@ -40,7 +47,10 @@ class Backlog:
         self._thread.start()
 
     def put(self, dataset_id: int, wanted: NewRecord) -> bool:
-        """Take an input; returns whether there was room."""
+        """Take an input; returns whether there was room, here and among those that wait."""
+        if self._room.get(dataset_id, 1) <= 0:
+            self.dropped += 1
+            return False
         try:
             self._queue.put_nowait((dataset_id, wanted))
         except queue.Full:
@@ -56,12 +66,19 @@ class Backlog:
 
     def _write_all(self) -> None:
         while not (self._closing.is_set() and self._queue.empty()):
+            self._forget_room()
             waiting = self._gather()
             while waiting and not self._write(waiting):
                 # The store may come back; until then the queue holds what comes.
                 if self._closing.wait(RETRY_SECONDS):
                     self.dropped += len(waiting)
                     break
+
+    def _forget_room(self) -> None:
+        """Let it be counted anew now and then: workers make room."""
+        now = time.monotonic()
+        if now - self._counted > COUNT_SECONDS:
+            self._room, self._counted = {}, now
 
     def _gather(self) -> list[tuple[int, NewRecord]]:
         try:
@@ -76,13 +93,25 @@ class Backlog:
                 break
         return gathered
 
+    def _count_room(self, dataset_ids: Iterable[int]) -> None:
+        """See how many more inputs of each dataset may wait for workers."""
+        with self._store.reading() as connection:
+            for dataset_id in set(dataset_ids) - self._room.keys():
+                waiting = count_waiting(connection, dataset_id, self._most_waiting)
+                self._room[dataset_id] = self._most_waiting - waiting
+
     def _write(self, waiting: list[tuple[int, NewRecord]]) -> bool:
         by_dataset: dict[int, list[NewRecord]] = defaultdict(list)
         for dataset_id, wanted in waiting:
             by_dataset[dataset_id].append(wanted)
         try:
+            self._count_room(by_dataset)
             for dataset_id, rows in sorted(by_dataset.items()):
-                self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows))
+                room = max(self._room[dataset_id], 0)
+                self.dropped += len(rows[room:])
+                if rows[:room]:
+                    self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows[:room]))
+                self._room[dataset_id] = room - len(rows)
         except SQLAlchemyError as error:
             log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
             return False

@@ -12,6 +12,7 @@ from db.dataset import Dataset, all_datasets
 from db.errors import ArtifactError, InputError, UnknownDataset
 from db.generation import read_generation
 from db.model import Model, active_model, model_name, read_student
+from db.settings import Settings
 from db.spec import DatasetSpec
 from db.student import Student, decode_student
 
@@ -47,6 +48,10 @@ class Catalog:
         self.flat_routes = {one.spec.flat_route: one for one in flat}
         self.language_routes = {one.spec.flat_routes[1]: one for one in flat}
 
+    def called(self, path: str, fields: Iterable[str]) -> Served:
+        """Return the dataset that a path under /predict asks for; raises as the two below do."""
+        return self.match(fields) if path == "/predict" else self.find(path[len("/predict/") :])
+
     def find(self, name: str) -> Served:
         """Return a dataset by name; raises UnknownDataset naming those there are."""
         try:
@@ -74,7 +79,7 @@ class Catalog:
         raise InputError("query", f"{which} just these fields ({named}); there are: {known}")
 
 
-def load_catalog(connection: Connection, before: Catalog | None, cache_entries: int) -> Catalog:
+def load_catalog(connection: Connection, before: Catalog | None, settings: Settings) -> Catalog:
     """Read what is to be served; students that have not changed are taken over.
 
     A damaged student is logged and left out: the store's answers go on being served.
@@ -82,7 +87,9 @@ def load_catalog(connection: Connection, before: Catalog | None, cache_entries: 
     # The number first: what changes while we read raises it again.
     generation = read_generation(connection)
     served = [_served(connection, found, before) for found in all_datasets(connection)]
-    return Catalog(generation, served, Memory(cache_entries))
+    return Catalog(
+        generation, served, Memory(settings.cache_entries, int(settings.cache_mib * 2**20))
+    )
 
 
 def _served(connection: Connection, found: Dataset, before: Catalog | None) -> Served:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from db.errors import VeilleuseError
 
 from .problem import make_problem, problem_of
 from .response import respond_problem
+from .service import tag_of
 
 log = logging.getLogger("veilleuse.request")
 
@@ -48,9 +48,10 @@ def _run(view: Callable[..., HTTPResponse], arguments: dict[str, str]) -> HTTPRe
 
 def _revalidated(response: HTTPResponse) -> HTTPResponse:
     """Let clients keep an answer, if they ask each time whether it still holds."""
-    tag = f'"{hashlib.blake2b(response.body, digest_size=8).hexdigest()}"'
+    tag = response.get_header("ETag") or tag_of(response.body)
     response.set_header("ETag", tag)
-    response.set_header("Cache-Control", "no-cache")
+    if response.get_header("Cache-Control") is None:
+        response.set_header("Cache-Control", "no-cache")
     known = request.environ.get("HTTP_IF_NONE_MATCH", "")
     if known.strip() == "*" or tag in known:
         response.status = 304

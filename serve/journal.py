@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
 import re
 import secrets
 import time
@@ -10,72 +10,149 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from .load import Load
-from .metrics import Metrics
-from .problem import make_problem
-from .response import PROBLEM, encode_problem
+from sqlalchemy.exc import SQLAlchemyError
 
-log = logging.getLogger("veilleuse.request")
+from db.errors import VeilleuseError
+
+from .log import Scribe
+from .memory import Kept
+from .problem import make_problem
+from .query import read_query
+from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
+from .service import Service, address_of
 
 Environ: TypeAlias = dict[str, Any]
 Headers: TypeAlias = list[tuple[str, str]]
 App: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
+# Where the server notes how long a request has waited for a thread.
+WAITED = "veilleuse.waited_seconds"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Journal:
-    """A WSGI application around another."""
+    """A WSGI application around another; what is in memory it answers itself."""
 
-    def __init__(self, app: App, metrics: Metrics, load: Load) -> None:
+    def __init__(self, app: App, service: Service, scribe: Scribe) -> None:
         self._app = app
-        self._metrics = metrics
-        self._load = load
+        self._service = service
+        self._tally = service.tally
+        self._scribe = scribe
+        self._queue_seconds = service.settings.queue_seconds
+        self._logs_query = service.settings.log_query == "on"
+        self._cors = service.cors
+        # An id of its own for each request without the cost of random bytes for each.
+        self._process = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
-        request_id = _request_id(environ)
+        given = environ.get("HTTP_X_REQUEST_ID")
+        request_id = given if given and _ID.fullmatch(given) else self._new_id()
+        self._tally.begin()
+        status, route = "500", "none"
+        try:
+            kept = self._predict(environ)
+            if kept is not None:
+                status, route = "200", kept_route(environ["PATH_INFO"])
+                start_response("200 OK", self._headers_of(kept, request_id))
+                return [kept.body]
+            status, body = self._answer(environ, start_response, request_id)
+            found = environ.get("bottle.route")
+            route = found.rule if found else "none"
+            return body
+        finally:
+            self._note(environ, route, status, time.perf_counter() - started, request_id)
+
+    def _new_id(self) -> str:
+        return f"{self._process}{next(self._numbers):08x}"
+
+    def _predict(self, environ: Environ) -> Kept | None:
+        """Return the answer to a plain request for a prediction, None for all others.
+
+        Those that are refused too: why, and whatever else may be the matter, is the views' to say.
+        """
+        if (
+            environ["REQUEST_METHOD"] != "GET"
+            or "HTTP_IF_NONE_MATCH" in environ
+            or "HTTP_ORIGIN" in environ
+            or environ.get(WAITED, 0.0) > self._queue_seconds
+        ):
+            return None
+        address = address_of(environ)
+        if not address or not self._service.access.may_read(environ):
+            return None
+        kept = self._service.recall(address)
+        if kept is not None:
+            return kept
+        try:
+            given = read_query(environ["QUERY_STRING"])
+            served = self._service.catalog.called(environ["PATH_INFO"], given)
+            return self._service.answer(served, given, address)
+        except (VeilleuseError, SQLAlchemyError):
+            return None
+
+    def _headers_of(self, kept: Kept, request_id: str) -> Headers:
+        return [
+            ("Content-Type", JSON),
+            ("Content-Length", str(len(kept.body))),
+            ("Cache-Control", self._service.cache_control(kept)),
+            ("ETag", kept.tag),
+            ("X-Request-Id", request_id),
+            *SAFETY,
+            *self._cors.headers(None),
+        ]
+
+    def _answer(
+        self, environ: Environ, start_response: Callable[..., Any], request_id: str
+    ) -> tuple[str, Iterable[bytes]]:
+        """Let the application answer, unless the request has waited too long already."""
         statuses: list[str] = []
 
         def start(status: str, headers: Headers, *more: object) -> Any:  # noqa: ANN401
             statuses.append(status)
-            return start_response(status, [*headers, ("X-Request-Id", request_id)], *more)
+            own = [("X-Request-Id", request_id), *SAFETY]
+            own += self._cors.headers(environ.get("HTTP_ORIGIN"))
+            return start_response(status, [*headers, *own], *more)
 
-        app = self._app if _is_utf8(environ["PATH_INFO"]) else _refuse_path
-        self._load.begin()
-        try:
-            body = app(environ, start)
-        finally:
-            seconds = time.perf_counter() - started
-            self._load.end(seconds)
-        self._note(environ, statuses[-1], seconds, request_id)
-        return body
+        body = self._app_for(environ)(environ, start)
+        return statuses[-1].split(" ", 1)[0], body
 
-    def _note(self, environ: Environ, status: str, seconds: float, request_id: str) -> None:
-        method, code = environ["REQUEST_METHOD"], status.split(" ", 1)[0]
+    def _app_for(self, environ: Environ) -> App:
+        if environ.get(WAITED, 0.0) > self._queue_seconds:
+            self._tally.count_shed()
+            return _shed
+        if not _is_utf8(environ["PATH_INFO"]):
+            return _refuse_path
+        if self._cors.is_preflight(environ):
+            return self._cors.answer_preflight
+        return self._app
+
+    def _note(
+        self, environ: Environ, route: str, status: str, seconds: float, request_id: str
+    ) -> None:
+        method = environ["REQUEST_METHOD"]
         # What clients make up must neither grow the figures nor begin a line of the log.
         known = method if method in METHODS else "OTHER"
-        route = environ.get("bottle.route")
-        self._metrics.count_request(route.rule if route else "none", known, code, seconds)
+        self._tally.end(route, known, status, seconds)
         path = quote(environ["PATH_INFO"].encode("latin-1"))
-        milliseconds = seconds * 1000
-        log.info(
-            "%s %s %s %.1f ms %s",
-            quote(method),
-            path,
-            code,
-            milliseconds,
-            request_id,
-            extra={"request_id": request_id},
+        if self._logs_query and environ["QUERY_STRING"]:
+            path = f"{path}?{quote(environ['QUERY_STRING'].encode('latin-1'), safe='=&+%')}"
+        milliseconds = round(seconds * 1000, 2)
+        self._scribe.note(
+            f"{known} {path} {status} {milliseconds} ms {request_id}",
+            method=known,
+            path=path,
+            status=int(status),
+            milliseconds=milliseconds,
+            request_id=request_id,
         )
 
 
-def _request_id(environ: Environ) -> str:
-    """Return the id that the client sent, if it is one, or else a new one."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if _ID.fullmatch(given) else secrets.token_hex(8)
+def kept_route(path: str) -> str:
+    """Return the pattern of the route by which what is in memory was asked for."""
+    return "/predict" if path == "/predict" else "/predict/<name>"
 
 
 def _is_utf8(path: str) -> bool:
@@ -88,7 +165,19 @@ def _is_utf8(path: str) -> bool:
 
 
 def _refuse_path(_environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    body = encode_problem(make_problem(400, "the path is not UTF-8"))
-    headers = [("Content-Type", PROBLEM), ("Content-Length", str(len(body)))]
-    start_response("400 Bad Request", headers)
+    return _send(start_response, 400, "the path is not UTF-8")
+
+
+def _shed(_environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    detail = f"too many requests came before this one; try again in {RETRY_SECONDS} s"
+    return _send(start_response, 503, detail, ("Retry-After", str(RETRY_SECONDS)))
+
+
+def _send(
+    start_response: Callable[..., Any], status: int, detail: str, *more: tuple[str, str]
+) -> Iterable[bytes]:
+    problem = make_problem(status, detail)
+    body = encode_problem(problem)
+    headers = [("Content-Type", PROBLEM), ("Content-Length", str(len(body))), *more]
+    start_response(f"{status} {problem.title}", headers)
     return [body]

@@ -1,41 +1,73 @@
-"""The memory cache: answers ready to send, bounded, each until its time is over."""
+"""The memory cache: answers ready to send, bounded in number and bytes, each for its time."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
+from typing import NamedTuple
+
+# What an answer takes besides its body and its place: objects, a slot, links; measured.
+SLOT_BYTES = 700
+
+
+class Kept(NamedTuple):
+    """An answer ready to send, with what is counted and said of it."""
+
+    body: bytes
+    tag: str
+    dataset_id: int
+    dataset: str
+    # teacher or student
+    source: str
+    prediction: str
 
 
 class Memory:
     """The answers used last; what was used longest ago goes first."""
 
-    def __init__(self, entries: int) -> None:
+    def __init__(self, entries: int, most_bytes: float = float("inf")) -> None:
         self._entries = entries
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._answers: OrderedDict[tuple[int, bytes], tuple[bytes, float]] = OrderedDict()
+        self._bytes = 0
+        self._answers: OrderedDict[Hashable, tuple[Kept, float, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def get(self, dataset_id: int, key: bytes) -> bytes | None:
-        """Return a remembered body that is not too old."""
-        with self._lock:
-            body, until = self._answers.get((dataset_id, key), (None, 0.0))
-            if body is None:
-                return None
-            if until < time.monotonic():
-                del self._answers[dataset_id, key]
-                return None
-            self._answers.move_to_end((dataset_id, key))
-            return body
+    @property
+    def bytes(self) -> int:
+        """What the answers take, roughly."""
+        return self._bytes
 
-    def put(self, dataset_id: int, key: bytes, body: bytes, seconds: float = float("inf")) -> None:
-        """Remember a body for so long."""
-        if not self._entries:
-            return
+    def get(self, place: Hashable) -> Kept | None:
+        """Return a remembered answer that is not too old."""
         with self._lock:
-            self._answers[dataset_id, key] = body, time.monotonic() + seconds
-            self._answers.move_to_end((dataset_id, key))
-            if len(self._answers) > self._entries:
-                self._answers.popitem(last=False)
+            found = self._answers.get(place)
+            if found is None:
+                return None
+            if found[1] < time.monotonic():
+                self._drop(place)
+                return None
+            self._answers.move_to_end(place)
+            return found[0]
+
+    def put(
+        self, place: Hashable, kept: Kept, place_bytes: int, seconds: float = float("inf")
+    ) -> None:
+        """Remember an answer for so long."""
+        size = len(kept.body) + place_bytes + SLOT_BYTES
+        with self._lock:
+            if place in self._answers:
+                self._drop(place)
+            if size > self._most_bytes:
+                return
+            self._answers[place] = kept, time.monotonic() + seconds, size
+            self._bytes += size
+            while len(self._answers) > self._entries or self._bytes > self._most_bytes:
+                self._drop(next(iter(self._answers)))
+
+    def _drop(self, place: Hashable) -> None:
+        self._bytes -= self._answers.pop(place)[2]

@@ -11,13 +11,29 @@ from .problem import Problem, make_problem
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
+# What every answer says: that it is what it says it is, and where it came from is nobody's affair.
+SAFETY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+# Of pages: they show and fetch what is ours alone, and nobody frames them.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 encode_problem = msgspec.json.Encoder().encode
+# Swagger UI styles its elements one by one.
+DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
 def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPResponse:
     """Return a response with these bytes."""
     return HTTPResponse(body, status, {"Content-Type": content_type})
+
+
+def respond_page(page: bytes, policy: str = PAGE_POLICY) -> HTTPResponse:
+    """Return a page for people."""
+    response = respond(page, "text/html; charset=utf-8")
+    response.set_header("Content-Security-Policy", policy)
+    return response
 
 
 def respond_problem(problem: Problem, **headers: str) -> HTTPResponse:

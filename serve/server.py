@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import select
 import signal
@@ -18,27 +19,53 @@ from db.errors import SettingError
 from db.settings import Settings
 
 from .app import MOST_BODY_BYTES
+from .channel import Channel, Dispatcher
 from .journal import Journal
 
 CONNECTIONS = 10_000
 BACKLOG = 2048
 SPARE_DESCRIPTORS = 200
+# Larger bodies wait in files, so that many at once do not fill the memory.
+BODY_IN_MEMORY = 64 * 1024
 DRAIN_SECONDS = 25.0
+# While it drains: a client that keeps its connection may be just about to send on it.
+LINGER_SECONDS = 1.0
 LOOP_SECONDS = 0.2
+IDLE_SECONDS = 60
+LOOK_SECONDS = 1.0
 
 log = logging.getLogger("veilleuse.web")
 
 
-def serve_forever(
-    app: Journal, settings: Settings, drain: Callable[[], None], *, on_platform: bool
+def listen(settings: Settings) -> socket.socket:
+    """Return the listening socket; raises SettingError."""
+    try:
+        # A name may stand for several addresses; one socket of ours keeps it one server.
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SettingError(
+            f"HOST={settings.host} PORT={settings.port}: cannot be listened on: {error.strerror};"
+            f" end what holds it, or choose another PORT"
+        ) from None
+
+
+def serve_until_told(
+    app: Journal,
+    settings: Settings,
+    listener: socket.socket,
+    on_listen: Callable[[], None],
+    on_drain: Callable[[], None],
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that have come.
 
+    It ends as well when the process that started it is gone: nobody would restart it.
     waitress ends at once when it is told to; so its loop is run here, and its listener closed
-    first. It has no public name for its connections: its version is pinned, and tests hold it.
+    first.
     """
-    raise_descriptor_limit()
-    server = _make_server(app, settings, on_platform=on_platform)
+    server = _make_server(app, settings, listener)
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -46,19 +73,19 @@ def serve_forever(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    log.info("listening on http://%s:%s", settings.host, settings.port)
-    while not asked:
+    parent = os.getppid()
+    on_listen()
+    while not asked and os.getppid() == parent:
         _turn(server)
-    drain()
-    log.info("ending: finishing what has come")
+    on_drain()
+    log.info("process %s is ending: finishing what has come", os.getpid())
     _finish(server)
-    log.info("ended")
     for number in (signal.SIGTERM, signal.SIGINT):
         # A platform may say it twice.
         signal.signal(number, signal.SIG_IGN)
 
 
-def _make_server(app: Journal, settings: Settings, *, on_platform: bool) -> Any:  # noqa: ANN401
+def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> Any:  # noqa: ANN401
     # Each request beyond the idle threads would otherwise be a line in the log.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # Only a platform's router stands before us without fail; anywhere else a client could lie.
@@ -67,38 +94,31 @@ def _make_server(app: Journal, settings: Settings, *, on_platform: bool) -> Any:
             "trusted_proxy": "*",
             "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"},
         }
-        if on_platform
+        if "DYNO" in os.environ
         else {}
     )
-    try:
-        return _create_server(app, settings, proxy)
-    except OSError as error:
-        raise SettingError(
-            f"HOST={settings.host} PORT={settings.port}: cannot be listened on: {error.strerror};"
-            f" end what holds it, or choose another PORT"
-        ) from None
-
-
-def _create_server(app: Journal, settings: Settings, proxy: dict[str, Any]) -> Any:  # noqa: ANN401
-    # A name may stand for several addresses; one socket of ours keeps it one server.
-    family, _, _, _, address = socket.getaddrinfo(
-        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    return waitress.create_server(
+    dispatcher = Dispatcher()
+    dispatcher.set_thread_count(settings.web_threads)
+    server = waitress.create_server(
         app,
         sockets=[listener],
+        _dispatcher=dispatcher,
         threads=settings.web_threads,
         ident="",
         connection_limit=CONNECTIONS,
-        channel_timeout=60,
+        channel_timeout=IDLE_SECONDS,
         cleanup_interval=15,
         max_request_body_size=MOST_BODY_BYTES,
         max_request_header_size=64 * 1024,
+        inbuf_overflow=BODY_IN_MEMORY,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
         **proxy,
     )
+    server.channel_class = Channel
+    server.is_draining = False
+    server.looked_at = time.monotonic()
+    return server
 
 
 def raise_descriptor_limit() -> None:
@@ -110,22 +130,32 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _turn(server: Any) -> None:  # noqa: ANN401
-    server.asyncore.loop(timeout=LOOP_SECONDS, map=server._map, count=1, use_poll=True)  # noqa: SLF001
+def _turn(server: Any, seconds: float = LOOP_SECONDS) -> None:  # noqa: ANN401
+    server.asyncore.loop(timeout=seconds, map=server._map, count=1, use_poll=True)  # noqa: SLF001
+    now = time.monotonic()
+    if now - server.looked_at > LOOK_SECONDS:
+        server.looked_at = now
+        for channel in _channels(server):
+            if channel.is_too_slow(now):
+                channel.will_close = True
 
 
 def _finish(server: Any) -> None:  # noqa: ANN401
     """Take what waits in the backlog, close the listener, and see every request answered."""
+    server.is_draining = True
     for _ in range(BACKLOG):
         # It accepts one connection a turn.
         if not _is_waited_for(server.socket):
             break
-        _turn(server)
+        _turn(server, 0)
     server.del_channel()
     server.socket.close()
-    until = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < until and any(_is_busy(one) for one in _channels(server)):
-        _turn(server)
+    began = time.monotonic()
+    while (channels := _channels(server)) and time.monotonic() - began < DRAIN_SECONDS:
+        if time.monotonic() - began > LINGER_SECONDS:
+            for channel in channels:
+                channel.will_close = channel.will_close or not channel.is_busy()
+        _turn(server, LOOP_SECONDS / 4)
     server.task_dispatcher.shutdown()
 
 
@@ -135,9 +165,5 @@ def _is_waited_for(listener: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _channels(server: Any) -> list[Any]:  # noqa: ANN401
+def _channels(server: Any) -> list[Channel]:  # noqa: ANN401
     return list(server.active_channels.values())
-
-
-def _is_busy(channel: Any) -> bool:  # noqa: ANN401
-    return bool(channel.requests or channel.total_outbufs_len or channel.request)

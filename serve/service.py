@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from db.answer import decode_answer, encode_answer, student_answer
 from db.errors import VeilleuseError
 from db.field import Inputs
 from db.record import NewRecord
+from db.served import prediction_name
 from db.settings import Settings
 from db.store import Store
 
+from .access import Access
 from .backlog import Backlog
 from .catalog import Catalog, Served, load_catalog
-from .load import Load, Signal
-from .metrics import Metrics
+from .cors import Cors
+from .memory import Kept
 from .shelf import Shelf
+from .tally import Tally
 
 LOOK_SECONDS = 1.0
 FLAT_DIGITS = 4
+# Longer ones are rare, and would push many others out of memory.
+MOST_ADDRESS = 2000
 
 log = logging.getLogger("veilleuse.web")
 
@@ -30,56 +36,86 @@ class NoModelError(VeilleuseError):
     """The dataset has no model yet."""
 
 
+def address_of(environ: Mapping[str, Any]) -> str:
+    """Return how a request asks for a prediction, by which its answer is remembered; or ""."""
+    path: str = environ["PATH_INFO"]
+    query: str = environ["QUERY_STRING"]
+    is_prediction = path == "/predict" or path.startswith("/predict/")
+    if not is_prediction or len(query) > MOST_ADDRESS:
+        return ""
+    return f"{path}?{query}"
+
+
 class Service:
     """Answers from memory, from the store, and from the student, in that order."""
 
-    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self.settings = settings
         self.store = store
         self.shelf = Shelf(store)
-        self.backlog = Backlog(store, settings.queue_entries)
-        self.metrics = metrics
-        self.load = Load()
-        self._signal = Signal(store, self.load)
+        self.tally = Tally()
+        self.backlog = Backlog(store, settings.queue_entries, settings.waiting_records)
+        self.access = Access(settings.read_keys, settings.api_keys)
+        self.cors = Cors(settings.cors_origins)
         self.draining = False
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         with store.reading() as connection:
-            self.catalog: Catalog = load_catalog(connection, None, settings.cache_entries)
+            self.catalog: Catalog = load_catalog(connection, None, settings)
 
     def start(self) -> None:
         """Begin to look for changes and to write what is unseen."""
         self._watcher.start()
         self.backlog.start()
-        self._signal.start()
 
     def close(self) -> None:
         """Stop looking and write what waits."""
         self._stop.set()
-        self._signal.close()
         self.backlog.close()
 
-    def answer(self, served: Served, raw: Mapping[str, object]) -> bytes:
-        """Return the body for inputs; raises InputError, or NoModelError."""
+    def cache_control(self, kept: Kept) -> str:
+        """Return for how long an answer may be kept by others, and by whom."""
+        seconds = self.settings.max_age
+        if kept.source == "student":
+            seconds = min(seconds, int(self.settings.student_ttl))
+        whose = "public" if self.access.is_open else "private"
+        return f"{whose}, max-age={seconds}" if seconds else "no-cache"
+
+    def recall(self, address: str) -> Kept | None:
+        """Return the answer in memory to what was asked in just this way."""
+        kept = self.catalog.memory.get(address)
+        if kept is not None:
+            self._count(kept, "memory")
+        return kept
+
+    def answer(self, served: Served, raw: Mapping[str, object], address: str = "") -> Kept:
+        """Return the answer to inputs; raises InputError, or NoModelError."""
         inputs = served.spec.read_inputs(raw)
         key = served.spec.key(inputs)
+        # Taken before the store is read: what is read now must not outlive this generation.
         memory = self.catalog.memory
-        body = memory.get(served.id, key)
-        if body is not None:
-            self.metrics.count_answer(served.name, "memory")
-            return body
         body = self.shelf.body(served.id, key)
+        seconds = float("inf")
         if body is not None:
-            memory.put(served.id, key, body)
-            self.metrics.count_answer(served.name, "teacher")
-            return body
-        body = self._ask_student(served, inputs, key)
-        if self.shelf.is_up:
-            memory.put(served.id, key, body, self.settings.student_ttl)
-        self.metrics.count_answer(served.name, "student")
-        return body
+            kept = self._keep_stored(served, body)
+        else:
+            kept = self._ask_student(served, inputs, key)
+            seconds = self.settings.student_ttl if self.shelf.is_up else 0.0
+        if address and seconds:
+            memory.put(address, kept, len(address), seconds)
+        self._count(kept, kept.source)
+        return kept
 
-    def _ask_student(self, served: Served, inputs: Inputs, key: bytes) -> bytes:
+    def _count(self, kept: Kept, came_from: str) -> None:
+        self.tally.count_answer(
+            kept.dataset_id, kept.dataset, came_from, kept.source, kept.prediction
+        )
+
+    def _keep_stored(self, served: Served, body: bytes) -> Kept:
+        prediction = prediction_name(decode_answer(body).prediction)
+        return Kept(body, tag_of(body), served.id, served.name, "teacher", prediction)
+
+    def _ask_student(self, served: Served, inputs: Inputs, key: bytes) -> Kept:
         if served.student is None:
             raise NoModelError(
                 f"{served.name} has no model yet; train one: python -m enrich train {served.name}"
@@ -87,13 +123,14 @@ class Service:
         enrichment: Literal["queued", "off"] = "off"
         if served.spec.remember and self.backlog.put(served.id, NewRecord(key, inputs)):
             enrichment = "queued"
-        return encode_answer(
-            student_answer(served.name, served.model, served.student, inputs, enrichment)
-        )
+        answer = student_answer(served.name, served.model, served.student, inputs, enrichment)
+        body = encode_answer(answer)
+        prediction = prediction_name(answer.prediction)
+        return Kept(body, tag_of(body), served.id, served.name, "student", prediction)
 
     def flat_answer(self, served: Served, raw: Mapping[str, object]) -> dict[str, float]:
         """Return the probability of every label, as the flat route sends it."""
-        answer = decode_answer(self.answer(served, raw))
+        answer = decode_answer(self.answer(served, raw).body)
         given = answer.probabilities or {}
         labels = sorted({*served.spec.labels, *given})
         return {label: round(given.get(label, 0.0), FLAT_DIGITS) for label in labels}
@@ -116,10 +153,13 @@ class Service:
             if generation is None or generation == self.catalog.generation:
                 continue
             try:
-                self.catalog = load_catalog(
-                    self.shelf.lend(), self.catalog, self.settings.cache_entries
-                )
+                self.catalog = load_catalog(self.shelf.lend(), self.catalog, self.settings)
             except Exception as error:  # noqa: BLE001  whatever is wrong there may be mended
                 log.warning("generation %s cannot be read yet: %s", generation, error)
             else:
                 log.info("serving generation %s", self.catalog.generation)
+
+
+def tag_of(body: bytes) -> str:
+    """Return a body's entity tag."""
+    return f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'

@@ -2,11 +2,11 @@
 
 from .base import metadata
 from .content import dataset, enrichment, model, prediction, record, snapshot
-from .web import generation, web_signal
+from .web import generation, served, web_signal
 from .work import call_grant, chunk, meter, pause, progress, quarantine, response, run, worker
 
 # The migration that this code needs at least; migrations sort by their number.
-SCHEMA = "0003"
+SCHEMA = "0004"
 
 __all__ = [
     "SCHEMA",
@@ -25,6 +25,7 @@ __all__ = [
     "record",
     "response",
     "run",
+    "served",
     "snapshot",
     "web_signal",
     "worker",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Integer, Table, Text
 
-from .base import metadata
+from .base import dataset_column, metadata
 
 generation = Table(
     "generation",
@@ -23,4 +23,15 @@ web_signal = Table(
     # When, by the store's clock.
     Column("told", Double, nullable=False),
     Column("told_boot", Text, nullable=False),
+)
+
+served = Table(
+    "served",
+    metadata,
+    dataset_column(primary_key=True),
+    # Since the epoch.
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("source", Text, primary_key=True),
+    Column("prediction", Text, primary_key=True),
+    Column("answers", BigInteger, nullable=False),
 )

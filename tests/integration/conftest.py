@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import signal
 import socket
@@ -113,6 +114,13 @@ class Site:
         """Open a connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the process and to those that answer for it."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        children = [int(pid) for task in tasks.iterdir() for pid in _children(task)]
+        for pid in (self.process.pid, *children):
+            os.kill(pid, number)
+
     def record_count(self) -> int:
         """Return how many records the store holds."""
         with self.store.reading() as connection:
@@ -123,6 +131,10 @@ class Site:
         conditions = [record.c[name] == value for name, value in where.items()]
         with self.store.reading() as connection:
             return list(connection.execute(select(record).where(*conditions)))
+
+
+def _children(task: Path) -> list[str]:
+    return (task / "children").read_text("ascii").split()
 
 
 def query(**parameters: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from serve.app import make_routes
+from serve.board import Board, Figures
 from serve.metrics import Metrics
 from serve.service import Service
 from tests.conftest import settings_for
@@ -180,7 +181,7 @@ def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
 
 def test_every_route_of_the_application_is_documented(site: Site, document: Document) -> None:
     """But for pages, and what they are made of."""
-    app = make_routes(Service(site.store, settings_for(site.url), Metrics()))
+    app = make_routes(Service(site.store, settings_for(site.url)), Metrics(Board(None, Figures)))
     wanted = {
         (route.rule.replace("<name>", name), route.method.lower())
         for route in app.routes

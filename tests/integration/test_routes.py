@@ -198,7 +198,7 @@ def test_the_state_of_the_process_is_among_the_figures(site: Site) -> None:
     assert counted(site, "veilleuse_store_up") == 1
     assert counted(site, "veilleuse_backlog_dropped") == 0
     assert counted(site, "veilleuse_generation") > 0
-    assert counted(site, "process_resident_memory_bytes") > 0
+    assert counted(site, "veilleuse_web_memory_bytes") > 0
 
 
 def test_what_clients_make_up_adds_no_figures(site: Site) -> None:

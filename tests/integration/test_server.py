@@ -198,24 +198,24 @@ def test_requests_not_read_yet_at_sigterm_are_answered_and_written(
 ) -> None:
     """A process that was held up finds the requests and the signal at once."""
     before = own_site.record_count()
-    own_site.process.send_signal(signal.SIGSTOP)
+    own_site.signal_all(signal.SIGSTOP)
     for number, connection in enumerate(connections):
         connection.sendall(batch(number))
     own_site.process.terminate()
-    own_site.process.send_signal(signal.SIGCONT)
+    own_site.signal_all(signal.SIGCONT)
     check_all_answered(own_site, connections, before)
 
 
 def test_connections_not_accepted_yet_at_sigterm_are_answered_and_written(own_site: Site) -> None:
     """Their clients think that they are connected."""
     before = own_site.record_count()
-    own_site.process.send_signal(signal.SIGSTOP)
+    own_site.signal_all(signal.SIGSTOP)
     with ExitStack() as stack:
         waiting = [stack.enter_context(own_site.connect()) for _ in range(CONNECTIONS)]
         for number, connection in enumerate(waiting):
             connection.sendall(batch(number))
         own_site.process.terminate()
-        own_site.process.send_signal(signal.SIGCONT)
+        own_site.signal_all(signal.SIGCONT)
         check_all_answered(own_site, waiting, before)
 
 

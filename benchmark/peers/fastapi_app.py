@@ -1,0 +1,20 @@
+"""FastAPI as people deploy it, on uvicorn."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import joblib
+from fastapi import FastAPI
+
+from .model import answer
+
+model = joblib.load(os.environ["PEER_MODEL"])
+app = FastAPI()
+
+
+@app.get("/predict/intents")
+async def predict(sentence: str) -> dict[str, Any]:
+    """Answer with the model."""
+    return answer(model, sentence)

@@ -1,0 +1,20 @@
+"""Flask as people deploy it, on gunicorn."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import joblib
+from flask import Flask, request
+
+from .model import answer
+
+model = joblib.load(os.environ["PEER_MODEL"])
+app = Flask(__name__)
+
+
+@app.get("/predict/intents")
+def predict() -> dict[str, Any]:
+    """Answer with the model."""
+    return answer(model, request.args["sentence"])

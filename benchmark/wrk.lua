@@ -1,0 +1,29 @@
+-- Asks for the paths of a file in turn; with VARY each is made another one, so that none repeats.
+-- Prints one line of JSON when it is done.
+
+local paths, count = {}, 0
+for line in io.lines(os.getenv("PATHS")) do
+  paths[#paths + 1] = line
+end
+local vary = os.getenv("VARY")
+
+function request()
+  count = count + 1
+  local path = paths[(count - 1) % #paths + 1]
+  if vary ~= "" then
+    path = path .. "+" .. vary .. count
+  end
+  return wrk.format("GET", path)
+end
+
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"rate": %.1f, "failures": %d, "p50": %.3f, "p95": %.3f, "p99": %.3f}\n',
+    summary.requests / (summary.duration / 1e6),
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    latency:percentile(50) / 1000,
+    latency:percentile(95) / 1000,
+    latency:percentile(99) / 1000
+  ))
+end

@@ -1,0 +1,75 @@
+"""Access: who may read answers, and who may add records."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+COOKIE = "veilleuse_key"
+HASHED = "sha256:"
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+class Keys:
+    """Keys of which any one opens: two of them while one takes the other's place.
+
+    A key stands in the settings as it is, or as sha256: with the 64 hex digits of its hash.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._digests = [
+            bytes.fromhex(key.removeprefix(HASHED)) if key.startswith(HASHED) else _digest(key)
+            for key in keys
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self._digests)
+
+    def fits(self, given: str) -> bool:
+        """Tell whether a key is one of them, taking the same time whichever it is."""
+        digest = _digest(given)
+        # Each is compared, so that the time tells nothing of which came close.
+        return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
+
+
+def given_key(environ: dict[str, Any]) -> str:
+    """Return the key that a request brings, in its Authorization or in a cookie; "" without."""
+    authorization: str = environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    cookies = environ.get("HTTP_COOKIE", "")
+    if COOKIE not in cookies:
+        return ""
+    try:
+        found = SimpleCookie(cookies).get(COOKIE)
+    except CookieError:
+        return ""
+    value: str = found.value if found else ""
+    return value
+
+
+class Access:
+    """Decides on a request by its key."""
+
+    def __init__(self, read_keys: Iterable[str], api_keys: Iterable[str]) -> None:
+        self._read, self._write = Keys(read_keys), Keys(api_keys)
+        self.is_open = not self._read
+
+    def may_read(self, environ: dict[str, Any]) -> bool:
+        """Tell whether it may have answers: everybody where READ_KEYS is empty."""
+        if self.is_open:
+            return True
+        key = given_key(environ)
+        return bool(key) and (self._read.fits(key) or self._write.fits(key))
+
+    def may_write(self, environ: dict[str, Any]) -> bool:
+        """Tell whether it may add records: nobody where API_KEYS is empty."""
+        key = given_key(environ)
+        return bool(key) and self._write.fits(key)

@@ -1,0 +1,64 @@
+"""Granian in waitress's place: the same application, for thousands of users at once.
+
+Its package is in requirements-granian.txt; it brings processes and restarts of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from db.errors import SettingError
+from db.settings import Settings, load_settings
+from db.store import open_store
+
+from .log import set_up_log
+from .member import Member
+
+BOARD = "VEILLEUSE_BOARD"
+BACKLOG = 2048
+DRAIN_SECONDS = 25
+
+
+def serve_by_granian(settings: Settings) -> int:
+    """Serve until SIGTERM."""
+    try:
+        from granian import Granian  # noqa: PLC0415  only where it is asked for
+        from granian.constants import Interfaces  # noqa: PLC0415
+    except ImportError:
+        raise SettingError(
+            "SERVER=granian: its package is not there;"
+            " python -m pip install -r requirements-granian.txt"
+        ) from None
+    # What is wrong is said once and here, not by each of its processes again and again.
+    open_store(settings, 1).close()
+    with tempfile.TemporaryDirectory(prefix="veilleuse-web-") as folder:
+        os.environ[BOARD] = folder
+        Granian(
+            f"{__name__}:application",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            workers=settings.web_concurrency,
+            blocking_threads=settings.web_threads,
+            backlog=BACKLOG,
+            respawn_failed_workers=True,
+            workers_kill_timeout=DRAIN_SECONDS,
+            log_access=False,
+        ).serve()
+    return 0
+
+
+def application() -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
+    """Return the application of one of its processes."""
+    settings = load_settings()
+    scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
+    member = Member(settings, scribe, Path(os.environ[BOARD]))
+    member.start()
+    atexit.register(member.close)
+    return member.app

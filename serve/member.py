@@ -1,0 +1,98 @@
+"""A web process: what it holds, from its first request to its last."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from db.settings import Settings
+from db.store import open_store
+
+from .app import make_app
+from .board import Board, Figures
+from .clerk import Clerk
+from .journal import Journal
+from .log import Scribe
+from .metrics import Metrics
+from .progress import WorkerFigures
+from .server import serve_until_told
+from .service import Service
+
+
+class Member:
+    """Everything that one process answers with."""
+
+    def __init__(self, settings: Settings, scribe: Scribe, folder: Path | None) -> None:
+        # One connection for each thread that answers, one for the watcher, one to spare; of
+        # those that write, the backlog and the clerk need one each.
+        self._store = open_store(settings, settings.web_threads + 2)
+        self._service = Service(self._store, settings)
+        self._scribe = scribe
+        board = Board(folder, self._figures)
+        metrics = Metrics(board)
+        metrics.show(WorkerFigures(self._service.shelf))
+        self._clerk = Clerk(self._store, self._service.tally, board)
+        self.app: Journal = make_app(self._service, metrics, scribe)
+
+    def start(self) -> None:
+        """Begin all that goes on behind the answers."""
+        self._scribe.start()
+        self._service.start()
+        self._clerk.start()
+
+    def drain(self) -> None:
+        """Say from now on that this process wants no requests."""
+        self._service.draining = True
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._service.close()
+        self._clerk.close()
+        self._scribe.close()
+        self._store.close()
+
+    def _figures(self) -> Figures:
+        service = self._service
+        catalog, memory = service.catalog, service.catalog.memory
+        return Figures(
+            counts=service.tally.counts(),
+            amounts={
+                "memory_answers": len(memory),
+                "memory_bytes": memory.bytes,
+                "backlog_inputs": len(service.backlog),
+                "backlog_dropped": service.backlog.dropped,
+                "requests_in_flight": service.tally.in_flight,
+                "log_dropped": self._scribe.dropped,
+            },
+            levels={
+                "generation": catalog.generation,
+                "store_up": float(service.shelf.is_up),
+            },
+            models={one.name: one.model for one in catalog.datasets.values() if one.model},
+        )
+
+
+def serve_as_member(
+    settings: Settings,
+    scribe: Scribe,
+    folder: Path | None,
+    listener: socket.socket,
+    on_listen: Callable[[], None],
+) -> None:
+    """Serve on the socket until told to end."""
+    member = Member(settings, scribe, folder)
+    member.start()
+
+    def listening() -> None:
+        scribe.note(
+            f"process {os.getpid()} listens on http://{settings.host}:{settings.port}",
+            process=os.getpid(),
+        )
+        on_listen()
+
+    try:
+        serve_until_told(member.app, settings, listener, listening, member.drain)
+    finally:
+        member.close()
