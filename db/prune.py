@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, delete, select
 from .dataset import Dataset, all_datasets
 from .generation import raise_generation
 from .record import batches, erase_records
+from .served import prune_served
 from .store import Store
 from .table import enrichment, record, run, worker
 
@@ -23,14 +24,15 @@ KEEP_WORKERS_DAYS = 1
 def prune_store(store: Store) -> dict[str, int]:
     """Drop what is out of date; returns how many of each.
 
-    That is inputs kept past their dataset's retain_days, values of enrichers that are gone, old
-    runs and workers that fell silent.
+    That is inputs kept past their dataset's retain_days, values of enrichers that are gone, counts
+    of what was answered three months ago, old runs and workers that fell silent.
     """
     with store.reading() as connection:
         datasets = all_datasets(connection)
     return {
         "requests": sum(_prune_requests(store, found) for found in datasets),
         "enrichments": sum(_prune_enrichments(store, found) for found in datasets),
+        "served": store.write(prune_served),
         "runs": _delete_old(store, run, run.c.started_at, KEEP_RUNS_DAYS),
         "workers": _delete_old(store, worker, worker.c.seen_at, KEEP_WORKERS_DAYS),
     }

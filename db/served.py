@@ -61,4 +61,4 @@ def prediction_name(prediction: str | float) -> str:
 
     Answers of 1,830 and 2,170 both count as 2000: some nine names a power of ten.
     """
-    return prediction if isinstance(prediction, str) else f"{float(f'{prediction:.0e}'):g}"
+    return prediction if isinstance(prediction, str) else f"{float(f'{prediction:.0e}') + 0.0:g}"

@@ -43,6 +43,8 @@ def _names(text: str) -> tuple[str, ...]:
 def _keys(text: str) -> tuple[str, ...]:
     keys = _names(text)
     for key in keys:
+        if not key.isascii():
+            raise ValueError("keys are of ASCII characters: others arrive changed")
         if key.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", key):
             raise ValueError("after sha256: come the 64 hex digits of a key's hash")
     return keys
@@ -206,8 +208,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         try:
             found[setting.name] = setting.metadata["parse"](text)
         except ValueError as error:
+            shown = "***" if name.endswith("_KEYS") else _without_password(text)
             raise SettingError(
-                f"{name}={_without_password(text)!r}: {error}; unset it for {setting.default!r}"
+                f"{name}={shown!r}: {error}; unset it for {setting.default!r}"
             ) from None
     settings = Settings(**found)
     _check_gate(settings)

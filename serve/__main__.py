@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from db.console import run_command
+from db.console import Interrupted, run_command
 from db.settings import Settings, load_settings
 
 from .board import bury
@@ -25,6 +27,8 @@ def main(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
     if arguments.check:
+        # The crew that asks holds signals back, and so would we.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         Member(settings, scribe, None)
         return 0
     if settings.server == "granian":
@@ -42,7 +46,9 @@ def _serve_by_waitress(settings: Settings, scribe: Scribe, arguments: argparse.N
 
     def work(shared: socket.socket, on_listen: Callable[[], None]) -> int:
         def serve() -> None:
-            serve_as_member(settings, scribe, folder, shared, on_listen)
+            # Told to end before it listens: nothing has come that could be lost.
+            with contextlib.suppress(Interrupted):
+                serve_as_member(settings, scribe, folder, shared, on_listen)
 
         return run_command(serve)
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import bottle
 import msgspec
-from bottle import Bottle, HTTPResponse, request
+from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from db.errors import InputError
 from db.record import NewRecord, add_records
@@ -197,7 +197,10 @@ class Views:
         raise Refusal(404, f"there is nothing at {route}; see /docs for what there is")
 
     def _is_route(self, path: str, method: str) -> bool:
-        target, _ = self._app.match({"PATH_INFO": path, "REQUEST_METHOD": method})
+        try:
+            target, _ = self._app.match({"PATH_INFO": path, "REQUEST_METHOD": method})
+        except HTTPError:
+            return False
         return bool(target.rule != "/<path:path>")
 
 

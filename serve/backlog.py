@@ -107,13 +107,17 @@ class Backlog:
         try:
             self._count_room(by_dataset)
             for dataset_id, rows in sorted(by_dataset.items()):
-                room = max(self._room[dataset_id], 0)
-                self.dropped += len(rows[room:])
-                if rows[:room]:
-                    self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows[:room]))
-                self._room[dataset_id] = room - len(rows)
+                self._write_some(dataset_id, rows)
         except SQLAlchemyError as error:
             log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
             return False
-        self.written += len(waiting)
         return True
+
+    def _write_some(self, dataset_id: int, rows: list[NewRecord]) -> None:
+        """Write what there is room for."""
+        room = max(self._room[dataset_id], 0)
+        if rows[:room]:
+            self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows[:room]))
+        self._room[dataset_id] = room - len(rows)
+        self.written += len(rows[:room])
+        self.dropped += len(rows[room:])

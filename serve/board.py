@@ -43,9 +43,9 @@ class Board:
         """Leave this process's figures, where they have changed."""
         if self._folder is None:
             return
-        packed = _encode(self._read())
-        if packed != self._last:
-            _put(self._folder, str(os.getpid()), packed)
+        packed, name = _encode(self._read()), str(os.getpid())
+        is_told = packed == self._last and (self._folder / name).exists()
+        if not is_told and _put(self._folder, name, packed):
             self._last = packed
 
     def everyone(self) -> list[Figures]:
@@ -53,6 +53,8 @@ class Board:
         mine = self._read()
         if self._folder is None:
             return [mine]
+        # Or the next one who is asked would tell of less than this one.
+        self.tell()
         with _locked(self._folder, fcntl.LOCK_SH):
             return [mine, *(it for name, it in _all(self._folder) if name != str(os.getpid()))]
 
@@ -65,7 +67,13 @@ class Board:
 @contextmanager
 def _locked(folder: Path, how: int) -> Iterator[None]:
     """Keep a process from being counted twice, or not at all, while it is buried."""
-    lock = os.open(folder / "lock.file", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(folder / "lock.file", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        # On a full disk some figures are wrong for a moment; nothing else is.
+        yield
+        return
     try:
         fcntl.flock(lock, how)
         yield
@@ -74,7 +82,7 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
 
 
 def _all(folder: Path) -> Iterator[tuple[str, Figures]]:
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*")):
         if path.suffix:
             continue
         try:
@@ -88,17 +96,19 @@ def bury(folder: Path, pid: int) -> None:
     """Add what a process has counted to what others counted that are gone: counts only rise."""
     with _locked(folder, fcntl.LOCK_EX):
         parts = {name: one.counts for name, one in _all(folder) if name in {GONE, str(pid)}}
-        if str(pid) in parts:
-            _put(folder, GONE, _encode(Figures(total(parts.values()))))
+        if str(pid) in parts and _put(folder, GONE, _encode(Figures(total(parts.values())))):
             (folder / str(pid)).unlink(missing_ok=True)
 
 
-def _put(folder: Path, name: str, packed: bytes) -> None:
-    """Write a file that is never seen half written."""
+def _put(folder: Path, name: str, packed: bytes) -> bool:
+    """Write a file that is never seen half written; returns whether there was room."""
     new = folder / f"{name}.new"
     try:
+        # Whoever cleans up old temporary files may have taken it away.
+        folder.mkdir(mode=0o700, exist_ok=True)
         new.write_bytes(packed)
         new.replace(folder / name)
     except OSError:
         # On a full disk the figures grow old; the answers do not.
-        return
+        return False
+    return True

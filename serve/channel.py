@@ -15,6 +15,8 @@ from .journal import WAITED
 
 # From the first byte of a request to its last; whoever is slower holds a connection for nothing.
 REQUEST_SECONDS = 20.0
+# For so long a client may leave something of its answers unread.
+UNREAD_SECONDS = 60.0
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -66,20 +68,39 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     queued_at = 0.0
     # When the request that is still incomplete began.
     begun_at: float | None = None
+    # Since when there has been something to send.
+    unread_since: float | None = None
 
     def received(self, data: bytes) -> bool:
         """Take bytes that have come."""
+        before = self.request
         taken: bool = super().received(data)
         if self.request is None:
             self.begun_at = None
-        elif self.begun_at is None:
+        elif self.request is not before:
             self.begun_at = time.monotonic()
         return taken
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Cut a client that asks for more and reads nothing; waitress would let a thread wait."""
+        if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+            return
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            self.connected = False
+            self.will_close = True
+            self.server.pull_trigger()
 
     def is_busy(self) -> bool:
         """Tell whether a request is being sent or answered."""
         return bool(self.requests or self.total_outbufs_len or self.request)
 
     def is_too_slow(self, now: float) -> bool:
-        """Tell whether a request has been coming for too long."""
-        return self.begun_at is not None and now - self.begun_at > REQUEST_SECONDS
+        """Tell whether a request has been coming, or an answer been unread, for too long."""
+        if not self.total_outbufs_len:
+            self.unread_since = None
+        elif self.unread_since is None:
+            self.unread_since = now
+        is_slow_to_send = self.begun_at is not None and now - self.begun_at > REQUEST_SECONDS
+        return is_slow_to_send or now - (self.unread_since or now) > UNREAD_SECONDS

@@ -21,6 +21,8 @@ MOST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 START_LOOK_SECONDS = 0.02
+# To see whether today's code would start.
+CHECK_SECONDS = 60.0
 SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("veilleuse.crew")
@@ -33,7 +35,7 @@ def pause_seconds(failures: int) -> float:
     """Return how long to wait before the next start, after so many quick deaths in a row."""
     if not failures:
         return 0.0
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1), MOST_PAUSE_SECONDS)
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), MOST_PAUSE_SECONDS)
 
 
 @dataclass
@@ -106,6 +108,7 @@ class Crew:
         self._has_served = bool(before)
         self._is_ending = False
         self._check: subprocess.Popen[bytes] | None = None
+        self._check_until = 0.0
         self._code = 0
 
     def watch(self) -> int:
@@ -130,11 +133,14 @@ class Crew:
             log.info("asked to restart: looking whether this would start")
             command = [sys.executable, "-m", "serve", "--check"]
             self._check = subprocess.Popen(command)  # noqa: S603
+            self._check_until = time.monotonic() + CHECK_SECONDS
 
     def _end(self) -> None:
         if not self._is_ending:
             # Else connections would go on coming that nobody takes any more.
             self._listener.close()
+            if self._check is not None:
+                self._check.kill()
         self._is_ending = True
 
     def _step(self) -> None:
@@ -161,6 +167,8 @@ class Crew:
                 self._start()
         elif self._check is not None and self._check.poll() is not None:
             self._renew(self._check.returncode)
+        elif self._check is not None and time.monotonic() > self._check_until:
+            self._check.kill()
 
     def _start(self) -> None:
         news, tell = os.pipe()

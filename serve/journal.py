@@ -48,6 +48,8 @@ class Journal:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
+        # As the client sent it: Bottle changes it in place.
+        path: str = environ["PATH_INFO"]
         given = environ.get("HTTP_X_REQUEST_ID")
         request_id = given if given and _ID.fullmatch(given) else self._new_id()
         self._tally.begin()
@@ -55,7 +57,7 @@ class Journal:
         try:
             kept = self._predict(environ)
             if kept is not None:
-                status, route = "200", kept_route(environ["PATH_INFO"])
+                status, route = "200", kept_route(path)
                 start_response("200 OK", self._headers_of(kept, request_id))
                 return [kept.body]
             status, body = self._answer(environ, start_response, request_id)
@@ -63,7 +65,7 @@ class Journal:
             route = found.rule if found else "none"
             return body
         finally:
-            self._note(environ, route, status, time.perf_counter() - started, request_id)
+            self._note(environ, path, route, status, time.perf_counter() - started, request_id)
 
     def _new_id(self) -> str:
         return f"{self._process}{next(self._numbers):08x}"
@@ -130,13 +132,19 @@ class Journal:
         return self._app
 
     def _note(
-        self, environ: Environ, route: str, status: str, seconds: float, request_id: str
+        self,
+        environ: Environ,
+        path: str,
+        route: str,
+        status: str,
+        seconds: float,
+        request_id: str,
     ) -> None:
         method = environ["REQUEST_METHOD"]
         # What clients make up must neither grow the figures nor begin a line of the log.
         known = method if method in METHODS else "OTHER"
         self._tally.end(route, known, status, seconds)
-        path = quote(environ["PATH_INFO"].encode("latin-1"))
+        path = quote(path.encode("latin-1"))
         if self._logs_query and environ["QUERY_STRING"]:
             path = f"{path}?{quote(environ['QUERY_STRING'].encode('latin-1'), safe='=&+%')}"
         milliseconds = round(seconds * 1000, 2)

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from db.errors import SettingError
+
 FLUSH_SECONDS = 0.2
+CLOSE_SECONDS = 1.0
 # While nobody takes what is written, for instance on a pipe that nobody reads.
 MOST_WAITING_LINES = 50_000
 FILES_KEPT = 5
@@ -32,6 +35,9 @@ class LogFile:
     def write(self, data: bytes) -> None:
         """Append lines; what cannot be written, on a full disk for instance, is left out."""
         try:
+            if not self._is_there():
+                # Others have begun it anew, or somebody has erased it.
+                self._reopen()
             os.write(self._file, data)
             if os.fstat(self._file).st_size > self._most_bytes:
                 self._begin_anew()
@@ -45,23 +51,33 @@ class LogFile:
         lock = os.open(f"{self._path}.lock", os.O_WRONLY | os.O_CREAT, 0o640)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(self._file), self._path.stat()):
+            if self._is_there():
                 for number in range(FILES_KEPT - 1, 0, -1):
                     older = Path(f"{self._path}.{number}")
                     if older.exists():
                         older.replace(f"{self._path}.{number + 1}")
                 self._path.replace(f"{self._path}.1")
-            new = self._open()
-            os.close(self._file)
-            self._file = new
+            self._reopen()
         finally:
             os.close(lock)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _reopen(self) -> None:
+        new = self._open()
+        os.close(self._file)
+        self._file = new
 
 
 class Scribe(logging.Handler):
     """Takes lines at once and writes them soon, many with one system call.
 
-    Until it is started, and for warnings and worse, a line is written as it comes.
+    Until it is started a line is written as it comes; warnings and worse, very soon after. Nobody
+    waits for whoever reads them.
     """
 
     def __init__(self, log_format: str, file: LogFile | None = None) -> None:
@@ -71,6 +87,7 @@ class Scribe(logging.Handler):
         self._lines: deque[str] = deque()
         self._writing = threading.Lock()
         self._closing = threading.Event()
+        self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
         self._second = (0, "")
         self.dropped = 0
@@ -83,8 +100,9 @@ class Scribe(logging.Handler):
     def close(self) -> None:
         """Write what waits."""
         self._closing.set()
+        self._urgent.set()
         if self._thread is not None:
-            self._thread.join(1.0)
+            self._thread.join(CLOSE_SECONDS)
         self.flush()
         super().close()
 
@@ -96,7 +114,7 @@ class Scribe(logging.Handler):
         text = "\n".join(str(value) for value in fields.values())
         self._take(record.levelname.lower(), fields, text, record.created)
         if record.levelno >= logging.WARNING:
-            self.flush()
+            self._urgent.set()
 
     def note(self, text: str, **fields: object) -> None:
         """Take a request's line: the text, and with JSON its fields besides."""
@@ -108,7 +126,7 @@ class Scribe(logging.Handler):
             return
         stamp = self._stamp(at)
         if self._as_json:
-            line = _encode({"time": stamp, "level": level, **fields}).decode() + "\n"
+            line = _as_json({"time": stamp, "level": level, **fields})
         else:
             line = f"{stamp} {text}\n"
         self._lines.append(line)
@@ -125,20 +143,41 @@ class Scribe(logging.Handler):
         return f"{text}.{int((at - second) * 1000):03d}Z"
 
     def flush(self) -> None:
-        """Write what has come so far."""
-        with self._writing:
+        """Write what has come so far, unless it is being written and nobody reads it."""
+        if not self._writing.acquire(timeout=CLOSE_SECONDS):
+            return
+        try:
             # Only what is here now: others may add to it meanwhile.
             taken = [self._lines.popleft() for _ in range(len(self._lines))]
             if not taken:
                 return
             data = "".join(taken).encode("utf-8", "backslashreplace")
-            _write_all(data)
+            # The file first: standard output may have to wait for its reader.
             if self._file is not None:
                 self._file.write(data)
+            _write_all(data)
+        finally:
+            self._writing.release()
 
     def _write_on(self) -> None:
-        while not self._closing.wait(FLUSH_SECONDS):
+        while not self._closing.is_set():
+            self._urgent.wait(FLUSH_SECONDS)
+            self._urgent.clear()
             self.flush()
+
+
+def _as_json(fields: dict[str, object]) -> str:
+    try:
+        return _encode(fields).decode() + "\n"
+    except UnicodeEncodeError:
+        # Half a character, out of a file name for instance.
+        plain = {
+            name: value.encode("utf-8", "backslashreplace").decode()
+            if isinstance(value, str)
+            else value
+            for name, value in fields.items()
+        }
+        return _encode(plain).decode() + "\n"
 
 
 def _write_all(data: bytes) -> None:
@@ -152,8 +191,14 @@ def _write_all(data: bytes) -> None:
 
 
 def set_up_log(log_format: str, path: str = "", mebibytes: float = 10.0) -> Scribe:
-    """Send all log lines to standard output, and to a file as well where one is named."""
-    file = LogFile(Path(path), int(mebibytes * 2**20)) if path else None
+    """Send all log lines to standard output, and to a file where one is named; or SettingError."""
+    try:
+        file = LogFile(Path(path), int(mebibytes * 2**20)) if path else None
+    except OSError as error:
+        raise SettingError(
+            f"LOG_FILE={path}: cannot be opened: {error.strerror}; name a file in a folder that is"
+            " there and may be written to"
+        ) from None
     scribe = Scribe(log_format, file)
     logging.basicConfig(level=logging.INFO, handlers=[scribe], force=True)
     return scribe

@@ -1,0 +1,296 @@
+"""Several web processes on one port: each is replaced when it ends, all of them on SIGHUP."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from tests.conftest import ROOT, command_environment, make_store
+
+from .conftest import END_SECONDS, Reply, Site, free_port, query, read_reply, serving_copy, until
+
+PROCESSES = 2
+CLIENTS = 4
+REQUESTS = 40
+PATIENCE_SECONDS = 60.0
+PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}"
+ROUTE = "/predict/<name>"
+
+
+@pytest.fixture
+def crew(trained: Path, tmp_path: Path) -> Iterator[Site]:
+    """Give a server of two processes on a store of its own."""
+    count = str(PROCESSES)
+    with serving_copy(trained, tmp_path / "crew", WEB_CONCURRENCY=count) as running:
+        until(lambda: len(children_of(running.process.pid)) == PROCESSES)
+        yield running
+
+
+def children_of(parent: int) -> set[int]:
+    """Return the ids of a process's children."""
+    return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+
+
+def members(site: Site) -> set[int]:
+    """Return the ids of the processes that serve, once there are as many as there should be."""
+    until(lambda: len(children_of(site.process.pid)) == PROCESSES, PATIENCE_SECONDS)
+    return children_of(site.process.pid)
+
+
+def has_ended(pid: int) -> bool:
+    """Tell whether a process runs no more, be it reaped or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process do nothing until the block's end."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def figure(site: Site, name: str, **labels: str) -> float:
+    """Return a figure of /metrics, 0 where it is not there."""
+    for family in text_string_to_metric_families(site.get("/metrics").body.decode()):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    return 0.0
+
+
+def predictions(site: Site) -> float:
+    """Return how many predictions all processes have given, as one of them says it."""
+    return figure(site, "veilleuse_requests_total", route=ROUTE, method="GET", status="200")
+
+
+class Client(threading.Thread):
+    """Asks without a pause on one connection; opens another only when that was closed for it."""
+
+    def __init__(self, site: Site, *, reconnects: bool) -> None:
+        super().__init__(daemon=True)
+        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+        self._reconnects = reconnects
+        self._enough = threading.Event()
+        self.replies: list[Reply] = []
+        self.failures: list[Exception] = []
+
+    def run(self) -> None:
+        with suppress(StopIteration):
+            while not self._enough.is_set():
+                self._ask()
+        self._connection.close()
+
+    def _ask(self) -> None:
+        try:
+            if self._is_idle_closed():
+                self._part()
+            self._connection.request("GET", PREDICT)
+            reply = read_reply(self._connection.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            self.failures.append(error)
+            raise StopIteration from None
+        self.replies.append(reply)
+        if reply.headers["Connection"] == "close":
+            self._part()
+
+    def _is_idle_closed(self) -> bool:
+        sock = self._connection.sock
+        return sock is not None and bool(select.select([sock], [], [], 0)[0])
+
+    def _part(self) -> None:
+        self._connection.close()
+        if not self._reconnects:
+            raise StopIteration
+
+    def finish(self) -> None:
+        """Ask no more."""
+        self._enough.set()
+        self.join(END_SECONDS)
+
+
+@contextmanager
+def asking(site: Site, *, reconnects: bool = True) -> Iterator[list[Client]]:
+    """Have clients ask until the block's end; every request must have got a prediction."""
+    clients = [Client(site, reconnects=reconnects) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        until(lambda: all(client.replies or client.failures for client in clients))
+        yield clients
+    finally:
+        for client in clients:
+            client.finish()
+    assert [client.failures for client in clients] == [[]] * CLIENTS
+    assert {reply.status for client in clients for reply in client.replies} == {200}
+
+
+def test_each_process_answers_on_the_one_port(crew: Site) -> None:
+    """Even while the other one can do nothing."""
+    pids = members(crew)
+    for pid in pids:
+        with stopped(pid):
+            assert crew.get(PREDICT).status == 200
+    assert members(crew) == pids
+
+
+def test_a_killed_process_is_replaced_and_the_other_answers_meanwhile(crew: Site) -> None:
+    """Those that die again and again are waited for a little longer each time."""
+    survivor, victim = members(crew)
+    parent = crew.process.pid
+    for _ in range(3):
+        os.kill(victim, signal.SIGKILL)
+        until(lambda gone=victim: gone not in children_of(parent))  # type: ignore[misc]
+        assert crew.get(PREDICT).status == 200
+        (victim,) = members(crew) - {survivor}
+    assert crew.log.read_text().count("ended by SIGKILL; another starts in") == 3
+
+
+def test_sighup_replaces_every_process_and_no_request_is_lost(crew: Site) -> None:
+    """The parent stays, for whoever watches it."""
+    before = members(crew)
+    with asking(crew) as clients:
+        crew.process.send_signal(signal.SIGHUP)
+        until(lambda: not before & members(crew), PATIENCE_SECONDS)
+        seen = [len(client.replies) for client in clients]
+        until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
+    assert crew.process.poll() is None
+    answered = sum(len(client.replies) for client in clients)
+    # What the old processes had counted counts on.
+    until(lambda: predictions(crew) == answered)
+
+
+def test_sighup_twice_replaces_every_process_twice(crew: Site) -> None:
+    """The code that takes the old one's place can be replaced in its turn."""
+    before = members(crew)
+    for _ in range(2):
+        crew.process.send_signal(signal.SIGHUP)
+        until(lambda old=before: not old & members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
+        before = members(crew)
+        assert crew.get(PREDICT).status == 200
+
+
+def set_schema(site: Site, version: str) -> None:
+    """Say that the store's tables are of another version."""
+    with site.store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": version})
+
+
+def test_sighup_when_it_would_not_start_leaves_the_processes_serving(crew: Site) -> None:
+    """The log says so; once it is mended, SIGHUP works."""
+    before = members(crew)
+    with crew.store.reading() as connection:
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    set_schema(crew, "0000")
+    crew.process.send_signal(signal.SIGHUP)
+    until(lambda: "not restarted" in crew.log.read_text(), PATIENCE_SECONDS)
+    assert members(crew) == before
+    assert crew.get(PREDICT).status == 200
+    set_schema(crew, version)
+    crew.process.send_signal(signal.SIGHUP)
+    until(lambda: not before & members(crew), PATIENCE_SECONDS)
+
+
+def test_sigterm_under_load_loses_no_request(crew: Site) -> None:
+    """Every client gets whole answers until it is told that its connection ends."""
+    with asking(crew, reconnects=False) as clients:
+        crew.process.terminate()
+        assert crew.process.wait(END_SECONDS) == 0
+        until(lambda: not any(client.is_alive() for client in clients))
+    assert "Traceback" not in crew.log.read_text()
+
+
+@pytest.fixture
+def parent(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Give a server that may be killed, and its port."""
+    make_store(sqlite_url).close()
+    port = free_port()
+    given = {"PORT": str(port), "WEB_CONCURRENCY": str(PROCESSES), "TMPDIR": str(tmp_path)}
+    with (tmp_path / "log.txt").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serve"],
+            cwd=ROOT,
+            env=command_environment(sqlite_url, **given),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    yield process, port
+    process.kill()
+    process.wait()
+
+
+def is_refused(port: int) -> bool:
+    """Tell whether nobody listens on a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_processes_whose_parent_is_killed_end_by_themselves(
+    parent: tuple[subprocess.Popen[bytes], int],
+) -> None:
+    """Else they would hold the port, and nobody could start anew."""
+    process, port = parent
+    until(lambda: len(children_of(process.pid)) == PROCESSES and not is_refused(port))
+    pids = children_of(process.pid)
+    process.kill()
+    process.wait()
+    until(lambda: all(map(has_ended, pids)), PATIENCE_SECONDS)
+    assert is_refused(port)
+
+
+def settle(site: Site, count: float) -> None:
+    """Wait until each process knows of so many predictions, also what the other has counted."""
+
+    def is_known_to_each() -> bool:
+        for pid in members(site):
+            with stopped(pid):
+                if predictions(site) != count:
+                    return False
+        return True
+
+    until(is_known_to_each)
+
+
+def test_the_figures_of_both_processes_are_added_up(crew: Site) -> None:
+    """Whichever of them tells."""
+    for pid in members(crew):
+        with stopped(pid):
+            for _ in range(REQUESTS // PROCESSES):
+                assert crew.get(PREDICT).status == 200
+    settle(crew, REQUESTS)
+    until(lambda: figure(crew, "veilleuse_web_processes") == PROCESSES)
+
+
+def test_the_counts_of_a_killed_process_are_kept_once(crew: Site) -> None:
+    """A count that fell would look like a restart of everything."""
+    for _ in range(REQUESTS):
+        assert crew.get(PREDICT).status == 200
+    settle(crew, REQUESTS)
+    for victim in members(crew):
+        os.kill(victim, signal.SIGKILL)
+        until(lambda gone=victim: has_ended(gone))  # type: ignore[misc]
+        assert predictions(crew) == REQUESTS
+        until(lambda gone=victim: gone not in members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
+        assert predictions(crew) == REQUESTS
+    until(lambda: figure(crew, "veilleuse_web_processes") == PROCESSES)
