@@ -1,6 +1,7 @@
 PYTHON ?= python3.11
 PORT ?= 8000
-JOBS ?= 2
+# Most tests wait for processes of theirs: two a core keep two cores busy.
+JOBS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
