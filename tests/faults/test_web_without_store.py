@@ -1,0 +1,116 @@
+"""The web process while its store is gone, damaged, or locked."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from db.generation import raise_generation
+from db.intake import import_files
+from db.table import model
+from enrich.learning.training import train_model
+from tests.conftest import ROOT, make_store, register, run_command, sample_spec, settings_for
+from tests.faults.own_postgres import Server
+from tests.faults.own_postgres import server as server  # noqa: PLC0414  a fixture
+from tests.integration.conftest import Site, serving, until
+
+DATASET = "customers"
+STORED = f"/predict/{DATASET}?age=42&education=Master&income=41500"
+PATIENCE_SECONDS = 60.0
+
+
+def prepare(url: str) -> None:
+    """Make a store with a model, and the teacher's answer to what STORED asks."""
+    store = make_store(url)
+    found = register(store, sample_spec(DATASET))
+    import_files(store, found, [ROOT / "datasets" / f"{DATASET}.csv"])
+    assert train_model(store, DATASET, settings_for(url)).verdict.active
+    store.close()
+
+
+@pytest.fixture
+def on_postgres(server: Server, tmp_path: Path) -> Iterator[Site]:
+    """Give a web process on a PostgreSQL that may be stopped."""
+    url = server.server.get_uri()
+    prepare(url)
+    with serving(url, tmp_path / "log.txt", CACHE_ENTRIES="0") as site:
+        assert site.get(STORED).json()["source"] == "student"
+        until(lambda: site.records(asked=True))
+        assert run_command(url, "enrich", "once").code == 0
+        until(lambda: site.get(STORED).json()["source"] == "teacher")
+        yield site
+
+
+def test_a_store_that_is_gone_costs_the_stores_answers_and_comes_back(
+    on_postgres: Site, server: Server
+) -> None:
+    """The student answers meanwhile, routers are told, and nobody has to do anything."""
+    for mode in ("fast", "immediate"):
+        server.stop(mode)
+        until(lambda: on_postgres.get("/readyz").status == 503)
+        for number in range(20):
+            unseen = f"/predict/{DATASET}?age={number + 20}&education=PhD&income=30000.5"
+            assert on_postgres.get(unseen).json()["source"] == "student"
+        assert on_postgres.get(STORED).json()["source"] == "student"
+        assert on_postgres.get("/livez").status == 200
+        server.start()
+        until(lambda: on_postgres.get("/readyz").status == 200, PATIENCE_SECONDS)
+        until(lambda: on_postgres.get(STORED).json()["source"] == "teacher", PATIENCE_SECONDS)
+
+
+def has_been_asked(site: Site, inputs: str) -> bool:
+    """Tell whether a record that came with a request has this among its inputs."""
+    return any(inputs in row.inputs for row in site.records(asked=True))
+
+
+def test_what_was_asked_while_the_store_was_gone_is_written_afterwards(
+    on_postgres: Site, server: Server
+) -> None:
+    """It waits in the queue."""
+    server.stop("fast")
+    until(lambda: on_postgres.get("/readyz").status == 503)
+    answer = on_postgres.get(f"/predict/{DATASET}?age=33&education=PhD&income=777").json()
+    assert answer["enrichment"] == "queued"
+    server.start()
+    until(lambda: on_postgres.get("/readyz").status == 200, PATIENCE_SECONDS)
+    until(lambda: has_been_asked(on_postgres, '"age":33'), PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Site]:
+    """Give a web process on a SQLite store of its own."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    prepare(url)
+    with serving(url, tmp_path / "log.txt") as site:
+        yield site
+
+
+def test_a_damaged_student_is_not_used(on_sqlite: Site) -> None:
+    """Its bytes must be those that were written."""
+    before = on_sqlite.get(STORED).json()
+    with on_sqlite.store.writing() as connection:
+        wrong = hashlib.sha256(b"other").hexdigest()
+        connection.execute(update(model).values(student_sha256=wrong))
+        raise_generation(connection)
+    until(lambda: "do not match their SHA-256" in on_sqlite.log.read_text())
+    reply = on_sqlite.get(STORED)
+    assert reply.status == 503 or reply.json()["prediction"] == before["prediction"]
+    assert on_sqlite.get("/livez").status == 200
+
+
+def test_a_store_that_takes_nothing_for_a_while_hinders_no_answer(on_sqlite: Site) -> None:
+    """What is unseen waits until it can be written."""
+    path = on_sqlite.url.removeprefix("sqlite:///")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    for number in range(20):
+        unseen = f"/predict/{DATASET}?age={number + 20}&education=PhD&income=30000.5"
+        assert on_sqlite.get(unseen).json()["enrichment"] == "queued"
+    holder.execute("ROLLBACK")
+    holder.close()
+    until(lambda: len(on_sqlite.records(asked=True)) == 20, PATIENCE_SECONDS)

@@ -1,0 +1,96 @@
+"""Clients that ask without a pause, and the processes that answer them."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .conftest import END_SECONDS, Reply, Site, query, read_reply, until
+
+CLIENTS = 4
+PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}"
+
+
+def children_of(parent: int) -> set[int]:
+    """Return the ids of a process's children."""
+    return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+
+
+def has_ended(pid: int) -> bool:
+    """Tell whether a process runs no more, be it reaped or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+class Client(threading.Thread):
+    """Asks without a pause on one connection; opens another only when that was closed for it."""
+
+    def __init__(self, site: Site, *, reconnects: bool, may_fail: bool = False) -> None:
+        super().__init__(daemon=True)
+        self._may_fail = may_fail
+        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+        self._reconnects = reconnects
+        self._enough = threading.Event()
+        self.replies: list[Reply] = []
+        self.failures: list[Exception] = []
+
+    def run(self) -> None:
+        with suppress(StopIteration):
+            while not self._enough.is_set():
+                self._ask()
+        self._connection.close()
+
+    def _ask(self) -> None:
+        try:
+            if self._is_idle_closed():
+                self._part()
+            self._connection.request("GET", PREDICT)
+            reply = read_reply(self._connection.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            self.failures.append(error)
+            if not self._may_fail:
+                raise StopIteration from None
+            self._connection.close()
+            return
+        self.replies.append(reply)
+        if reply.headers["Connection"] == "close":
+            self._part()
+
+    def _is_idle_closed(self) -> bool:
+        sock = self._connection.sock
+        return sock is not None and bool(select.select([sock], [], [], 0)[0])
+
+    def _part(self) -> None:
+        self._connection.close()
+        if not self._reconnects:
+            raise StopIteration
+
+    def finish(self) -> None:
+        """Ask no more."""
+        self._enough.set()
+        self.join(END_SECONDS)
+
+
+@contextmanager
+def asking(
+    site: Site, *, reconnects: bool = True, may_fail: bool = False
+) -> Iterator[list[Client]]:
+    """Have clients ask until the block's end; every request must have got a prediction."""
+    clients = [Client(site, reconnects=reconnects, may_fail=may_fail) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        until(lambda: all(client.replies or client.failures for client in clients))
+        yield clients
+    finally:
+        for client in clients:
+            client.finish()
+    if not may_fail:
+        assert [client.failures for client in clients] == [[]] * CLIENTS
+    assert {reply.status for client in clients for reply in client.replies} == {200}
