@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 PORT ?= 8000
-# Most tests wait for processes of theirs: two a core keep two cores busy.
-JOBS ?= 4
+# Most tests wait for processes of theirs, so that one a core would leave cores idle.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
