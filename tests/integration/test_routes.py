@@ -193,6 +193,17 @@ def test_answers_are_counted_by_where_they_came_from(site: Site) -> None:
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 2]
 
 
+@pytest.mark.parametrize("header", [{"Origin": "https://a.example"}, {"If_None_Match": '"other"'}])
+def test_what_is_in_memory_is_there_for_browsers_too(site: Site, header: dict[str, str]) -> None:
+    """They send more headers than others."""
+    target = f"/predict/intents?{query(sentence=f'une question de {header}')}"
+    site.get(target)
+    name, of = "veilleuse_answers_total", {"dataset": "intents", "source": "memory"}
+    before = counted(site, name, **of)
+    assert site.get(target, **header).status == 200
+    assert counted(site, name, **of) == before + 1
+
+
 def test_the_state_of_the_process_is_among_the_figures(site: Site) -> None:
     """What an alarm would look at."""
     assert counted(site, "veilleuse_store_up") == 1
