@@ -172,7 +172,9 @@ def find_row(connection: Connection, sql: str, values: tuple[Any, ...]) -> tuple
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  a connection that is open has one
     try:
-        found = driver.execute(sql.format(*[mark] * len(values)), values).fetchone()
+        found: tuple[Any, ...] | None = driver.execute(
+            sql.format(*[mark] * len(values)), values
+        ).fetchone()
     except connection.dialect.loaded_dbapi.Error as error:
         raise DBAPIError(sql, values, error) from error
-    return None if found is None else tuple(found)
+    return found

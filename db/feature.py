@@ -45,13 +45,13 @@ def fold_text(text: str) -> str:
 
 
 @functools.lru_cache(CACHED_WORDS)
-def _grams(word: str) -> list[str]:
+def _grams(word: str) -> tuple[str, ...]:
     framed = f"<{word}>"
-    return [
+    return tuple(
         framed[start : start + length]
         for length in GRAM_LENGTHS
         for start in range(len(framed) - length + 1)
-    ]
+    )
 
 
 def bin_of(number: float, edges: Sequence[float]) -> int:

@@ -22,24 +22,25 @@ from .member import Member, serve_as_member
 from .server import listen, raise_descriptor_limit
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM; returns the exit code."""
+def main(arguments: argparse.Namespace) -> None:
+    """Serve until SIGTERM."""
     settings = load_settings()
     scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
     if arguments.check:
         # The crew that asks holds signals back, and so would we.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         Member(settings, scribe, None)
-        return 0
-    if settings.server == "granian":
+    elif settings.server == "granian":
         # Only where it is asked for: it is not among the requirements of the web process.
         from .granian_server import serve_by_granian  # noqa: PLC0415
 
-        return serve_by_granian(settings)
-    return _serve_by_waitress(settings, scribe, arguments)
+        serve_by_granian(settings)
+    else:
+        sys.exit(_serve_by_waitress(settings, scribe, arguments))
 
 
 def _serve_by_waitress(settings: Settings, scribe: Scribe, arguments: argparse.Namespace) -> int:
+    """Keep a crew until SIGTERM; returns the exit code."""
     raise_descriptor_limit()
     listener = _listener(settings, arguments.listener)
     folder = Path(arguments.board or tempfile.mkdtemp(prefix="veilleuse-web-"))
@@ -85,5 +86,4 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     given = _parser().parse_args()
-    codes = [0]
-    sys.exit(run_command(lambda: codes.append(main(given))) or codes[-1])
+    sys.exit(run_command(lambda: main(given)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
-from typing import Any
+
+from .wsgi import Environ
 
 COOKIE = "veilleuse_key"
 HASHED = "sha256:"
@@ -37,7 +38,7 @@ class Keys:
         return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
 
 
-def given_key(environ: dict[str, Any]) -> str:
+def given_key(environ: Environ) -> str:
     """Return the key that a request brings, in its Authorization or in a cookie; "" without."""
     authorization: str = environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = authorization.partition(" ")
@@ -59,14 +60,14 @@ class Access:
         self._read, self._write = Keys(read_keys), Keys(api_keys)
         self.is_open = not self._read
 
-    def may_read(self, environ: dict[str, Any]) -> bool:
+    def may_read(self, environ: Environ) -> bool:
         """Tell whether it may have answers: everybody where READ_KEYS is empty."""
         if self.is_open:
             return True
         key = given_key(environ)
         return bool(key) and (self._read.fits(key) or self._write.fits(key))
 
-    def may_write(self, environ: dict[str, Any]) -> bool:
+    def may_write(self, environ: Environ) -> bool:
         """Tell whether it may add records: nobody where API_KEYS is empty."""
         key = given_key(environ)
         return bool(key) and self._write.fits(key)

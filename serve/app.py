@@ -18,7 +18,6 @@ from .catalog import Served
 from .guard import guard
 from .journal import Journal
 from .log import Scribe
-from .memory import Kept
 from .metrics import CONTENT_TYPE as METRICS_TYPE
 from .metrics import Metrics
 from .openapi import openapi_document
@@ -26,7 +25,7 @@ from .page import docs_page, welcome, welcome_page
 from .problem import Refusal, make_problem, problem_of
 from .query import read_item, read_items, read_query
 from .response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
-from .service import Service, address_of
+from .service import Service
 
 # Larger ones are refused by the server already; Bottle would keep them in a file.
 MOST_BODY_BYTES = 2 * 2**20
@@ -85,32 +84,15 @@ class Views:
 
     def predict(self) -> HTTPResponse:
         """Answer for the one dataset that has these fields."""
-        self._require_read_key()
-        kept = self._recall()
-        if kept is not None:
-            return kept
-        given = read_query(request.query_string)
-        return self._answer(self._service.catalog.match(given), given)
+        return self._predict("/predict")
 
     def predict_named(self, name: str) -> HTTPResponse:
         """Answer for a dataset."""
+        return self._predict(f"/predict/{name}")
+
+    def _predict(self, path: str) -> HTTPResponse:
         self._require_read_key()
-        kept = self._recall()
-        if kept is not None:
-            return kept
-        return self._answer(self._service.catalog.find(name), read_query(request.query_string))
-
-    def _recall(self) -> HTTPResponse | None:
-        """Return what is in memory, for requests that the journal leaves to us."""
-        address = address_of(request.environ)
-        kept = self._service.recall(address) if address else None
-        return None if kept is None else self._respond_kept(kept)
-
-    def _answer(self, served: Served, given: dict[str, str]) -> HTTPResponse:
-        kept = self._service.answer(served, given, address_of(request.environ))
-        return self._respond_kept(kept)
-
-    def _respond_kept(self, kept: Kept) -> HTTPResponse:
+        kept = self._service.predict(path, request.query_string)
         response = respond(kept.body)
         response.set_header("ETag", kept.tag)
         response.set_header("Cache-Control", self._service.cache_control(kept))

@@ -37,7 +37,6 @@ class Backlog:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="backlog", daemon=True)
         self.dropped = 0
-        self.written = 0
 
     def __len__(self) -> int:
         return self._queue.qsize()
@@ -119,5 +118,4 @@ class Backlog:
         if rows[:room]:
             self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows[:room]))
         self._room[dataset_id] = room - len(rows)
-        self.written += len(rows[:room])
         self.dropped += len(rows[room:])

@@ -41,11 +41,13 @@ class Board:
 
     def tell(self) -> None:
         """Leave this process's figures, where they have changed."""
-        if self._folder is None:
-            return
-        packed, name = _encode(self._read()), str(os.getpid())
-        is_told = packed == self._last and (self._folder / name).exists()
-        if not is_told and _put(self._folder, name, packed):
+        if self._folder is not None:
+            self._leave(self._folder, self._read())
+
+    def _leave(self, folder: Path, figures: Figures) -> None:
+        packed, name = _encode(figures), str(os.getpid())
+        is_told = packed == self._last and (folder / name).exists()
+        if not is_told and _put(folder, name, packed):
             self._last = packed
 
     def everyone(self) -> list[Figures]:
@@ -54,14 +56,14 @@ class Board:
         if self._folder is None:
             return [mine]
         # Or the next one who is asked would tell of less than this one.
-        self.tell()
+        self._leave(self._folder, mine)
         with _locked(self._folder, fcntl.LOCK_SH):
             return [mine, *(it for name, it in _all(self._folder) if name != str(os.getpid()))]
 
     def pids(self) -> list[int]:
         """Return the processes that have left figures, and this one."""
-        others = [] if self._folder is None else [name for name, _ in _all(self._folder)]
-        return sorted({os.getpid(), *(int(name) for name in others if name != GONE)})
+        others = [] if self._folder is None else _files(self._folder)
+        return sorted({os.getpid(), *(int(path.name) for path in others if path.name != GONE)})
 
 
 @contextmanager
@@ -81,10 +83,13 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
         os.close(lock)
 
 
+def _files(folder: Path) -> list[Path]:
+    """Return what has been left; a lock, and what is being written, have a suffix."""
+    return sorted(path for path in folder.glob("*") if not path.suffix)
+
+
 def _all(folder: Path) -> Iterator[tuple[str, Figures]]:
-    for path in sorted(folder.glob("*")):
-        if path.suffix:
-            continue
+    for path in _files(folder):
         try:
             yield path.name, _decode(path.read_bytes())
         except (OSError, msgspec.DecodeError):

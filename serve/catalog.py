@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from db.dataset import Dataset, all_datasets
-from db.errors import ArtifactError, InputError, UnknownDataset
+from db.errors import ArtifactError, InputError, UnknownDataset, VeilleuseError
 from db.generation import read_generation
 from db.model import Model, active_model, model_name, read_student
 from db.settings import Settings
@@ -19,6 +19,10 @@ from db.student import Student, decode_student
 from .memory import Memory
 
 log = logging.getLogger("veilleuse.web")
+
+
+class NoModelError(VeilleuseError):
+    """The dataset has no model yet."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ waitress 3.0.2 has no public names for these; its version is pinned, and tests h
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
-from .journal import WAITED
+from .wsgi import WAITED, Environ
 
 # From the first byte of a request to its last; whoever is slower holds a connection for nothing.
 REQUEST_SECONDS = 20.0
@@ -34,9 +33,9 @@ class Task(WSGITask):  # type: ignore[misc]
     wrote_header: bool
     content_bytes_written: int
 
-    def get_environment(self) -> dict[str, Any]:
+    def get_environment(self) -> Environ:
         """Return the WSGI environment, with how long the request has waited."""
-        environ: dict[str, Any] = super().get_environment()
+        environ: Environ = super().get_environment()
         environ[WAITED] = time.monotonic() - self.channel.queued_at
         return environ
 

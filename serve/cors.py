@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-Environ = dict[str, Any]
-Headers = list[tuple[str, str]]
+from .wsgi import Environ, Headers, StartResponse
 
 ANYBODY = "*"
 PREFLIGHT_SECONDS = "600"
@@ -41,9 +39,7 @@ class Cors:
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
         )
 
-    def answer_preflight(
-        self, _environ: Environ, start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def answer_preflight(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Say what may be asked; the origin itself is answered as everywhere."""
         start_response(
             "204 No Content",

@@ -39,7 +39,7 @@ def pause_seconds(failures: int) -> float:
 
 
 @dataclass
-class Member:
+class Process:
     """A process that serves, or is about to."""
 
     pid: int
@@ -97,12 +97,12 @@ class Crew:
         self._work = work
         self._listener = listener
         self._count = count
-        self._members: list[Member] = []
+        self._members: list[Process] = []
         self._on_death = on_death
         # Arguments for the code that takes this one's place.
         self._keep = keep
         # Of the crew before this code, until they are replaced.
-        self._before = [Member(pid, None, is_ready=True) for pid in before]
+        self._before = [Process(pid, None, is_ready=True) for pid in before]
         self._failures = 0
         self._not_before = 0.0
         self._has_served = bool(before)
@@ -180,7 +180,7 @@ class Crew:
             os.close(news)
             os._exit(self._serve(tell))
         os.close(tell)
-        self._members.append(Member(pid, news))
+        self._members.append(Process(pid, news))
 
     def _serve(self, tell: int) -> int:
         """Be a member; returns the exit code."""
@@ -207,7 +207,7 @@ class Crew:
                     self._on_death(member.pid)
                     self._mourn(member, code)
 
-    def _mourn(self, member: Member, code: int) -> None:
+    def _mourn(self, member: Process, code: int) -> None:
         if member.ending_since is not None:
             return
         if not self._has_served:
@@ -216,8 +216,9 @@ class Crew:
             self._end()
             return
         is_steady = member.is_ready and time.monotonic() - member.started > STEADY_SECONDS
-        self._failures = 0 if is_steady else self._failures + 1
-        pause = pause_seconds(self._failures - 1) if self._failures else 0.0
+        self._failures = 0 if is_steady else self._failures
+        pause = pause_seconds(self._failures)
+        self._failures += not is_steady
         self._not_before = time.monotonic() + pause
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         log.warning("process %s ended by %s; another starts in %g s", member.pid, how, pause)

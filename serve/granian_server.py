@@ -8,9 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from db.errors import SettingError
 from db.settings import Settings, load_settings
@@ -18,13 +16,14 @@ from db.store import open_store
 
 from .log import set_up_log
 from .member import Member
+from .wsgi import App
 
 BOARD = "VEILLEUSE_BOARD"
 BACKLOG = 2048
 DRAIN_SECONDS = 25
 
 
-def serve_by_granian(settings: Settings) -> int:
+def serve_by_granian(settings: Settings) -> None:
     """Serve until SIGTERM."""
     try:
         from granian import Granian  # noqa: PLC0415  only where it is asked for
@@ -51,10 +50,9 @@ def serve_by_granian(settings: Settings) -> int:
             workers_kill_timeout=DRAIN_SECONDS,
             log_access=False,
         ).serve()
-    return 0
 
 
-def application() -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
+def application() -> App:
     """Return the application of one of its processes."""
     settings = load_settings()
     scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)

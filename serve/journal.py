@@ -6,29 +6,23 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
 
 from .log import Scribe
 from .memory import Kept
 from .problem import make_problem
-from .query import read_query
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
-from .service import Service, address_of
-
-Environ: TypeAlias = dict[str, Any]
-Headers: TypeAlias = list[tuple[str, str]]
-App: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+from .service import Service
+from .wsgi import WAITED, App, Environ, Headers, StartResponse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Where the server notes how long a request has waited for a thread.
-WAITED = "veilleuse.waited_seconds"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Journal:
-    """A WSGI application around another; what is in memory it answers itself."""
+    """A WSGI application around another; plain predictions it answers itself."""
 
     def __init__(self, app: App, service: Service, scribe: Scribe) -> None:
         self._app = app
@@ -42,7 +36,7 @@ class Journal:
         self._process = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         # As the client sent it: Bottle changes it in place.
         path: str = environ["PATH_INFO"]
@@ -51,12 +45,13 @@ class Journal:
         self._tally.begin()
         status, route = "500", "none"
         try:
-            kept = self._predict(environ)
+            app = self._app_for(environ)
+            kept = self._predict(environ) if app is self._app else None
             if kept is not None:
                 status, route = "200", kept_route(path)
                 start_response("200 OK", self._headers_of(kept, request_id))
                 return [kept.body]
-            status, body = self._answer(environ, start_response, request_id)
+            status, body = self._answer(app, environ, start_response, request_id)
             found = environ.get("bottle.route")
             route = found.rule if found else "none"
             return body
@@ -71,23 +66,17 @@ class Journal:
 
         Those that are refused too: why, and whatever else may be the matter, is the views' to say.
         """
+        path: str = environ["PATH_INFO"]
         if (
             environ["REQUEST_METHOD"] != "GET"
+            or not (path == "/predict" or path.startswith("/predict/"))
             or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_ORIGIN" in environ
-            or environ.get(WAITED, 0.0) > self._queue_seconds
+            or not self._service.access.may_read(environ)
         ):
             return None
-        address = address_of(environ)
-        if not address or not self._service.access.may_read(environ):
-            return None
-        kept = self._service.recall(address)
-        if kept is not None:
-            return kept
         try:
-            given = read_query(environ["QUERY_STRING"])
-            served = self._service.catalog.called(environ["PATH_INFO"], given)
-            return self._service.answer(served, given, address)
+            return self._service.predict(path, environ["QUERY_STRING"])
         except Exception:  # noqa: BLE001  whatever it is, the views meet it as well
             return None
 
@@ -103,9 +92,9 @@ class Journal:
         ]
 
     def _answer(
-        self, environ: Environ, start_response: Callable[..., Any], request_id: str
+        self, app: App, environ: Environ, start_response: StartResponse, request_id: str
     ) -> tuple[str, Iterable[bytes]]:
-        """Let the application answer, unless the request has waited too long already."""
+        """Let an application answer; returns the status code, too."""
         statuses: list[str] = []
 
         def start(status: str, headers: Headers, *more: object) -> Any:  # noqa: ANN401
@@ -114,10 +103,11 @@ class Journal:
             own += self._cors.headers(environ.get("HTTP_ORIGIN"))
             return start_response(status, [*headers, *own], *more)
 
-        body = self._app_for(environ)(environ, start)
+        body = app(environ, start)
         return statuses[-1].split(" ", 1)[0], body
 
     def _app_for(self, environ: Environ) -> App:
+        """Return who answers: the application, unless the request is none for it."""
         if environ.get(WAITED, 0.0) > self._queue_seconds:
             self._tally.count_shed()
             return _shed
@@ -168,17 +158,17 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def _refuse_path(_environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _refuse_path(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return _send(start_response, 400, "the path is not UTF-8")
 
 
-def _shed(_environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _shed(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     detail = f"too many requests came before this one; try again in {RETRY_SECONDS} s"
     return _send(start_response, 503, detail, ("Retry-After", str(RETRY_SECONDS)))
 
 
 def _send(
-    start_response: Callable[..., Any], status: int, detail: str, *more: tuple[str, str]
+    start_response: StartResponse, status: int, detail: str, *more: tuple[str, str]
 ) -> Iterable[bytes]:
     problem = make_problem(status, detail)
     body = encode_problem(problem)

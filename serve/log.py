@@ -126,7 +126,7 @@ class Scribe(logging.Handler):
             return
         stamp = self._stamp(at)
         if self._as_json:
-            line = _as_json({"time": stamp, "level": level, **fields})
+            line = _json_line({"time": stamp, "level": level, **fields})
         else:
             line = f"{stamp} {text}\n"
         self._lines.append(line)
@@ -166,7 +166,7 @@ class Scribe(logging.Handler):
             self.flush()
 
 
-def _as_json(fields: dict[str, object]) -> str:
+def _json_line(fields: dict[str, object]) -> str:
     try:
         return _encode(fields).decode() + "\n"
     except UnicodeEncodeError:

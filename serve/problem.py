@@ -9,7 +9,7 @@ import msgspec
 
 from db.errors import InputError, UnknownDataset, VeilleuseError
 
-from .service import NoModelError
+from .catalog import NoModelError
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,10 +6,9 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from db.answer import decode_answer, encode_answer, student_answer
-from db.errors import VeilleuseError
 from db.field import Inputs
 from db.record import NewRecord
 from db.served import prediction_name
@@ -18,32 +17,19 @@ from db.store import Store
 
 from .access import Access
 from .backlog import Backlog
-from .catalog import Catalog, Served, load_catalog
+from .catalog import Catalog, NoModelError, Served, load_catalog
 from .cors import Cors
 from .memory import Kept
+from .query import read_query
 from .shelf import Shelf
 from .tally import Tally
 
 LOOK_SECONDS = 1.0
 FLAT_DIGITS = 4
 # Longer ones are rare, and would push many others out of memory.
-MOST_ADDRESS = 2000
+MOST_QUERY = 2000
 
 log = logging.getLogger("veilleuse.web")
-
-
-class NoModelError(VeilleuseError):
-    """The dataset has no model yet."""
-
-
-def address_of(environ: Mapping[str, Any]) -> str:
-    """Return how a request asks for a prediction, by which its answer is remembered; or ""."""
-    path: str = environ["PATH_INFO"]
-    query: str = environ["QUERY_STRING"]
-    is_prediction = path == "/predict" or path.startswith("/predict/")
-    if not is_prediction or len(query) > MOST_ADDRESS:
-        return ""
-    return f"{path}?{query}"
 
 
 class Service:
@@ -81,15 +67,21 @@ class Service:
         whose = "public" if self.access.is_open else "private"
         return f"{whose}, max-age={seconds}" if seconds else "no-cache"
 
-    def recall(self, address: str) -> Kept | None:
-        """Return the answer in memory to what was asked in just this way."""
+    def predict(self, path: str, query: str) -> Kept:
+        """Return the answer to a GET under /predict; raises as `find`, `match` and `answer` do."""
+        address = f"{path}?{query}" if len(query) <= MOST_QUERY else ""
         kept = self.catalog.memory.get(address)
         if kept is not None:
             self._count(kept, "memory")
-        return kept
+            return kept
+        given = read_query(query)
+        return self.answer(self.catalog.called(path, given), given, address)
 
     def answer(self, served: Served, raw: Mapping[str, object], address: str = "") -> Kept:
-        """Return the answer to inputs; raises InputError, or NoModelError."""
+        """Return the answer to inputs, and remember it by how they were asked for.
+
+        Raises InputError, or NoModelError.
+        """
         inputs = served.spec.read_inputs(raw)
         key = served.spec.key(inputs)
         # Taken before the store is read: what is read now must not outlive this generation.
@@ -97,12 +89,12 @@ class Service:
         body = self.shelf.body(served.id, key)
         seconds = float("inf")
         if body is not None:
-            kept = self._keep_stored(served, body)
+            kept = _kept(served, body, "teacher", decode_answer(body).prediction)
         else:
             kept = self._ask_student(served, inputs, key)
             seconds = self.settings.student_ttl if self.shelf.is_up else 0.0
         if address and seconds:
-            memory.put(address, kept, len(address), seconds)
+            memory.put(address, kept, seconds)
         self._count(kept, kept.source)
         return kept
 
@@ -110,10 +102,6 @@ class Service:
         self.tally.count_answer(
             kept.dataset_id, kept.dataset, came_from, kept.source, kept.prediction
         )
-
-    def _keep_stored(self, served: Served, body: bytes) -> Kept:
-        prediction = prediction_name(decode_answer(body).prediction)
-        return Kept(body, tag_of(body), served.id, served.name, "teacher", prediction)
 
     def _ask_student(self, served: Served, inputs: Inputs, key: bytes) -> Kept:
         if served.student is None:
@@ -124,9 +112,7 @@ class Service:
         if served.spec.remember and self.backlog.put(served.id, NewRecord(key, inputs)):
             enrichment = "queued"
         answer = student_answer(served.name, served.model, served.student, inputs, enrichment)
-        body = encode_answer(answer)
-        prediction = prediction_name(answer.prediction)
-        return Kept(body, tag_of(body), served.id, served.name, "student", prediction)
+        return _kept(served, encode_answer(answer), "student", answer.prediction)
 
     def flat_answer(self, served: Served, raw: Mapping[str, object]) -> dict[str, float]:
         """Return the probability of every label, as the flat route sends it."""
@@ -158,6 +144,11 @@ class Service:
                 log.warning("generation %s cannot be read yet: %s", generation, error)
             else:
                 log.info("serving generation %s", self.catalog.generation)
+
+
+def _kept(served: Served, body: bytes, source: str, prediction: str | float) -> Kept:
+    name = prediction_name(prediction)
+    return Kept(body, tag_of(body), served.id, served.name, source, name)
 
 
 def tag_of(body: bytes) -> str:
