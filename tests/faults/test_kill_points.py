@@ -12,17 +12,16 @@ import pytest
 from sqlalchemy import func, select, update
 
 from db.dataset import Dataset, find_dataset
-from db.field import TextField
 from db.generation import read_generation
 from db.planner import CHUNK_RECORDS
 from db.record import NewRecord, add_records, count_stale
 from db.settings import Settings
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import chunk, record
 from enrich.learning.training import train_model
 from enrich.outlook import outlook
-from tests.conftest import register
+from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
@@ -46,15 +45,11 @@ LOOK_SECONDS = 0.1
 MODULE = "tests.faults.kill_worker"
 WHERE = "tests.faults.kill_enrichers"
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={
+SPEC = notes_spec(
+    {
         "double": EnricherSpec(use=f"{WHERE}.LoggedDouble", reads=("sentence", "length")),
         "length": EnricherSpec(use=f"{WHERE}.LoggedLength"),
-    },
+    }
 )
 
 

@@ -12,9 +12,10 @@ import sys
 import sysconfig
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,14 @@ from sqlalchemy.engine import make_url
 from db.chunk import MOST_ATTEMPTS
 from db.dataset import Dataset
 from db.export import export_rows
-from db.field import TextField
 from db.record import NewRecord, add_records
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.worker import all_workers
 from enrich.enricher import Row
 from enrich.machine.cgroup import Cgroup
-from tests.conftest import ROOT, Done, command_environment, register
+from tests import processes
+from tests.conftest import ROOT, Done, command_environment, notes_spec, register
 from tests.faults.conftest import FULL
 
 MIB = 2**20
@@ -42,6 +43,8 @@ HUNGRY = "j'ai faim"
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.1
 IMAGE = "docker.io/library/python:3.11-slim-bookworm"
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=LOOK_SECONDS)
 
 
 class Hungry:
@@ -239,13 +242,7 @@ def make_place(stack: ExitStack, kind: str, url: str, folder: Path) -> Place:
 def fill(store: Store, limit_bytes: int, *texts: str) -> Dataset:
     """Make a dataset of these sentences and many harmless ones."""
     use, config = f"{__name__}.Hungry", {"limit_bytes": limit_bytes}
-    spec = DatasetSpec(
-        name="notes",
-        kind="classification",
-        target="tone",
-        fields={"sentence": TextField()},
-        enrichers={"hungry": EnricherSpec(use=use, config=config)},
-    )
+    spec = notes_spec({"hungry": EnricherSpec(use=use, config=config)})
     found = register(store, spec)
     rows = []
     for text in (*texts, *(f"rien du tout {number}" for number in range(NEIGHBOURS))):
@@ -312,14 +309,6 @@ def reasons(store: Store) -> list[str]:
     """Return what each worker says of its gate."""
     with store.reading() as connection:
         return [str(one["reason"]) for one in all_workers(connection)]
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(LOOK_SECONDS)
 
 
 # Others leave a quarter of the group; the host has more than enough.

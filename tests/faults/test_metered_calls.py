@@ -40,6 +40,7 @@ from enrich.executors.executor import Stopped
 from enrich.upkeep import refresh_plan
 from enrich.worker import working
 from tests import bad_server as behaviour
+from tests import processes
 from tests.bad_server import BadServer, Behaviour, bad_server
 from tests.conftest import ROOT, Done, command_environment, register, run_command
 from tests.faults.conftest import FULL
@@ -54,6 +55,8 @@ SECRET = "s3cret/of-the~faults"  # noqa: S105
 HEADERS = {"Authorization": "Bearer ${API_TEST_KEY}", "X-Worker": "${WORKER_NAME}"}
 LENGTH = EnricherSpec(use="tests.store.sample_enrichers.Length", reads=("sentence",))
 PATIENCE_SECONDS = 90.0
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
 # What takes long in itself: the short form runs it where it is more likely to fail.
 BOTH = ["sqlite", "postgresql"]
 MANY_WORKERS = pytest.mark.parametrize(
@@ -162,14 +165,6 @@ def logs(folder: Path) -> str:
 def once(url: str) -> Done:
     """Run `enrich once` with the secret."""
     return run_command(url, "enrich", "once", API_TEST_KEY=SECRET, WORKER_NAME="worker-x")
-
-
-def wait_for(what: Callable[[], bool], why: Callable[[], object] = str) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, why()
-        time.sleep(0.2)
 
 
 def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:

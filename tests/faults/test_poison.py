@@ -23,7 +23,6 @@ from db.chunk import MOST_ATTEMPTS
 from db.dataset import Dataset
 from db.errors import EnricherError
 from db.export import export_rows
-from db.field import TextField
 from db.record import NewRecord, add_records
 from db.spec import DatasetSpec, EnricherSpec, encode_spec
 from db.store import Store
@@ -32,7 +31,7 @@ from enrich.enricher import Row
 from enrich.executors.executor import ChildDied
 from enrich.executors.local import LocalExecutor
 from enrich.recipe import EnricherRecipe
-from tests.conftest import ROOT, Done, command_environment, register
+from tests.conftest import ROOT, Done, command_environment, notes_spec, register
 
 NEIGHBOURS = 60
 POISON = "poison"
@@ -106,13 +105,7 @@ def antidote(log: Path) -> Path:
 def spec_of(bite: str, log: Path) -> DatasetSpec:
     """Return a spec whose one enricher is bitten."""
     use, config = f"{__name__}.Bitten", {"bite": bite, "log": str(log)}
-    return DatasetSpec(
-        name="notes",
-        kind="classification",
-        target="tone",
-        fields={"sentence": TextField()},
-        enrichers={"bitten": EnricherSpec(use=use, config=config)},
-    )
+    return notes_spec({"bitten": EnricherSpec(use=use, config=config)})
 
 
 @dataclass(frozen=True)

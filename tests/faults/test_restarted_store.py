@@ -7,9 +7,10 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,13 @@ from sqlalchemy import func, select
 
 from db.dataset import Dataset, find_dataset
 from db.export import export_rows
-from db.field import TextField
 from db.record import NewRecord, add_records, count_stale
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import chunk, enrichment, quarantine
 from enrich.enricher import Row
-from tests.conftest import ROOT, command_environment, make_store, register
+from tests import processes
+from tests.conftest import ROOT, command_environment, make_store, notes_spec, register
 from tests.faults.conftest import FULL
 from tests.faults.own_postgres import Server
 from tests.faults.own_postgres import server as server  # noqa: PLC0414  a fixture
@@ -40,6 +41,8 @@ FEW_VALUES = 500
 PATIENCE_SECONDS = 300.0
 END_SECONDS = 5.0
 LOOK_SECONDS = 0.2
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=LOOK_SECONDS)
 
 
 class SlowLength:
@@ -61,15 +64,11 @@ class Half:
         return [row["slow"] / 2 for row in rows]
 
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={
+SPEC = notes_spec(
+    {
         "slow": EnricherSpec(use=f"{__name__}.SlowLength"),
         "half": EnricherSpec(use=f"{__name__}.Half", reads=("slow",)),
-    },
+    }
 )
 
 
@@ -152,14 +151,6 @@ def worker_running(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield running
         finally:
             running.kill()
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(LOOK_SECONDS)
 
 
 def work_on(notes: Notes, chance: random.Random) -> None:

@@ -15,14 +15,13 @@ import pytest
 from sqlalchemy import func, select
 
 from db.dataset import Dataset
-from db.field import TextField
 from db.record import NewRecord, add_records, count_stale
 from db.settings import Settings
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import chunk, worker
 from enrich.upkeep import refresh_plan
-from tests.conftest import register
+from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
@@ -58,15 +57,11 @@ RECORDS_AT_ONCE, FEWEST_RECORDS = 100 * WORKERS, 20 * WORKERS
 MODULE = "tests.faults.stop_worker"
 PATIENCE_SECONDS = 1800.0
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={
+SPEC = notes_spec(
+    {
         "length": EnricherSpec(use="tests.faults.stop_enrichers.SlowLength"),
         "double": EnricherSpec(use="tests.store.sample_enrichers.Double", reads=("length",)),
-    },
+    }
 )
 
 

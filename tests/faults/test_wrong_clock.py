@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,24 +22,26 @@ from sqlalchemy import select, update
 
 from db.dataset import Dataset
 from db.export import export_rows
-from db.field import TextField
 from db.record import NewRecord, add_records, ask_for
 from db.run import begin_run, is_running
 from db.settings import Settings
 from db.signal import WebLoad, read_load, tell_load
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import chunk, worker
 from db.worker import count_workers, register_worker
 from enrich.enricher import Row
 from enrich.reader import News, Reader
-from tests.conftest import ROOT, command_environment, make_store, register, sample_spec
+from tests import processes
+from tests.conftest import ROOT, command_environment, make_store, notes_spec, register, sample_spec
 from tests.faults.conftest import FULL
 
 HOUR = 3600
 ASKED, OTHERS = 5, 20
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=LOOK_SECONDS)
 
 # Runs `python -m enrich` by a clock that is as many seconds ahead as a file says at the moment.
 OTHER_CLOCK = """
@@ -199,25 +202,11 @@ class Notes:
 def notes(store: Store, database_url: str, tmp_path: Path) -> Notes:
     """Give a dataset of two chunks, of which the one that waits comes first."""
     use, config = f"{__name__}.Waiting", {"file": str(tmp_path / "go")}
-    spec = DatasetSpec(
-        name="notes",
-        kind="classification",
-        target="tone",
-        fields={"sentence": TextField()},
-        enrichers={"waiting": EnricherSpec(use=use, config=config)},
-    )
+    spec = notes_spec({"waiting": EnricherSpec(use=use, config=config)})
     made = Notes(store, database_url, register(store, spec), tmp_path)
     made.add("rien", OTHERS)
     made.add("attends", ASKED, asked=True)
     return made
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(LOOK_SECONDS)
 
 
 @clocks

@@ -20,14 +20,6 @@ def children_of(parent: int) -> set[int]:
     return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
 
 
-def has_ended(pid: int) -> bool:
-    """Tell whether a process runs no more, be it reaped or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 class Client(threading.Thread):
     """Asks without a pause on one connection; opens another only when that was closed for it."""
 

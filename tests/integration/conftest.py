@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from tests.conftest import (
     sample_spec,
     settings_for,
 )
+from tests.processes import wait_for
 
 API_KEY = "a-key-of-the-tests"
 START_SECONDS = 60.0
@@ -170,11 +170,7 @@ def read_reply(response: http.client.HTTPResponse) -> Reply:
 
 def until(condition: Callable[[], T], seconds: float = 20.0) -> T:
     """Look until something is true, and fail if it never is; returns what was seen."""
-    last = time.monotonic() + seconds
-    while not (seen := condition()):
-        assert time.monotonic() < last, "this never came true"
-        time.sleep(0.05)
-    return seen
+    return wait_for(condition, lambda: "this never came true", seconds=seconds, look_seconds=0.05)
 
 
 def free_port() -> int:

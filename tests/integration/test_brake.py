@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,13 @@ from enrich.executors.executor import Computed, Stopped, Suspended
 from enrich.executors.local import LocalExecutor
 from enrich.machine.tree import cpu_seconds, tree
 from enrich.recipe import EnricherRecipe
+from tests import processes
 from tests.conftest import ROOT, make_store
+from tests.processes import go_on, is_gone, line_of, state
 
 PATIENCE_SECONDS = 60.0
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.02)
 PR_SET_CHILD_SUBREAPER = 36
 
 FAMILY = """
@@ -130,28 +135,6 @@ def recipe() -> EnricherRecipe:
     return EnricherRecipe(encode_spec(SPEC), "act", ("tests",))
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.02)
-
-
-def state(pid: int) -> str:
-    """Return a process's state as the kernel calls it, "" without one."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
-
-
-def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended, reaped or not."""
-    return state(pid) in {"", "Z", "X"}
-
-
 def kill(*pids: int) -> None:
     """End processes, if they are there."""
     for pid in pids:
@@ -177,21 +160,6 @@ def running(
             yield started
         finally:
             kill(*tree([started.pid]))
-
-
-def line_of(process: subprocess.Popen[str]) -> str:
-    """Return its next line; there must be one."""
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    assert line, "it ended without a word"
-    return line
-
-
-def go_on(process: subprocess.Popen[str]) -> None:
-    """Let it go on."""
-    assert process.stdin is not None
-    process.stdin.write("go on\n")
-    process.stdin.flush()
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from tests.conftest import ROOT, command_environment, make_store
+from tests.processes import is_gone
 
-from .clients import PREDICT, asking, children_of, has_ended
+from .clients import PREDICT, asking, children_of
 from .conftest import END_SECONDS, Site, free_port, serving_copy, until
 
 PROCESSES = 2
@@ -177,7 +178,7 @@ def test_processes_whose_parent_is_killed_end_by_themselves(
     pids = children_of(process.pid)
     process.kill()
     process.wait()
-    until(lambda: all(map(has_ended, pids)), PATIENCE_SECONDS)
+    until(lambda: all(map(is_gone, pids)), PATIENCE_SECONDS)
     assert is_refused(port)
 
 
@@ -211,7 +212,7 @@ def test_the_counts_of_a_killed_process_are_kept_once(crew: Site) -> None:
     settle(crew, REQUESTS)
     for victim in members(crew):
         os.kill(victim, signal.SIGKILL)
-        until(lambda gone=victim: has_ended(gone))  # type: ignore[misc]
+        until(lambda gone=victim: is_gone(gone))  # type: ignore[misc]
         assert predictions(crew) == REQUESTS
         until(lambda gone=victim: gone not in members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
         assert predictions(crew) == REQUESTS

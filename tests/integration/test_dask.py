@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ from db.store import Store
 from db.table import record
 from enrich.executors.cluster import DaskExecutor
 from enrich.worker import working as enrich_working
+from tests import processes
 from tests.conftest import (
     ROOT,
     command_environment,
@@ -41,6 +42,8 @@ from tests.faults.conftest import FULL
 from tests.ports import free_port
 
 PATIENCE_SECONDS = 180.0
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS)
 # Embeddings differ by up to 3e-7 with the batch that they were computed in.
 TOLERANCE = 1e-6
 
@@ -128,14 +131,6 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Give a cluster without any process yet."""
     with ExitStack() as stack:
         yield Cluster(stack, tmp_path)
-
-
-def wait_for(what: Callable[[], bool], why: Callable[[], object] = str) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, why()
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,22 +25,24 @@ from sqlalchemy import delete, select
 from db.dataset import Dataset
 from db.enrichment import count_enrichments
 from db.export import export_rows
-from db.field import TextField
 from db.planner import CHUNK_RECORDS
 from db.record import NewRecord, add_records
 from db.signal import WebLoad, tell_load
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.store import Store
 from db.table import chunk, quarantine, record
 from db.worker import all_workers
 from enrich.machine.tree import tree
-from tests.conftest import ROOT, command_environment, register, run_command
+from tests import processes
+from tests.conftest import ROOT, command_environment, notes_spec, register, run_command
+from tests.processes import is_gone, state
 
 # Where the kind of store does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PATIENCE_SECONDS = 120.0
 END_SECONDS = 5.0
 RECORDS = 1000
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
 # Where a slow enricher writes down what it was asked.
 JOURNAL = "TEST_JOURNAL"
 # Nothing that others do on this machine closes such a gate.
@@ -74,30 +76,7 @@ class Slow:
 """
 
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={"slow": EnricherSpec(use="slow_enricher.Slow")},
-)
-
-
-def wait_for(what: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.2)
-
-
-def state(pid: int) -> str:
-    """Return a process's state as the kernel calls it, "" without one."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
+SPEC = notes_spec({"slow": EnricherSpec(use="slow_enricher.Slow")})
 
 
 @dataclass(frozen=True)
@@ -232,7 +211,7 @@ def suspend(site: Site, worker: subprocess.Popen[bytes]) -> int:
 
 def assert_all_gone(pids: set[int]) -> None:
     """None of these processes is left within seconds, not even as a stopped one."""
-    wait_for(lambda: all(state(pid) in {"", "Z", "X"} for pid in pids), 15)
+    wait_for(lambda: all(is_gone(pid) for pid in pids), seconds=15)
 
 
 def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:

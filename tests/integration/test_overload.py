@@ -201,8 +201,6 @@ def _many_descriptors() -> Iterator[None]:
     """Let this process open as many connections as a test needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = IDLE + 500
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        pytest.skip(f"only {hard} files may be open")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

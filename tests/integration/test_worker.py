@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from sqlalchemy import select
 
 from db.dataset import Dataset, find_dataset
-from db.field import TextField
 from db.model import active_model
 from db.record import NewRecord, add_records
-from db.spec import DatasetSpec, EnricherSpec
+from db.spec import EnricherSpec
 from db.status import dataset_status
 from db.store import Store
 from db.table import chunk, worker
-from tests.conftest import ROOT, command_environment, register
+from tests import processes
+from tests.conftest import ROOT, command_environment, notes_spec, register
 
-SPEC = DatasetSpec(
-    name="notes",
-    kind="classification",
-    target="tone",
-    fields={"sentence": TextField()},
-    enrichers={"text_profile": EnricherSpec()},
-)
+SPEC = notes_spec({"text_profile": EnricherSpec()})
 PATIENCE_SECONDS = 60.0
+
+wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
 
 
 def fill(store: Store, found: Dataset, first: int, last: int) -> None:
@@ -62,14 +58,6 @@ def worker_running(url: str) -> Iterator[subprocess.Popen[str]]:
     assert "Traceback" not in out
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.2)
-
-
 def test_a_worker_enriches_trains_and_trains_again_when_labels_have_grown(
     store: Store, database_url: str
 ) -> None:
@@ -99,13 +87,7 @@ def test_a_worker_told_to_end_in_the_middle_gives_its_chunk_back(
     store: Store, database_url: str
 ) -> None:
     """The next worker finds it at once, untried."""
-    slow = DatasetSpec(
-        name="notes",
-        kind="classification",
-        target="tone",
-        fields={"sentence": TextField()},
-        enrichers={"slow": EnricherSpec(use="tests.faults.sample_enrichers.SlowLength")},
-    )
+    slow = notes_spec({"slow": EnricherSpec(use="tests.faults.sample_enrichers.SlowLength")})
     found = register(store, slow)
     fill(store, found, 0, 19)
     fill(store, found, 1000, 9000)

@@ -11,7 +11,6 @@ import pytest
 
 from db.dataset import Dataset, find_dataset
 from db.export import export_rows
-from db.field import TextField
 from db.prediction import find_body
 from db.record import NewRecord, add_records, ask_for
 from db.settings import Settings
@@ -23,7 +22,7 @@ from enrich.executors.local import LocalExecutor
 from enrich.learning.training import train_model
 from enrich.upkeep import refresh_plan
 from enrich.worker import working
-from tests.conftest import register
+from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.store import sample_enrichers
 
@@ -32,13 +31,7 @@ WHERE = "tests.store.sample_enrichers"
 
 def spec_with(**enrichers: EnricherSpec) -> DatasetSpec:
     """Return a spec of short sentences with these enrichers."""
-    return DatasetSpec(
-        name="notes",
-        kind="classification",
-        target="tone",
-        fields={"sentence": TextField()},
-        enrichers=enrichers,
-    )
+    return notes_spec(enrichers)
 
 
 CHAIN = spec_with(

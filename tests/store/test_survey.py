@@ -17,7 +17,7 @@ from db.record import NewRecord, add_records
 from db.snapshot import all_snapshots
 from db.spec import DatasetSpec, EnricherSpec
 from db.store import Store
-from tests.conftest import Done, register
+from tests.conftest import Done, notes_spec, register
 from tests.faults.conftest import FULL
 
 RECORDS = 100
@@ -35,13 +35,7 @@ ENRICHERS = {"length": LENGTH, "near_duplicates": EnricherSpec(), "label_issues"
 
 def spec_with(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:
     """Return a spec of sentences with these enrichers."""
-    return DatasetSpec(
-        name="notes",
-        kind="classification",
-        target="tone",
-        fields={"sentence": TextField()},
-        enrichers=enrichers,
-    )
+    return notes_spec(enrichers)
 
 
 def fill(store: Store, found: Dataset, first: int, last: int, *, labelled: bool = True) -> None:

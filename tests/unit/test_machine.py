@@ -23,6 +23,7 @@ from enrich.machine.gpu import read_gpu
 from enrich.machine.memory import free_share, read_memory
 from enrich.machine.pressure import Pressure, stalled_seconds
 from enrich.machine.tree import anonymous_bytes, cpu_seconds, servers, tree
+from tests.processes import go_on, line_of
 
 MIB = 2**20
 # What has been reaped is told in ticks, rounded down: user's and system's of each level.
@@ -51,21 +52,6 @@ def talking(code: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             for pid in tree([running.pid]):
                 psutil.Process(pid).kill()
-
-
-def line_of(running: subprocess.Popen[str]) -> str:
-    """Return its next line; there must be one."""
-    assert running.stdout is not None
-    line = running.stdout.readline().strip()
-    assert line, "it ended without a word"
-    return line
-
-
-def go_on(running: subprocess.Popen[str]) -> None:
-    """Let it go on."""
-    assert running.stdin is not None
-    running.stdin.write("go on\n")
-    running.stdin.flush()
 
 
 def test_foreign_cores_are_all_but_our_own() -> None:
@@ -496,6 +482,7 @@ def test_servers_are_told_by_their_name_here() -> None:
     """A server's number may be that of some other machine's process."""
     code = """
 from pathlib import Path
+
 Path("/proc/self/comm").write_text("postgres")
 print("named", flush=True)
 input()

@@ -1,0 +1,55 @@
+"""Other processes, as tests watch them and talk to them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(
+    what: Callable[[], T],
+    why: Callable[[], object] = lambda: "it did not come about",
+    *,
+    seconds: float,
+    look_seconds: float = 0.1,
+) -> T:
+    """Wait until something is so, and fail saying why if it never is; returns what was seen."""
+    until = time.monotonic() + seconds
+    while not (seen := what()):
+        assert time.monotonic() < until, why()
+        time.sleep(look_seconds)
+    return seen
+
+
+def state(pid: int) -> str:
+    """Return a process's state as the kernel calls it, "" without one."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended, reaped or not."""
+    return state(pid) in {"", "Z", "X"}
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Return its next line; there must be one."""
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    assert line, "it ended without a word"
+    return line
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    """Let it go on."""
+    assert process.stdin is not None
+    process.stdin.write("go on\n")
+    process.stdin.flush()
