@@ -8,10 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,18 @@ def call(environment: dict[str, str], room: str, *arguments: str) -> str:
     return done.stdout
 
 
-@contextmanager
 def running(
     environment: dict[str, str], room: str, *arguments: str
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run a command of ours for as long as the block does."""
+    return running_command(environment, [sys.executable, "-m", room, *arguments])
+
+
+@contextmanager
+def running_command(
+    environment: dict[str, str], command: list[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command for as long as the block does."""
-    command = [sys.executable, "-m", room, *arguments]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet
@@ -70,10 +75,15 @@ def free_port() -> int:
 
 def is_ready(port: int) -> bool:
     """Tell whether a web process wants requests."""
+    return answers(port, "/readyz")
+
+
+def answers(port: int, path: str) -> bool:
+    """Tell whether a server has a good answer at a path."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
             return True
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 
@@ -89,6 +99,15 @@ def children(pid: int) -> list[int]:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (thread / "children").read_text("ascii").split()]
     return found
+
+
+def tree_mebibytes(pid: int) -> float:
+    """Return the memory of a process and its children; what they share is counted once."""
+    kibibytes = 0
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
+        if line.startswith("Pss:"):
+            kibibytes = int(line.split()[1])
+    return kibibytes / 1024 + sum(tree_mebibytes(child) for child in children(pid))
 
 
 def compute_child(pid: int) -> int | None:

@@ -1,6 +1,6 @@
 """What the web process holds, beside the server under it and beside its peers: `make bench-serve`.
 
-Usage: python -m benchmark.serving [--data FILE] [ratios] [peers] [crowd] [memory] [start]
+Usage: python -m benchmark.serving --data FILE [ratios] [peers] [memory] [start]; all if none
 Servers run on one core and the load on another. All sides of a part take turns in each round,
 since the machine may be a noisy one; what is told are medians.
 """
@@ -8,6 +8,7 @@ since the machine may be a noisy one; what is told are medians.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
@@ -16,14 +17,21 @@ import sys
 import tempfile
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .command import ROOT, call, free_port, is_ready, wait_until
+from .command import (
+    ROOT,
+    answers,
+    call,
+    free_port,
+    running_command,
+    tree_mebibytes,
+    wait_until,
+)
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 ROUNDS = 5
@@ -31,8 +39,6 @@ ROUND_SECONDS = 5
 WARM_SECONDS = 1
 CONNECTIONS = 32
 REPEATED = 200
-NO_MEMORY = {"CACHE_ENTRIES": "0"}
-# Unseen inputs are counted, logged and queued as ever, but the queue is not to be the measure.
 THREADS = os.environ.get("WEB_THREADS", "4")
 
 
@@ -44,6 +50,11 @@ class Site:
     folder: Path
     sentences: list[str]
     accuracy: float
+
+    @property
+    def peer_model(self) -> Path:
+        """Where the model is that all peers call."""
+        return self.folder / "peer.joblib"
 
     def paths(self, count: int | None = None) -> Path:
         """Return a file with a path a line."""
@@ -77,37 +88,23 @@ def _accuracy(models: list[dict[str, Any]]) -> float:
     return float(models[0]["metrics"]["student"]["accuracy"])
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server: how it is started, and the path at which it shows that it is ready."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    ready: str
+
+
 @contextmanager
-def serving(
-    command: list[str], environment: dict[str, str], port: int, ready: str = "/readyz"
-) -> Iterator[subprocess.Popen[bytes]]:
+def serving(server: Server, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server on its core for as long as the block does."""
-    log = Path(environment.get("SERVER_LOG", os.devnull))
-    with log.open("ab") as file:
-        process = subprocess.Popen(  # noqa: S603
-            ["/usr/bin/taskset", "-c", SERVER_CORE, *command],
-            cwd=ROOT,
-            env={**environment, "PORT": str(port)},
-            stdout=file,
-            stderr=file,
-        )
-        try:
-            wait_until("the server", lambda: answers(port, ready), 0.02)
-            yield process
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def answers(port: int, path: str) -> bool:
-    """Tell whether a server answers."""
-    if path == "/readyz":
-        return is_ready(port)
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1) as reply:
-            return bool(reply.status == 200)  # noqa: PLR2004
-    except OSError:
-        return False
+    command = ["/usr/bin/taskset", "-c", SERVER_CORE, *server.command]
+    with running_command({**server.environment, "PORT": str(port)}, command) as process:
+        wait_until("the server", lambda: answers(port, server.ready), 0.02)
+        yield process
 
 
 def load(port: int, paths: Path, vary: str = "", seconds: float = ROUND_SECONDS) -> dict[str, Any]:
@@ -127,26 +124,23 @@ def load(port: int, paths: Path, vary: str = "", seconds: float = ROUND_SECONDS)
 
 @dataclass(frozen=True)
 class Side:
-    """A server and how it is asked."""
+    """A server and what it is asked."""
 
-    name: str
-    command: list[str]
-    environment: dict[str, str]
+    server: Server
     paths: Path
     vary: bool = False
-    ready: str = "/readyz"
 
 
 def compare(sides: list[Side]) -> dict[str, list[dict[str, Any]]]:
     """Load each side in turn, five times; each server starts anew each time."""
-    found: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
+    found: dict[str, list[dict[str, Any]]] = {side.server.name: [] for side in sides}
     for number in range(ROUNDS):
         for side in sides:
             port = free_port()
-            with serving(side.command, side.environment, port, side.ready):
+            with serving(side.server, port):
                 vary = f"{number}x" if side.vary else ""
                 load(port, side.paths, vary and f"w{vary}", WARM_SECONDS)
-                found[side.name].append(load(port, side.paths, vary))
+                found[side.server.name].append(load(port, side.paths, vary))
     return found
 
 
@@ -164,53 +158,76 @@ def show(found: dict[str, list[dict[str, Any]]], floor: str) -> None:
         )
 
 
-def ours(site: Site, **settings: str) -> tuple[list[str], dict[str, str]]:
-    """Return our command and its environment."""
+def ours(site: Site, name: str = "ours", **settings: str) -> Server:
+    """Return our server."""
     environment = {"WEB_THREADS": THREADS, **site.environment, **settings}
-    return [sys.executable, "-m", "serve"], environment
+    return Server(name, [sys.executable, "-m", "serve"], environment, "/readyz")
 
 
-def bare(site: Site) -> tuple[list[str], dict[str, str]]:
+def bare(site: Site) -> Server:
     """Return a bare Bottle route on waitress, with a body as long as ours."""
+    command = [sys.executable, "-m", "benchmark.peers.bare"]
     environment = {**site.environment, "THREADS": THREADS}
-    return [sys.executable, "-m", "benchmark.peers.bare"], environment
+    return Server("bare Bottle route", command, environment, "/predict/intents")
+
+
+def peer_servers(site: Site) -> list[Server]:
+    """Return the peers, each at the settings that served it best on one core."""
+    binaries = Path(sys.executable).parent
+    bottle = [sys.executable, "-m", "benchmark.peers.bottle_app"]
+    gunicorn = f"{binaries}/gunicorn -b 127.0.0.1:$PORT benchmark.peers.flask_app:app"
+    uvicorn = f"{binaries}/uvicorn --port $PORT --no-access-log benchmark.peers.fastapi_app:app"
+    commands = {
+        "Bottle + waitress": [*bottle, "waitress"],
+        "Bottle + wsgiref": [*bottle, "wsgiref"],
+        # These know their port only once they are started.
+        "Flask + gunicorn": ["sh", "-c", f"exec {gunicorn}"],
+        "FastAPI + uvicorn": ["sh", "-c", f"exec {uvicorn}"],
+    }
+    environment = {**site.environment, "PEER_MODEL": str(site.peer_model)}
+    first = site.paths(1).read_text("ascii")
+    return [Server(name, command, environment, first) for name, command in commands.items()]
+
+
+def fit_peer_model(site: Site) -> None:
+    """Fit what all peers call, and print its accuracy; once for all parts."""
+    if site.peer_model.exists():
+        return
+    rows = site.folder / "rows.json"
+    rows.write_text(call(site.environment, "db", "export", "intents"), "utf-8")
+    command = [sys.executable, "-m", "benchmark.peers.model", str(rows), str(site.peer_model)]
+    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
+    print(f"  our student's accuracy, out of fold: {site.accuracy:.3f}")
 
 
 def ratios(site: Site) -> None:
     """Repeated, stored and never-seen inputs beside a bare Bottle route on the same waitress."""
     few, every = site.paths(REPEATED), site.paths()
-    show(
-        compare(
-            [
-                Side("bare Bottle route", *bare(site), few, ready="/predict/intents"),
-                Side("repeated", *ours(site), few),
-                Side("stored, not in memory", *ours(site, **NO_MEMORY), every),
-                Side("never seen", *ours(site), every, vary=True),
-            ]
-        ),
-        "bare Bottle route",
-    )
+    floor = bare(site)
+    sides = [
+        Side(floor, few),
+        Side(ours(site, "repeated"), few),
+        Side(ours(site, "stored, not in memory", CACHE_ENTRIES="0"), every),
+        Side(ours(site, "never seen"), every, vary=True),
+    ]
+    show(compare(sides), floor.name)
 
 
-def start(site: Site) -> None:
-    """Seconds from the start to the first prediction."""
-    first = site.paths(1).read_text("ascii")
-    for name, (command, environment) in (("ours", ours(site)), *peer_commands(site)):
-        seconds = []
-        for _ in range(ROUNDS):
-            port = free_port()
-            began = time.monotonic()
-            with serving(command, environment, port, first):
-                seconds.append(time.monotonic() - began)
-        print(f"  {name:<28} {statistics.median(seconds):.2f} s", flush=True)
+def peers(site: Site) -> None:
+    """Inputs never seen, beside peers that call a scikit-learn model for each request."""
+    fit_peer_model(site)
+    others = peer_servers(site)
+    every = site.paths()
+    found = compare([Side(server, every, vary=True) for server in (ours(site), *others)])
+    best = max(others, key=lambda one: statistics.median(it["rate"] for it in found[one.name]))
+    show(found, best.name)
 
 
 def memory(site: Site) -> None:
     """PSS of the process tree: at the start, after many varied requests, and with two processes."""
-    for name, settings in (("one process", {}), ("two processes", {"WEB_CONCURRENCY": "2"})):
-        command, environment = ours(site, **settings)
+    for name, count in (("one process", "1"), ("two processes", "2")):
         port = free_port()
-        with serving(command, environment, port) as process:
+        with serving(ours(site, WEB_CONCURRENCY=count), port) as process:
             time.sleep(1)
             first = tree_mebibytes(process.pid)
             load(port, site.paths(), "m", 20)
@@ -222,59 +239,17 @@ def memory(site: Site) -> None:
             )
 
 
-def tree_mebibytes(pid: int) -> float:
-    """Return the memory of a process and its children; what they share is counted once."""
-    kibibytes, waiting = 0, [pid]
-    while waiting:
-        one = waiting.pop()
-        for line in Path(f"/proc/{one}/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Pss:"):
-                kibibytes += int(line.split()[1])
-        for thread in Path(f"/proc/{one}/task").iterdir():
-            waiting += [int(child) for child in (thread / "children").read_text("ascii").split()]
-    return kibibytes / 1024
-
-
-def peer_commands(site: Site) -> list[tuple[str, tuple[list[str], dict[str, str]]]]:
-    """Return the peers, each at the settings that served it best on one core."""
-    environment = {**site.environment, "PEER_MODEL": _peer_model(site)}
-    binaries = Path(sys.executable).parent
-    gunicorn = f"{binaries}/gunicorn -b 127.0.0.1:$PORT benchmark.peers.flask_app:app"
-    uvicorn = f"{binaries}/uvicorn --port $PORT --no-access-log benchmark.peers.fastapi_app:app"
-    bottle = [sys.executable, "-m", "benchmark.peers.bottle_app"]
-    return [
-        ("Bottle + waitress", ([*bottle, "waitress"], environment)),
-        ("Bottle + wsgiref", ([*bottle, "wsgiref"], environment)),
-        ("Flask + gunicorn", (_shell(gunicorn), environment)),
-        ("FastAPI + uvicorn", (_shell(uvicorn), environment)),
-    ]
-
-
-def _shell(command: str) -> list[str]:
-    """Return a command that knows its port only once it is started."""
-    return ["sh", "-c", f"exec {command}"]
-
-
-def peers(site: Site) -> None:
-    """Inputs never seen, beside peers that call a scikit-learn model for each request."""
-    rows = site.folder / "rows.json"
-    rows.write_text(call(site.environment, "db", "export", "intents"), "utf-8")
-    command = [sys.executable, "-m", "benchmark.peers.model", str(rows), _peer_model(site)]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
-    print(f"  our student's accuracy, out of fold: {site.accuracy:.3f}")
-    every = site.paths()
+def start(site: Site) -> None:
+    """Seconds from the start to the first prediction."""
+    fit_peer_model(site)
     first = site.paths(1).read_text("ascii")
-    sides = [
-        Side(name, command, environment, every, vary=True, ready=first)
-        for name, (command, environment) in peer_commands(site)
-    ]
-    found = compare([Side("ours", *ours(site), every, vary=True), *sides])
-    best = max(sides, key=lambda side: statistics.median(one["rate"] for one in found[side.name]))
-    show(found, best.name)
-
-
-def _peer_model(site: Site) -> str:
-    return str(site.folder / "peer.joblib")
+    for server in (dataclasses.replace(ours(site), ready=first), *peer_servers(site)):
+        seconds = []
+        for _ in range(ROUNDS):
+            began = time.monotonic()
+            with serving(server, free_port()):
+                seconds.append(time.monotonic() - began)
+        print(f"  {server.name:<28} {statistics.median(seconds):.2f} s", flush=True)
 
 
 PARTS: dict[str, Callable[[Site], None]] = {
