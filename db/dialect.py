@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -36,6 +37,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 BUSY_SECONDS = 30
+# SQLite's own; of pages of the store, for each connection.
+PAGE_CACHE_KIB = 2000
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY}
 # What a worker's connections are called on a PostgreSQL server.
 WORKER = "veilleuse worker"
@@ -44,9 +47,9 @@ CONNECT_SECONDS = 10
 _UPGRADE_LOCK = 7_301_001
 
 
-def make_writer(url: str, connections: int, name: str) -> Engine:
+def make_writer(url: str, connections: int, name: str, page_cache_kib: int) -> Engine:
     """Return an engine whose every transaction may write."""
-    engine = _make_engine(url, connections, name)
+    engine = _make_engine(url, connections, name, page_cache_kib)
     if engine.dialect.name == "sqlite":
         # A deferred transaction that turns into a writing one fails at once where another
         # has written meanwhile, whatever the timeout; so each takes the lock when it begins.
@@ -54,26 +57,40 @@ def make_writer(url: str, connections: int, name: str) -> Engine:
     return engine
 
 
-def make_reader(url: str, connections: int, name: str) -> Engine:
+def make_reader(url: str, connections: int, name: str, page_cache_kib: int) -> Engine:
     """Return an engine in autocommit, so that no reader holds a transaction against writers."""
-    return _make_engine(url, connections, name, isolation_level="AUTOCOMMIT")
+    return _make_engine(url, connections, name, page_cache_kib, isolation_level="AUTOCOMMIT")
 
 
-def _make_engine(url: str, connections: int, name: str, **options: Any) -> Engine:  # noqa: ANN401
+def _make_engine(
+    url: str,
+    connections: int,
+    name: str,
+    page_cache_kib: int,
+    **options: Any,  # noqa: ANN401
+) -> Engine:
     options |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": BUSY_SECONDS}
     if url.startswith("sqlite"):
         options["connect_args"] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         engine = create_engine(url, **options)
-        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", partial(_set_up_sqlite, page_cache_kib))
         return engine
     options["connect_args"] = {"connect_timeout": CONNECT_SECONDS, "application_name": name}
     return create_engine(url, pool_pre_ping=True, **options)
 
 
-def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _set_up_sqlite(
+    page_cache_kib: int, connection: DBAPIConnection, _entry: ConnectionPoolEntry
+) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        # Without the sign it would be a number of pages.
+        f"cache_size=-{page_cache_kib}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

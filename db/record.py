@@ -159,33 +159,6 @@ def _change(
         connection.execute(_set, values)
 
 
-def ask_for(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
-    """Remember inputs that people asked for, so that they are enriched before the rest."""
-    add_records(connection, dataset_id, rows, "request")
-    for some in slices(sorted({row.key for row in rows}), KEYS_A_STATEMENT):
-        connection.execute(
-            update(record)
-            .where(record.c.dataset_id == dataset_id, record.c.key.in_(some), ~record.c.asked)
-            .values(asked=True)
-        )
-
-
-def count_waiting(connection: Connection, dataset_id: int, most: int) -> int:
-    """Return how many records that came with requests have never been enriched, up to `most`."""
-    waiting = (
-        select(record.c.id)
-        .where(
-            record.c.dataset_id == dataset_id,
-            record.c.asked,
-            record.c.revision == 0,
-            record.c.chunk_id.is_(None),
-        )
-        .limit(most)
-        .subquery()
-    )
-    return connection.execute(select(func.count()).select_from(waiting)).scalar_one()
-
-
 def slices(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Cut a sequence into parts of at most that size."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from .dialect import is_transient, make_reader, make_writer
+from .dialect import PAGE_CACHE_KIB, is_transient, make_reader, make_writer
 from .errors import StoreError
 from .settings import Settings
 from .table import SCHEMA
@@ -58,15 +58,26 @@ class Store:
         self.reader.dispose()
 
 
-def connect_store(settings: Settings, connections: int = 5, name: str = "veilleuse") -> Store:
+def connect_store(
+    settings: Settings,
+    connections: int = 5,
+    name: str = "veilleuse",
+    page_cache_kib: int = PAGE_CACHE_KIB,
+) -> Store:
     """Return the store without looking at it; PostgreSQL calls its connections by the name."""
     url = settings.database_url
-    return Store(make_writer(url, connections, name), make_reader(url, connections, name))
+    given = url, connections, name, page_cache_kib
+    return Store(make_writer(*given), make_reader(*given))
 
 
-def open_store(settings: Settings, connections: int = 5, name: str = "veilleuse") -> Store:
+def open_store(
+    settings: Settings,
+    connections: int = 5,
+    name: str = "veilleuse",
+    page_cache_kib: int = PAGE_CACHE_KIB,
+) -> Store:
     """Return the store; raises StoreError where it is out of reach or has no tables of ours."""
-    store = connect_store(settings, connections, name)
+    store = connect_store(settings, connections, name, page_cache_kib)
     check_schema(store)
     return store
 

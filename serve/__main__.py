@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -15,11 +16,13 @@ from pathlib import Path
 from db.console import Interrupted, run_command
 from db.settings import Settings, load_settings
 
+from .allocator import use_one_arena
 from .board import bury
 from .crew import Crew
 from .log import Scribe, set_up_log
+from .lone import serve_alone
 from .member import Member, serve_as_member
-from .server import listen, raise_descriptor_limit
+from .server import Calls, listen, raise_descriptor_limit
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -36,20 +39,29 @@ def main(arguments: argparse.Namespace) -> None:
 
         serve_by_granian(settings)
     else:
-        sys.exit(_serve_by_waitress(settings, scribe, arguments))
+        use_one_arena()
+        raise_descriptor_limit()
+        listener = _listener(settings, arguments.listener)
+        if settings.web_concurrency == 1:
+            serve_alone(settings, scribe, listener)
+        else:
+            sys.exit(_keep_crew(settings, scribe, listener, arguments))
 
 
-def _serve_by_waitress(settings: Settings, scribe: Scribe, arguments: argparse.Namespace) -> int:
+def _keep_crew(
+    settings: Settings, scribe: Scribe, listener: socket.socket, arguments: argparse.Namespace
+) -> int:
     """Keep a crew until SIGTERM; returns the exit code."""
-    raise_descriptor_limit()
-    listener = _listener(settings, arguments.listener)
     folder = Path(arguments.board or tempfile.mkdtemp(prefix="veilleuse-web-"))
 
     def work(shared: socket.socket, on_listen: Callable[[], None]) -> int:
+        parent = os.getppid()
+        calls = Calls(on_listen, is_kept=lambda: os.getppid() == parent)
+
         def serve() -> None:
             # Told to end before it listens: nothing has come that could be lost.
             with contextlib.suppress(Interrupted):
-                serve_as_member(settings, scribe, folder, shared, on_listen)
+                serve_as_member(settings, scribe, folder, shared, calls)
 
         return run_command(serve)
 

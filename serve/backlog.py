@@ -12,10 +12,10 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.record import NewRecord, ask_for, count_waiting
+from db.asked import Asked, ask_for, count_waiting
 from db.store import Store
 
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 2000
 GATHER_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
@@ -33,7 +33,7 @@ class Backlog:
         self._most_waiting = most_waiting
         self._room: dict[int, int] = {}
         self._counted = float("-inf")
-        self._queue: queue.Queue[tuple[int, NewRecord]] = queue.Queue(entries)
+        self._queue: queue.Queue[tuple[int, Asked]] = queue.Queue(entries)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="backlog", daemon=True)
         self.dropped = 0
@@ -45,13 +45,13 @@ class Backlog:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, dataset_id: int, wanted: NewRecord) -> bool:
+    def put(self, dataset_id: int, asked: Asked) -> bool:
         """Take an input; returns whether there was room, here and among those that wait."""
         if self._room.get(dataset_id, 1) <= 0:
             self.dropped += 1
             return False
         try:
-            self._queue.put_nowait((dataset_id, wanted))
+            self._queue.put_nowait((dataset_id, asked))
         except queue.Full:
             self.dropped += 1
             return False
@@ -79,7 +79,7 @@ class Backlog:
         if now - self._counted > COUNT_SECONDS:
             self._room, self._counted = {}, now
 
-    def _gather(self) -> list[tuple[int, NewRecord]]:
+    def _gather(self) -> list[tuple[int, Asked]]:
         try:
             gathered = [self._queue.get(timeout=GATHER_SECONDS)]
         except queue.Empty:
@@ -99,10 +99,10 @@ class Backlog:
                 waiting = count_waiting(connection, dataset_id, self._most_waiting)
                 self._room[dataset_id] = self._most_waiting - waiting
 
-    def _write(self, waiting: list[tuple[int, NewRecord]]) -> bool:
-        by_dataset: dict[int, list[NewRecord]] = defaultdict(list)
-        for dataset_id, wanted in waiting:
-            by_dataset[dataset_id].append(wanted)
+    def _write(self, waiting: list[tuple[int, Asked]]) -> bool:
+        by_dataset: dict[int, list[Asked]] = defaultdict(list)
+        for dataset_id, asked in waiting:
+            by_dataset[dataset_id].append(asked)
         try:
             self._count_room(by_dataset)
             for dataset_id, rows in sorted(by_dataset.items()):
@@ -112,10 +112,10 @@ class Backlog:
             return False
         return True
 
-    def _write_some(self, dataset_id: int, rows: list[NewRecord]) -> None:
+    def _write_some(self, dataset_id: int, rows: list[Asked]) -> None:
         """Write what there is room for."""
         room = max(self._room[dataset_id], 0)
         if rows[:room]:
-            self._store.write(partial(ask_for, dataset_id=dataset_id, rows=rows[:room]))
+            self._store.write(partial(ask_for, dataset_id=dataset_id, asked=rows[:room]))
         self._room[dataset_id] = room - len(rows)
         self.dropped += len(rows[room:])

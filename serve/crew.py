@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from .rehearsal import Rehearsal, become_anew
 
 # A member drains for at most 25 s; a platform kills all of us after 30 s.
 END_SECONDS = 28.0
@@ -21,8 +22,6 @@ MOST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 START_LOOK_SECONDS = 0.02
-# To see whether today's code would start.
-CHECK_SECONDS = 60.0
 SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("veilleuse.crew")
@@ -107,8 +106,7 @@ class Crew:
         self._not_before = 0.0
         self._has_served = bool(before)
         self._is_ending = False
-        self._check: subprocess.Popen[bytes] | None = None
-        self._check_until = 0.0
+        self._rehearsal = Rehearsal()
         self._code = 0
 
     def watch(self) -> int:
@@ -124,23 +122,19 @@ class Crew:
 
     def _look_seconds(self) -> float:
         is_starting = not all(one.is_ready for one in self._members)
-        return START_LOOK_SECONDS if is_starting or self._check else LOOK_SECONDS
+        return START_LOOK_SECONDS if is_starting or self._rehearsal.is_running else LOOK_SECONDS
 
     def _hear(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._end()
-        elif number == signal.SIGHUP and self._check is None and not self._is_ending:
-            log.info("asked to restart: looking whether this would start")
-            command = [sys.executable, "-m", "serve", "--check"]
-            self._check = subprocess.Popen(command)  # noqa: S603
-            self._check_until = time.monotonic() + CHECK_SECONDS
+        elif number == signal.SIGHUP and not self._is_ending:
+            self._rehearsal.begin()
 
     def _end(self) -> None:
         if not self._is_ending:
             # Else connections would go on coming that nobody takes any more.
             self._listener.close()
-            if self._check is not None:
-                self._check.kill()
+            self._rehearsal.cancel()
         self._is_ending = True
 
     def _step(self) -> None:
@@ -165,10 +159,9 @@ class Crew:
         elif len(self._members) < self._count:
             if time.monotonic() >= self._not_before:
                 self._start()
-        elif self._check is not None and self._check.poll() is not None:
-            self._renew(self._check.returncode)
-        elif self._check is not None and time.monotonic() > self._check_until:
-            self._check.kill()
+        elif self._rehearsal.has_passed():
+            pids = ",".join(str(one.pid) for one in self._members)
+            become_anew(self._listener, f"--before={pids}", *self._keep)
 
     def _start(self) -> None:
         news, tell = os.pipe()
@@ -222,17 +215,6 @@ class Crew:
         self._not_before = time.monotonic() + pause
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         log.warning("process %s ended by %s; another starts in %g s", member.pid, how, pause)
-
-    def _renew(self, code: int) -> None:
-        """Become today's code, where it would start."""
-        self._check = None
-        if code:
-            log.error("not restarted: it would not start; what serves now goes on serving")
-            return
-        os.set_inheritable(self._listener.fileno(), True)  # noqa: FBT003
-        pids = ",".join(str(one.pid) for one in self._members)
-        over = [f"--listener={self._listener.fileno()}", f"--before={pids}", *self._keep]
-        os.execv(sys.executable, [sys.executable, "-m", "serve", *over])  # noqa: S606
 
 
 def _say_once(tell: int) -> None:

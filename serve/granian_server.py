@@ -16,10 +16,10 @@ from db.store import open_store
 
 from .log import set_up_log
 from .member import Member
+from .server import BACKLOG, raise_descriptor_limit
 from .wsgi import App
 
 BOARD = "VEILLEUSE_BOARD"
-BACKLOG = 2048
 DRAIN_SECONDS = 25
 
 
@@ -35,6 +35,7 @@ def serve_by_granian(settings: Settings) -> None:
         ) from None
     # What is wrong is said once and here, not by each of its processes again and again.
     open_store(settings, 1).close()
+    raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="veilleuse-web-") as folder:
         os.environ[BOARD] = folder
         Granian(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from db.settings import Settings
@@ -17,8 +17,12 @@ from .journal import Journal
 from .log import Scribe
 from .metrics import Metrics
 from .progress import WorkerFigures
-from .server import serve_until_told
+from .server import Calls, serve_until_told
 from .service import Service
+
+# Of each connection to SQLite: the root of a tree and a few pages more. The system keeps the
+# others for all connections together.
+PAGE_CACHE_KIB = 256
 
 
 class Member:
@@ -27,7 +31,7 @@ class Member:
     def __init__(self, settings: Settings, scribe: Scribe, folder: Path | None) -> None:
         # One connection for each thread that answers, one for the watcher, one to spare; of
         # those that write, the backlog and the clerk need one each.
-        self._store = open_store(settings, settings.web_threads + 2)
+        self._store = open_store(settings, settings.web_threads + 2, page_cache_kib=PAGE_CACHE_KIB)
         self._service = Service(self._store, settings)
         self._scribe = scribe
         board = Board(folder, self._figures)
@@ -79,9 +83,9 @@ def serve_as_member(
     scribe: Scribe,
     folder: Path | None,
     listener: socket.socket,
-    on_listen: Callable[[], None],
-) -> None:
-    """Serve on the socket until told to end."""
+    calls: Calls,
+) -> bool:
+    """Serve on the socket until told to end, or an heir takes over: returns whether one does."""
     member = Member(settings, scribe, folder)
     member.start()
 
@@ -90,9 +94,10 @@ def serve_as_member(
             f"process {os.getpid()} listens on http://{settings.host}:{settings.port}",
             process=os.getpid(),
         )
-        on_listen()
+        calls.on_listen()
 
     try:
-        serve_until_told(member.app, settings, listener, listening, member.drain)
+        told = replace(calls, on_listen=listening)
+        return serve_until_told(member.app, settings, listener, told, member.drain)
     finally:
         member.close()

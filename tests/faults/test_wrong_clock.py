@@ -22,7 +22,7 @@ from sqlalchemy import select, update
 
 from db.dataset import Dataset
 from db.export import export_rows
-from db.record import NewRecord, add_records, ask_for
+from db.record import NewRecord, add_records
 from db.run import begin_run, is_running
 from db.settings import Settings
 from db.signal import WebLoad, read_load, tell_load
@@ -33,7 +33,15 @@ from db.worker import count_workers, register_worker
 from enrich.enricher import Row
 from enrich.reader import News, Reader
 from tests import processes
-from tests.conftest import ROOT, command_environment, make_store, notes_spec, register, sample_spec
+from tests.conftest import (
+    ROOT,
+    ask,
+    command_environment,
+    make_store,
+    notes_spec,
+    register,
+    sample_spec,
+)
 from tests.faults.conftest import FULL
 
 HOUR = 3600
@@ -143,7 +151,7 @@ class Notes:
             rows.append(NewRecord(self.found.spec.key(inputs), inputs))
         with self.store.writing() as connection:
             if asked:
-                ask_for(connection, self.found.id, rows)
+                ask(connection, self.found.id, rows)
             else:
                 add_records(connection, self.found.id, rows, "import")
 

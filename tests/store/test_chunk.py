@@ -29,11 +29,11 @@ from db.quarantine import (
     refusals_in_chunk,
     retry_quarantine,
 )
-from db.record import NewRecord, add_records, ask_for
+from db.record import NewRecord, add_records
 from db.store import Store
 from db.table import chunk, quarantine, record, worker
 from db.worker import bury_dead, register_worker
-from tests.conftest import register, sample_spec
+from tests.conftest import ask, register, sample_spec
 
 LEASE = 60.0
 
@@ -101,7 +101,7 @@ def test_what_people_asked_for_is_claimed_first(store: Store, planned: Dataset) 
     """They may ask again soon."""
     asked = list(sentences(planned, 3, "demande"))
     with store.writing() as connection:
-        ask_for(connection, planned.id, asked)
+        ask(connection, planned.id, asked)
     taken = claim(store, planned)
     with store.reading() as connection:
         keys = {one.key for one in records_in_chunk(connection, taken)}

@@ -12,7 +12,7 @@ import pytest
 from db.dataset import Dataset, find_dataset
 from db.export import export_rows
 from db.prediction import find_body
-from db.record import NewRecord, add_records, ask_for
+from db.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec import DatasetSpec, EnricherSpec
 from db.status import dataset_status
@@ -22,7 +22,7 @@ from enrich.executors.local import LocalExecutor
 from enrich.learning.training import train_model
 from enrich.upkeep import refresh_plan
 from enrich.worker import working
-from tests.conftest import notes_spec, register
+from tests.conftest import ask, notes_spec, register
 from tests.inline import enrich_now
 from tests.store import sample_enrichers
 
@@ -163,7 +163,7 @@ def test_an_input_asked_for_is_enriched_and_answered_by_the_teacher(
     inputs = notes.spec.read_inputs({"sentence": "merci beaucoup à tous"})
     key = notes.spec.key(inputs)
     with store.writing() as connection:
-        ask_for(connection, notes.id, [NewRecord(key, inputs)])
+        ask(connection, notes.id, [NewRecord(key, inputs)])
     assert enrich_now(store, settings) == 4
     with store.reading() as connection:
         body = msgspec.json.decode(find_body(connection, notes.id, key) or b"{}")

@@ -9,12 +9,12 @@ from sqlalchemy import select, update
 
 from db.dataset import Dataset
 from db.prune import DAY_SECONDS, prune_store
-from db.record import NewRecord, add_records, ask_for
+from db.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec import EnricherSpec
 from db.store import Store
 from db.table import enrichment, record
-from tests.conftest import register
+from tests.conftest import ask, register
 from tests.inline import enrich_now
 from tests.store.test_enrich import CHAIN, WHERE, fill, spec_with
 
@@ -27,7 +27,7 @@ def notes(store: Store, settings: Settings) -> Dataset:
     for sentence in ("vieux", "neuf"):
         inputs = found.spec.read_inputs({"sentence": sentence})
         with store.writing() as connection:
-            ask_for(connection, found.id, [NewRecord(found.spec.key(inputs), inputs)])
+            ask(connection, found.id, [NewRecord(found.spec.key(inputs), inputs)])
     enrich_now(store, settings)
     return found
 

@@ -14,7 +14,7 @@ from db.generation import read_generation
 from db.planner import plan_chunks
 from db.prediction import Prediction, find_body
 from db.prune import DAY_SECONDS, prune_store
-from db.record import NewRecord, add_records, ask_for, count_labels, forget_record
+from db.record import NewRecord, add_records, count_labels, forget_record
 from db.run import begin_run, is_running
 from db.settings import Settings
 from db.store import Store
@@ -23,7 +23,7 @@ from db.worker import _host
 from enrich.learning.training import train_model
 from enrich.upkeep import use_model
 from enrich.worker import PlanChanged, _raise, working
-from tests.conftest import register
+from tests.conftest import ask, register
 from tests.inline import InlineExecutor, enrich_now
 from tests.store import sample_enrichers
 from tests.store.test_enrich import CHAIN, fill
@@ -51,11 +51,11 @@ def test_a_label_is_kept_where_a_request_brings_the_same_input_at_the_same_time(
     """The import has looked, found nothing, and then the request is there first."""
     if store.writer.dialect.name == "sqlite":
         with store.writing() as connection:
-            ask_for(connection, notes.id, [sentence(notes, "bonjour")])
+            ask(connection, notes.id, [sentence(notes, "bonjour")])
             add_records(connection, notes.id, [sentence(notes, "bonjour", "warm")], "import")
     else:
         asking = store.writer.connect()
-        ask_for(asking, notes.id, [sentence(notes, "bonjour")])
+        ask(asking, notes.id, [sentence(notes, "bonjour")])
 
         def label_it() -> None:
             with store.writing() as connection:
@@ -76,9 +76,9 @@ def test_a_request_that_is_imported_later_is_no_request_any_more(
 ) -> None:
     """It is not pruned as one."""
     with store.writing() as connection:
-        ask_for(connection, notes.id, [sentence(notes, "bonjour")])
+        ask(connection, notes.id, [sentence(notes, "bonjour")])
         add_records(connection, notes.id, [sentence(notes, "bonjour")], "import")
-        ask_for(connection, notes.id, [sentence(notes, "bonjour")])
+        ask(connection, notes.id, [sentence(notes, "bonjour")])
         connection.execute(update(record).values(made_at=record.c.made_at - 99 * DAY_SECONDS))
     assert prune_store(store)["requests"] == 0
 

@@ -14,9 +14,9 @@ from db.dataset import Dataset
 from db.errors import DataFileError
 from db.export import export_csv, export_rows
 from db.intake import Intake, import_files
-from db.record import NewRecord, ask_for, count_labels, each_record, forget_record
+from db.record import NewRecord, count_labels, each_record, forget_record
 from db.store import Store
-from tests.conftest import Done, register, sample_spec
+from tests.conftest import Done, ask, register, sample_spec
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_what_people_ask_for_is_marked_once(store: Store, customers: Dataset) ->
     wanted = NewRecord(customers.spec.key(inputs), inputs)
     for _ in range(2):
         with store.writing() as connection:
-            ask_for(connection, customers.id, [wanted, wanted])
+            ask(connection, customers.id, [wanted, wanted])
     with store.reading() as connection:
         records = list(each_record(connection, customers.id))
     assert [one.origin for one in records] == ["request"]

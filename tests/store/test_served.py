@@ -11,10 +11,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
+from db.asked import count_waiting
 from db.dataset import Dataset
 from db.dialect import wall_seconds
 from db.prune import prune_store
-from db.record import NewRecord, add_records, ask_for, count_waiting, forget_record
+from db.record import NewRecord, add_records, forget_record
 from db.served import (
     HOUR_SECONDS,
     KEEP_HOURS,
@@ -26,7 +27,7 @@ from db.served import (
 from db.settings import Settings
 from db.store import Store
 from db.table import dataset, served
-from tests.conftest import register, sample_spec
+from tests.conftest import ask, register, sample_spec
 from tests.inline import enrich_now
 from tests.store.test_enrich import CHAIN
 
@@ -213,7 +214,7 @@ def notes(store: Store) -> Dataset:
     """Give a dataset with 5 inputs that people asked for, and 3 that were imported."""
     found = register(store, CHAIN)
     with store.writing() as connection:
-        ask_for(connection, found.id, [new_record(found, f"asked {at}") for at in range(5)])
+        ask(connection, found.id, [new_record(found, f"asked {at}") for at in range(5)])
         imported = [new_record(found, f"imported {at}") for at in range(3)]
         add_records(connection, found.id, imported, "import")
     return found
@@ -223,7 +224,7 @@ def test_inputs_that_people_asked_for_wait(store: Store, notes: Dataset) -> None
     """Counted no further than somebody wants to know; those imported are no request's."""
     assert [waiting(store, notes, most) for most in (0, 3, 5, 100)] == [0, 3, 5, 5]
     with store.writing() as connection:
-        ask_for(connection, notes.id, [new_record(notes, "asked 1")])
+        ask(connection, notes.id, [new_record(notes, "asked 1")])
     assert waiting(store, notes) == 5
 
 
