@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 # Chosen by five-fold cross-validation on real utterances: longer n-grams weigh more and win less.
 GRAM_LENGTHS = (3, 4)
@@ -16,21 +15,35 @@ BINS = 10
 _WORD = re.compile(r"\w+")
 # The accents of most scripts that have any; one in between is none.
 _ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
-# In what people ask few words come again and again: cutting them up took a third of an answer.
-CACHED_WORDS = 1024
 
 
 def text_features(text: str) -> set[str]:
-    """Return the words, pairs of words and in-word character n-grams of a text.
-
-    Case and accents are dropped: people leave both out. "<" and ">" mark a word's ends.
-    """
-    words = _WORD.findall(fold_text(text))
-    features = set(words)
-    features.update(map(" ".join, itertools.pairwise(words)))
-    for word in set(words):
-        features.update(_grams(word))
+    """Return the words, pairs of words and in-word character n-grams of a text."""
+    words = split_words(text)
+    features = set(pairs_of(words))
+    features.update(*map(word_features, words))
     return features
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text without case and accents: people leave both out."""
+    return _WORD.findall(fold_text(text))
+
+
+def pairs_of(words: Sequence[str]) -> Iterator[str]:
+    """Return each word with the next."""
+    return map(" ".join, itertools.pairwise(words))
+
+
+def word_features(word: str) -> list[str]:
+    """Return a word and the character n-grams in it; "<" and ">" mark its ends."""
+    framed = f"<{word}>"
+    grams = [
+        framed[start : start + length]
+        for length in GRAM_LENGTHS
+        for start in range(len(framed) - length + 1)
+    ]
+    return [word, *grams]
 
 
 def fold_text(text: str) -> str:
@@ -42,16 +55,6 @@ def fold_text(text: str) -> str:
     if parts.isascii():
         return parts
     return "".join(part for part in parts if not unicodedata.combining(part))
-
-
-@functools.lru_cache(CACHED_WORDS)
-def _grams(word: str) -> tuple[str, ...]:
-    framed = f"<{word}>"
-    return tuple(
-        framed[start : start + length]
-        for length in GRAM_LENGTHS
-        for start in range(len(framed) - length + 1)
-    )
 
 
 def bin_of(number: float, edges: Sequence[float]) -> int:

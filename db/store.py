@@ -30,6 +30,11 @@ class Store:
     writer: Engine
     reader: Engine
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine, which answers without a network."""
+        return self.writer.dialect.name == "sqlite"
+
     def writing(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that is committed at the end, or rolled back by an exception."""
         return self.writer.begin()

@@ -7,13 +7,14 @@ import math
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 import msgspec
 
 from .errors import ArtifactError
-from .feature import bin_of, text_features
+from .feature import bin_of, pairs_of, split_words, word_features
 from .field import Inputs, Value
 
 FORMAT = 1
@@ -21,6 +22,8 @@ FORMAT = 1
 LANE_BITS = 48
 WEIGHT_BITS = 31
 FARTHEST = 1e6
+# In what people ask few words come again and again: cutting them up took half of an answer.
+CACHED_WORDS = 1024
 
 Scores: TypeAlias = list[float]
 
@@ -109,7 +112,11 @@ class Student:
             for name, part in data.parts.items()
             if not isinstance(part, NumberPart)
         }
-        self._text = {name for name, part in data.parts.items() if isinstance(part, TextPart)}
+        self._words = {
+            name: lru_cache(CACHED_WORDS)(partial(_lanes_of_word, self._lanes[name]))
+            for name, part in data.parts.items()
+            if isinstance(part, TextPart)
+        }
         self._numbers = {
             name: (part, _pack_rows(part.weights, self._width))
             for name, part in data.parts.items()
@@ -141,7 +148,10 @@ class Student:
     def _scores(self, inputs: Inputs) -> Scores:
         total = self._lift
         for name, lanes in self._lanes.items():
-            total += sum(filter(None, map(lanes.get, self._features(name, inputs[name]))))
+            if name in self._words:
+                total += self._sum_text(name, str(inputs[name]))
+            else:
+                total += lanes.get(word_feature(inputs[name]), 0)
         scores = list(self._bias)
         for name, (part, rows) in self._numbers.items():
             number = float(inputs[name])
@@ -156,10 +166,17 @@ class Student:
             for score, lane in zip(scores, self._unpack(total), strict=True)
         ]
 
-    def _features(self, name: str, value: Value) -> Iterable[str]:
-        if name in self._text:
-            return text_features(str(value))
-        return (word_feature(value),)
+    def _sum_text(self, name: str, text: str) -> int:
+        """Return the sum of the lanes of a text's features, each counted once."""
+        lanes, lanes_of_word = self._lanes[name], self._words[name]
+        words = split_words(text)
+        found: dict[str, int] = {}
+        for word in words:
+            found.update(lanes_of_word(word))
+        for pair in pairs_of(words):
+            if pair in lanes:
+                found[pair] = lanes[pair]
+        return sum(found.values())
 
     def _unpack(self, total: int) -> Iterator[int]:
         middle, mask = 1 << (LANE_BITS - 1), (1 << LANE_BITS) - 1
@@ -170,6 +187,10 @@ class Student:
 def word_feature(value: Value) -> str:
     """Return the one feature of a choice or boolean field."""
     return str(value)
+
+
+def _lanes_of_word(lanes: Mapping[str, int], word: str) -> dict[str, int]:
+    return {feature: lanes[feature] for feature in word_features(word) if feature in lanes}
 
 
 def softmax(scores: Scores) -> list[float]:

@@ -149,7 +149,7 @@ class Views:
     def openapi(self) -> HTTPResponse:
         """Describe the routes by the datasets' specs."""
         specs = [one.spec for one in self._service.catalog.datasets.values()]
-        return respond(_encode(openapi_document(specs)))
+        return respond(_encode(openapi_document(specs, is_open=self._service.access.is_open)))
 
     def docs(self) -> HTTPResponse:
         """Show the description."""

@@ -5,7 +5,9 @@ waitress 3.0.2 has no public names for these; its version is pinned, and tests h
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher, WSGITask
@@ -16,15 +18,45 @@ from .wsgi import WAITED, Environ
 REQUEST_SECONDS = 20.0
 # For so long a client may leave something of its answers unread.
 UNREAD_SECONDS = 60.0
+# A disk or a lock that stalls one answer must not stall those of others.
+STALL_SECONDS = 0.02
+REST_SECONDS = 1.0
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Notes when each request began to wait for a thread."""
+    """Hands requests to threads, but for those that the loop answers sooner than it hands them on.
+
+    A third of the time of an answer went into waking a thread and waiting for Python's one lock.
+    """
+
+    def __init__(self, is_quick: Callable[[str, str, str], bool]) -> None:
+        super().__init__()
+        # Of a method, a path and a query.
+        self._is_quick = is_quick
+        self._loop = threading.get_ident()
+        self._resting_until = 0.0
 
     def add_task(self, task: Channel) -> None:
-        """Put a connection with a request into the queue."""
+        """Put a connection with a request into the queue, or leave it to the loop."""
         task.queued_at = time.monotonic()
-        super().add_task(task)
+        if self._is_for_loop(task):
+            task.is_due = True
+        else:
+            super().add_task(task)
+
+    def _is_for_loop(self, task: Channel) -> bool:
+        # The next one of a client that sends many at once comes after what others have sent.
+        if task.is_serving or self._loop != threading.get_ident():
+            return False
+        if task.queued_at < self._resting_until:
+            return False
+        asked = task.requests[0]
+        return not asked.error and self._is_quick(asked.command, asked.path, asked.query)
+
+    def note_loop(self, seconds: float) -> None:
+        """Leave all to the threads for a while where an answer has kept the loop for too long."""
+        if seconds > STALL_SECONDS:
+            self._resting_until = time.monotonic() + REST_SECONDS
 
 
 class Task(WSGITask):  # type: ignore[misc]
@@ -65,6 +97,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     task_class = Task
     queued_at = 0.0
+    # Whether the loop is to answer its request, and whether it is doing so.
+    is_due = False
+    is_serving = False
     # When the request that is still incomplete began.
     begun_at: float | None = None
     # Since when there has been something to send.
@@ -78,7 +113,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.begun_at = None
         elif self.request is not before:
             self.begun_at = time.monotonic()
+        if self.is_due:
+            self._serve_at_once()
         return taken
+
+    def _serve_at_once(self) -> None:
+        self.is_due, self.is_serving = False, True
+        self.service()
+        self.is_serving = False
+        self.server.task_dispatcher.note_loop(time.monotonic() - self.queued_at)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Cut a client that asks for more and reads nothing; waitress would let a thread wait."""

@@ -18,6 +18,8 @@ from .service import Service
 from .wsgi import WAITED, App, Environ, Headers, StartResponse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# What says how this process is, though all its threads be busy.
+HEALTH = frozenset({"/health", "/api/health", "/livez", "/readyz"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -57,6 +59,10 @@ class Journal:
             return body
         finally:
             self._note(environ, path, route, status, time.perf_counter() - started, request_id)
+
+    def is_quick(self, method: str, path: str, query: str) -> bool:
+        """Tell whether a request is answered without waiting for anybody."""
+        return method == "GET" and (path in HEALTH or self._service.is_at_hand(path, query))
 
     def _new_id(self) -> str:
         return f"{self._process}{next(self._numbers):08x}"

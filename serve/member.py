@@ -29,7 +29,7 @@ class Member:
     """Everything that one process answers with."""
 
     def __init__(self, settings: Settings, scribe: Scribe, folder: Path | None) -> None:
-        # One connection for each thread that answers, one for the watcher, one to spare; of
+        # One connection for each thread that answers, one for the loop, one for the watcher; of
         # those that write, the backlog and the clerk need one each.
         self._store = open_store(settings, settings.web_threads + 2, page_cache_kib=PAGE_CACHE_KIB)
         self._service = Service(self._store, settings)

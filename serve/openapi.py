@@ -16,9 +16,15 @@ from db.field import (
 )
 from db.spec import DatasetSpec
 
+from .access import COOKIE
+from .journal import HEALTH
 from .query import MOST_ITEMS
 
 Document: TypeAlias = dict[str, Any]
+
+# Either will do.
+_KEYS: list[Document] = [{"key": []}, {"cookie": []}]
+ALIVE = ("/health", "/api/health", "/livez")
 
 _TYPES: dict[type, str] = {
     TextField: "string",
@@ -29,12 +35,17 @@ _TYPES: dict[type, str] = {
 }
 
 
-def openapi_document(specs: Sequence[DatasetSpec]) -> Document:
-    """Return the description of all routes."""
+def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> Document:
+    """Return the description of all routes; unless they are open, most need a key."""
     paths: Document = {"/predict": {"get": _predict_any(specs)}}
     for spec in specs:
         paths |= _dataset_paths(spec)
     paths |= _fixed_paths()
+    if not is_open:
+        paths = {
+            path: described if path in HEALTH else _locked(described)
+            for path, described in paths.items()
+        }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -46,9 +57,16 @@ def openapi_document(specs: Sequence[DatasetSpec]) -> Document:
         "paths": paths,
         "components": {
             "schemas": {"Prediction": _PREDICTION, "Problem": _PROBLEM},
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
+
+
+def _locked(described: Document) -> Document:
+    return {method: {**one, "security": _KEYS} for method, one in described.items()}
 
 
 def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
@@ -88,7 +106,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
         f"/records/{spec.name}": {
             "post": {
                 "summary": f"{title}: add records, all or none",
-                "security": [{"key": []}],
+                "security": _KEYS,
                 "requestBody": _array_body(labelled),
                 "responses": {"200": _content(_ADDED, "How many."), **_REFUSALS},
             }
@@ -134,8 +152,7 @@ def _fixed_paths() -> Document:
         "content": {"text/plain": {"schema": {"type": "string"}}},
     }
     figures = {"get": {"summary": "Figures for Prometheus", "responses": {"200": text}}}
-    alike = ("/health", "/api/health", "/livez")
-    paths = {**dict.fromkeys(alike, alive), "/readyz": ready, "/metrics": figures}
+    paths = {**dict.fromkeys(ALIVE, alive), "/readyz": ready, "/metrics": figures}
     return _tagged("operation", paths)
 
 

@@ -8,9 +8,11 @@ import resource
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -125,7 +127,7 @@ def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> A
         if "DYNO" in os.environ
         else {}
     )
-    dispatcher = Dispatcher()
+    dispatcher = Dispatcher(app.is_quick)
     dispatcher.set_thread_count(settings.web_threads)
     server = waitress.create_server(
         app,
@@ -144,9 +146,16 @@ def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> A
         **proxy,
     )
     server.channel_class = Channel
+    server.pull_trigger = partial(_wake, server.trigger, threading.get_ident())
     server.is_draining = False
     server.looked_at = time.monotonic()
     return server
+
+
+def _wake(trigger: Any, loop: int) -> None:  # noqa: ANN401
+    """Let the loop look anew, unless it is the loop itself that asks: it looks anyway."""
+    if threading.get_ident() != loop:
+        trigger.pull_trigger()
 
 
 def raise_descriptor_limit() -> None:

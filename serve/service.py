@@ -69,6 +69,12 @@ class Service:
         whose = "public" if self.access.is_open else "private"
         return f"{whose}, max-age={seconds}" if seconds else "no-cache"
 
+    def is_at_hand(self, path: str, query: str) -> bool:
+        """Tell whether a prediction needs nothing but memory, or a file on this machine."""
+        if len(query) > MOST_QUERY or not path.startswith("/predict"):
+            return False
+        return self.store.is_local or self.catalog.memory.get(f"{path}?{query}") is not None
+
     def predict(self, path: str, query: str) -> Kept:
         """Return the answer to a GET under /predict; raises as `find`, `match` and `answer` do."""
         address = f"{path}?{query}" if len(query) <= MOST_QUERY else ""

@@ -33,6 +33,9 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 # share, by the square root: full balance costs accuracy, none costs macro-F1.
 STRENGTH = 0.3
 RAREST_FEATURE = 2
+# What stands in few texts says more of them: by this power of its inverse document frequency a
+# text's feature may weigh more. Won .008 of accuracy and .010 of macro-F1 over none.
+RARITY = 1.5
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
@@ -50,7 +53,10 @@ class _Block:
             rarest = RAREST_FEATURE if self._is_text else 1
             self.names = sorted(feature for feature, n in counts.items() if n >= rarest)
             self._index = {feature: at for at, feature in enumerate(self.names)}
-            self.width = len(self.names)
+            self.scales = np.ones(len(self.names))
+            if self._is_text:
+                frequencies = np.array([counts[feature] for feature in self.names])
+                self.scales = rarity(frequencies, len(rows))
 
     def _measure(self, numbers: Array) -> None:
         self.mean, self.scale = float(numbers.mean()), spread(numbers)
@@ -58,7 +64,12 @@ class _Block:
         cuts = np.quantile(numbers, np.arange(1, BINS) / BINS)
         self.edges = [float(edge) for edge in np.unique(cuts)]
         # The value itself, then its bins.
-        self.width = 1 + len(self.edges) + 1
+        self.scales = np.ones(1 + len(self.edges) + 1)
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.scales)
 
     def _features(self, row: Mapping[str, Any]) -> Iterable[str]:
         value = row[self.name]
@@ -68,7 +79,7 @@ class _Block:
         """Return column and value of what is not zero."""
         if not self.is_number:
             known = (self._index.get(feature) for feature in self._features(row))
-            return [(at, 1.0) for at in known if at is not None]
+            return [(at, float(self.scales[at])) for at in known if at is not None]
         number = float(row[self.name])
         return [
             (0, (number - self.mean) / self.scale),
@@ -76,7 +87,7 @@ class _Block:
         ]
 
     def part(self, weights: Array, shift: int) -> Part:
-        """Return the student's part for this field; weights are columns by classes."""
+        """Return the student's part for this field; weights are columns by classes, unscaled."""
         if not self.is_number:
             kind = TextPart if self._is_text else WordPart
             return kind(self.names, _pack(weights, shift))
@@ -113,13 +124,25 @@ class StudentDesign:
         width = sum(block.width for block in self._blocks)
         return sparse.csr_array((data, columns, ends), shape=(len(rows), width))
 
+    def unscaled(self, weights: Array) -> Array:
+        """Return what each column's feature weighs where it is there, as columns by classes."""
+        scales = np.concatenate([block.scales for block in self._blocks])
+        unscaled: Array = weights * scales[:, None]
+        return unscaled
+
     def parts(self, weights: Array, shift: int) -> dict[str, Part]:
-        """Return the student's parts; weights are all columns by classes."""
+        """Return the student's parts; weights are all columns by classes, unscaled."""
         parts, start = {}, 0
         for block in self._blocks:
             parts[block.name] = block.part(weights[start : start + block.width], shift)
             start += block.width
         return parts
+
+
+def rarity(frequencies: Array, rows: int) -> Array:
+    """Return how much features may weigh that stand in so many of so many rows, 1 on average."""
+    scales: Array = (np.log((1 + rows) / (1 + frequencies)) + 1) ** RARITY
+    return scales / scales.mean() if len(scales) else scales
 
 
 def spread(numbers: Array) -> float:
@@ -166,6 +189,7 @@ def fit_classifier(design: StudentDesign, lesson: Lesson) -> tuple[LogisticRegre
     model = LogisticRegression(C=STRENGTH, max_iter=1000)
     model.fit(sparse.vstack(matrix).tocsr(), target, weight * _balance(target, weight))
     coefficients, bias = _lanes(model)
+    coefficients = design.unscaled(coefficients)
     shift = _shift(coefficients)
     return model, StudentData(
         labels=[str(name) for name in model.classes_],
@@ -197,7 +221,7 @@ def fit_regressor(design: StudentDesign, lesson: Lesson) -> tuple[RidgeCV, Stude
     mean, scale = float(numbers.mean()), spread(numbers)
     model = RidgeCV(alphas=ALPHAS, cv=5)
     model.fit(design.matrix([*lesson.rows, *lesson.unlabelled]), (numbers - mean) / scale)
-    weights = model.coef_.reshape(-1, 1)
+    weights = design.unscaled(model.coef_.reshape(-1, 1))
     shift = _shift(weights)
     return model, StudentData(
         labels=[],
