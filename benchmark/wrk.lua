@@ -19,7 +19,8 @@ end
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '{"rate": %.1f, "failures": %d, "p50": %.3f, "p95": %.3f, "p99": %.3f}\n',
+    '{"requests": %d, "rate": %.1f, "failures": %d, "p50": %.3f, "p95": %.3f, "p99": %.3f}\n',
+    summary.requests,
     summary.requests / (summary.duration / 1e6),
     errors.connect + errors.read + errors.write + errors.status + errors.timeout,
     latency:percentile(50) / 1000,

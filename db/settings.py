@@ -112,14 +112,16 @@ class Settings:
     cache_entries: int = _setting(
         10_000, _whole(0, 1_000_000), "answers that the web process keeps in memory"
     )
-    cache_mib: float = _setting(4.0, _number(0, 1e5, "MiB"), "memory that these answers may take")
+    cache_mib: float = _setting(
+        2.0, _number(0, 1e5, "MiB"), "memory that these answers may take in all web processes"
+    )
     max_age: int = _setting(
         0,
         _whole(0, 31_536_000),
         "seconds that a proxy or browser may keep a teacher's answer without asking",
     )
     queue_entries: int = _setting(
-        10_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
+        5_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
     )
     waiting_records: int = _setting(
         100_000, _whole(0, 100_000_000), "unseen inputs of a dataset that may wait for workers"

@@ -91,9 +91,8 @@ def load_catalog(connection: Connection, before: Catalog | None, settings: Setti
     # The number first: what changes while we read raises it again.
     generation = read_generation(connection)
     served = [_served(connection, found, before) for found in all_datasets(connection)]
-    return Catalog(
-        generation, served, Memory(settings.cache_entries, int(settings.cache_mib * 2**20))
-    )
+    most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)
+    return Catalog(generation, served, Memory(settings.cache_entries, most_bytes))
 
 
 def _served(connection: Connection, found: Dataset, before: Catalog | None) -> Served:

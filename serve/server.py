@@ -33,6 +33,8 @@ BODY_IN_MEMORY = 64 * 1024
 DRAIN_SECONDS = 25.0
 # While it drains: a client that keeps its connection may be just about to send on it.
 LINGER_SECONDS = 1.0
+# In one turn: other processes on the socket want some too.
+ACCEPTS = 128
 LOOP_SECONDS = 0.2
 IDLE_SECONDS = 60
 LOOK_SECONDS = 1.0
@@ -146,10 +148,20 @@ def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> A
         **proxy,
     )
     server.channel_class = Channel
+    server.handle_accept = partial(_accept_many, server, server.handle_accept)
     server.pull_trigger = partial(_wake, server.trigger, threading.get_ident())
     server.is_draining = False
     server.looked_at = time.monotonic()
     return server
+
+
+def _accept_many(server: Any, accept: Callable[[], None]) -> None:  # noqa: ANN401
+    """Accept who waits; one a turn would let a crowd wait for as many turns as it has heads."""
+    for _ in range(ACCEPTS):
+        before = len(server.active_channels)
+        accept()
+        if len(server.active_channels) == before:
+            break
 
 
 def _wake(trigger: Any, loop: int) -> None:  # noqa: ANN401
@@ -181,7 +193,6 @@ def _finish(server: Any) -> None:  # noqa: ANN401
     """Take what waits in the backlog, close the listener, and see every request answered."""
     server.is_draining = True
     for _ in range(BACKLOG):
-        # It accepts one connection at a time.
         if not _is_waited_for(server.socket):
             break
         server.handle_accept()

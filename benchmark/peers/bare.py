@@ -1,4 +1,4 @@
-"""The floor: a Bottle route that returns a constant, on waitress, set up as ours is."""
+"""The floor: a Bottle route that returns a constant, on waitress or granian, set up as ours is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 
 import waitress
 from bottle import Bottle, response
+from granian import Granian
+from granian.constants import Interfaces
 
 LABELS = [
     "purchase",
@@ -34,13 +36,36 @@ def predict() -> bytes:
 
 app.route("/predict/intents", "GET", predict)
 
-if __name__ == "__main__":
+
+def serve_by_waitress(port: int, threads: int) -> None:
+    """Serve until SIGTERM."""
     waitress.serve(
         app,
         host="127.0.0.1",
-        port=int(os.environ["PORT"]),
-        threads=int(os.environ["THREADS"]),
+        port=port,
+        threads=threads,
         connection_limit=10_000,
         asyncore_use_poll=True,
         _quiet=True,
     )
+
+
+def serve_by_granian(port: int, threads: int) -> None:
+    """Serve until SIGTERM; its process imports this module once more."""
+    Granian(
+        "benchmark.peers.bare:app",
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=threads,
+        backlog=2048,
+        respawn_failed_workers=True,
+        workers_kill_timeout=25,
+        log_access=False,
+    ).serve()
+
+
+if __name__ == "__main__":
+    serve = serve_by_granian if os.environ["SERVER"] == "granian" else serve_by_waitress
+    serve(int(os.environ["PORT"]), int(os.environ["THREADS"]))
