@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.asked import Asked, ask_for, count_waiting
 from db.store import Store
 
-MOST_AT_ONCE = 2000
+MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
@@ -84,7 +84,8 @@ class Backlog:
             gathered = [self._queue.get(timeout=GATHER_SECONDS)]
         except queue.Empty:
             return []
-        self._closing.wait(GATHER_SECONDS)
+        if self._queue.qsize() < MOST_AT_ONCE:
+            self._closing.wait(GATHER_SECONDS)
         while len(gathered) < MOST_AT_ONCE:
             try:
                 gathered.append(self._queue.get_nowait())

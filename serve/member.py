@@ -29,9 +29,9 @@ class Member:
     """Everything that one process answers with."""
 
     def __init__(self, settings: Settings, scribe: Scribe, folder: Path | None) -> None:
-        # One connection for each thread that answers, one for the loop, one for the watcher; of
-        # those that write, the backlog and the clerk need one each.
-        self._store = open_store(settings, settings.web_threads + 2, page_cache_kib=PAGE_CACHE_KIB)
+        # One connection for each thread that answers, one for the loop, the watcher and the
+        # backlog; of those that write, the backlog and the clerk need one each.
+        self._store = open_store(settings, settings.web_threads + 3, page_cache_kib=PAGE_CACHE_KIB)
         self._service = Service(self._store, settings)
         self._scribe = scribe
         board = Board(folder, self._figures)

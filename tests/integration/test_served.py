@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from db.record import forget_record
 from db.served import prediction_name
 from db.store import connect_store
 from db.table import dataset, served
+from serve.backlog import COUNT_SECONDS
 from tests.conftest import settings_for
 
 from .conftest import Site, query, serving_copy, until
@@ -67,6 +69,21 @@ def test_what_was_answered_is_in_the_store_after_the_end(
     assert all_counts(site.url) == wanted
     assert {source for _, source, _ in wanted} == {"student", "teacher"}
     assert wanted["intents", "teacher", "purchase"] == 3
+
+
+def test_an_unseen_input_is_written_though_each_thread_keeps_a_connection(
+    trained: Path, tmp_path: Path
+) -> None:
+    """The loop, the thread and the watcher each hold one to the store for good."""
+    with serving_copy(trained, tmp_path / "own", WEB_THREADS="1") as site:
+        before = site.record_count()
+        site.post("/predict/intents", [{"sentence": "un fil"}])
+        site.predict("une boucle")
+        until(lambda: site.record_count() == before + 2)
+        # It looks again how many more may wait, through a connection of its own.
+        time.sleep(COUNT_SECONDS + 1)
+        site.predict("encore une")
+        until(lambda: site.record_count() == before + 3)
 
 
 def test_the_flat_route_is_counted_too(trained: Path, tmp_path: Path) -> None:
