@@ -108,8 +108,8 @@ def _served(connection: Connection, found: Dataset, before: Catalog | None) -> S
 
 
 def _student(connection: Connection, model: Model, name: str) -> Student | None:
-    artifact = read_student(connection, model)
     try:
+        artifact = read_student(connection, model)
         return Student(decode_student(artifact.data, artifact.sha256))
     except ArtifactError as error:
         log.error("%s: %s", name, error)  # noqa: TRY400  the message says all that there is

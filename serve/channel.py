@@ -8,9 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import Error
 
 from .wsgi import WAITED, Environ
 
@@ -18,6 +20,8 @@ from .wsgi import WAITED, Environ
 REQUEST_SECONDS = 20.0
 # For so long a client may leave something of its answers unread.
 UNREAD_SECONDS = 60.0
+# For so long a connection may be kept on which nothing comes.
+IDLE_SECONDS = 60.0
 # A disk or a lock that stalls one answer must not stall those of others.
 STALL_SECONDS = 0.02
 REST_SECONDS = 1.0
@@ -92,10 +96,18 @@ class Task(WSGITask):  # type: ignore[misc]
         self.channel.write_soon(head)
 
 
+class NoRoom(Error):  # type: ignore[misc]
+    """There is no room for what a client sends."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection."""
 
     task_class = Task
+    request: Any
     queued_at = 0.0
     # Whether the loop is to answer its request, and whether it is doing so.
     is_due = False
@@ -105,10 +117,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # Since when there has been something to send.
     unread_since: float | None = None
 
+    @property
+    def last_activity(self) -> float:
+        """When something came or went last; waitress takes the time of day, which may be set."""
+        return self._active_at
+
+    @last_activity.setter
+    def last_activity(self, _time_of_day: float) -> None:
+        self._active_at = time.monotonic()
+
     def received(self, data: bytes) -> bool:
         """Take bytes that have come."""
         before = self.request
-        taken: bool = super().received(data)
+        try:
+            taken: bool = super().received(data)
+        except OSError as error:
+            # A large body waits in a file.
+            taken = self._refuse(NoRoom(f"there is no room for the body: {error.strerror}"))
         if self.request is None:
             self.begun_at = None
         elif self.request is not before:
@@ -116,6 +141,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.is_due:
             self._serve_at_once()
         return taken
+
+    def _refuse(self, error: Error) -> bool:
+        with self.requests_lock:
+            self.request.error, self.request.completed = error, True
+            self.requests.append(self.request)
+            self.request = None
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+        return True
 
     def _serve_at_once(self) -> None:
         self.is_due, self.is_serving = False, True
@@ -139,10 +173,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self.requests or self.total_outbufs_len or self.request)
 
     def is_too_slow(self, now: float) -> bool:
-        """Tell whether a request has been coming, or an answer been unread, for too long."""
+        """Tell whether a request or nothing has been coming, or an answer been unread, too long."""
         if not self.total_outbufs_len:
             self.unread_since = None
         elif self.unread_since is None:
             self.unread_since = now
         is_slow_to_send = self.begun_at is not None and now - self.begun_at > REQUEST_SECONDS
-        return is_slow_to_send or now - (self.unread_since or now) > UNREAD_SECONDS
+        is_slow_to_read = now - (self.unread_since or now) > UNREAD_SECONDS
+        is_idle = not self.requests and now - self._active_at > IDLE_SECONDS
+        return is_slow_to_send or is_slow_to_read or is_idle

@@ -55,6 +55,7 @@ class Member:
         self._service.close()
         self._clerk.close()
         self._scribe.close()
+        self._service.shelf.close()
         self._store.close()
 
     def _figures(self) -> Figures:

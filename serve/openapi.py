@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from db.field import (
+    LARGEST_NUMBER,
+    LARGEST_WHOLE,
     BooleanField,
     ChoiceField,
     Field,
@@ -22,6 +24,9 @@ from .query import MOST_ITEMS
 
 Document: TypeAlias = dict[str, Any]
 
+_CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
+# One character at least that is no white space, and none that controls.
+TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 # Either will do.
 _KEYS: list[Document] = [{"key": []}, {"cookie": []}]
 ALIVE = ("/health", "/api/health", "/livez")
@@ -66,7 +71,11 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
 
 
 def _locked(described: Document) -> Document:
-    return {method: {**one, "security": _KEYS} for method, one in described.items()}
+    refused = {"4XX": _problem("A key is needed, for one.")}
+    return {
+        method: {**one, "security": _KEYS, "responses": refused | one["responses"]}
+        for method, one in described.items()
+    }
 
 
 def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
@@ -178,12 +187,13 @@ def _parameter(name: str, field: Field) -> Document:
 def _field_schema(field: Field) -> Document:
     limits: Document = {"type": _TYPES[type(field)]}
     if isinstance(field, TextField):
-        limits |= {"minLength": 1, "maxLength": field.max_length}
+        limits |= {"minLength": 1, "maxLength": field.max_length, "pattern": TEXT_PATTERN}
     if isinstance(field, ChoiceField):
         limits["enum"] = list(field.choices)
     if isinstance(field, NumberField | IntegerField):
-        bounds = {"minimum": field.min, "maximum": field.max}
-        limits |= {name: bound for name, bound in bounds.items() if bound is not None}
+        largest = LARGEST_WHOLE if isinstance(field, IntegerField) else LARGEST_NUMBER
+        limits["minimum"] = -largest if field.min is None else field.min
+        limits["maximum"] = largest if field.max is None else field.max
     if field.default is not None:
         limits["default"] = field.default
     return limits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import resource
 import select
@@ -36,7 +37,6 @@ LINGER_SECONDS = 1.0
 # In one turn: other processes on the socket want some too.
 ACCEPTS = 128
 LOOP_SECONDS = 0.2
-IDLE_SECONDS = 60
 LOOK_SECONDS = 1.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -138,8 +138,6 @@ def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> A
         threads=settings.web_threads,
         ident="",
         connection_limit=CONNECTIONS,
-        channel_timeout=IDLE_SECONDS,
-        cleanup_interval=15,
         max_request_body_size=MOST_BODY_BYTES,
         max_request_header_size=64 * 1024,
         inbuf_overflow=BODY_IN_MEMORY,
@@ -148,6 +146,8 @@ def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> A
         **proxy,
     )
     server.channel_class = Channel
+    # We look ourselves who is idle, by a clock that nobody sets.
+    server.next_channel_cleanup = math.inf
     server.handle_accept = partial(_accept_many, server, server.handle_accept)
     server.pull_trigger = partial(_wake, server.trigger, threading.get_ident())
     server.is_draining = False
@@ -199,24 +199,21 @@ def _finish(server: Any) -> None:  # noqa: ANN401
         _turn(server, 0)
     server.del_channel()
     server.socket.close()
-    _see_out(server, LINGER_SECONDS)
+    _see_out(server)
 
 
 def _hand_over(server: Any) -> None:  # noqa: ANN401
-    """Serve on until clients know that their connections end; who comes then waits for the heir."""
+    """See every request answered; who connects from now on waits for the heir."""
     server.is_draining = True
-    until = time.monotonic() + LINGER_SECONDS
-    while time.monotonic() < until:
-        _turn(server)
     server.del_channel()
-    _see_out(server, 0)
+    _see_out(server)
 
 
-def _see_out(server: Any, linger_seconds: float) -> None:  # noqa: ANN401
+def _see_out(server: Any) -> None:  # noqa: ANN401
     """See every request answered and every connection closed, for so long as that may take."""
     began = time.monotonic()
     while (channels := _channels(server)) and time.monotonic() - began < DRAIN_SECONDS:
-        if time.monotonic() - began > linger_seconds:
+        if time.monotonic() - began > LINGER_SECONDS:
             for channel in channels:
                 channel.will_close = channel.will_close or not channel.is_busy()
         _turn(server, LOOP_SECONDS / 4)

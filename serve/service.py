@@ -59,6 +59,8 @@ class Service:
     def close(self) -> None:
         """Stop looking and write what waits."""
         self._stop.set()
+        if self._watcher.is_alive():
+            self._watcher.join(LOOK_SECONDS)
         self.backlog.close()
 
     def cache_control(self, kept: Kept) -> str:
@@ -114,7 +116,11 @@ class Service:
     def _ask_student(self, served: Served, inputs: Inputs, key: bytes) -> Kept:
         if served.student is None:
             raise NoModelError(
-                f"{served.name} has no model yet; train one: python -m enrich train {served.name}"
+                f"{served.model} is damaged; activate another, or train anew:"
+                f" python -m enrich train {served.name}"
+                if served.model
+                else f"{served.name} has no model yet; train one:"
+                f" python -m enrich train {served.name}"
             )
         enrichment: Literal["queued", "off"] = "off"
         if served.spec.remember and self.backlog.put(served.id, pack_asked(key, inputs)):

@@ -28,6 +28,7 @@ class Shelf:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._mine = threading.local()
+        self._lent: list[Connection] = []
         self.is_up = True
 
     def body(self, dataset_id: int, key: bytes) -> bytes | None:
@@ -69,7 +70,13 @@ class Shelf:
         if connection is None or connection.closed or connection.invalidated:
             connection = self._store.reader.connect()
             self._mine.connection = connection
+            self._lent.append(connection)
         return connection
+
+    def close(self) -> None:
+        """Close the connections of all threads, which must have ended."""
+        for connection in self._lent:
+            _end(connection)
 
     def _lose(self, error: SQLAlchemyError) -> None:
         if self.is_up:
@@ -81,5 +88,12 @@ class Shelf:
         connection: Connection | None = getattr(self._mine, "connection", None)
         self._mine.connection = None
         if connection is not None:
-            connection.invalidate()
-            connection.close()
+            self._lent.remove(connection)
+            _end(connection)
+
+
+def _end(connection: Connection) -> None:
+    """Close a connection without a word to a store that may be gone."""
+    if not connection.closed:
+        connection.invalidate()
+        connection.close()
