@@ -1,0 +1,216 @@
+"""A student whose bytes in the store are no longer those that were written."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from db.answer import Answer, encode_answer
+from db.dataset import find_dataset
+from db.generation import raise_generation
+from db.model import activate_model
+from db.prediction import Prediction, write_predictions
+from db.record import NewRecord, add_records
+from db.store import Store, connect_store
+from db.table import model
+from enrich.learning.training import train_model
+from tests.conftest import sample_spec, settings_for
+from tests.integration.clients import PREDICT, asking
+from tests.integration.conftest import Site, query, serving_copy, until
+from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
+
+TAUGHT = "une phrase que le professeur connaît"
+OTHER = "/predict/customers?age=42&education=Master&income=41500"
+SAID = "do not match their SHA-256"
+PATIENCE_SECONDS = 60.0
+
+
+@contextmanager
+def served(trained: Path, folder: Path, *damaged: str) -> Iterator[Site]:
+    """Run a server on a store in which these datasets' students are damaged."""
+    copied = folder / "before"
+    # Its log is of no use: it only makes the copy.
+    with serving_copy(trained, copied) as first:
+        teach(first.store)
+        for name in damaged:
+            damage(first.store, name)
+    with serving_copy(copied / trained.name, folder / "own", ready="/livez") as site:
+        yield site
+
+
+def teach(store: Store) -> None:
+    """Store a teacher's answer to a sentence."""
+    answer = Answer(
+        dataset="intents",
+        prediction="purchase",
+        probabilities={"purchase": 1.0},
+        source="teacher",
+        model="intents@1",
+        enrichment="done",
+        warnings=(),
+    )
+    with store.writing() as connection:
+        found = find_dataset(connection, "intents")
+        key = found.spec.key(found.spec.read_inputs({"sentence": TAUGHT}))
+        made = Prediction(key, encode_answer(answer), "of the tests")
+        write_predictions(connection, found.id, [made])
+
+
+def damage(store: Store, name: str) -> bytes:
+    """Change one bit of the active student's bytes and nothing else; returns what they were."""
+    with store.writing() as connection:
+        active = (model.c.dataset_id == find_dataset(connection, name).id) & model.c.active
+        before: bytes = connection.execute(select(model.c.student).where(active)).scalar_one()
+        middle = len(before) // 2
+        after = before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :]
+        connection.execute(update(model).where(active).values(student=after))
+        raise_generation(connection)
+    return before
+
+
+def activate(store: Store, name: str, version: int) -> None:
+    """Put a version into use, as `python -m enrich activate` does."""
+    with store.writing() as connection:
+        activate_model(connection, find_dataset(connection, name), version)
+
+
+def check_only_stored_answers(site: Site, number: int) -> None:
+    """Fail unless what the teacher knows is answered, and all else refused as it should be."""
+    assert site.predict(TAUGHT)["source"] == "teacher"
+    unseen = site.get(f"/predict/intents?{query(sentence=f'une phrase neuve {number}')}")
+    assert (unseen.status, unseen.content_type) == (503, "application/problem+json")
+    assert int(unseen.headers["Retry-After"]) > 0
+    assert site.get("/livez").status == 200
+
+
+def generation_is_served(site: Site) -> None:
+    """Wait until what has changed is served."""
+    before = site.log.read_text().count("serving generation")
+    with site.store.writing() as connection:
+        raise_generation(connection)
+    until(lambda: site.log.read_text().count("serving generation") > before)
+
+
+def test_a_student_that_is_damaged_while_it_serves_goes_on_serving(
+    trained: Path, tmp_path: Path
+) -> None:
+    """What is in memory was whole when it was read, and is not read again."""
+    with served(trained, tmp_path) as site:
+        before = site.get(PREDICT).json()
+        with asking(site):
+            damage(site.store, "intents")
+            generation_is_served(site)
+        assert site.get(PREDICT).json() == {**before, "enrichment": "queued"}
+        assert site.predict(TAUGHT)["source"] == "teacher"
+        assert site.get("/readyz").status == 200
+
+
+def test_a_student_that_is_damaged_at_the_start_is_left_out(trained: Path, tmp_path: Path) -> None:
+    """The log says which; stored answers and other datasets are served, so it is ready."""
+    with served(trained, tmp_path, "intents") as site:
+        until(lambda: SAID in site.log.read_text())
+        (said,) = [line for line in site.log.read_text().splitlines() if SAID in line]
+        assert "intents@1" in said
+        check_only_stored_answers(site, 1)
+        assert site.get(OTHER).json()["source"] == "student"
+        assert site.get("/readyz").status == 200
+
+
+def test_without_any_whole_student_the_process_is_not_ready(trained: Path, tmp_path: Path) -> None:
+    """Routers send requests elsewhere; stored answers are given to those that come."""
+    with served(trained, tmp_path, "intents", "customers") as site:
+        until(lambda: site.log.read_text().count(SAID) == 2)
+        assert site.get("/readyz").status == 503
+        check_only_stored_answers(site, 1)
+        assert site.get(OTHER).status == 503
+
+
+def test_a_training_mends_what_was_damaged_at_the_start(trained: Path, tmp_path: Path) -> None:
+    """Without a restart."""
+    with served(trained, tmp_path, "intents", "customers") as site:
+        assert site.get("/readyz").status == 503
+        assert train_model(site.store, "customers", settings_for(site.url)).verdict.active
+        until(lambda: site.get("/readyz").status == 200, PATIENCE_SECONDS)
+        assert site.get(OTHER).json()["model"] == "customers@2"
+        check_only_stored_answers(site, 1)
+
+
+def test_bytes_that_are_put_right_are_served_at_the_next_activation(
+    trained: Path, tmp_path: Path
+) -> None:
+    """From a backup, for example."""
+    with served(trained, tmp_path) as first:
+        before = damage(first.store, "intents")
+    with serving_copy(tmp_path / "own" / trained.name, tmp_path / "next") as site:
+        check_only_stored_answers(site, 1)
+        with site.store.writing() as connection:
+            active = (model.c.dataset_id == find_dataset(connection, "intents").id) & model.c.active
+            connection.execute(update(model).where(active).values(student=before))
+        activate(site.store, "intents", 1)
+        until(lambda: site.get(PREDICT).status == 200)
+        assert site.get(PREDICT).json()["source"] == "student"
+
+
+@pytest.fixture(scope="module")
+def two_versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store with two versions of a model, the second of which is in use."""
+    path = tmp_path_factory.mktemp("versions") / trained.name
+    shutil.copy(trained, path)
+    settings = settings_for(f"sqlite:///{path}")
+    store = connect_store(settings)
+    spec = sample_spec("intents")
+    with store.writing() as connection:
+        # From the same records another training would make the same student.
+        sentences = [f"achète le billet numéro {number}" for number in range(20)]
+        inputs = [spec.read_inputs({"sentence": sentence}) for sentence in sentences]
+        rows = [NewRecord(spec.key(each), each, "purchase") for each in inputs]
+        add_records(connection, find_dataset(connection, "intents").id, rows, "import")
+    assert train_model(store, "intents", settings).version == 2
+    activate(store, "intents", 2)
+    store.close()
+    return path
+
+
+@pytest.fixture
+def twice_trained(two_versions: Path, tmp_path: Path) -> Iterator[Site]:
+    """Give a server of two versions."""
+    with served(two_versions, tmp_path) as site:
+        assert site.get(PREDICT).json()["model"] == "intents@2"
+        yield site
+
+
+def test_activating_a_damaged_version_costs_the_students_answers_until_another_is_activated(
+    twice_trained: Site,
+) -> None:
+    """The log says so each time, and nobody has to restart anything."""
+    site = twice_trained
+    damage(site.store, "intents")
+    for time_number in (1, 2):
+        activate(site.store, "intents", 1)
+        until(lambda: site.get(PREDICT).json().get("model") == "intents@1")
+        activate(site.store, "intents", 2)
+        until(lambda: site.get(PREDICT).status == 503)
+        check_only_stored_answers(site, time_number)
+        until(lambda wanted=time_number: site.log.read_text().count(SAID) == wanted)  # type: ignore[misc]
+        assert site.get("/readyz").status == 200
+    activate(site.store, "intents", 1)
+    until(lambda: site.get(PREDICT).status == 200)
+    assert site.get(PREDICT).json()["source"] == "student"
+
+
+def test_a_restart_with_a_damaged_student_serves_what_is_stored(twice_trained: Site) -> None:
+    """SIGHUP, or a platform that starts its processes anew at night."""
+    site = twice_trained
+    until(lambda: site.log.read_text().count("listens on") == 1)
+    damage(site.store, "intents")
+    site.process.send_signal(signal.SIGHUP)
+    until(lambda: site.log.read_text().count("listens on") == 2, PATIENCE_SECONDS)
+    check_only_stored_answers(site, 1)
+    assert site.get(OTHER).status == 200
+    assert SAID in site.log.read_text()

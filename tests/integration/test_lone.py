@@ -1,0 +1,149 @@
+"""One web process alone: on SIGHUP it becomes today's code by itself, and loses no request."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from .clients import PREDICT, asking, children_of
+from .conftest import END_SECONDS, Site, get_request, receive, serving_copy, until
+
+PATIENCE_SECONDS = 60.0
+CONNECTIONS = 8
+
+
+@pytest.fixture
+def lone(trained: Path, tmp_path: Path) -> Iterator[Site]:
+    """Give a server of one process on a store of its own."""
+    with serving_copy(trained, tmp_path / "lone", WEB_CONCURRENCY="1") as running:
+        until(lambda: listened(running) == 1)
+        assert not children_of(running.process.pid)
+        yield running
+
+
+def listened(site: Site) -> int:
+    """Return how many times this very process has begun to listen."""
+    return site.log.read_text().count(f"process {site.process.pid} listens on")
+
+
+def restart(site: Site) -> None:
+    """Have it become today's code, and wait until that listens."""
+    before = listened(site)
+    site.process.send_signal(signal.SIGHUP)
+    until(lambda: listened(site) == before + 1, PATIENCE_SECONDS)
+
+
+def has_said(site: Site, words: str) -> Callable[[], bool]:
+    """Return a function that tells whether it has logged these words."""
+    return lambda: words in site.log.read_text()
+
+
+def has_become(site: Site) -> bool:
+    """Tell whether today's code runs in it."""
+    return b"--listener=" in Path(f"/proc/{site.process.pid}/cmdline").read_bytes()
+
+
+def test_sighup_under_load_loses_no_request(lone: Site) -> None:
+    """The process stays, for whoever watches it, and so do those that ask."""
+    with asking(lone) as clients:
+        restart(lone)
+        seen = [len(client.replies) for client in clients]
+        until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
+    assert has_become(lone)
+    assert lone.process.poll() is None
+    assert not children_of(lone.process.pid)
+    assert "Traceback" not in lone.log.read_text()
+
+
+def test_sighup_twice_restarts_it_twice(lone: Site) -> None:
+    """The code that takes the old one's place can be replaced in its turn."""
+    with asking(lone):
+        restart(lone)
+        restart(lone)
+    assert lone.get(PREDICT).status == 200
+
+
+def test_sighup_twice_at_once_leaves_it_serving(lone: Site) -> None:
+    """Whoever deploys in a hurry does so once more than needed."""
+    with asking(lone) as clients:
+        lone.process.send_signal(signal.SIGHUP)
+        until(has_said(lone, "asked to restart"))
+        lone.process.send_signal(signal.SIGHUP)
+        until(lambda: listened(lone) == 2, PATIENCE_SECONDS)
+        seen = [len(client.replies) for client in clients]
+        until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
+    assert lone.process.poll() is None
+
+
+def set_schema(site: Site, version: str) -> str:
+    """Say that the store's tables are of another version; returns what it was."""
+    with site.store.writing() as connection:
+        query = text("SELECT version_num FROM alembic_version")
+        before: str = connection.execute(query).scalar_one()
+        change = text("UPDATE alembic_version SET version_num = :new")
+        connection.execute(change, {"new": version})
+    return before
+
+
+def test_sighup_when_it_would_not_start_leaves_it_serving(lone: Site) -> None:
+    """The log says so and why; once it is mended, SIGHUP works."""
+    version = set_schema(lone, "0000")
+    with asking(lone):
+        lone.process.send_signal(signal.SIGHUP)
+        until(has_said(lone, "not restarted"), PATIENCE_SECONDS)
+    assert "python -m db upgrade" in lone.log.read_text()
+    # What it said before this request is in the log by then.
+    until(has_said(lone, lone.get(PREDICT).headers["X-Request-Id"]))
+    assert not is_handing_over(lone)
+    assert (listened(lone), has_become(lone)) == (1, False)
+    set_schema(lone, version)
+    restart(lone)
+    assert lone.get(PREDICT).status == 200
+
+
+def is_rehearsing(site: Site) -> bool:
+    """Tell whether it is looking whether today's code would start."""
+    return bool(children_of(site.process.pid))
+
+
+def is_handing_over(site: Site) -> bool:
+    """Tell whether it is finishing for today's code."""
+    return "finishing what has come" in site.log.read_text()
+
+
+@pytest.mark.parametrize("moment", [is_rehearsing, is_handing_over, has_become])
+def test_sigterm_in_the_middle_of_a_restart_loses_no_accepted_request(
+    lone: Site, moment: Callable[[Site], bool]
+) -> None:
+    """Whichever code hears it answers whoever is connected by then, and ends with 0."""
+    with ExitStack() as stack, asking(lone, reconnects=False) as clients:
+        lone.process.send_signal(signal.SIGHUP)
+        until(lambda: moment(lone), PATIENCE_SECONDS)
+        waiting = [stack.enter_context(lone.connect()) for _ in range(CONNECTIONS)]
+        for connection in waiting:
+            connection.sendall(get_request(PREDICT.encode()))
+        lone.process.terminate()
+        assert [receive(connection).status for connection in waiting] == [200] * CONNECTIONS
+        assert lone.process.wait(END_SECONDS) == 0
+        until(lambda: not any(client.is_alive() for client in clients))
+    assert "Traceback" not in lone.log.read_text()
+    with pytest.raises(ConnectionRefusedError):
+        lone.connect()
+
+
+def test_sigterm_while_the_restarted_code_comes_up_is_heard(lone: Site) -> None:
+    """However soon it comes, it is not forgotten, and what waits is written and answered."""
+    before = lone.record_count()
+    lone.process.send_signal(signal.SIGHUP)
+    until(lambda: has_become(lone), PATIENCE_SECONDS)
+    with lone.connect() as connection:
+        connection.sendall(get_request(b"/predict/intents?sentence=entre%20deux%20codes"))
+        lone.process.terminate()
+        assert receive(connection).json()["enrichment"] == "queued"
+    assert lone.process.wait(END_SECONDS) == 0
+    assert lone.record_count() == before + 1
