@@ -16,7 +16,7 @@ from db.store import open_store
 
 from .log import set_up_log
 from .member import Member
-from .server import BACKLOG, raise_descriptor_limit
+from .server import BACKLOG, CONNECTIONS, raise_descriptor_limit
 from .wsgi import App
 
 BOARD = "VEILLEUSE_BOARD"
@@ -47,6 +47,8 @@ def serve_by_granian(settings: Settings) -> None:
             workers=settings.web_concurrency,
             blocking_threads=settings.web_threads,
             backlog=BACKLOG,
+            # It counts connections that are kept, idle ones too; as many as the backlog by itself.
+            backpressure=CONNECTIONS,
             respawn_failed_workers=True,
             workers_kill_timeout=DRAIN_SECONDS,
             log_access=False,
