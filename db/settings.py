@@ -121,7 +121,7 @@ class Settings:
         "seconds that a proxy or browser may keep a teacher's answer without asking",
     )
     queue_entries: int = _setting(
-        5_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
+        10_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
     )
     waiting_records: int = _setting(
         100_000, _whole(0, 100_000_000), "unseen inputs of a dataset that may wait for workers"

@@ -132,6 +132,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         try:
             taken: bool = super().received(data)
         except OSError as error:
+            if self.request is None:
+                raise
             # A large body waits in a file.
             taken = self._refuse(NoRoom(f"there is no room for the body: {error.strerror}"))
         if self.request is None:

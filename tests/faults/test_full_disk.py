@@ -20,7 +20,7 @@ from db.dataset import find_dataset
 from db.prediction import Prediction, write_predictions
 from serve.backlog import RETRY_SECONDS
 from tests.integration.clients import PREDICT
-from tests.integration.conftest import API_KEY, Reply, Site, serving, until
+from tests.integration.conftest import API_KEY, Reply, Site, serving, serving_copy, until
 from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 from tests.integration.test_overload import figures
 
@@ -214,6 +214,18 @@ def test_on_a_full_disk_records_are_refused_with_a_problem(site: Site, disk: Dis
     disk.make_room(site)
     added = add()
     assert (added.status, added.json()["created"]) == (200, 50)
+
+
+def test_a_body_for_which_there_is_no_room_is_refused(trained: Path, tmp_path: Path) -> None:
+    """A large one waits in a file; once there is room again it is taken."""
+    items = [{"sentence": f"ajoutée {item} {'x' * 900}"} for item in range(100)]
+    disk = Limited(tmp_path)
+    with serving_copy(trained, tmp_path / "own") as site:
+        disk.fill(site)
+        assert site.post("/records/intents", items, API_KEY).status == 503
+        assert site.get(PREDICT).status == 200
+        disk.make_room(site)
+        assert site.post("/records/intents", items, API_KEY).json()["created"] == 100
 
 
 def test_a_process_on_a_full_disk_ends_with_0(site: Site, disk: Disk) -> None:
