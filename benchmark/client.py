@@ -13,6 +13,8 @@ import json
 import sys
 import time
 
+from .figures import percentiles
+
 PATHS = [f"/predict/bench?sentence=je+cherche+un+h%C3%B4tel+{number}" for number in range(200)]
 
 
@@ -50,12 +52,6 @@ class Client:
         return head.startswith(b"HTTP/1.1 200")
 
 
-def percentile(values: list[float], share: float) -> float:
-    """Return what that share of the values does not exceed."""
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
-
-
 async def measure(port: int, seconds: float, connections: int, rate: float | None) -> Client:
     """Ask over so many connections at once."""
     client = Client(port, seconds)
@@ -71,10 +67,7 @@ def main() -> None:
     port, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     rate = float(sys.argv[4]) if len(sys.argv) > 4 else None  # noqa: PLR2004
     client = asyncio.run(measure(port, seconds, connections, rate))
-    milliseconds = {
-        f"p{int(share * 100)}": percentile(client.seconds, share) * 1000
-        for share in (0.5, 0.95, 0.99)
-    }
+    milliseconds = percentiles([1000 * seconds for seconds in client.seconds])
     figures = {"rate": len(client.seconds) / seconds, "failures": client.failures}
     print(json.dumps({**figures, **milliseconds}))
 

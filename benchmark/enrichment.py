@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .client import percentile
 from .command import (
     ROOT,
     call,
@@ -30,6 +29,7 @@ from .command import (
     state_of,
     wait_until,
 )
+from .figures import medians, percentile
 
 SPEC = """
 name = "bench"
@@ -143,7 +143,7 @@ def _show_sides(name: str, sides: dict[str, list[dict[str, float]]]) -> None:
     print(f"  {CONNECTIONS} connections, {name}; {ROUNDS} rounds of {LOAD_SECONDS:g} s, medians")
     base = statistics.median(one["p95"] for one in sides["none"])
     for side, rounds in sides.items():
-        middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        middle = medians(rounds)
         p95s = " ".join(f"{one['p95']:.2f}" for one in rounds)
         print(
             f"    worker {side:<8} {middle['rate']:7.0f} requests/s  p50 {middle['p50']:.2f} ms"

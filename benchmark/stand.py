@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .command import ROOT, answers, call, free_port, running_command, wait_until
+from .figures import medians
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 ROUNDS = 5
@@ -177,7 +178,7 @@ def show(found: dict[str, list[dict[str, Any]]], floor: str) -> None:
     """Print medians, and each side's ratio to the floor's."""
     base = statistics.median(one["rate"] for one in found[floor])
     for name, rounds in found.items():
-        middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        middle = medians(rounds)
         each = " ".join(f"{one['rate']:.0f}" for one in rounds)
         print(
             f"  {name:<28} {middle['rate']:7.0f} requests/s {middle['rate'] / base:6.2f} ×"

@@ -21,7 +21,7 @@ from typing import Any
 from locust import FastHttpUser, between, events, task
 from locust.env import Environment
 
-from benchmark.client import percentile
+from benchmark.figures import percentiles
 
 PATHS = Path(os.environ["PATHS"]).read_text("ascii").splitlines()
 STEADY_SECONDS = float(os.environ["STEADY_SECONDS"])
@@ -75,7 +75,7 @@ class Tally:
             "failures": dict(self.failures),
             "rate": len(times) / self.wall_seconds,
             "generator": self.cpu_seconds / self.wall_seconds,
-            **{f"p{share:.0%}"[:-1]: percentile(times, share) for share in (0.5, 0.95, 0.99)},
+            **percentiles(times),
         }
 
 

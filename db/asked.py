@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, func, select
 
 from .dialect import insert
 from .field import Inputs
+from .record import encode_inputs
 from .table import record
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Asked(NamedTuple):
@@ -25,7 +23,7 @@ class Asked(NamedTuple):
 
 def pack_asked(key: bytes, inputs: Inputs) -> Asked:
     """Return inputs that were asked for, ready to be stored."""
-    return Asked(key, _encode(inputs))
+    return Asked(key, encode_inputs(inputs))
 
 
 def ask_for(connection: Connection, dataset_id: int, asked: Iterable[Asked]) -> None:

@@ -21,7 +21,7 @@ def text_features(text: str) -> set[str]:
     """Return the words, pairs of words and in-word character n-grams of a text."""
     words = split_words(text)
     features = set(pairs_of(words))
-    features.update(*map(word_features, words))
+    features.update(*map(features_of_word, words))
     return features
 
 
@@ -35,7 +35,7 @@ def pairs_of(words: Sequence[str]) -> Iterator[str]:
     return map(" ".join, itertools.pairwise(words))
 
 
-def word_features(word: str) -> list[str]:
+def features_of_word(word: str) -> list[str]:
     """Return a word and the character n-grams in it; "<" and ">" mark its ends."""
     framed = f"<{word}>"
     grams = [

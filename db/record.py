@@ -29,9 +29,9 @@ from .table import enrichment, prediction, quarantine, record, response
 # SQLite once took no more than 999 parameters in a statement.
 KEYS_A_STATEMENT = 500
 
-Origin = Literal["import", "request", "api"]
+Origin = Literal["import", "api"]
 
-_encode_inputs = msgspec.json.Encoder().encode
+encode_inputs = msgspec.json.Encoder().encode
 decode_inputs = msgspec.json.Decoder(dict[str, str | bool | int | float]).decode
 
 
@@ -85,7 +85,7 @@ def add_records(
     relabelled = [
         row for row in there if row.label is not None and row.label != known[row.key].label
     ]
-    changed = {row.key for row in there if known[row.key].origin == "request" != origin}
+    changed = {row.key for row in there if known[row.key].origin == "request"}
     changed.update(row.key for row in relabelled)
     _insert(connection, dataset_id, fresh, origin)
     _change(connection, dataset_id, [row for row in there if row.key in changed], origin)
@@ -123,10 +123,10 @@ def _insert(
         {
             "dataset_id": dataset_id,
             "key": row.key,
-            "inputs": _encode_inputs(row.inputs).decode(),
+            "inputs": encode_inputs(row.inputs).decode(),
             "label": row.label,
             "origin": origin,
-            "asked": origin == "request",
+            "asked": False,
             "made_at": now,
         }
         for row in rows

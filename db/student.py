@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from .errors import ArtifactError
-from .feature import bin_of, pairs_of, split_words, word_features
+from .feature import bin_of, features_of_word, pairs_of, split_words
 from .field import Inputs, Value
 
 FORMAT = 1
@@ -190,7 +190,7 @@ def word_feature(value: Value) -> str:
 
 
 def _lanes_of_word(lanes: Mapping[str, int], word: str) -> dict[str, int]:
-    return {feature: lanes[feature] for feature in word_features(word) if feature in lanes}
+    return {feature: lanes[feature] for feature in features_of_word(word) if feature in lanes}
 
 
 def softmax(scores: Scores) -> list[float]:

@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     settings = load_settings()
     scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
     if arguments.check:
-        # The crew that asks holds signals back, and so would we.
+        # Whoever asks may hold signals back, and so would we.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         Member(settings, scribe, None)
     elif settings.server == "granian":

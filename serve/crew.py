@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .rehearsal import Rehearsal, become_anew
+from .rehearsal import ASKING, Rehearsal, become_anew
 
 # A member drains for at most 25 s; a platform kills all of us after 30 s.
 END_SECONDS = 28.0
@@ -22,7 +22,7 @@ MOST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 START_LOOK_SECONDS = 0.02
-SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SIGNALS = (signal.SIGCHLD, *ASKING)
 
 log = logging.getLogger("veilleuse.crew")
 

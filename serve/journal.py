@@ -14,12 +14,13 @@ from .log import Scribe
 from .memory import Kept
 from .problem import make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
-from .service import Service
+from .service import Service, is_prediction
 from .wsgi import WAITED, App, Environ, Headers, StartResponse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # What says how this process is, though all its threads be busy.
-HEALTH = frozenset({"/health", "/api/health", "/livez", "/readyz"})
+ALIVE = ("/health", "/api/health", "/livez")
+HEALTH = frozenset({*ALIVE, "/readyz"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -75,7 +76,7 @@ class Journal:
         path: str = environ["PATH_INFO"]
         if (
             environ["REQUEST_METHOD"] != "GET"
-            or not (path == "/predict" or path.startswith("/predict/"))
+            or not is_prediction(path)
             or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_ORIGIN" in environ
             or not self._service.access.may_read(environ)

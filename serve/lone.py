@@ -15,15 +15,15 @@ from db.settings import Settings
 
 from .log import Scribe
 from .member import serve_as_member
-from .rehearsal import Rehearsal, become_anew
-from .server import SIGNALS, Calls
+from .rehearsal import ASKING, Rehearsal, become_anew
+from .server import Calls
 
 
 def serve_alone(settings: Settings, scribe: Scribe, listener: socket.socket) -> None:
     """Serve on the socket until SIGTERM."""
     # The threads that begin now never hear a signal: one that came to them just before the heir
     # takes over would be lost. The server listens to signals in this thread alone.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     rehearsal = Rehearsal()
 
     def rehearse(_number: int, _frame: FrameType | None) -> None:

@@ -19,7 +19,7 @@ from db.field import (
 from db.spec import DatasetSpec
 
 from .access import COOKIE
-from .journal import HEALTH
+from .journal import ALIVE, HEALTH
 from .query import MOST_ITEMS
 
 Document: TypeAlias = dict[str, Any]
@@ -29,7 +29,6 @@ _CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
 TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 # Either will do.
 _KEYS: list[Document] = [{"key": []}, {"cookie": []}]
-ALIVE = ("/health", "/api/health", "/livez")
 
 _TYPES: dict[type, str] = {
     TextField: "string",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 
 SECONDS = 60.0
+# By which a server is asked for something; held back while one code takes another's place.
+ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("veilleuse.rehearsal")
 

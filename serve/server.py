@@ -25,6 +25,7 @@ from db.settings import Settings
 from .app import MOST_BODY_BYTES
 from .channel import Channel, Dispatcher
 from .journal import Journal
+from .rehearsal import ASKING
 
 CONNECTIONS = 10_000
 BACKLOG = 2048
@@ -38,7 +39,6 @@ LINGER_SECONDS = 1.0
 ACCEPTS = 128
 LOOP_SECONDS = 0.2
 LOOK_SECONDS = 1.0
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("veilleuse.web")
 
@@ -93,11 +93,11 @@ def serve_until_told(
     if has_heir:
         _hand_over(server)
         # What is told from now on is for the heir to hear.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     if asked or not has_heir:
         on_drain()
         _finish(server)
-        for number in SIGNALS:
+        for number in ASKING:
             # A platform may say it twice.
             signal.signal(number, signal.SIG_IGN)
     server.task_dispatcher.shutdown()
@@ -113,7 +113,7 @@ def _hear() -> list[int]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
     return asked
 
 

@@ -73,7 +73,7 @@ class Service:
 
     def is_at_hand(self, path: str, query: str) -> bool:
         """Tell whether a prediction needs nothing but memory, or a file on this machine."""
-        if len(query) > MOST_QUERY or not path.startswith("/predict"):
+        if len(query) > MOST_QUERY or not is_prediction(path):
             return False
         return self.store.is_local or self.catalog.memory.get(f"{path}?{query}") is not None
 
@@ -159,6 +159,11 @@ class Service:
             else:
                 log.info("serving generation %s", self.catalog.generation)
                 give_back()
+
+
+def is_prediction(path: str) -> bool:
+    """Tell whether a path asks for predictions."""
+    return path == "/predict" or path.startswith("/predict/")
 
 
 def _kept(served: Served, body: bytes, source: str, prediction: str | float) -> Kept:

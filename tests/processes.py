@@ -40,6 +40,12 @@ def is_gone(pid: int) -> bool:
     return state(pid) in {"", "Z", "X"}
 
 
+def children_of(parent: int) -> set[int]:
+    """Return the ids of a process's children, whichever of its threads started them."""
+    tasks = Path(f"/proc/{parent}/task")
+    return {int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+
+
 def line_of(process: subprocess.Popen[str]) -> str:
     """Return its next line; there must be one."""
     assert process.stdout is not None

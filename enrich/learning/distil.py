@@ -124,19 +124,15 @@ class StudentDesign:
         width = sum(block.width for block in self._blocks)
         return sparse.csr_array((data, columns, ends), shape=(len(rows), width))
 
-    def unscaled(self, weights: Array) -> Array:
-        """Return what each column's feature weighs where it is there, as columns by classes."""
-        scales = np.concatenate([block.scales for block in self._blocks])
-        unscaled: Array = weights * scales[:, None]
-        return unscaled
-
-    def parts(self, weights: Array, shift: int) -> dict[str, Part]:
-        """Return the student's parts; weights are all columns by classes, unscaled."""
-        parts, start = {}, 0
+    def parts(self, weights: Array) -> tuple[dict[str, Part], int]:
+        """Return the student's parts and how far they are shifted; weights as fit on `matrix`."""
+        # What a feature weighs where it is there, whatever its column was scaled by.
+        unscaled = weights * np.concatenate([block.scales for block in self._blocks])[:, None]
+        shift, parts, start = _shift(unscaled), {}, 0
         for block in self._blocks:
-            parts[block.name] = block.part(weights[start : start + block.width], shift)
+            parts[block.name] = block.part(unscaled[start : start + block.width], shift)
             start += block.width
-        return parts
+        return parts, shift
 
 
 def rarity(frequencies: Array, rows: int) -> Array:
@@ -189,13 +185,12 @@ def fit_classifier(design: StudentDesign, lesson: Lesson) -> tuple[LogisticRegre
     model = LogisticRegression(C=STRENGTH, max_iter=1000)
     model.fit(sparse.vstack(matrix).tocsr(), target, weight * _balance(target, weight))
     coefficients, bias = _lanes(model)
-    coefficients = design.unscaled(coefficients)
-    shift = _shift(coefficients)
+    parts, shift = design.parts(coefficients)
     return model, StudentData(
         labels=[str(name) for name in model.classes_],
         bias=bias.tolist(),
         shift=shift,
-        parts=design.parts(coefficients, shift),
+        parts=parts,
     )
 
 
@@ -221,13 +216,12 @@ def fit_regressor(design: StudentDesign, lesson: Lesson) -> tuple[RidgeCV, Stude
     mean, scale = float(numbers.mean()), spread(numbers)
     model = RidgeCV(alphas=ALPHAS, cv=5)
     model.fit(design.matrix([*lesson.rows, *lesson.unlabelled]), (numbers - mean) / scale)
-    weights = design.unscaled(model.coef_.reshape(-1, 1))
-    shift = _shift(weights)
+    parts, shift = design.parts(model.coef_.reshape(-1, 1))
     return model, StudentData(
         labels=[],
         bias=[float(model.intercept_)],
         shift=shift,
-        parts=design.parts(weights, shift),
+        parts=parts,
         target_mean=mean,
         target_scale=scale,
     )

@@ -11,21 +11,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from db.answer import Answer, encode_answer
 from db.dataset import find_dataset
 from db.generation import raise_generation
 from db.model import activate_model
-from db.prediction import Prediction, write_predictions
 from db.record import NewRecord, add_records
 from db.store import Store, connect_store
 from db.table import model
 from enrich.learning.training import train_model
 from tests.conftest import sample_spec, settings_for
+from tests.integration.answers import TAUGHT, teach
 from tests.integration.clients import PREDICT, asking
 from tests.integration.conftest import Site, query, serving_copy, until
 from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 
-TAUGHT = "une phrase que le professeur connaît"
 OTHER = "/predict/customers?age=42&education=Master&income=41500"
 SAID = "do not match their SHA-256"
 PATIENCE_SECONDS = 60.0
@@ -42,24 +40,6 @@ def served(trained: Path, folder: Path, *damaged: str) -> Iterator[Site]:
             damage(first.store, name)
     with serving_copy(copied / trained.name, folder / "own", ready="/livez") as site:
         yield site
-
-
-def teach(store: Store) -> None:
-    """Store a teacher's answer to a sentence."""
-    answer = Answer(
-        dataset="intents",
-        prediction="purchase",
-        probabilities={"purchase": 1.0},
-        source="teacher",
-        model="intents@1",
-        enrichment="done",
-        warnings=(),
-    )
-    with store.writing() as connection:
-        found = find_dataset(connection, "intents")
-        key = found.spec.key(found.spec.read_inputs({"sentence": TAUGHT}))
-        made = Prediction(key, encode_answer(answer), "of the tests")
-        write_predictions(connection, found.id, [made])
 
 
 def damage(store: Store, name: str) -> bytes:

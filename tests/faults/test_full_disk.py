@@ -15,10 +15,8 @@ from typing import Protocol
 
 import pytest
 
-from db.answer import Answer, encode_answer
-from db.dataset import find_dataset
-from db.prediction import Prediction, write_predictions
 from serve.backlog import RETRY_SECONDS
+from tests.integration.answers import TAUGHT, teach
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import API_KEY, Reply, Site, serving, serving_copy, until
 from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
@@ -27,7 +25,6 @@ from tests.integration.test_overload import figures
 DISK_MIB = 24
 QUEUE_ENTRIES = 50
 PATIENCE_SECONDS = 60.0
-TAUGHT = "une phrase que le professeur connaît"
 CANNOT = "unseen inputs cannot be written now"
 
 
@@ -113,26 +110,8 @@ def site(trained: Path, disk: Disk, tmp_path: Path) -> Iterator[Site]:
     shutil.copytree(trained.parent, disk.folder, dirs_exist_ok=True)
     url, queue = f"sqlite:///{disk.folder / trained.name}", str(QUEUE_ENTRIES)
     with serving(url, tmp_path / "log.txt", QUEUE_ENTRIES=queue) as running:
-        teach(running)
+        teach(running.store)
         yield running
-
-
-def teach(site: Site) -> None:
-    """Store a teacher's answer to a sentence."""
-    with site.store.writing() as connection:
-        found = find_dataset(connection, "intents")
-        answer = Answer(
-            dataset="intents",
-            prediction="purchase",
-            probabilities={"purchase": 1.0},
-            source="teacher",
-            model="intents@1",
-            enrichment="done",
-            warnings=(),
-        )
-        key = found.spec.key(found.spec.read_inputs({"sentence": TAUGHT}))
-        made = Prediction(key, encode_answer(answer), "of the tests")
-        write_predictions(connection, found.id, [made])
 
 
 @dataclass

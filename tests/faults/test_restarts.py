@@ -13,9 +13,10 @@ import pytest
 
 from serve.crew import STEADY_SECONDS
 from tests.faults.conftest import FULL
-from tests.integration.clients import CLIENTS, Client, asking, children_of
+from tests.integration.clients import CLIENTS, Client, asking, listened
 from tests.integration.conftest import END_SECONDS, Site, serving_copy, until
 from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
+from tests.processes import children_of
 
 TIMES = 100 if FULL else 3
 PROCESSES = 2
@@ -43,11 +44,6 @@ def lone(trained: Path, tmp_path: Path) -> Iterator[Site]:
     with serving_copy(trained, tmp_path / "lone", WEB_CONCURRENCY="1") as running:
         until(lambda: listened(running) == 1)
         yield running
-
-
-def listened(site: Site) -> int:
-    """Return how many times the first process has begun to listen."""
-    return site.log.read_text().count(f"process {site.process.pid} listens on")
 
 
 def age_seconds(pid: int) -> float:

@@ -12,31 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from db.answer import Answer, encode_answer
-from db.dataset import find_dataset
-from db.prediction import Prediction, write_predictions
-from tests.faults.test_wrong_clock import CLOCKS, HOUR, faketime
+from tests.faults.test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
+from tests.integration.answers import teach
 from tests.integration.clients import asking
 from tests.integration.conftest import END_SECONDS, Site, post_request, receive, serving_copy, until
 from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 from tests.integration.test_routes import counted
 
-# Python imports it at its start: what reads the clock afterwards reads what a file says.
-SITECUSTOMIZE = """
-import datetime, time
-right = time.time
-
-def wrong():
-    with open({file!r}, encoding="ascii") as clock:
-        return right() + float(clock.read() or 0)
-
-class Wrong(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return cls.fromtimestamp(wrong(), tz)
-
-time.time, datetime.datetime = wrong, Wrong
-"""
 # Seconds that the clock is ahead at the start, and then.
 SET = [(0, HOUR), (0, -HOUR), (HOUR, 0), (-HOUR, 0)]
 TAUGHT = "une phrase dont le professeur se souvient"
@@ -72,7 +54,9 @@ def wrong_clock(kind: str, folder: Path, ahead: int) -> tuple[Path, dict[str, st
         given = {name: it for name, it in faketime(ahead).items() if name != "FAKETIME"}
         more = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
         return clock, given | more
-    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(file=str(clock)), "utf-8")
+    # Python imports it at its start: what reads the clock afterwards reads what the file says.
+    customize = f"file = {str(clock)!r}\n{WRONG_CLOCK}"
+    (folder / "sitecustomize.py").write_text(customize, "utf-8")
     return clock, {"PYTHONPATH": str(folder)}
 
 
@@ -134,31 +118,13 @@ def test_a_request_that_is_coming_while_the_clock_is_set_is_answered(
         assert receive(connection, "POST").status == 200
 
 
-def teach(site: Site) -> None:
-    """Store a teacher's answer to a sentence."""
-    answer = Answer(
-        dataset="intents",
-        prediction="purchase",
-        probabilities={"purchase": 1.0},
-        source="teacher",
-        model="intents@1",
-        enrichment="done",
-        warnings=(),
-    )
-    with site.store.writing() as connection:
-        found = find_dataset(connection, "intents")
-        key = found.spec.key(found.spec.read_inputs({"sentence": TAUGHT}))
-        made = Prediction(key, encode_answer(answer), "of the tests")
-        write_predictions(connection, found.id, [made])
-
-
 def test_a_students_answer_leaves_memory_in_its_time_when_the_clock_is_set_back(
     serve_by: Callable[..., Clocked],
 ) -> None:
     """Else the teacher's would not be seen for an hour."""
     clocked = serve_by((0, -HOUR), STUDENT_TTL="2")
     assert clocked.site.predict(TAUGHT)["source"] == "student"
-    teach(clocked.site)
+    teach(clocked.site.store, TAUGHT)
     clocked.set()
     until(lambda: clocked.site.predict(TAUGHT)["source"] == "teacher")
 
@@ -169,7 +135,7 @@ def test_a_students_answer_stays_in_memory_when_the_clock_is_set_ahead(
     """Its time is not over."""
     clocked = serve_by((0, HOUR), STUDENT_TTL="600")
     assert clocked.site.predict(TAUGHT)["source"] == "student"
-    teach(clocked.site)
+    teach(clocked.site.store, TAUGHT)
     clocked.set()
     check_clock(clocked.site, HOUR)
     from_memory = {"name": "veilleuse_answers_total", "dataset": "intents", "source": "memory"}

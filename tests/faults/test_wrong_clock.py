@@ -51,10 +51,9 @@ LOOK_SECONDS = 0.1
 
 wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=LOOK_SECONDS)
 
-# Runs `python -m enrich` by a clock that is as many seconds ahead as a file says at the moment.
-OTHER_CLOCK = """
-import datetime, runpy, sys, time
-_, file, *arguments = sys.argv
+# Makes a clock that is as many seconds ahead as a file says at the moment.
+WRONG_CLOCK = """
+import datetime, time
 right = time.time
 
 def wrong():
@@ -67,6 +66,12 @@ class Wrong(datetime.datetime):
         return cls.fromtimestamp(wrong(), tz)
 
 time.time, datetime.datetime = wrong, Wrong
+"""
+# Runs `python -m enrich` by it.
+OTHER_CLOCK = f"""
+import runpy, sys
+_, file, *arguments = sys.argv
+{WRONG_CLOCK}
 sys.argv = ["enrich", *arguments]
 runpy.run_module("enrich", run_name="__main__", alter_sys=True)
 """

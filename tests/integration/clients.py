@@ -7,7 +7,8 @@ import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+
+from sqlalchemy import text
 
 from .conftest import END_SECONDS, Reply, Site, query, read_reply, until
 
@@ -15,9 +16,19 @@ CLIENTS = 4
 PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}"
 
 
-def children_of(parent: int) -> set[int]:
-    """Return the ids of a process's children."""
-    return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+def listened(site: Site) -> int:
+    """Return how many times the first process has begun to listen."""
+    return site.log.read_text().count(f"process {site.process.pid} listens on")
+
+
+def set_schema(site: Site, version: str) -> str:
+    """Say that the store's tables are of another version; returns what it was."""
+    with site.store.writing() as connection:
+        query = text("SELECT version_num FROM alembic_version")
+        before: str = connection.execute(query).scalar_one()
+        change = text("UPDATE alembic_version SET version_num = :new")
+        connection.execute(change, {"new": version})
+    return before
 
 
 class Client(threading.Thread):

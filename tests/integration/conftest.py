@@ -34,7 +34,7 @@ from tests.conftest import (
     sample_spec,
     settings_for,
 )
-from tests.processes import wait_for
+from tests.processes import children_of, wait_for
 
 API_KEY = "a-key-of-the-tests"
 START_SECONDS = 60.0
@@ -116,9 +116,7 @@ class Site:
 
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the process and to those that answer for it."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        children = [int(pid) for task in tasks.iterdir() for pid in _children(task)]
-        for pid in (self.process.pid, *children):
+        for pid in (self.process.pid, *children_of(self.process.pid)):
             os.kill(pid, number)
 
     def record_count(self) -> int:
@@ -131,10 +129,6 @@ class Site:
         conditions = [record.c[name] == value for name, value in where.items()]
         with self.store.reading() as connection:
             return list(connection.execute(select(record).where(*conditions)))
-
-
-def _children(task: Path) -> list[str]:
-    return (task / "children").read_text("ascii").split()
 
 
 def query(**parameters: object) -> str:

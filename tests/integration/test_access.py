@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from db.answer import Answer, encode_answer
-from db.dataset import find_dataset
-from db.prediction import Prediction, write_predictions
 from tests.conftest import make_store, run_command
 
+from .answers import TAUGHT, teach
 from .conftest import API_KEY, Reply, Site, get_request, query, serving_copy, until
 from .test_routes import counted
 
@@ -32,25 +30,6 @@ KEPT_BACK = [
     "/metrics",
 ]
 OPEN = ["/livez", "/readyz", "/health", "/api/health", "/docs", "/openapi.json", "/docs/page.css"]
-TAUGHT = "une phrase que le professeur connaît"
-
-
-def teach(site: Site) -> None:
-    """Store a teacher's answer to a sentence."""
-    answer = Answer(
-        dataset="intents",
-        prediction="purchase",
-        probabilities={"purchase": 1.0},
-        source="teacher",
-        model="intents@1",
-        enrichment="done",
-        warnings=(),
-    )
-    with site.store.writing() as connection:
-        found = find_dataset(connection, "intents")
-        key = found.spec.key(found.spec.read_inputs({"sentence": TAUGHT}))
-        made = Prediction(key, encode_answer(answer), "of the tests")
-        write_predictions(connection, found.id, [made])
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +37,7 @@ def keyed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """Give a server with two keys, one of them as its hash, whose answers may be kept."""
     more = {"READ_KEYS": f"{READ_KEY}, {HASHED}", "MAX_AGE": "600", "STUDENT_TTL": "7"}
     with serving_copy(trained, tmp_path_factory.mktemp("keyed"), **more) as running:
-        teach(running)
+        teach(running.store)
         yield running
 
 
@@ -67,7 +46,7 @@ def public(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Give a server without keys, whose answers may be kept, the student's for a second."""
     more = {"MAX_AGE": "600", "STUDENT_TTL": "1"}
     with serving_copy(trained, tmp_path_factory.mktemp("public"), **more) as running:
-        teach(running)
+        teach(running.store)
         yield running
 
 

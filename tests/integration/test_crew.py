@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
 
 from tests.conftest import ROOT, command_environment, make_store
-from tests.processes import is_gone
+from tests.processes import children_of, is_gone
 
-from .clients import PREDICT, asking, children_of
+from .clients import PREDICT, asking, set_schema
 from .conftest import END_SECONDS, Site, free_port, serving_copy, until
 
 PROCESSES = 2
@@ -111,18 +110,10 @@ def test_sighup_twice_replaces_every_process_twice(crew: Site) -> None:
         assert crew.get(PREDICT).status == 200
 
 
-def set_schema(site: Site, version: str) -> None:
-    """Say that the store's tables are of another version."""
-    with site.store.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": version})
-
-
 def test_sighup_when_it_would_not_start_leaves_the_processes_serving(crew: Site) -> None:
     """The log says so; once it is mended, SIGHUP works."""
     before = members(crew)
-    with crew.store.reading() as connection:
-        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
-    set_schema(crew, "0000")
+    version = set_schema(crew, "0000")
     crew.process.send_signal(signal.SIGHUP)
     until(lambda: "not restarted" in crew.log.read_text(), PATIENCE_SECONDS)
     assert members(crew) == before

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from .clients import PREDICT, asking, children_of
+from tests.processes import children_of
+
+from .clients import PREDICT, asking, listened, set_schema
 from .conftest import END_SECONDS, Site, get_request, receive, serving_copy, until
 
 PATIENCE_SECONDS = 60.0
@@ -24,11 +25,6 @@ def lone(trained: Path, tmp_path: Path) -> Iterator[Site]:
         until(lambda: listened(running) == 1)
         assert not children_of(running.process.pid)
         yield running
-
-
-def listened(site: Site) -> int:
-    """Return how many times this very process has begun to listen."""
-    return site.log.read_text().count(f"process {site.process.pid} listens on")
 
 
 def restart(site: Site) -> None:
@@ -78,16 +74,6 @@ def test_sighup_twice_at_once_leaves_it_serving(lone: Site) -> None:
         seen = [len(client.replies) for client in clients]
         until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
     assert lone.process.poll() is None
-
-
-def set_schema(site: Site, version: str) -> str:
-    """Say that the store's tables are of another version; returns what it was."""
-    with site.store.writing() as connection:
-        query = text("SELECT version_num FROM alembic_version")
-        before: str = connection.execute(query).scalar_one()
-        change = text("UPDATE alembic_version SET version_num = :new")
-        connection.execute(change, {"new": version})
-    return before
 
 
 def test_sighup_when_it_would_not_start_leaves_it_serving(lone: Site) -> None:

@@ -19,8 +19,8 @@ from db.table import dataset, served
 from serve.backlog import COUNT_SECONDS
 from tests.conftest import settings_for
 
+from .answers import TAUGHT, teach
 from .conftest import Site, query, serving_copy, until
-from .test_access import TAUGHT, teach
 from .test_predict import enrich_some
 from .test_routes import counted
 
@@ -57,7 +57,7 @@ def test_what_was_answered_is_in_the_store_after_the_end(
     wanted: dict[tuple[str, str, str], int] = {}
     customer = query(education="PhD", age=30, income=1000)
     with serving_copy(trained, tmp_path / "own", WEB_CONCURRENCY=processes) as site:
-        teach(site)
+        teach(site.store)
         for sentence in ("un vol pour Oslo", "un vol pour Oslo", "un train", TAUGHT, TAUGHT):
             add_one(wanted, site.predict(sentence))
         add_one(wanted, site.get(f"/predict/customers?{customer}").json())
