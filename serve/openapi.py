@@ -210,7 +210,8 @@ def _inputs_schema(spec: DatasetSpec) -> Document:
 
 def _target(spec: DatasetSpec) -> Document:
     if spec.kind == "regression":
-        return {"type": ["number", "null"]}
+        limits = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+        return {"type": ["number", "null"], **limits}
     label: Document = {"type": ["string", "null"]}
     return label | ({"enum": [*spec.labels, None]} if spec.labels else {})
 

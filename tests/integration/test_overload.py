@@ -51,16 +51,15 @@ def narrow(trained: Path, tmp_path: Path) -> Iterator[Site]:
 
 
 def rush(site: Site, number: int) -> list[Reply]:
-    """Ask for many predictions at once and for single ones behind them; returns the latter's."""
+    """Ask for many predictions at once and for single ones behind them; returns all answers."""
     with connected(site, CLIENTS) as heavy, connected(site, CLIENTS) as light:
         for index, connection in enumerate(heavy):
             items = [{"sentence": f"rue {number} {index} {item}"} for item in range(1_000)]
             connection.sendall(post_request("/predict/intents", json.dumps(items).encode()))
         for connection in light:
             connection.sendall(get_bytes(PREDICT))
-        statuses = {receive(connection, "POST").status for connection in heavy}
-        assert statuses <= {200, 503}
-        return [receive(connection) for connection in light]
+        many = [receive(connection, "POST") for connection in heavy]
+        return many + [receive(connection) for connection in light]
 
 
 def figures(site: Site) -> dict[tuple[str, str], float]:

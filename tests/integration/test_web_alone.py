@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from tests.conftest import (
     sample_spec,
     settings_for,
 )
+from tests.environment import make_environment
 from tests.ports import free_port, wait_until_ready
 
 
@@ -29,12 +29,7 @@ from tests.ports import free_port, wait_until_ready
 def web_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a virtual environment of requirements-web.txt alone."""
     folder = tmp_path_factory.mktemp("web")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = folder / "bin" / "python"
-    wanted = ["--require-hashes", "-r", str(ROOT / "requirements-web.txt")]
-    install = [str(python), "-m", "pip", "install", "--quiet", *wanted]
-    subprocess.run(install, check=True, capture_output=True)
-    return python
+    return make_environment(folder, ROOT / "requirements-web.txt") / "python"
 
 
 @contextmanager
