@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -137,8 +138,8 @@ def test_a_workers_own_load_never_closes_its_gate(site: Site) -> None:
 
 def openings(log: str) -> list[float]:
     """Return when the gate opened, in seconds."""
-    times = re.findall(r"\d\d:(\d\d):(\d\d),(\d{3}) gate \w+ → open\b", log)
-    return [60 * float(minute) + float(second) + float(ms) / 1000 for minute, second, ms in times]
+    times = re.findall(r"(\d+-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) gate \w+ → open\b", log)
+    return [datetime.fromisoformat(one).timestamp() for one in times]
 
 
 def test_beside_others_it_does_half_of_what_an_ungated_worker_does_while_they_rest(
