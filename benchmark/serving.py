@@ -1,7 +1,7 @@
 """What the web process holds, beside the server under it and beside its peers: `make bench-serve`.
 
 Usage: python -m benchmark.serving --data FILE [--share S] [--varied N] [PART...]; all parts if none
-Parts: ratios peers closed granian threads memory start users crowd connections
+Parts: ratios peers closed granian threads start users crowd connections
 `--share 0.02` is for a trial: of all users, connections and seconds it takes so much, and a second
 at least, in five rounds still. `--varied` is how many inputs `connections` asks; its claim is of
 5000000. It wants Debian's wrk, and for `crowd` Debian's nginx.
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .command import free_port, tree_mebibytes
+from .command import free_port
 from .connections import connections
 from .crowd import crowd, users
 from .stand import (
@@ -30,7 +30,6 @@ from .stand import (
     bare,
     compare,
     fit_peer_model,
-    load,
     ours,
     peer_servers,
     serving,
@@ -103,24 +102,6 @@ def threads(site: Site) -> None:
         show(compare(sides, turn(site)), sides[0].server.name)
 
 
-def memory(site: Site) -> None:
-    """PSS of the process tree: at the start, after many varied requests, and with two processes."""
-    how = Load(site.effort.of(20))
-    for name, count in (("one process", "1"), ("two processes", "2")):
-        port = free_port()
-        with serving(ours(site, WEB_CONCURRENCY=count), port) as process:
-            time.sleep(1)
-            first = tree_mebibytes(process.pid)
-            load(port, site.paths(), "m", how)
-            time.sleep(1)
-            print(
-                f"  {name:<28} {first:.1f} MiB at the start,"
-                f" {tree_mebibytes(process.pid):.1f} MiB after {how.seconds:g} s"
-                " of inputs never seen",
-                flush=True,
-            )
-
-
 def start(site: Site) -> None:
     """Seconds from the start to the first prediction."""
     fit_peer_model(site)
@@ -140,7 +121,6 @@ PARTS: dict[str, Callable[[Site], None]] = {
     "closed": closed,
     "granian": granian,
     "threads": threads,
-    "memory": memory,
     "start": start,
     "users": users,
     "crowd": crowd,

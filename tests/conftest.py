@@ -28,6 +28,7 @@ from db.spec_file import read_spec
 from db.store import Store, connect_store
 
 ROOT = Path(__file__).parent.parent
+pytest_plugins = ["tests.trained"]
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ from tests.conftest import sample_spec, settings_for
 from tests.integration.answers import TAUGHT, teach
 from tests.integration.clients import PREDICT, asking
 from tests.integration.conftest import Site, query, serving_copy, until
-from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 
 OTHER = "/predict/customers?age=42&education=Master&income=41500"
 SAID = "do not match their SHA-256"

@@ -19,7 +19,6 @@ from serve.backlog import RETRY_SECONDS
 from tests.integration.answers import TAUGHT, teach
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import API_KEY, Reply, Site, serving, serving_copy, until
-from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 from tests.integration.test_overload import figures
 
 DISK_MIB = 24

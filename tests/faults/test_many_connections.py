@@ -15,7 +15,6 @@ from serve.server import CONNECTIONS
 from tests.faults.conftest import FULL
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import Site, receive, serving_copy, until
-from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 from tests.integration.test_overload import get_bytes
 
 # In full all that there is room for, but for those who come besides.

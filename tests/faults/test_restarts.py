@@ -15,7 +15,6 @@ from serve.crew import STEADY_SECONDS
 from tests.faults.conftest import FULL
 from tests.integration.clients import CLIENTS, Client, asking, listened
 from tests.integration.conftest import END_SECONDS, Site, serving_copy, until
-from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 from tests.processes import children_of
 
 TIMES = 100 if FULL else 3

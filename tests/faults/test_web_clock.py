@@ -16,7 +16,6 @@ from tests.faults.test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
 from tests.integration.answers import teach
 from tests.integration.clients import asking
 from tests.integration.conftest import END_SECONDS, Site, post_request, receive, serving_copy, until
-from tests.integration.conftest import trained as trained  # noqa: PLC0414  a fixture
 from tests.integration.test_routes import counted
 
 # Seconds that the clock is ahead at the start, and then.

@@ -1,4 +1,4 @@
-"""A trained store, and the real server on it."""
+"""The real server, on a trained store."""
 
 from __future__ import annotations
 
@@ -18,20 +18,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from db.intake import import_files
 from db.store import Store, connect_store
 from db.table import record
-from enrich.learning.training import train_model
 from tests.conftest import (
     ROOT,
     command_environment,
-    make_store,
-    register,
-    sample_spec,
     settings_for,
 )
 from tests.processes import children_of, wait_for
@@ -211,24 +205,6 @@ def _end(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a SQLite store with both samples, imported and trained, and give its file."""
-    path = tmp_path_factory.mktemp("trained") / "store.db"
-    url = f"sqlite:///{path}"
-    store = make_store(url)
-    intents = sample_spec("intents")
-    # The sentences' embedding would take longer than all the rest.
-    fast = {name: made for name, made in intents.enrichers.items() if name != "embedding"}
-    for spec in (msgspec.structs.replace(intents, enrichers=fast), sample_spec("customers")):
-        found = register(store, spec)
-        intake = import_files(store, found, [ROOT / "datasets" / f"{spec.name}.csv"])
-        assert not intake.faults
-        assert train_model(store, spec.name, settings_for(url)).verdict.active
-    store.close()
-    return path
 
 
 @contextmanager

@@ -1,0 +1,55 @@
+"""A store with both samples, imported and trained: once for all processes that run tests."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from db.intake import import_files
+from enrich.learning.training import train_model
+from tests.conftest import ROOT, make_store, register, sample_spec, settings_for
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Keep other processes out of the block."""
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _train(path: Path) -> None:
+    url = f"sqlite:///{path}"
+    store = make_store(url)
+    intents = sample_spec("intents")
+    # The sentences' embedding would take longer than all the rest.
+    fast = {name: made for name, made in intents.enrichers.items() if name != "embedding"}
+    for spec in (msgspec.structs.replace(intents, enrichers=fast), sample_spec("customers")):
+        found = register(store, spec)
+        intake = import_files(store, found, [ROOT / "datasets" / f"{spec.name}.csv"])
+        assert not intake.faults
+        assert train_model(store, spec.name, settings_for(url)).verdict.active
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the file of a trained SQLite store; nobody may change it."""
+    base = tmp_path_factory.getbasetemp()
+    ours = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    original = ours / "trained" / "store.db"
+    with _alone(ours / "trained.lock"):
+        if not original.exists():
+            making = base / "training"
+            making.mkdir()
+            _train(making / original.name)
+            making.rename(original.parent)
+    # Whoever reads it leaves files beside it, which another would copy half written.
+    return Path(shutil.copy(original, tmp_path_factory.mktemp("trained")))
