@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
+    JSON,
+    BindParameter,
     ColumnElement,
     Connection,
     Double,
     Engine,
+    FromClause,
+    Integer,
     Table,
+    Text,
+    cast,
     create_engine,
     event,
     extract,
@@ -104,6 +110,18 @@ def insert(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def json_elements(connection: Connection, array: BindParameter[str]) -> FromClause:
+    """Return the elements of a JSON array as rows: `at`, counted from 0, and `json`, their text."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(array).table_valued("key", "value")
+        return select(each.c.key.label("at"), each.c.value.label("json")).subquery()
+    elements = func.json_array_elements(cast(array, JSON))
+    rows = elements.table_valued("value", with_ordinality="number").render_derived()
+    return select(
+        (cast(rows.c.number, Integer) - 1).label("at"), cast(rows.c.value, Text).label("json")
+    ).subquery()
 
 
 def lock_upgrade(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from db.export import export_csv, export_rows
 from db.intake import Intake, import_files
 from db.record import NewRecord, count_labels, each_record, forget_record
 from db.store import Store
-from tests.conftest import Done, ask, register, sample_spec
+from tests.conftest import Done, ask, notes_spec, register, sample_spec
 
 
 @pytest.fixture
@@ -148,6 +148,37 @@ def test_a_forgotten_record_leaves_nothing_behind(
     with store.writing() as connection:
         forget_record(connection, customers.id, key)
     assert key.hex() not in {row["key"] for row in export_rows(store, customers)}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ['"quoted", [and] {braced}', "back\\\\slash \\\\u0041", "œuvre d’été 🕯", "a:b,c", "%s ? :x"],
+)
+def test_what_people_ask_for_is_kept_to_the_letter(store: Store, sentence: str) -> None:
+    """Whatever they write, alone or among others."""
+    notes = register(store, notes_spec({}))
+    each = [notes.spec.read_inputs({"sentence": text}) for text in ("one", sentence, "two")]
+    with store.writing() as connection:
+        ask(connection, notes.id, [NewRecord(notes.spec.key(inputs), inputs) for inputs in each])
+    with store.reading() as connection:
+        kept = {one.key: one.inputs for one in each_record(connection, notes.id)}
+    assert kept == {notes.spec.key(inputs): inputs for inputs in each}
+
+
+def test_numbers_that_people_ask_for_are_kept_to_the_last_digit(
+    store: Store, customers: Dataset
+) -> None:
+    """However large or small."""
+    values = [0.1, 1e100, 1e-300, 123456789.123456789, 30]
+    each = [
+        customers.spec.read_inputs({"age": 30, "education": "PhD", "income": income})
+        for income in values
+    ]
+    with store.writing() as connection:
+        ask(connection, customers.id, [NewRecord(customers.spec.key(one), one) for one in each])
+    with store.reading() as connection:
+        kept = [one.inputs["income"] for one in each_record(connection, customers.id)]
+    assert sorted(kept) == sorted(values)
 
 
 def test_what_people_ask_for_is_marked_once(store: Store, customers: Dataset) -> None:
