@@ -193,7 +193,7 @@ def _finish(server: Any) -> None:  # noqa: ANN401
     """Take what waits in the backlog, close the listener, and see every request answered."""
     server.is_draining = True
     for _ in range(BACKLOG):
-        if not _is_waited_for(server.socket):
+        if not _has_come(server.socket):
             break
         server.handle_accept()
         _turn(server, 0)
@@ -215,13 +215,16 @@ def _see_out(server: Any) -> None:  # noqa: ANN401
     while (channels := _channels(server)) and time.monotonic() - began < DRAIN_SECONDS:
         if time.monotonic() - began > LINGER_SECONDS:
             for channel in channels:
-                channel.will_close = channel.will_close or not channel.is_busy()
+                # What came since the last turn is still to be read and answered.
+                is_done = not channel.is_busy() and not _has_come(channel.socket)
+                channel.will_close = channel.will_close or is_done
         _turn(server, LOOP_SECONDS / 4)
 
 
-def _is_waited_for(listener: socket.socket) -> bool:
+def _has_come(one: socket.socket) -> bool:
+    """Tell whether a connection waits at a listener, or something to be read on a connection."""
     poll = select.poll()
-    poll.register(listener, select.POLLIN)
+    poll.register(one, select.POLLIN)
     return bool(poll.poll(0))
 
 
