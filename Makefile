@@ -17,9 +17,13 @@ $(VENV)/installed: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
+$(VENV)/installed-benchmark: requirements-benchmark.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-benchmark.txt
+	@touch $@ $(VENV)/installed
+
 $(VENV)/installed-dev: requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@ $(VENV)/installed
+	@touch $@ $(VENV)/installed $(VENV)/installed-benchmark
 
 run: $(VENV)/installed ## make a store of the samples, train, and serve it on PORT with a worker beside it
 	PORT=$(PORT) $(BIN)/python deploy/local.py

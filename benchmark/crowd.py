@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,44 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from .command import ROOT, free_port
+from .nginx import configure, nginx_command
 from .stand import LOAD_CORE, Server, Site, ours, serving
 
 STEADY_SECONDS = 60
 # A generator that is busier than this measures itself.
 MOST_GENERATOR_CPU = 0.9
 STOP_SECONDS = 70
-
-NGINX = """
-daemon off;
-pid {folder}/pid;
-error_log {folder}/errors;
-worker_processes 1;
-worker_rlimit_nofile 20000;
-events {{ worker_connections 15000; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  upstream web {{
-    server 127.0.0.1:{behind};
-    keepalive 64;
-    # Less than the web process's own 60 s, so that it is never nginx that is late.
-    keepalive_timeout 30s;
-  }}
-  server {{
-    listen 127.0.0.1:{before} backlog=2048;
-    location / {{
-      proxy_pass http://web;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-    }}
-  }}
-}}
-"""
 
 
 @contextmanager
@@ -67,17 +34,9 @@ def behind_nginx(server: Server) -> Iterator[int]:
     """Serve with nginx in front, on the same core; gives nginx's port."""
     with directly(server) as behind, tempfile.TemporaryDirectory() as folder:
         before = free_port()
-        config = Path(folder) / "nginx.conf"
-        config.write_text(NGINX.format(folder=folder, behind=behind, before=before), "utf-8")
-        command = [_nginx(), "-c", str(config), "-e", f"{folder}/errors"]
+        command = nginx_command(configure(Path(folder), before, behind))
         with serving(Server("nginx", command, server.environment, server.ready), before):
             yield before
-
-
-def _nginx() -> str:
-    """Return where nginx is: Debian has it where only root looks."""
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    return found or sys.exit("nginx is not there: apt-get install nginx")
 
 
 def play(site: Site, port: int, count: int, arrivals: int) -> dict[str, Any]:

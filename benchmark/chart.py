@@ -1,0 +1,78 @@
+"""A chart, drawn by matplotlib: as a PNG file, and as SVG that takes a page's colours."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH_INCHES, HEIGHT_INCHES, DOTS_AN_INCH = 6.8, 3.2, 150
+# Each stands for a colour that report.css names anew in the dark.
+INK, FAINT, FIRST, SECOND, THIRD, BAD = (
+    "#1c1d21", "#c9cbd3", "#2563ad", "#c2700a", "#2f8a57", "#c0342c",
+)  # fmt: skip
+VARIABLES = {
+    INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", BAD: "bad",
+}  # fmt: skip
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "veilleuse",
+    "font.size": 10,
+    "font.family": ["DejaVu Sans"],
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+Draw = Callable[[Axes], None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with its title, and what a reader should know to read it."""
+
+    name: str
+    title: str
+    note: str
+    draw: Draw
+
+    def render(self) -> Figure:
+        """Return it drawn."""
+        with mpl.rc_context(STYLE):
+            figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+            self.draw(figure.add_subplot())
+        return figure
+
+    def write_png(self, folder: Path) -> None:
+        """Write NAME.png, on white."""
+        with mpl.rc_context(STYLE):
+            self.render().savefig(folder / f"{self.name}.png", dpi=DOTS_AN_INCH, facecolor="white")
+
+    def svg(self) -> str:
+        """Return it as an element whose colours are CSS variables."""
+        text = io.StringIO()
+        with mpl.rc_context(STYLE):
+            figure = self.render()
+            figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        element = text.getvalue()[text.getvalue().index("<svg") :]
+        for colour, name in VARIABLES.items():
+            element = element.replace(colour, f"var(--{name})")
+        # Ids are a page's, not a figure's; and it is as wide as the page lets it be.
+        element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{self.name}-", element)
+        return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img"', element, count=1)

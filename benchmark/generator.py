@@ -1,0 +1,93 @@
+"""The load generator: Locust as a process of its own, and what it saw."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from .command import ROOT
+from .plan import FILES, Plan
+
+STOP_SECONDS = 30
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Every request as an element of each array, and the generator's own seconds."""
+
+    began_seconds: Floats
+    milliseconds: Floats
+    status: NDArray[np.int64]
+    source: NDArray[np.str_]
+    # Seconds, users, lateness in seconds, CPU and waiting for it as shares of a core: a row each.
+    ticks: Floats
+    failures: dict[str, int]
+    unsent: int
+    descriptors: int
+
+    def __len__(self) -> int:
+        return len(self.milliseconds)
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Which requests were answered with what was asked for."""
+        return np.equal(self.status, 200)
+
+
+def play(plan: Plan, host: str, headers: dict[str, str], cores: frozenset[int]) -> Seen:
+    """Let Locust play a scenario against a host; returns what it saw."""
+    folder = Path(plan.folder)
+    file = folder / "plan.json"
+    file.write_bytes(msgspec.json.encode(plan))
+    users = plan.scenario.users or 1
+    command = [sys.executable, "-m", "locust", "-f", "benchmark/locustfile.py", "--headless"]
+    command += ["--only-summary", "--loglevel=ERROR", f"--host={host}", "--exit-code-on-error=0"]
+    command += [f"-u{users}", f"-r{plan.scenario.spawn_rate or 1:g}"]
+    command += [f"--stop-timeout={STOP_SECONDS}"]
+    environment = {**os.environ, "PLAN": str(file), "HEADERS": json.dumps(headers)}
+    done = subprocess.run(  # noqa: S603
+        [*pinned(cores), *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"the load generator failed: {done.stderr.strip() or done.stdout.strip()}")
+    return read_seen(folder)
+
+
+def pinned(cores: frozenset[int]) -> list[str]:
+    """Return what keeps a command on some cores, nothing where it may have all."""
+    return ["/usr/bin/taskset", "-c", ",".join(map(str, sorted(cores)))] if cores else []
+
+
+def read_seen(folder: Path) -> Seen:
+    """Read what a generator wrote."""
+    with gzip.open(folder / FILES.requests, "rt", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    told: dict[str, Any] = json.loads((folder / FILES.told).read_text("utf-8"))
+    ticks = np.loadtxt(folder / FILES.generator, delimiter=",", skiprows=1, ndmin=2)
+    began, milliseconds, status, source = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Seen(
+        np.array(began, float),
+        np.array(milliseconds, float),
+        np.array(status, int),
+        np.array(source, str),
+        ticks.reshape(-1, 5),
+        **told,
+    )

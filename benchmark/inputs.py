@@ -1,0 +1,101 @@
+"""Inputs to ask for: rows of a dataset as they are, or others like them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from .scenario import Asks, ScenarioError
+
+Inputs = dict[str, str | int | float | bool]
+
+# A text of which there are no more is chosen, not written.
+MOST_CHOICES = 20
+HEALTH = "/health"
+
+
+def read_rows(file: Path) -> list[Inputs]:
+    """Return the inputs that `python -m db export` wrote; raises ScenarioError."""
+    rows = [json.loads(line)["inputs"] for line in file.read_text("utf-8").splitlines()]
+    if not rows:
+        raise ScenarioError(f"{file} has no rows to ask for")
+    return rows
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field's values, as far as they were seen."""
+
+    values: tuple[str | int | float | bool, ...]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether people write it: too many different ones to choose from."""
+        return all(isinstance(one, str) for one in self.values) and len(self.values) > MOST_CHOICES
+
+    def any_value(self, mark: str) -> str | int | float | bool:
+        """Return a value by chance: between the smallest and the largest, or one that was seen."""
+        chosen = random.choice(self.values)  # noqa: S311  no secret
+        if self.is_text:
+            return f"{chosen} {mark}"
+        if isinstance(chosen, bool | str):
+            return chosen
+        numbers = [one for one in self.values if isinstance(one, int | float)]
+        # Whole numbers stay whole: a field may take no others.
+        if all(isinstance(one, int) for one in numbers):
+            return random.randint(int(min(numbers)), int(max(numbers)))  # noqa: S311
+        return random.uniform(min(numbers), max(numbers))  # noqa: S311
+
+
+def columns_of(rows: Sequence[Inputs]) -> dict[str, Column]:
+    """Return the fields of rows, each with the different values that it has."""
+    names = dict.fromkeys(itertools.chain.from_iterable(rows))
+    return {
+        name: Column(tuple(dict.fromkeys(row[name] for row in rows if name in row)))
+        for name in names
+    }
+
+
+def vary(row: Inputs, columns: dict[str, Column], mark: str) -> Inputs:
+    """Return a row as nobody has asked for it: its texts marked, or its numbers others."""
+    texts = {name: f"{value} {mark}" for name, value in row.items() if columns[name].is_text}
+    if texts:
+        return row | texts
+    return {name: columns[name].any_value(mark) for name in row}
+
+
+def paths(dataset: str, asks: Asks, rows: Sequence[Inputs], mark: str) -> Iterator[str]:
+    """Yield what to ask for, by chance and without end; marks make sure that none repeats."""
+    if asks == "health":
+        return itertools.repeat(HEALTH)
+    known = [_path(dataset, row) for row in rows]
+    columns = columns_of(rows)
+    numbers = itertools.count(1)
+
+    def one_known() -> str:
+        return random.choice(known)  # noqa: S311
+
+    def one_unseen() -> str:
+        row = random.choice(rows)  # noqa: S311
+        return _path(dataset, vary(row, columns, f"{mark}{next(numbers)}"))
+
+    def one_random() -> str:
+        note = f"{mark}{next(numbers)}"
+        return _path(dataset, {name: one.any_value(note) for name, one in columns.items()})
+
+    makers: dict[str, tuple[Callable[[], str], ...]] = {
+        "known": (one_known,),
+        "unseen": (one_unseen,),
+        "mixed": (one_known, one_unseen),
+        "random": (one_random,),
+    }
+    return (make() for make in itertools.cycle(makers[asks]))
+
+
+def _path(dataset: str, inputs: Inputs) -> str:
+    return f"/predict/{dataset}?{urlencode(inputs)}"

@@ -1,0 +1,201 @@
+"""A scenario as Locust plays it; benchmark/generator.py starts it and reads what it wrote.
+
+It records each answer's own time, since Locust's percentiles are rounded: of a closed user from
+when the question was sent, of an open arrival from when it was to be sent.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import gzip
+import json
+import os
+import random
+import resource
+import threading
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from locust import FastHttpUser, events, task
+from locust.env import Environment
+
+from benchmark.inputs import paths, read_rows
+from benchmark.plan import FILES, SOURCES, Plan
+
+PLAN = msgspec.json.decode(Path(os.environ["PLAN"]).read_bytes(), type=Plan)
+HEADERS: dict[str, str] = json.loads(os.environ.get("HEADERS", "{}"))
+SCENARIO = PLAN.scenario
+TICK_SECONDS = 1.0
+ARRIVAL_SECONDS = 1.0
+# An open load may have so many questions in the air at once; more are not sent, which is told.
+MOST_AT_ONCE = 4_000
+
+
+def source_of(content: bytes) -> int:
+    """Return which of the sources an answer names, 0 where it names none."""
+    for number, name in enumerate(SOURCES):
+        if name and b'"source":"%s"' % name.encode() in content[:2000]:
+            return number
+    return 0
+
+
+def name_of(error: BaseException) -> str:
+    """Return what nothing was answered for: ECONNREFUSED, or the error's class."""
+    number = getattr(error, "errno", None)
+    return errno.errorcode.get(number, str(number)) if number else type(error).__name__
+
+
+def waited_seconds() -> float:
+    """Return how long this process was ready to run and did not get a core."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text("ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
+class Tally:
+    """Every answer of the run, and what the generator itself was at."""
+
+    def __init__(self) -> None:
+        self.zero = time.monotonic()
+        self.began, self.milliseconds = array("d"), array("d")
+        self.statuses, self.sources = array("H"), array("B")
+        self.failures: Counter[str] = Counter()
+        self.unsent = 0
+        self.ticks: list[list[float]] = []
+
+    def note(self, began: float, response: Any) -> None:  # noqa: ANN401
+        """Take an answer to what was asked at a monotonic time."""
+        status = int(response.status_code or 0)
+        self.began.append(began - self.zero)
+        self.milliseconds.append(1000 * (time.monotonic() - began))
+        self.statuses.append(status)
+        good = status == 200  # noqa: PLR2004
+        self.sources.append(source_of(response.content or b"") if good else 0)
+        if not good:
+            self.failures[str(status) if status else name_of(response.error)] += 1
+
+    def tick(self, users: int, lag_seconds: float, used: float, waited: float) -> None:
+        """Take what the last second was: users, lateness of the loop, share of a core."""
+        now = time.monotonic() - self.zero
+        self.ticks.append([round(one, 4) for one in (now, users, lag_seconds, used, waited)])
+
+    def write(self, folder: Path) -> None:
+        """Write all of it as files."""
+        with gzip.open(folder / FILES.requests, "wt", newline="", compresslevel=3) as file:
+            rows = csv.writer(file)
+            rows.writerow(["began_seconds", "milliseconds", "status", "source"])
+            names = [SOURCES[one] for one in self.sources]
+            rows.writerows(zip(map("{:.4f}".format, self.began), map("{:.3f}".format, self.milliseconds), self.statuses, names, strict=True))  # fmt: skip  # noqa: E501
+        with (folder / FILES.generator).open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["seconds", "users", "lag_seconds", "cpu", "waiting_for_cpu"])
+            rows.writerows(self.ticks)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        told = {"failures": self.failures, "unsent": self.unsent, "descriptors": limit}
+        (folder / FILES.told).write_text(json.dumps(told), "utf-8")
+
+
+tally = Tally()
+
+
+def all_paths() -> Iterator[str]:
+    """Return what to ask for, in the order of the asking."""
+    rows = read_rows(Path(PLAN.rows)) if PLAN.rows else []
+    return paths(SCENARIO.dataset, SCENARIO.asks, rows, PLAN.mark)
+
+
+to_ask = all_paths()
+
+
+class Person(FastHttpUser):
+    """Somebody who asks every few seconds over a connection that is kept."""
+
+    abstract = SCENARIO.is_open
+
+    def wait_time(self) -> float:
+        return random.uniform(*SCENARIO.wait_seconds)  # noqa: S311  no secret
+
+    def on_start(self) -> None:
+        # Locust lets a second's arrivals come all at once.
+        time.sleep(random.uniform(0, ARRIVAL_SECONDS))  # noqa: S311
+
+    @task
+    def ask(self) -> None:
+        began = time.monotonic()
+        tally.note(began, self.client.get(next(to_ask), name="asked", headers=HEADERS))
+
+
+class Arrivals(FastHttpUser):
+    """Requests at a rate: the next is sent whether the last was answered or not."""
+
+    abstract = not SCENARIO.is_open
+    fixed_count = 1
+    concurrency = MOST_AT_ONCE
+
+    @task
+    def arrive(self) -> None:
+        in_the_air = 0
+
+        def ask(due: float) -> None:
+            nonlocal in_the_air
+            in_the_air += 1
+            tally.note(due, self.client.get(next(to_ask), name="asked", headers=HEADERS))
+            in_the_air -= 1
+
+        began = time.monotonic()
+        for due in due_seconds():
+            if (early := began + due - time.monotonic()) > 0:
+                gevent.sleep(early)
+            if in_the_air < MOST_AT_ONCE:
+                gevent.spawn(ask, began + due)
+            else:
+                tally.unsent += 1
+        gevent.sleep(TICK_SECONDS * 3600)
+
+
+def due_seconds() -> Iterator[float]:
+    """Yield when requests are to be sent, evenly within each stage."""
+    for stage, rate in enumerate(SCENARIO.rates):
+        for number in range(round(rate * SCENARIO.seconds)):
+            yield stage * SCENARIO.seconds + number / rate
+
+
+def watch(environment: Environment) -> None:
+    """See the run through a second at a time, then let everybody have their answer and go."""
+    runner = environment.runner
+    assert runner is not None  # noqa: S101  the test has started
+    end = time.monotonic() + SCENARIO.whole_seconds
+    while (now := time.monotonic()) < end:
+        used, waited = time.process_time(), waited_seconds()
+        time.sleep(TICK_SECONDS)
+        took = time.monotonic() - now
+        shares = (time.process_time() - used) / took, (waited_seconds() - waited) / took
+        tally.tick(runner.user_count, took - TICK_SECONDS, *shares)
+    runner.quit()
+
+
+def begin(environment: Environment) -> None:
+    """Begin the run: its time counts from here."""
+    tally.zero = time.monotonic()
+    # Locust makes threads green, as it does sleep.
+    threading.Thread(target=watch, args=(environment,), daemon=True).start()
+
+
+def prepare(environment: Environment, **_others: object) -> None:
+    """Hear what happens."""
+    # Locust declares no types for how its events are heard.
+    hooks: Any = environment.events
+    hooks.test_start.add_listener(lambda **_: begin(environment))
+    hooks.quitting.add_listener(lambda **_: tally.write(Path(PLAN.folder)))
+
+
+init: Any = events.init
+init.add_listener(prepare)

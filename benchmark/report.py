@@ -1,0 +1,194 @@
+"""The report of a run: a page that needs nothing beside it, PNG files, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from .chart import Chart
+from .comparison import Change
+from .plot import Run, charts, per_second, percentile_per_second
+from .scenario import Scenario
+from .verdict import Line, Verdict
+
+HERE = Path(__file__).parent
+PAGE, RESULT, SECONDS = "report.html", "result.json", "seconds.csv"
+
+_UNITS = {
+    "errors": " in 10,000",
+    "rate": "/s",
+    "knee": "/s",
+    "memory": " MiB",
+    "memory growth": " %",
+}
+_COUNTS = {"asked", "failures"}
+
+CLOSED = """\
+A closed load: so many users, each of whom waits for an answer before the next question. A server
+that becomes slow is asked less, so that its times look better than those who come and go would find
+them; an open load (scenarios with rates) does not wait for it."""
+OPEN = """\
+An open load: requests come at a given rate, and each one's time counts from when it was due. A
+server that becomes slow gets no rest, and whoever comes meanwhile waits as well; a closed load
+(scenarios with users) would ask less then, and hide it."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A verdict of another command that belongs to the same deployment."""
+
+    word: str
+    title: str
+    text: str
+
+
+class Result(msgspec.Struct, frozen=True):
+    """All that a run came to, as result.json keeps it."""
+
+    name: str
+    word: str
+    about: str
+    began: str
+    scenario: Scenario
+    objectives: list[dict[str, Any]]
+    doubts: list[str]
+    figures: dict[str, float]
+    failures: dict[str, int]
+    surroundings: dict[str, str]
+    parts: list[Part] = []
+
+
+def told(name: str, value: float | None) -> str:
+    """Return a figure as people read it: "1.9 ms"."""
+    if value is None:
+        return "not measured"
+    first = name.split(" of ", maxsplit=1)[0]
+    if first in _COUNTS:
+        return f"{value:,.0f}"
+    return f"{_number(value)}{_UNITS.get(first, ' ms')}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def describe(line: Line) -> dict[str, Any]:
+    """Return an objective with what was measured, for a page or a terminal."""
+    measured = line.measured
+    margin = "" if measured is None else f"{line.objective.margin(measured):+.0%}"
+    return {
+        "text": line.objective.text,
+        "measured": told(line.objective.name, measured),
+        "margin": margin,
+        "holds": line.holds,
+    }
+
+
+def write_report(
+    folder: Path,
+    result: Result,
+    verdict: Verdict,
+    run: Run,
+    compared: tuple[str, list[Change]] | None,
+) -> None:
+    """Write all files of a report into a folder."""
+    drawn = charts(run)
+    for chart in drawn:
+        chart.write_png(folder)
+    (folder / RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    _write_seconds(folder, run)
+    (folder / PAGE).write_text(_page(result, verdict, drawn, compared), "utf-8")
+
+
+def read_result(folder: Path) -> Result:
+    """Read what an earlier run came to; raises OSError and msgspec's errors."""
+    return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
+
+
+def _write_seconds(folder: Path, run: Run) -> None:
+    """Write a row a second."""
+    seen = run.seen
+    columns = {
+        "requests": per_second(run, seen.status >= 0),
+        "errors": per_second(run, ~seen.good),
+        "teacher": per_second(run, seen.source == "teacher"),
+        "student": per_second(run, seen.source == "student"),
+        **{f"p{share}_ms": percentile_per_second(run, share) for share in (50, 95, 99)},
+    }
+    with (folder / SECONDS).open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["second", *columns])
+        for second, row in enumerate(zip(*columns.values(), strict=True)):
+            rows.writerow([second, *(f"{value:g}" for value in row)])
+    with (folder / "server.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["seconds", "cpu", "mebibytes"])
+        rows.writerows([f"{value:.4g}" for value in row] for row in run.server)
+
+
+def _page(
+    result: Result,
+    verdict: Verdict,
+    drawn: Sequence[Chart],
+    compared: tuple[str, list[Change]] | None,
+) -> str:
+    loader = jinja2.FileSystemLoader(HERE)
+    page = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    pictures = [
+        {"title": one.title, "note": one.note, "svg": Markup(one.svg())}  # noqa: S704  drawn by us
+        for one in drawn
+    ]
+    failures = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(result.failures.items()))
+    return page.get_template("report.html.j2").render(
+        css=Markup((HERE / "report.css").read_text("utf-8")),  # noqa: S704  ours
+        outcome=verdict,
+        name=result.name,
+        scenario=result.scenario,
+        about=result.about,
+        began=result.began,
+        seconds=f"{result.scenario.whole_seconds:g} s",
+        lines=[describe(line) for line in verdict.lines],
+        figures=[
+            {"name": name, "value": told(name, value)} for name, value in result.figures.items()
+        ],
+        load_words=OPEN if result.scenario.is_open else CLOSED,
+        failures=failures,
+        charts=pictures,
+        parts=result.parts,
+        changes=_beside(compared),
+        surroundings=result.surroundings,
+    )
+
+
+def regressions(all_changes: list[Change]) -> str:
+    """Return what became worse, in one line."""
+    worse = [
+        f"{one.name} {told(one.name, one.then)} → {told(one.name, one.now)}"
+        for one in all_changes
+        if one.is_worse
+    ]
+    return f"worse: {'; '.join(worse)}" if worse else "nothing is worse beyond what chance makes"
+
+
+def _beside(compared: tuple[str, list[Change]] | None) -> dict[str, Any] | None:
+    if compared is None:
+        return None
+    earlier, all_changes = compared
+    rows = [
+        {
+            "name": one.name,
+            "then": told(one.name, one.then),
+            "now": told(one.name, one.now),
+            "change": f"{one.ratio:.2f} ×",
+            "is_worse": one.is_worse,
+        }
+        for one in all_changes
+    ]
+    return {"earlier": earlier, "words": regressions(all_changes), "rows": rows}

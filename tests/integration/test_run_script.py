@@ -1,0 +1,184 @@
+"""benchmark/run.sh, as a person or a pipeline runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT, command_environment
+from tests.processes import wait_for
+
+from .conftest import Site, serving_copy
+
+# What no machine can miss: tests say nothing of speed.
+HOLDS = ["errors <= 0 in 10000", "p95 <= 60000 ms", "server p99 <= 60000 ms"]
+FILES = {"report.html", "result.json", "seconds.csv", "server.csv", "generator.csv"}
+BURNERS = 4
+STARVED_SECONDS = 6.0
+KEY = "a-key-for-readers"
+
+
+def arguments(out: Path, *given: str, objectives: list[str] = HOLDS) -> list[str]:
+    """Return a command that plays a small scenario."""
+    wanted = [part for text in objectives for part in ("--objective", text)]
+    return [str(ROOT / "benchmark/run.sh"), "--out", str(out), *given, *wanted]
+
+
+def run(url: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, env=command_environment(url)
+    )
+
+
+@pytest.fixture
+def url(trained: Path) -> str:
+    """Give the address of a store with both samples."""
+    return f"sqlite:///{trained}"
+
+
+@pytest.fixture
+def keyed_site(trained: Path, tmp_path: Path) -> Iterator[Site]:
+    """Give a server whose answers need a key."""
+    with serving_copy(trained, tmp_path / "keyed", READ_KEYS=KEY) as running:
+        yield running
+
+
+FEW = ("--users", "5", "--spawn-rate", "5", "--time", "6s")
+
+
+def test_a_run_that_holds_its_promises_passes_and_leaves_a_report(
+    url: str, trained: Path, tmp_path: Path
+) -> None:
+    """Verdict first, then each objective; the store that was named is as it was before."""
+    before = trained.read_bytes()
+    done = run(url, arguments(tmp_path, *FEW))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("PASS  steady: ")
+    assert all(text in done.stdout for text in HOLDS)
+    assert trained.read_bytes() == before
+    assert {file.name for file in tmp_path.iterdir()} >= FILES
+    assert {"load.png", "latency.png", "memory.png"} <= {one.name for one in tmp_path.iterdir()}
+    page = (tmp_path / "report.html").read_text("utf-8")
+    # It needs nothing beside it, and loads nothing.
+    assert not re.search(r"<(script|link|img)|url\(\s*[\"']?http|@import", page)
+    assert page.count("<svg") == len(list(tmp_path.glob("*.png")))
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert result["word"] == "PASS"
+    assert result["figures"]["asked"] > 0
+    # Of a store that is not enriched yet.
+    assert result["figures"]["p95 of student"] > 0
+
+
+def test_a_promise_that_does_not_hold_fails_and_an_earlier_run_is_compared(
+    url: str, tmp_path: Path
+) -> None:
+    """With the objective that was missed."""
+    impossible = ["max <= 0 ms"]
+    run(url, arguments(tmp_path / "first", *FEW))
+    again = arguments(tmp_path / "again", *FEW, objectives=impossible)
+    done = run(url, [*again, "--compare", str(tmp_path / "first")])
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.startswith("FAIL  ")
+    assert re.search(r"max <= 0 ms +\S+ ms +-.*does not hold", done.stdout)
+    assert f"beside {tmp_path / 'first'}: " in done.stdout
+    assert "Beside " in (tmp_path / "again/report.html").read_text("utf-8")
+
+
+@contextmanager
+def playing(command: list[str], url: str, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a run, and go on once its generator has been answered."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=command_environment(url)
+    ) as runner:
+        log = out / "server.log"
+        wait_for(lambda: log.exists() and "/predict" in log.read_text("utf-8"), seconds=60)
+        yield runner
+
+
+def below(runner: subprocess.Popen[str], *words: str) -> psutil.Process:
+    """Return the process that a run has started with these arguments."""
+    found = psutil.Process(runner.pid).children(recursive=True)
+    return next(one for one in found if set(words) <= set(one.cmdline()))
+
+
+def test_a_server_that_is_killed_midway_fails_with_its_errors(url: str, tmp_path: Path) -> None:
+    """They are the server's, and no doubt of the run."""
+    command = arguments(tmp_path, "--scenario", "unseen", "--time", "10s")
+    with playing(command, url, tmp_path) as runner:
+        below(runner, "-m", "serve").kill()
+        out, _ = runner.communicate(timeout=120)
+    assert runner.returncode == 1, out
+    assert out.startswith("FAIL  ")
+    assert re.search(r"errors: .*ECONNREFUSED", out)
+    assert "ECONNREFUSED" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@contextmanager
+def burning(core: int) -> Iterator[None]:
+    """Keep a core busy with what is more important than a generator."""
+    command = ["taskset", "-c", str(core), sys.executable, "-c", "while True: pass"]
+    with ExitStack() as stack:
+        for _ in range(BURNERS):
+            burner = stack.enter_context(subprocess.Popen(command))
+            stack.callback(burner.kill)
+        yield
+
+
+def test_a_generator_that_is_starved_proves_nothing(url: str, tmp_path: Path) -> None:
+    """Neither that the server is slow nor that it is not."""
+    core = max(os.sched_getaffinity(0))
+    command = arguments(tmp_path, "--scenario", "unseen", "--time", "10s")
+    command += ["--generator-cores", str(core)]
+    with playing(command, url, tmp_path) as runner:
+        below(runner, "locust").nice(19)
+        with burning(core):
+            time.sleep(STARVED_SECONDS)
+        out, _ = runner.communicate(timeout=120)
+    assert runner.returncode == 3, out
+    assert out.startswith("INVALID  ")
+    assert "generator" in out.splitlines()[1]
+
+
+def test_a_server_elsewhere_is_asked_with_a_key(keyed_site: Site, tmp_path: Path) -> None:
+    """Where it runs already, nothing is started; without the key it refuses everything."""
+    host = f"http://127.0.0.1:{keyed_site.port}"
+    few = [*FEW, "--host", host]
+    done = run("", [*arguments(tmp_path / "with", *few), "--key", KEY])
+    assert done.returncode == 0, done.stdout + done.stderr
+    cookie = ["--cookie", f"veilleuse_key={KEY}"]
+    assert run("", [*arguments(tmp_path / "cookie", *few), *cookie]).returncode == 0
+    refused = run("", arguments(tmp_path / "without", *few))
+    assert refused.returncode == 1
+    assert "401" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--scenario", "nothing"], "no scenario is called nothing"),
+        (["--objective", "soon"], '"soon" is no objective'),
+        (["--time", "soon"], "--time soon: write it like 90s"),
+        (["--generator-cores", "1000"], "there are only the cores"),
+        (["--compare", "nowhere"], "nowhere/result.json"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line(
+    url: str, tmp_path: Path, given: list[str], words: str
+) -> None:
+    """Before anything is started."""
+    done = run(url, arguments(tmp_path / "out", *given, objectives=[]))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
