@@ -25,6 +25,7 @@ import gevent
 import msgspec
 from locust import FastHttpUser, events, task
 from locust.env import Environment
+from locust.exception import StopUser
 
 from benchmark.inputs import paths, read_rows
 from benchmark.plan import FILES, SOURCES, Plan
@@ -146,7 +147,6 @@ class Arrivals(FastHttpUser):
 
         def ask(due: float) -> None:
             nonlocal in_the_air
-            in_the_air += 1
             tally.note(due, self.client.get(next(to_ask), name="asked", headers=HEADERS))
             in_the_air -= 1
 
@@ -155,10 +155,13 @@ class Arrivals(FastHttpUser):
             if (early := began + due - time.monotonic()) > 0:
                 gevent.sleep(early)
             if in_the_air < MOST_AT_ONCE:
+                in_the_air += 1
                 gevent.spawn(ask, began + due)
             else:
                 tally.unsent += 1
-        gevent.sleep(TICK_SECONDS * 3600)
+        while in_the_air:
+            gevent.sleep(TICK_SECONDS / 10)
+        raise StopUser
 
 
 def due_seconds() -> Iterator[float]:

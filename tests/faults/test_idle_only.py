@@ -27,7 +27,7 @@ from tests.faults.conftest import FULL
 RECORDS = 400_000 if FULL else 30_000
 # In full on the real machine, with the gate as it comes; in short on one of a few processes.
 OWN_SECONDS = 600.0 if FULL else 12.0
-BUSY_SECONDS, IDLE_SECONDS, CYCLES = (30.0, 60.0, 4) if FULL else (3.0, 6.0, 3)
+BUSY_SECONDS, IDLE_SECONDS, CYCLES = (30.0, 60.0, 4) if FULL else (3.0, 5.0, 2)
 QUICK = {} if FULL else {"GATE_OPEN_SECONDS": "1.5", "GATE_CLOSED_SECONDS": "2"}
 CLOSED_SECONDS = 20.0 if FULL else 2.0
 CALM = {

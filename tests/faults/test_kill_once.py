@@ -24,7 +24,7 @@ from tests.faults.conftest import FULL
 from tests.inline import enrich_now
 
 RECORDS = 4000
-KILLS = 20 if FULL else 6
+KILLS = 20 if FULL else 4
 # From before the command has read its settings to well into its work.
 EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 3.0
 WHERE = "tests.faults.sample_enrichers"

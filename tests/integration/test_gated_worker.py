@@ -35,9 +35,14 @@ from db.worker import all_workers
 from enrich.machine.tree import tree
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register, run_command
+from tests.faults.conftest import FULL
 from tests.processes import is_gone, state
 
 # Where the kind of store does not matter.
+# What stops a child is the same on both; that a web process's load reaches workers is not.
+on_postgresql = pytest.mark.parametrize(
+    "database_url", ["sqlite", "postgresql"] if FULL else ["postgresql"], indirect=True
+)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PATIENCE_SECONDS = 120.0
 END_SECONDS = 5.0
@@ -214,6 +219,7 @@ def assert_all_gone(pids: set[int]) -> None:
     wait_for(lambda: all(is_gone(pid) for pid in pids), seconds=15)
 
 
+@on_postgresql
 def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:
     """No value is lost, doubled, or even computed twice."""
     with site.working() as worker:
@@ -237,6 +243,7 @@ def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:
     assert site.left_over() == []
 
 
+@on_postgresql
 def test_web_load_closes_the_gate_and_its_end_opens_it(site: Site) -> None:
     """Told again and again, as a web process does."""
     with site.working(GATE_WEB_REQUESTS="20") as worker:
