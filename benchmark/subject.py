@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def _store(folder: Path) -> str:
         return url
     original, copy = ROOT / url.removeprefix(SQLITE), folder / "store.db"
     if original.exists():
-        with sqlite3.connect(original) as source, sqlite3.connect(copy) as target:
+        with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     else:
         print("there is no store yet: the samples are imported and trained", file=sys.stderr)
