@@ -52,27 +52,22 @@ class Chart:
     note: str
     draw: Draw
 
-    def render(self) -> Figure:
-        """Return it drawn."""
+    def write(self, folder: Path) -> str:
+        """Write NAME.png, on white; returns the same as an element of a page."""
+        text = io.StringIO()
         with mpl.rc_context(STYLE):
             figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
             self.draw(figure.add_subplot())
-        return figure
-
-    def write_png(self, folder: Path) -> None:
-        """Write NAME.png, on white."""
-        with mpl.rc_context(STYLE):
-            self.render().savefig(folder / f"{self.name}.png", dpi=DOTS_AN_INCH, facecolor="white")
-
-    def svg(self) -> str:
-        """Return it as an element whose colours are CSS variables."""
-        text = io.StringIO()
-        with mpl.rc_context(STYLE):
-            figure = self.render()
+            figure.savefig(folder / f"{self.name}.png", dpi=DOTS_AN_INCH, facecolor="white")
             figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-        element = text.getvalue()[text.getvalue().index("<svg") :]
-        for colour, name in VARIABLES.items():
-            element = element.replace(colour, f"var(--{name})")
-        # Ids are a page's, not a figure's; and it is as wide as the page lets it be.
-        element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{self.name}-", element)
-        return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img"', element, count=1)
+        return _element(text.getvalue(), self.name)
+
+
+def _element(svg: str, name: str) -> str:
+    """Return an SVG file as an element whose colours are CSS variables."""
+    element = svg[svg.index("<svg") :]
+    for colour, variable in VARIABLES.items():
+        element = element.replace(colour, f"var(--{variable})")
+    # Ids are a page's, not a figure's; and it is as wide as the page lets it be.
+    element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", element)
+    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img"', element, count=1)

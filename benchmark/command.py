@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -30,6 +31,33 @@ def call(environment: dict[str, str], room: str, *arguments: str) -> str:
     return done.stdout
 
 
+def environment_of(url: str) -> dict[str, str]:
+    """Return the environment of every process that is measured on a store."""
+    environment = {**os.environ, "DATABASE_URL": url}
+    # Wherever this is deployed its bytecode is compiled; without it each start would compile anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
+def fill_store(environment: dict[str, str], files: dict[str, str]) -> None:
+    """Make a store of datasets that ship, each with the rows of a file."""
+    call(environment, "db", "upgrade")
+    for name, file in files.items():
+        call(environment, "db", "load", f"datasets/{name}.toml")
+        call(environment, "db", "import", name, file)
+
+
+def pinned(cores: frozenset[int]) -> list[str]:
+    """Return what keeps a command on some cores, nothing where it may have all."""
+    return ["/usr/bin/taskset", "-c", ",".join(map(str, sorted(cores)))] if cores else []
+
+
+def allow_connections() -> None:
+    """Let this process, and those that it starts, have as many descriptors as the system lets."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def running(
     environment: dict[str, str], room: str, *arguments: str
 ) -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -39,12 +67,11 @@ def running(
 
 @contextmanager
 def running_command(
-    environment: dict[str, str], command: list[str]
+    environment: dict[str, str], command: list[str], output: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command for as long as the block does."""
-    quiet = subprocess.DEVNULL
+    """Run a command for as long as the block does; what it says goes to a descriptor."""
     with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet
+        command, cwd=ROOT, env=environment, stdout=output, stderr=output
     ) as process:
         try:
             yield process

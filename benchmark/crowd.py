@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from .command import ROOT, free_port
+from .command import free_port
+from .figures import kinds_of, percentiles
+from .generator import Seen, play
 from .nginx import configure, nginx_command
+from .plan import Plan, make_mark
+from .scenario import Scenario
 from .stand import LOAD_CORE, Server, Site, ours, serving
+from .verdict import doubts
 
 STEADY_SECONDS = 60
-# A generator that is busier than this measures itself.
-MOST_GENERATOR_CPU = 0.9
-STOP_SECONDS = 70
+# The last to come do so within a second, not all at once.
+ARRIVAL_SECONDS = 1
 
 
 @contextmanager
@@ -39,44 +39,42 @@ def behind_nginx(server: Server) -> Iterator[int]:
             yield before
 
 
-def play(site: Site, port: int, count: int, arrivals: int) -> dict[str, Any]:
+def visit(site: Site, port: int, count: int, arrivals: int) -> str:
     """Let so many users arrive, so many a second, and stay; returns what they saw."""
-    figures = site.folder / "figures.json"
-    figures.unlink(missing_ok=True)
-    command = ["/usr/bin/taskset", "-c", LOAD_CORE, sys.executable, "-m", "locust"]
-    command += ["-f", "benchmark/users.py", "--headless", "--only-summary", "--loglevel=ERROR"]
-    command += [f"--host=http://127.0.0.1:{port}", f"-u{count}", f"-r{arrivals}"]
-    command += [f"--stop-timeout={STOP_SECONDS}", "--exit-code-on-error=0"]
-    environment = {
-        **site.environment,
-        "PATHS": str(site.paths()),
-        "STEADY_SECONDS": str(site.effort.of(STEADY_SECONDS)),
-        "FIGURES": str(figures),
-    }
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
-    found: dict[str, Any] = json.loads(figures.read_text("utf-8"))
-    return found
+    rise = count / arrivals + ARRIVAL_SECONDS
+    steady = site.effort.of(STEADY_SECONDS)
+    scenario = Scenario(
+        about="a crowd",
+        asks="mixed",
+        objectives=(),
+        users=count,
+        spawn_rate=arrivals,
+        seconds=rise + steady,
+    )
+    plan = Plan(scenario, str(site.folder), make_mark(), str(site.rows))
+    seen = play(plan, f"http://127.0.0.1:{port}", {}, LOAD_CORE)
+    return line(seen, seen.between(rise, rise + steady), steady) + "".join(
+        f"  INVALID: {doubt}" for doubt in doubts(scenario, seen)
+    )
 
 
-def line(figures: dict[str, Any]) -> str:
-    """Return what users saw, and whether it may be believed."""
-    failures = figures["failures"]
-    kinds = ", ".join(f"{number} × {kind}" for kind, number in sorted(failures.items()))
-    generator = figures["generator"]
+def line(whole: Seen, part: Seen, seconds: float) -> str:
+    """Return failures of a whole run, and the times and the rate of a part of it."""
+    figures = percentiles(part.milliseconds[part.good].tolist())
+    kinds = kinds_of(whole.failures)
     return (
-        f"{figures['rate']:6.0f} requests/s"
+        f"{part.good.sum() / seconds:6.0f} requests/s"
         f"  p50 {figures['p50']:.2f} p95 {figures['p95']:.2f} p99 {figures['p99']:.2f} ms"
-        f"  failures {sum(failures.values())} of {figures['asked']}{kinds and f' ({kinds})'}"
-        f"  generator {generator:.0%} of its core"
-        f"{'  INVALID: it measured itself' if generator > MOST_GENERATOR_CPU else ''}"
+        f"  failures {sum(whole.failures.values())} of {len(whole)}{kinds and f' ({kinds})'}"
+        f"  generator {part.ticks[:, 3].mean():.0%} of its core"
     )
 
 
 def users(site: Site) -> None:
     """A thousand users, ten more each second, who ask every 1 to 5 s: one process."""
     with directly(ours(site)) as port:
-        found = play(site, port, site.effort.of(1000), 10)
-    print(f"  {'one process':<28} {line(found)}", flush=True)
+        found = visit(site, port, site.effort.of(1000), 10)
+    print(f"  {'one process':<28} {found}", flush=True)
 
 
 def crowd(site: Site) -> None:
@@ -87,5 +85,5 @@ def crowd(site: Site) -> None:
         ("waitress, one process", directly, {}),
     ):
         with way(ours(site, name, **settings)) as port:
-            found = play(site, port, site.effort.of(5000), 50)
-        print(f"  {name:<28} {line(found)}", flush=True)
+            found = visit(site, port, site.effort.of(5000), 50)
+        print(f"  {name:<28} {found}", flush=True)

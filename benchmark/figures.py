@@ -20,3 +20,8 @@ def percentiles(values: list[float]) -> dict[str, float]:
 def medians(rounds: list[dict[str, Any]]) -> dict[str, float]:
     """Return the median of each figure over the rounds."""
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def kinds_of(failures: dict[str, int]) -> str:
+    """Return failures as people read them: "3 × 503, 1 × ECONNREFUSED"."""
+    return ", ".join(f"{count:,} × {kind}" for kind, count in sorted(failures.items()))

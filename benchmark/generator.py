@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import json
 import os
@@ -16,10 +17,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .command import ROOT
+from .command import ROOT, pinned
 from .plan import FILES, Plan
 
-STOP_SECONDS = 30
+# Whoever still waits for an answer gets it, or gives up by itself after a minute.
+STOP_SECONDS = 70
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +43,19 @@ class Seen:
     def __len__(self) -> int:
         return len(self.milliseconds)
 
+    def between(self, began: float, ended: float) -> Seen:
+        """Return the requests that were sent between two times, and the generator's seconds."""
+        asked = (self.began_seconds >= began) & (self.began_seconds < ended)
+        ticked = (self.ticks[:, 0] > began) & (self.ticks[:, 0] <= ended)
+        return dataclasses.replace(
+            self,
+            began_seconds=self.began_seconds[asked],
+            milliseconds=self.milliseconds[asked],
+            status=self.status[asked],
+            source=self.source[asked],
+            ticks=self.ticks[ticked],
+        )
+
     @property
     def good(self) -> NDArray[np.bool_]:
         """Which requests were answered with what was asked for."""
@@ -50,7 +65,7 @@ class Seen:
 def play(plan: Plan, host: str, headers: dict[str, str], cores: frozenset[int]) -> Seen:
     """Let Locust play a scenario against a host; returns what it saw."""
     folder = Path(plan.folder)
-    file = folder / "plan.json"
+    file = folder / FILES.plan
     file.write_bytes(msgspec.json.encode(plan))
     users = plan.scenario.users or 1
     command = [sys.executable, "-m", "locust", "-f", "benchmark/locustfile.py", "--headless"]
@@ -69,11 +84,6 @@ def play(plan: Plan, host: str, headers: dict[str, str], cores: frozenset[int]) 
     if done.returncode:
         sys.exit(f"the load generator failed: {done.stderr.strip() or done.stdout.strip()}")
     return read_seen(folder)
-
-
-def pinned(cores: frozenset[int]) -> list[str]:
-    """Return what keeps a command on some cores, nothing where it may have all."""
-    return ["/usr/bin/taskset", "-c", ",".join(map(str, sorted(cores)))] if cores else []
 
 
 def read_seen(folder: Path) -> Seen:

@@ -73,7 +73,7 @@ def paths(dataset: str, asks: Asks, rows: Sequence[Inputs], mark: str) -> Iterat
     """Yield what to ask for, by chance and without end; marks make sure that none repeats."""
     if asks == "health":
         return itertools.repeat(HEALTH)
-    known = [_path(dataset, row) for row in rows]
+    known = [path_of(dataset, row) for row in rows]
     columns = columns_of(rows)
     numbers = itertools.count(1)
 
@@ -82,11 +82,11 @@ def paths(dataset: str, asks: Asks, rows: Sequence[Inputs], mark: str) -> Iterat
 
     def one_unseen() -> str:
         row = random.choice(rows)  # noqa: S311
-        return _path(dataset, vary(row, columns, f"{mark}{next(numbers)}"))
+        return path_of(dataset, vary(row, columns, f"{mark}{next(numbers)}"))
 
     def one_random() -> str:
         note = f"{mark}{next(numbers)}"
-        return _path(dataset, {name: one.any_value(note) for name, one in columns.items()})
+        return path_of(dataset, {name: one.any_value(note) for name, one in columns.items()})
 
     makers: dict[str, tuple[Callable[[], str], ...]] = {
         "known": (one_known,),
@@ -97,5 +97,6 @@ def paths(dataset: str, asks: Asks, rows: Sequence[Inputs], mark: str) -> Iterat
     return (make() for make in itertools.cycle(makers[asks]))
 
 
-def _path(dataset: str, inputs: Inputs) -> str:
+def path_of(dataset: str, inputs: Inputs) -> str:
+    """Return where a prediction for some inputs is asked for."""
     return f"/predict/{dataset}?{urlencode(inputs)}"

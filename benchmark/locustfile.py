@@ -105,15 +105,7 @@ class Tally:
 
 
 tally = Tally()
-
-
-def all_paths() -> Iterator[str]:
-    """Return what to ask for, in the order of the asking."""
-    rows = read_rows(Path(PLAN.rows)) if PLAN.rows else []
-    return paths(SCENARIO.dataset, SCENARIO.asks, rows, PLAN.mark)
-
-
-to_ask = all_paths()
+to_ask = paths(SCENARIO.dataset, SCENARIO.asks, read_rows(Path(PLAN.rows)), PLAN.mark)
 
 
 class Person(FastHttpUser):

@@ -27,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True):
     folder: str
     # What is never asked twice carries it.
     mark: str
-    rows: str = ""
+    rows: str
 
 
 def make_mark() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,6 +25,15 @@ class Run:
     seen: Seen
     # Seconds, share of a core, MiB: a row each.
     server: Floats
+
+    @cached_property
+    def times_by_second(self) -> list[Floats]:
+        """How many milliseconds the good answers took, by the second in which they were asked."""
+        good = self.seen.good
+        seconds = self.seen.began_seconds[good].astype(int)
+        order = np.argsort(seconds, kind="stable")
+        edges = np.searchsorted(seconds[order], np.arange(1, _whole_seconds(self) + 1))
+        return np.split(self.seen.milliseconds[good][order], edges)[:-1]
 
 
 def charts(run: Run) -> list[Chart]:
@@ -94,18 +103,8 @@ def per_second(run: Run, which: np.ndarray) -> Floats:
 
 def percentile_per_second(run: Run, share: float) -> Floats:
     """Return each second's percentile of what was answered, nan where nothing was."""
-    seen = run.seen
-    seconds = seen.began_seconds[seen.good].astype(int)
-    times = seen.milliseconds[seen.good]
-    order = np.argsort(seconds, kind="stable")
-    edges = np.searchsorted(seconds[order], np.arange(_whole_seconds(run) + 1))
-    ordered = times[order]
-    return np.array(
-        [
-            np.percentile(ordered[low:high], share) if high > low else np.nan
-            for low, high in pairwise(edges)
-        ]
-    )
+    each = run.times_by_second
+    return np.array([np.percentile(times, share) if len(times) else np.nan for times in each])
 
 
 def _legend(on: Axes, at: Literal["lower left", "lower right"] = "lower left") -> None:

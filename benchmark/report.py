@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from .chart import Chart
 from .comparison import Change
+from .figures import kinds_of
 from .plot import Run, charts, per_second, percentile_per_second
 from .scenario import Scenario
-from .verdict import Line, Verdict
+from .verdict import Line, Word
 
 HERE = Path(__file__).parent
 PAGE, RESULT, SECONDS = "report.html", "result.json", "seconds.csv"
@@ -51,7 +50,7 @@ class Result(msgspec.Struct, frozen=True):
     """All that a run came to, as result.json keeps it."""
 
     name: str
-    word: str
+    word: Word
     about: str
     began: str
     scenario: Scenario
@@ -90,19 +89,16 @@ def describe(line: Line) -> dict[str, Any]:
 
 
 def write_report(
-    folder: Path,
-    result: Result,
-    verdict: Verdict,
-    run: Run,
-    compared: tuple[str, list[Change]] | None,
+    folder: Path, result: Result, run: Run, compared: tuple[str, list[Change]] | None
 ) -> None:
     """Write all files of a report into a folder."""
-    drawn = charts(run)
-    for chart in drawn:
-        chart.write_png(folder)
     (folder / RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     _write_seconds(folder, run)
-    (folder / PAGE).write_text(_page(result, verdict, drawn, compared), "utf-8")
+    pictures = [
+        {"title": one.title, "note": one.note, "svg": Markup(one.write(folder))}  # noqa: S704  drawn by us
+        for one in charts(run)
+    ]
+    (folder / PAGE).write_text(_page(result, pictures, compared), "utf-8")
 
 
 def read_result(folder: Path) -> Result:
@@ -132,38 +128,23 @@ def _write_seconds(folder: Path, run: Run) -> None:
 
 
 def _page(
-    result: Result,
-    verdict: Verdict,
-    drawn: Sequence[Chart],
-    compared: tuple[str, list[Change]] | None,
+    result: Result, pictures: list[dict[str, str]], compared: tuple[str, list[Change]] | None
 ) -> str:
     loader = jinja2.FileSystemLoader(HERE)
     page = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
-    pictures = [
-        {"title": one.title, "note": one.note, "svg": Markup(one.svg())}  # noqa: S704  drawn by us
-        for one in drawn
-    ]
-    failures = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(result.failures.items()))
     return page.get_template("report.html.j2").render(
         css=Markup((HERE / "report.css").read_text("utf-8")),  # noqa: S704  ours
-        outcome=verdict,
-        name=result.name,
-        scenario=result.scenario,
-        about=result.about,
-        began=result.began,
+        result=result,
         seconds=f"{result.scenario.whole_seconds:g} s",
-        lines=[describe(line) for line in verdict.lines],
         figures=[
             {"name": name, "value": told(name, value)} for name, value in result.figures.items()
         ],
         load_words=OPEN if result.scenario.is_open else CLOSED,
-        failures=failures,
+        failures=kinds_of(result.failures),
         charts=pictures,
-        parts=result.parts,
         changes=_beside(compared),
-        surroundings=result.surroundings,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import sys
 import time
 from contextlib import AbstractContextManager
@@ -18,8 +17,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from .command import ROOT
+from .command import ROOT, allow_connections
 from .comparison import Change, changes
+from .figures import kinds_of
 from .generator import play
 from .meter import Meter
 from .plan import Plan, make_mark
@@ -30,7 +30,7 @@ from .scrape import scrape
 from .subject import Subject, deployed, started
 from .summary import summarize
 from .surroundings import surroundings
-from .verdict import Verdict, doubts, judge
+from .verdict import EXIT_CODES, doubts, judge
 
 REPORTS = ROOT / "benchmark/reports"
 # Web processes tell each other's figures a second later.
@@ -61,18 +61,18 @@ def main() -> int:
     except (ScenarioError, OSError, msgspec.DecodeError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
-    _allow_connections()
+    allow_connections()
     options.out.mkdir(parents=True, exist_ok=True)
     with _subject(options) as subject:
-        result, verdict, run = _play(options, subject)
+        result, run = _play(options, subject)
     compared = (
         None
         if earlier is None
         else (str(options.compare), changes(earlier.figures, result.figures))
     )
-    write_report(options.out, result, verdict, run, compared)
-    _say(result, verdict, options.out, compared)
-    return verdict.exit_code
+    write_report(options.out, result, run, compared)
+    _say(result, options.out, compared)
+    return EXIT_CODES[result.word]
 
 
 def _subject(options: Options) -> AbstractContextManager[Subject]:
@@ -81,7 +81,7 @@ def _subject(options: Options) -> AbstractContextManager[Subject]:
     return started(options.scenario, options.server_cores, options.out / "server.log")
 
 
-def _play(options: Options, subject: Subject) -> tuple[Result, Verdict, Run]:
+def _play(options: Options, subject: Subject) -> tuple[Result, Run]:
     scenario, began = options.scenario, time.strftime("%Y-%m-%d %H:%M:%S %z")
     about = surroundings(subject.rows, subject.settings)
     plan = Plan(scenario, str(options.out), make_mark(), str(subject.rows))
@@ -105,15 +105,13 @@ def _play(options: Options, subject: Subject) -> tuple[Result, Verdict, Run]:
         failures=seen.failures,
         surroundings=about,
     )
-    return result, verdict, Run(scenario, seen, server)
+    return result, Run(scenario, seen, server)
 
 
-def _say(
-    result: Result, verdict: Verdict, out: Path, compared: tuple[str, list[Change]] | None
-) -> None:
+def _say(result: Result, out: Path, compared: tuple[str, list[Change]] | None) -> None:
     """Print the verdict, then what it rests on."""
-    print(f"{verdict.word}  {result.name}: {result.scenario.about}")
-    for doubt in verdict.doubts:
+    print(f"{result.word}  {result.name}: {result.scenario.about}")
+    for doubt in result.doubts:
         print(f"  {doubt}")
     rows = [("objective", "measured", "margin", "")]
     rows += [
@@ -127,17 +125,10 @@ def _say(
             + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     if result.failures:
-        kinds = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(result.failures.items()))
-        print(f"  errors: {kinds}")
+        print(f"  errors: {kinds_of(result.failures)}")
     if compared is not None:
         print(f"  beside {compared[0]}: {regressions(compared[1])}")
     print(f"  report: {out / PAGE}")
-
-
-def _allow_connections() -> None:
-    """Let this process, and those that it starts, have as many descriptors as the system lets."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -189,7 +180,7 @@ def _options(given: argparse.Namespace) -> Options:
     return Options(
         name=given.scenario,
         scenario=scenario,
-        host=(given.host or "").rstrip("/"),
+        host=given.host.rstrip("/"),
         headers=_headers(given),
         rows=given.rows,
         out=(given.out or REPORTS / f"{given.scenario}-{stamp}").resolve(),

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .command import free_port
+from .command import allow_connections, free_port
 from .connections import connections
 from .crowd import crowd, users
 from .stand import (
@@ -129,12 +128,6 @@ PARTS: dict[str, Callable[[Site], None]] = {
 }
 
 
-def _allow_connections() -> None:
-    """Let this process, and those that it starts, have as many descriptors as the system lets."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmark.serving")
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
@@ -147,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure what was asked for."""
     given = _parser().parse_args()
-    _allow_connections()
+    allow_connections()
     with site(given.data, Effort(given.share, given.varied)) as made:
         for name in given.parts:
             print(f"{name}: {PARTS[name].__doc__}", flush=True)

@@ -12,17 +12,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .command import ROOT, answers, call, free_port, running_command, wait_until
+from .command import (
+    ROOT,
+    answers,
+    call,
+    environment_of,
+    fill_store,
+    free_port,
+    pinned,
+    running_command,
+    wait_until,
+)
 from .figures import medians
+from .inputs import path_of, read_rows
 
-SERVER_CORE, LOAD_CORE = "0", "1"
+SERVER_CORE, LOAD_CORE = frozenset({0}), frozenset({1})
 ROUNDS = 5
 ROUND_SECONDS = 5
 WARM_SECONDS = 1
@@ -52,7 +62,7 @@ class Site:
     effort: Effort
     environment: dict[str, str]
     folder: Path
-    sentences: list[str]
+    rows: Path
     accuracy: float
 
     @property
@@ -63,8 +73,8 @@ class Site:
     def paths(self, count: int | None = None) -> Path:
         """Return a file with a path a line."""
         file = self.folder / f"paths-{count or 'all'}"
-        asked = (urllib.parse.quote_plus(one) for one in self.sentences[:count])
-        file.write_text("\n".join(f"/predict/intents?sentence={one}" for one in asked), "ascii")
+        asked = (path_of("intents", row) for row in read_rows(self.rows)[:count])
+        file.write_text("\n".join(asked), "ascii")
         return file
 
 
@@ -74,25 +84,15 @@ def site(data: Path, effort: Effort, url: str = "") -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         url = url or os.environ.get("DATABASE_URL", f"sqlite:///{folder}/bench.db")
-        environment = _environment(url)
-        call(environment, "db", "upgrade")
-        call(environment, "db", "load", "datasets/intents.toml")
-        call(environment, "db", "import", "intents", str(data))
+        environment = environment_of(url)
+        fill_store(environment, {"intents": str(data)})
         call(environment, "enrich", "once")
         call(environment, "enrich", "train", "intents")
         call(environment, "enrich", "once")
         found = json.loads(call(environment, "enrich", "models", "intents", "--json"))
-        rows = call(environment, "db", "export", "intents").splitlines()
-        sentences = [json.loads(row)["inputs"]["sentence"] for row in rows]
-        yield Site(data, effort, environment, folder, sentences, _accuracy(found))
-
-
-def _environment(url: str) -> dict[str, str]:
-    """Return the environment of every server, ours and peers alike."""
-    environment = {**os.environ, "DATABASE_URL": url}
-    # Wherever this is deployed its bytecode is compiled; without it each start would compile anew.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return environment
+        rows = folder / "rows.jsonl"
+        rows.write_text(call(environment, "db", "export", "intents"), "utf-8")
+        yield Site(data, effort, environment, folder, rows, _accuracy(found))
 
 
 def _accuracy(models: list[dict[str, Any]]) -> float:
@@ -113,7 +113,7 @@ class Server:
 @contextmanager
 def serving(server: Server, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server on its core for as long as the block does."""
-    command = ["/usr/bin/taskset", "-c", SERVER_CORE, *server.command]
+    command = [*pinned(SERVER_CORE), *server.command]
     with running_command({**server.environment, "PORT": str(port)}, command) as process:
         wait_until("the server", lambda: answers(port, server.ready), 0.02)
         yield process
@@ -139,7 +139,7 @@ def turn(site: Site) -> Load:
 
 def load(port: int, paths: Path, vary: str = "", how: Load = WARM) -> dict[str, Any]:
     """Ask as fast as it can over some connections."""
-    command = ["/usr/bin/taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{how.connections}"]
+    command = [*pinned(LOAD_CORE), "wrk", "-t1", f"-c{how.connections}"]
     command += [f"-d{how.seconds:g}s", f"--timeout={how.patience_seconds}s", "--latency"]
     done = subprocess.run(  # noqa: S603
         [*command, "-s", str(ROOT / "benchmark/wrk.lua"), f"http://127.0.0.1:{port}"],
@@ -223,8 +223,6 @@ def fit_peer_model(site: Site) -> None:
     """Fit what all peers call, and print its accuracy; once for all parts."""
     if site.peer_model.exists():
         return
-    rows = site.folder / "rows.json"
-    rows.write_text(call(site.environment, "db", "export", "intents"), "utf-8")
-    command = [sys.executable, "-m", "benchmark.peers.model", str(rows), str(site.peer_model)]
+    command = [sys.executable, "-m", "benchmark.peers.model", str(site.rows), str(site.peer_model)]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
     print(f"  our student's accuracy, out of fold: {site.accuracy:.3f}")

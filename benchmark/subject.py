@@ -7,13 +7,22 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .command import END_SECONDS, ROOT, answers, call, free_port, wait_until
-from .generator import pinned
+from .command import (
+    ROOT,
+    answers,
+    call,
+    environment_of,
+    fill_store,
+    free_port,
+    pinned,
+    running_command,
+    wait_until,
+)
 from .meter import Reading, of_host, of_process
 from .nginx import configure, nginx_command
 from .scenario import Scenario
@@ -43,8 +52,8 @@ def deployed(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if rows is None:
-            environment = _environment(f"{SQLITE}{folder}/samples.db")
-            _fill(environment, (dataset,))
+            environment = environment_of(f"{SQLITE}{folder}/samples.db")
+            fill_store(environment, _sample_files([dataset]))
             rows = _export(environment, dataset, folder)
         yield Subject(f"the server at {host}", host, rows, of_host(host, headers), {})
 
@@ -59,7 +68,7 @@ def started(scenario: Scenario, cores: frozenset[int], log: Path) -> Iterator[Su
     settings = {name: value for name, value in scenario.server.items() if name != FRONT}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        environment = _environment(_store(folder)) | settings
+        environment = environment_of(_store(folder)) | settings
         rows = _export(environment, scenario.dataset, folder)
         with _serving(environment, cores, log) as (process, port):
             about = f"python -m serve on {_cores(cores)}"
@@ -76,13 +85,6 @@ def _cores(cores: frozenset[int]) -> str:
     return f"core {', '.join(map(str, sorted(cores)))}" if cores else "any core"
 
 
-def _environment(url: str) -> dict[str, str]:
-    environment = {**os.environ, "DATABASE_URL": url}
-    # Wherever this is deployed its bytecode is compiled; without it each start would compile anew.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return environment
-
-
 def _store(folder: Path) -> str:
     """Return the address of a store that may be asked anything."""
     url = os.environ.get("DATABASE_URL", DEFAULT_URL)
@@ -94,22 +96,19 @@ def _store(folder: Path) -> str:
             source.backup(target)
     else:
         print("there is no store yet: the samples are imported and trained", file=sys.stderr)
-        _train(_environment(f"{SQLITE}{copy}"))
+        _train(environment_of(f"{SQLITE}{copy}"))
     return f"{SQLITE}{copy}"
 
 
 def _train(environment: dict[str, str]) -> None:
-    _fill(environment, SAMPLES)
+    fill_store(environment, _sample_files(SAMPLES))
     for name in SAMPLES:
         call(environment, "enrich", "train", name)
     call(environment, "enrich", "once")
 
 
-def _fill(environment: dict[str, str], names: tuple[str, ...]) -> None:
-    call(environment, "db", "upgrade")
-    for name in names:
-        call(environment, "db", "load", f"datasets/{name}.toml")
-        call(environment, "db", "import", name, f"datasets/{name}.csv")
+def _sample_files(names: Iterable[str]) -> dict[str, str]:
+    return {name: f"datasets/{name}.csv" for name in names}
 
 
 def _export(environment: dict[str, str], dataset: str, folder: Path) -> Path:
@@ -126,7 +125,7 @@ def _serving(
     command = [*pinned(cores), sys.executable, "-m", "serve"]
     with (
         log.open("wb") as file,
-        _running(command, environment | {"PORT": str(port)}, file.fileno()) as process,
+        running_command(environment | {"PORT": str(port)}, command, file.fileno()) as process,
     ):
         wait_until("the web process", lambda: answers(port, "/readyz"))
         yield process, port
@@ -136,23 +135,6 @@ def _serving(
 def _nginx(folder: Path, behind: int, cores: frozenset[int]) -> Iterator[int]:
     before = free_port()
     config = configure(folder, before, behind)
-    with _running([*pinned(cores), *nginx_command(config)], dict(os.environ), subprocess.DEVNULL):
+    with running_command(dict(os.environ), [*pinned(cores), *nginx_command(config)]):
         wait_until("nginx", lambda: answers(before, "/readyz"))
         yield before
-
-
-@contextmanager
-def _running(
-    command: list[str], environment: dict[str, str], output: int
-) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, env=environment, stdout=output, stderr=output
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()

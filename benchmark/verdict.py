@@ -12,6 +12,7 @@ from .objective import Objective
 from .scenario import Scenario
 
 Word = Literal["PASS", "FAIL", "INVALID"]
+# 0 where all holds, 1 where something does not, 3 where nobody can say.
 EXIT_CODES: dict[Word, int] = {"PASS": 0, "FAIL": 1, "INVALID": 3}
 
 # A generator that is busier than this, or is kept waiting for a core, measures itself.
@@ -45,11 +46,6 @@ class Verdict:
     word: Word
     lines: tuple[Line, ...]
     doubts: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0 where all holds, 1 where something does not, 3 where nobody can say."""
-        return EXIT_CODES[self.word]
 
 
 def judge(objectives: list[Objective], figures: dict[str, float], doubts: list[str]) -> Verdict:

@@ -38,11 +38,11 @@ from tests.conftest import ROOT, command_environment, notes_spec, register, run_
 from tests.faults.conftest import FULL
 from tests.processes import is_gone, state
 
-# Where the kind of store does not matter.
 # What stops a child is the same on both; that a web process's load reaches workers is not.
 on_postgresql = pytest.mark.parametrize(
     "database_url", ["sqlite", "postgresql"] if FULL else ["postgresql"], indirect=True
 )
+# Where the kind of store does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PATIENCE_SECONDS = 120.0
 END_SECONDS = 5.0
