@@ -54,10 +54,10 @@ scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scal
 	$(BIN)/python deploy/scale.py $(RECORDS)
 
 bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside it: make bench-enrich PARTS="web burst"
-	$(BIN)/python -m benchmark.enrichment $(PARTS)
+	$(BIN)/python -m benchmark.stand.enrichment $(PARTS)
 
 bench-serve: $(VENV)/installed-dev ## what the web process holds: make bench-serve REAL_DATA=folder PARTS="users crowd --share 0.1"
-	$(BIN)/python -m benchmark.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
+	$(BIN)/python -m benchmark.stand.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
 
 clean: ## remove what was installed and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .generator import Seen
+from .load.generator import Seen
+from .load.scenario import Scenario
 from .objective import Objective
-from .scenario import Scenario
+from .part import Part, Word
 
-Word = Literal["PASS", "FAIL", "INVALID"]
 # 0 where all holds, 1 where something does not, 3 where nobody can say.
 EXIT_CODES: dict[Word, int] = {"PASS": 0, "FAIL": 1, "INVALID": 3}
 
 # A generator that is busier than this, or is kept waiting for a core, measures itself.
 MOST_BUSY = 0.9
+# A p95 rests on those that were slowest: it is another one's once a twentieth is.
+MOST_SENT_BUSY = 0.05
 # Of a second in which its loop came late by so much, no time of an answer may be believed.
 MOST_LAG_SECONDS = 0.1
 LEAST_SENT = 0.99
@@ -41,18 +44,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One word, what it rests on, and why a run may not be believed."""
+    """One word, and what it rests on."""
 
     word: Word
     lines: tuple[Line, ...]
-    doubts: tuple[str, ...]
 
 
-def judge(objectives: list[Objective], figures: dict[str, float], doubts: list[str]) -> Verdict:
-    """Return the verdict on what was measured."""
+def judge(
+    objectives: list[Objective],
+    figures: dict[str, float],
+    doubts: Sequence[str] = (),
+    parts: Sequence[Part] = (),
+) -> Verdict:
+    """Return the verdict on what was measured; a part that fails does, whatever was asked for."""
     lines = tuple(Line(one, figures.get(one.name)) for one in objectives)
-    word: Word = "PASS" if all(line.holds for line in lines) else "FAIL"
-    return Verdict("INVALID" if doubts else word, lines, tuple(doubts))
+    if any(part.word == "FAIL" for part in parts):
+        return Verdict("FAIL", lines)
+    if doubts:
+        return Verdict("INVALID", lines)
+    return Verdict("PASS" if all(line.holds for line in lines) else "FAIL", lines)
 
 
 def doubts(scenario: Scenario, seen: Seen) -> list[str]:
@@ -63,16 +73,24 @@ def doubts(scenario: Scenario, seen: Seen) -> list[str]:
 
 
 def _busy(seen: Seen) -> str:
-    """Most of the time, whatever it was for a moment."""
+    """Of the requests, not of the seconds: a load that rises is quiet at first and asks little."""
     if not len(seen.ticks):
         return "the generator was too slow to look at itself once"
-    used, waited = seen.ticks[:, 3].mean(), seen.ticks[:, 4].mean()
-    if used + waited <= MOST_BUSY:
+    is_busy = seen.ticks[:, 3] + seen.ticks[:, 4] > MOST_BUSY
+    share = is_busy[_second_of_each(seen)].mean() if len(seen) else is_busy.mean()
+    if share <= MOST_SENT_BUSY:
         return ""
     return (
-        f"the generator used {used:.0%} of a core and waited for one {waited:.0%} of the time"
-        f" (together at most {MOST_BUSY:.0%}): give it a core of its own, or ask for less"
+        f"{share:.0%} of the requests were sent while the generator used or waited for more than"
+        f" {MOST_BUSY:.0%} of a core (at most {MOST_SENT_BUSY:.0%}): give it one of its own, or ask"
+        " for less"
     )
+
+
+def _second_of_each(seen: Seen) -> NDArray[np.int64]:
+    """Return in which of the generator's seconds each request was sent."""
+    found = np.searchsorted(seen.ticks[:, 0], seen.began_seconds)
+    return np.minimum(found, len(seen.ticks) - 1)
 
 
 def _late(seen: Seen) -> str:

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from benchmark.inputs import Inputs, paths
-from benchmark.scenario import Asks
+from benchmark.load.inputs import Inputs, paths
+from benchmark.load.scenario import Asks
 
 SENTENCES: list[Inputs] = [
     {"sentence": f"une chambre à {city}"} for city in map(chr, range(97, 123))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.load.scenario import ScenarioError, change, find_scenario, read_scenarios
 from benchmark.objective import read_objective
-from benchmark.scenario import ScenarioError, change, find_scenario, read_scenarios
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.comparison import changes
-from benchmark.generator import Seen
+from benchmark.load.generator import Seen
+from benchmark.load.scenario import Scenario, change
 from benchmark.objective import read_objective
-from benchmark.scenario import Scenario, change
-from benchmark.scrape import Scrape, quantile_ms
+from benchmark.part import Part
+from benchmark.report.comparison import changes
+from benchmark.server.scrape import Scrape, quantile_ms
 from benchmark.summary import knee, steps, summarize
 from benchmark.verdict import EXIT_CODES, doubts, judge
 
@@ -86,6 +87,15 @@ def test_a_doubt_outweighs_whatever_was_measured() -> None:
     assert EXIT_CODES[held.word] == 0
 
 
+def test_a_part_that_fails_fails_the_run() -> None:
+    """An image that has grown is too large, whatever else may be believed."""
+    promise, figures = [read_objective("p95 <= 10 ms")], {"p95": 1.0}
+    grown, slim = Part("FAIL", "image size", ""), Part("PASS", "image size", "")
+    assert judge(promise, figures, ["starved"], [grown]).word == "FAIL"
+    assert judge(promise, figures, ["starved"], [slim]).word == "INVALID"
+    assert judge(promise, figures, [], [slim]).word == "PASS"
+
+
 def test_a_quiet_run_raises_no_doubt() -> None:
     """Else every verdict would be INVALID."""
     assert doubts(CLOSED, seen([1.0] * 100)) == []
@@ -94,8 +104,8 @@ def test_a_quiet_run_raises_no_doubt() -> None:
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        (seen([1.0], ticks=[[1, 10, 0.0, 0.95, 0.0]]), "used 95% of a core"),
-        (seen([1.0], ticks=[[1, 10, 0.0, 0.5, 0.45]]), "waited for one 45%"),
+        (seen([1.0], ticks=[[1, 10, 0.0, 0.95, 0.0]]), "more than 90% of a core"),
+        (seen([1.0], ticks=[[1, 10, 0.0, 0.5, 0.45]]), "used or waited for more than"),
         (seen([1.0], ticks=[[1, 10, 0.4, 0.1, 0.0]]), "came 0.40 s late"),
         (seen([1.0], ticks=[[1, 7, 0.0, 0.1, 0.0]]), "7 of 10 users came"),
         (seen([1.0], ticks=[]), "too slow to look at itself"),
@@ -105,6 +115,15 @@ def test_a_quiet_run_raises_no_doubt() -> None:
 def test_a_generator_that_measured_itself_is_told(run: Seen, words: str) -> None:
     """With what it was short of."""
     assert any(words in doubt for doubt in doubts(CLOSED, run))
+
+
+def test_a_generator_that_was_quiet_while_little_was_asked_is_told_all_the_same() -> None:
+    """What counts is how it was when most requests were sent."""
+    rise = [[float(second), 10.0, 0.0, 0.2, 0.0] for second in range(1, 10)]
+    busy = seen([1.0] * 100, began=[1.0] * 10 + [9.5] * 90, ticks=[*rise, [10, 10, 0.0, 0.95, 0.0]])
+    assert any(doubt.startswith("90% of the requests") for doubt in doubts(CLOSED, busy))
+    early = seen([1.0] * 100, began=[1.0] * 97 + [9.5] * 3, ticks=[*rise, [10, 10, 0.0, 0.95, 0.0]])
+    assert doubts(CLOSED, early) == []
 
 
 def test_users_for_whom_there_are_no_connections_are_told() -> None:

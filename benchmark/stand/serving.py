@@ -1,7 +1,7 @@
 """What the web process holds, beside the server under it and beside its peers: `make bench-serve`.
 
-Usage: python -m benchmark.serving --data FILE [--share S] [--varied N] [PART...]; all parts if none
-Parts: ratios peers closed granian threads start users crowd connections
+Usage: python -m benchmark.stand.serving --data FILE [--share S] [--varied N] [PART...]
+Parts, all if none is named: ratios peers closed granian threads start users crowd connections
 `--share 0.02` is for a trial: of all users, connections and seconds it takes so much, and a second
 at least, in five rounds still. `--varied` is how many inputs `connections` asks; its claim is of
 5000000. It wants Debian's wrk, and for `crowd` Debian's nginx.
@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .command import allow_connections, free_port
+from benchmark.command import allow_connections, free_port
+
 from .connections import connections
 from .crowd import crowd, users
 from .stand import (
@@ -129,7 +130,7 @@ PARTS: dict[str, Callable[[Site], None]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmark.serving")
+    parser = argparse.ArgumentParser(prog="python -m benchmark.stand.serving")
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
     parser.add_argument("--data", type=Path, required=True, help="labelled sentences")
     parser.add_argument("--share", type=float, default=1.0, help="of users, connections, seconds")

@@ -1,6 +1,6 @@
 """A client that keeps its connections and notes how long each answer takes.
 
-Usage: python -m benchmark.client PORT SECONDS CONNECTIONS [RATE]; prints the figures as JSON.
+Usage: python -m benchmark.stand.client PORT SECONDS CONNECTIONS [RATE]; prints the figures as JSON.
 Without a rate each connection asks again as soon as it is answered; with one, requests start on
 time whatever the answers do, and late starts count as waiting.
 """
@@ -13,7 +13,7 @@ import json
 import sys
 import time
 
-from .figures import percentiles
+from benchmark.figures import percentiles
 
 PATHS = [f"/predict/bench?sentence=je+cherche+un+h%C3%B4tel+{number}" for number in range(200)]
 

@@ -1,6 +1,7 @@
 """What enrichment costs, and what it costs those who share the machine: `make bench-enrich`.
 
-Usage: python -m benchmark.enrichment [overhead] [memory] [web] [burst] [workers]; all if none.
+Usage: python -m benchmark.stand.enrichment [PART...]; all parts if none.
+Parts: overhead memory web burst workers
 Each part measures its sides in turns in one run, since the machine may be a noisy one.
 """
 
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .command import (
+from benchmark.command import (
     ROOT,
     call,
     compute_child,
@@ -29,7 +30,7 @@ from .command import (
     state_of,
     wait_until,
 )
-from .figures import medians, percentile
+from benchmark.figures import medians, percentile
 
 SPEC = """
 name = "bench"
@@ -103,7 +104,7 @@ def web(environment: dict[str, str]) -> Iterator[int]:
 
 def load(port: int, rate: float | None) -> dict[str, float]:
     """Ask for a while, from a process of its own."""
-    command = [sys.executable, "-m", "benchmark.client", str(port), str(LOAD_SECONDS)]
+    command = [sys.executable, "-m", "benchmark.stand.client", str(port), str(LOAD_SECONDS)]
     command += [str(CONNECTIONS), *([str(rate)] if rate else [])]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     figures: dict[str, float] = json.loads(done.stdout)
@@ -193,7 +194,7 @@ def _one_burst(client: subprocess.Popen[bytes], worker: int) -> float | None:
 # One process for all bursts: starting Python is a load too, and would close the gate before.
 _BURSTS = """
 import asyncio, sys
-from benchmark.client import measure
+from benchmark.stand.client import measure
 for _ in sys.stdin:
     asyncio.run(measure(int(sys.argv[1]), 1.5, int(sys.argv[2]), None))
     print("done", flush=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .command import (
+from benchmark.command import (
     ROOT,
     answers,
     call,
@@ -29,8 +29,8 @@ from .command import (
     running_command,
     wait_until,
 )
-from .figures import medians
-from .inputs import path_of, read_rows
+from benchmark.figures import medians
+from benchmark.load.inputs import path_of, read_rows
 
 SERVER_CORE, LOAD_CORE = frozenset({0}), frozenset({1})
 ROUNDS = 5
@@ -142,7 +142,7 @@ def load(port: int, paths: Path, vary: str = "", how: Load = WARM) -> dict[str, 
     command = [*pinned(LOAD_CORE), "wrk", "-t1", f"-c{how.connections}"]
     command += [f"-d{how.seconds:g}s", f"--timeout={how.patience_seconds}s", "--latency"]
     done = subprocess.run(  # noqa: S603
-        [*command, "-s", str(ROOT / "benchmark/wrk.lua"), f"http://127.0.0.1:{port}"],
+        [*command, "-s", str(ROOT / "benchmark/stand/wrk.lua"), f"http://127.0.0.1:{port}"],
         env={**os.environ, "PATHS": str(paths), "VARY": vary},
         check=True,
         capture_output=True,

@@ -10,7 +10,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from .command import ROOT
+from benchmark.command import ROOT
 
 PACKAGES = ("bottle", "waitress", "granian", "sqlalchemy", "scikit-learn", "locust")
 

@@ -1,4 +1,4 @@
-"""A scenario as Locust plays it; benchmark/generator.py starts it and reads what it wrote.
+"""A scenario as Locust plays it; benchmark/load/generator.py starts it and reads what it wrote.
 
 It records each answer's own time, since Locust's percentiles are rounded: of a closed user from
 when the question was sent, of an open arrival from when it was to be sent.
@@ -27,8 +27,8 @@ from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from benchmark.inputs import paths, read_rows
-from benchmark.plan import FILES, SOURCES, Plan
+from benchmark.load.inputs import paths, read_rows
+from benchmark.load.plan import FILES, SOURCES, Plan
 
 PLAN = msgspec.json.decode(Path(os.environ["PLAN"]).read_bytes(), type=Plan)
 HEADERS: dict[str, str] = json.loads(os.environ.get("HEADERS", "{}"))

@@ -1,4 +1,4 @@
-"""The report of a run: a page that needs nothing beside it, PNG files, CSV and JSON."""
+"""The page of a run, which needs nothing beside it, its pictures and tables as files."""
 
 from __future__ import annotations
 
@@ -10,23 +10,14 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from benchmark.figures import kinds_of
+
 from .comparison import Change
-from .figures import kinds_of
 from .plot import Run, charts, per_second, percentile_per_second
-from .scenario import Scenario
-from .verdict import Line, Word
+from .result import RESULT, Result, regressions, told
 
 HERE = Path(__file__).parent
-PAGE, RESULT, SECONDS = "report.html", "result.json", "seconds.csv"
-
-_UNITS = {
-    "errors": " in 10,000",
-    "rate": "/s",
-    "knee": "/s",
-    "memory": " MiB",
-    "memory growth": " %",
-}
-_COUNTS = {"asked", "failures"}
+PAGE, SECONDS = "report.html", "seconds.csv"
 
 CLOSED = """\
 A closed load: so many users, each of whom waits for an answer before the next question. A server
@@ -36,56 +27,6 @@ OPEN = """\
 An open load: requests come at a given rate, and each one's time counts from when it was due. A
 server that becomes slow gets no rest, and whoever comes meanwhile waits as well; a closed load
 (scenarios with users) would ask less then, and hide it."""
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A verdict of another command that belongs to the same deployment."""
-
-    word: str
-    title: str
-    text: str
-
-
-class Result(msgspec.Struct, frozen=True):
-    """All that a run came to, as result.json keeps it."""
-
-    name: str
-    word: Word
-    about: str
-    began: str
-    scenario: Scenario
-    objectives: list[dict[str, Any]]
-    doubts: list[str]
-    figures: dict[str, float]
-    failures: dict[str, int]
-    surroundings: dict[str, str]
-    parts: list[Part] = []
-
-
-def told(name: str, value: float | None) -> str:
-    """Return a figure as people read it: "1.9 ms"."""
-    if value is None:
-        return "not measured"
-    first = name.split(" of ", maxsplit=1)[0]
-    if first in _COUNTS:
-        return f"{value:,.0f}"
-    return f"{_number(value)}{_UNITS.get(first, ' ms')}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
-
-
-def describe(line: Line) -> dict[str, Any]:
-    """Return an objective with what was measured, for a page or a terminal."""
-    measured = line.measured
-    margin = "" if measured is None else f"{line.objective.margin(measured):+.0%}"
-    return {
-        "text": line.objective.text,
-        "measured": told(line.objective.name, measured),
-        "margin": margin,
-        "holds": line.holds,
-    }
 
 
 def write_report(
@@ -99,11 +40,6 @@ def write_report(
         for one in charts(run)
     ]
     (folder / PAGE).write_text(_page(result, pictures, compared), "utf-8")
-
-
-def read_result(folder: Path) -> Result:
-    """Read what an earlier run came to; raises OSError and msgspec's errors."""
-    return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
 
 
 def _write_seconds(folder: Path, run: Run) -> None:
@@ -134,8 +70,8 @@ def _page(
     page = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
-    return page.get_template("report.html.j2").render(
-        css=Markup((HERE / "report.css").read_text("utf-8")),  # noqa: S704  ours
+    return page.get_template("page.html.j2").render(
+        css=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704  ours
         result=result,
         seconds=f"{result.scenario.whole_seconds:g} s",
         figures=[
@@ -146,16 +82,6 @@ def _page(
         charts=pictures,
         changes=_beside(compared),
     )
-
-
-def regressions(all_changes: list[Change]) -> str:
-    """Return what became worse, in one line."""
-    worse = [
-        f"{one.name} {told(one.name, one.then)} → {told(one.name, one.now)}"
-        for one in all_changes
-        if one.is_worse
-    ]
-    return f"worse: {'; '.join(worse)}" if worse else "nothing is worse beyond what chance makes"
 
 
 def _beside(compared: tuple[str, list[Change]] | None) -> dict[str, Any] | None:

@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .command import ROOT, pinned
+from benchmark.command import ROOT, pinned
+
 from .plan import FILES, Plan
 
 # Whoever still waits for an answer gets it, or gives up by itself after a minute.
@@ -68,7 +69,7 @@ def play(plan: Plan, host: str, headers: dict[str, str], cores: frozenset[int]) 
     file = folder / FILES.plan
     file.write_bytes(msgspec.json.encode(plan))
     users = plan.scenario.users or 1
-    command = [sys.executable, "-m", "locust", "-f", "benchmark/locustfile.py", "--headless"]
+    command = [sys.executable, "-m", "locust", "-f", "benchmark/load/locustfile.py", "--headless"]
     command += ["--only-summary", "--loglevel=ERROR", f"--host={host}", "--exit-code-on-error=0"]
     command += [f"-u{users}", f"-r{plan.scenario.spawn_rate or 1:g}"]
     command += [f"--stop-timeout={STOP_SECONDS}"]

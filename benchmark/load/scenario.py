@@ -7,9 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from .objective import Objective, read_objective
+from benchmark.command import ROOT
+from benchmark.objective import Objective, read_objective
 
-FILE = Path(__file__).parent / "scenarios.toml"
+FILE = ROOT / "benchmark/scenarios.toml"
 
 Asks = Literal["known", "unseen", "mixed", "random", "health"]
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from .command import children, cpu_seconds, tree_mebibytes
+from benchmark.command import children, cpu_seconds, tree_mebibytes
+
 from .scrape import scrape
 
 EVERY_SECONDS = 1.0

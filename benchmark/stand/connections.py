@@ -9,7 +9,8 @@ from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from .command import free_port, tree_mebibytes
+from benchmark.command import free_port, tree_mebibytes
+
 from .stand import (
     Server,
     Site,

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from benchmark.load.generator import Floats, Seen
+from benchmark.load.scenario import Scenario
+from benchmark.summary import Step, steps
+
 from .chart import BAD, FIRST, INK, SECOND, THIRD, Chart
-from .generator import Floats, Seen
-from .scenario import Scenario
-from .summary import Step, steps
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_AN_INCH = 6.8, 3.2, 150
-# Each stands for a colour that report.css names anew in the dark.
+# Each stands for a colour that page.css names anew in the dark.
 INK, FAINT, FIRST, SECOND, THIRD, BAD = (
     "#1c1d21", "#c9cbd3", "#2563ad", "#c2700a", "#2f8a57", "#c0342c",
 )  # fmt: skip

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .command import free_port
-from .figures import kinds_of, percentiles
-from .generator import Seen, play
-from .nginx import configure, nginx_command
-from .plan import Plan, make_mark
-from .scenario import Scenario
+from benchmark.command import free_port
+from benchmark.figures import kinds_of, percentiles
+from benchmark.load.generator import Seen, play
+from benchmark.load.plan import Plan, make_mark
+from benchmark.load.scenario import Scenario
+from benchmark.server.nginx import configure, nginx_command
+from benchmark.verdict import doubts
+
 from .stand import LOAD_CORE, Server, Site, ours, serving
-from .verdict import doubts
 
 STEADY_SECONDS = 60
 # The last to come do so within a second, not all at once.

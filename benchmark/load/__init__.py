@@ -1,0 +1,1 @@
+"""What is asked: scenarios, the inputs they ask for, and Locust, which asks."""
