@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -33,10 +34,25 @@ class Column:
 
     values: tuple[str | int | float | bool, ...]
 
-    @property
+    @cached_property
     def is_text(self) -> bool:
         """Whether people write it: too many different ones to choose from."""
         return all(isinstance(one, str) for one in self.values) and len(self.values) > MOST_CHOICES
+
+    @cached_property
+    def numbers(self) -> list[int | float]:
+        """The values that are numbers."""
+        return [one for one in self.values if isinstance(one, int | float)]
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the numbers have no decimals: such a field may take no others."""
+        return all(isinstance(one, int) for one in self.numbers)
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The smallest number and the largest."""
+        return min(self.numbers), max(self.numbers)
 
     def any_value(self, mark: str) -> str | int | float | bool:
         """Return a value by chance: between the smallest and the largest, or one that was seen."""
@@ -45,11 +61,9 @@ class Column:
             return f"{chosen} {mark}"
         if isinstance(chosen, bool | str):
             return chosen
-        numbers = [one for one in self.values if isinstance(one, int | float)]
-        # Whole numbers stay whole: a field may take no others.
-        if all(isinstance(one, int) for one in numbers):
-            return random.randint(int(min(numbers)), int(max(numbers)))  # noqa: S311
-        return random.uniform(min(numbers), max(numbers))  # noqa: S311
+        if self.is_whole:
+            return random.randint(*map(int, self.ends))  # noqa: S311
+        return random.uniform(*self.ends)  # noqa: S311
 
 
 def columns_of(rows: Sequence[Inputs]) -> dict[str, Column]:

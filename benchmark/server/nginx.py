@@ -1,4 +1,4 @@
-"""nginx in front of a web process, as deployments have it."""
+"""nginx in front of a web process, with the configuration that deployments have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import shutil
 import sys
 from pathlib import Path
 
-CONFIG = """
+from benchmark.command import ROOT
+
+TEMPLATE = ROOT / "deploy/nginx/veilleuse.conf.template"
+# What the image of nginx says around it, for one whose files are all in a folder.
+AROUND = """
 daemon off;
 pid {folder}/pid;
 error_log {folder}/errors;
@@ -21,29 +25,24 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  upstream web {{
-    server 127.0.0.1:{behind};
-    keepalive 64;
-    # Less than the web process's own 60 s, so that it is never nginx that is late.
-    keepalive_timeout 30s;
-  }}
-  server {{
-    listen 127.0.0.1:{before} backlog=2048;
-    location / {{
-      proxy_pass http://web;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-    }}
-  }}
+  {inside}
 }}
 """
 
 
-def configure(folder: Path, before: int, behind: int) -> Path:
-    """Write the configuration of an nginx on one port that asks a server on another."""
+def configure(folder: Path, before: int, *behind: int) -> Path:
+    """Write the configuration of an nginx on one port that asks the servers on others."""
+    inside = TEMPLATE.read_text("utf-8")
+    for name, value in (
+        ("WEB_SERVERS", " ".join(f"server 127.0.0.1:{port};" for port in behind)),
+        ("LISTEN", f"127.0.0.1:{before} backlog=2048"),
+        ("CACHE", f"{folder}/cache"),
+    ):
+        inside = inside.replace(f"${{{name}}}", value)
+    # Started by root, its workers are another user, whose cache is in there.
+    folder.chmod(0o755)
     file = folder / "nginx.conf"
-    file.write_text(CONFIG.format(folder=folder, behind=behind, before=before), "utf-8")
+    file.write_text(AROUND.format(folder=folder, inside=inside), "utf-8")
     return file
 
 
