@@ -5,7 +5,7 @@ JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test faults lint format lock measure scale bench-enrich bench-serve clean
+.PHONY: help run test faults lint format lock measure scale bench-enrich bench-serve images rehearse headline clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -58,6 +58,16 @@ bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside i
 
 bench-serve: $(VENV)/installed-dev ## what the web process holds: make bench-serve REAL_DATA=folder PARTS="users crowd --share 0.1"
 	$(BIN)/python -m benchmark.stand.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
+
+images: ## build the images with podman or docker
+	sh deploy/images.sh
+
+rehearse: $(VENV)/installed-dev ## deploy, roll back and go forward under load, as a platform does: make rehearse BACK=HEAD~3
+	$(BIN)/python -m benchmark.rehearsal $(if $(BACK),--back $(BACK))
+
+headline: $(VENV)/installed-dev ## measure ours beside its peers, and write the README's table and figure
+	benchmark/compare.sh --out docs/standing
+	$(BIN)/python -m benchmark.stand.headline docs/standing
 
 clean: ## remove what was installed and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +59,11 @@ def allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this process as its own end does, so that nothing it started is left."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def running(
     environment: dict[str, str], room: str, *arguments: str
 ) -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -67,11 +73,14 @@ def running(
 
 @contextmanager
 def running_command(
-    environment: dict[str, str], command: list[str], output: int = subprocess.DEVNULL
+    environment: dict[str, str],
+    command: list[str],
+    output: int = subprocess.DEVNULL,
+    folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command for as long as the block does; what it says goes to a descriptor."""
     with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, env=environment, stdout=output, stderr=output
+        command, cwd=folder, env=environment, stdout=output, stderr=output
     ) as process:
         try:
             yield process

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from .command import allow_connections
+from .command import allow_connections, end_on_sigterm
 from .container.contained import contained
 from .figures import kinds_of
 from .load.generator import Seen, play
@@ -46,6 +46,7 @@ def main() -> int:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
     allow_connections()
+    end_on_sigterm()
     options.out.mkdir(parents=True, exist_ok=True)
     with _subject(options) as subject:
         played = _play(options, subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from .console import Progress, as_json, run_command
 from .dataset import find_dataset, register_dataset
 from .errors import VeilleuseError
 from .export import export_csv, export_lines
+from .floor import measure_floor
 from .intake import Intake, import_files
 from .migrations import upgrade as upgrade_store
 from .prune import prune_store
@@ -144,6 +146,21 @@ def prune(*, as_json_: bool) -> None:
     dropped = prune_store(_open())
     counts = ", ".join(f"{count:,} {what}" for what, count in dropped.items())
     _say(dropped, f"dropped {counts}", as_json_=as_json_)
+
+
+@cli.command()
+@click.argument("dataset")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.1, 600))
+@json_option
+def bench(dataset: str, seconds: float, *, as_json_: bool) -> None:
+    """Measure how many of DATASET's predictions one connection finds in a second."""
+    found = measure_floor(_open(), dataset, seconds)
+    _say(
+        {**dataclasses.asdict(found), "rate": found.rate},
+        f"{dataset}: {found.rate:,.0f} predictions read a second, one after the other: half within"
+        f" {found.p50_microseconds:.1f} µs, 99 of 100 within {found.p99_microseconds:.1f} µs",
+        as_json_=as_json_,
+    )
 
 
 @cli.command()

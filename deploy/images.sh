@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build both images, veilleuse-web and veilleuse-worker, with podman or docker: make images
+# Build the images, all or those that TARGETS names, with podman or docker: make images
 set -eu
 cd "$(dirname "$0")/.."
 for engine in ${CONTAINER_ENGINE:-podman docker}; do
@@ -11,7 +11,7 @@ case $engine in
   *podman) options="--format docker --timestamp 0" ;;
   *) options="" ;;
 esac
-for target in web worker; do
+for target in ${TARGETS:-web worker benchmark}; do
   # shellcheck disable=SC2086  several words
   "$engine" build $options --target "$target" --tag "veilleuse-$target" --file Dockerfile.slim "$@" .
 done

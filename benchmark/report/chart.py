@@ -21,6 +21,10 @@ INK, FAINT, FIRST, SECOND, THIRD, BAD = (
 VARIABLES = {
     INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", BAD: "bad",
 }  # fmt: skip
+# The same as of a page, up to where it says something of its text.
+COLOURS = (Path(__file__).parent / "page.css").read_text("utf-8").partition("* {")[
+    0
+] + "text { fill: var(--ink); }"
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "veilleuse",
@@ -51,6 +55,11 @@ class Chart:
     title: str
     note: str
     draw: Draw
+
+    def save(self, folder: Path) -> None:
+        """Write NAME.png, and NAME.svg in the colours of light and dark by itself."""
+        element = self.write(folder).replace(">", f"><style>{COLOURS}</style>", 1)
+        (folder / f"{self.name}.svg").write_text(element, "utf-8")
 
     def write(self, folder: Path) -> str:
         """Write NAME.png, on white; returns the same as an element of a page."""

@@ -13,6 +13,7 @@ TEMPLATE = ROOT / "deploy/nginx/veilleuse.conf.template"
 # What the image of nginx says around it, for one whose files are all in a folder.
 AROUND = """
 daemon off;
+{user}
 pid {folder}/pid;
 error_log {folder}/errors;
 worker_processes 1;
@@ -39,10 +40,10 @@ def configure(folder: Path, before: int, *behind: int) -> Path:
         ("CACHE", f"{folder}/cache"),
     ):
         inside = inside.replace(f"${{{name}}}", value)
-    # Started by root, its workers are another user, whose cache is in there.
-    folder.chmod(0o755)
+    # Started by root its workers would be somebody else, who may not go into the folder.
+    user = "" if os.geteuid() else "user root;"
     file = folder / "nginx.conf"
-    file.write_text(AROUND.format(folder=folder, inside=inside), "utf-8")
+    file.write_text(AROUND.format(user=user, folder=folder, inside=inside), "utf-8")
     return file
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.command import allow_connections, free_port
+from benchmark.command import allow_connections, end_on_sigterm, free_port
 
 from .connections import connections
 from .crowd import crowd, users
@@ -142,6 +142,7 @@ def main() -> None:
     """Measure what was asked for."""
     given = _parser().parse_args()
     allow_connections()
+    end_on_sigterm()
     with site(given.data, Effort(given.share, given.varied)) as made:
         for name in given.parts:
             print(f"{name}: {PARTS[name].__doc__}", flush=True)

