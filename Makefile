@@ -51,7 +51,7 @@ measure: $(VENV)/installed ## five folds on real data: make measure REAL_DATA=fo
 	$(BIN)/python deploy/measure.py $(REAL_DATA)
 
 scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
-	$(BIN)/python deploy/scale.py $(RECORDS)
+	$(BIN)/python -m deploy.scale $(RECORDS)
 
 bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside it: make bench-enrich PARTS="web burst"
 	$(BIN)/python -m benchmark.stand.enrichment $(PARTS)
@@ -65,8 +65,8 @@ images: ## build the images with podman or docker
 rehearse: $(VENV)/installed-dev ## deploy, roll back and go forward under load, as a platform does: make rehearse BACK=HEAD~3
 	$(BIN)/python -m benchmark.rehearsal $(if $(BACK),--back $(BACK))
 
-headline: $(VENV)/installed-dev ## measure ours beside its peers, and write the README's table and figure
-	benchmark/compare.sh --out docs/standing
+headline: $(VENV)/installed-dev ## measure ours beside its peers, and write the README's table and figure: make headline REAL_DATA=folder
+	benchmark/compare.sh --out docs/standing $(if $(REAL_DATA),--data $(REAL_DATA)/intents-fr.json)
 	$(BIN)/python -m benchmark.stand.headline docs/standing
 
 clean: ## remove what was installed and the local store

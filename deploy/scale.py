@@ -1,7 +1,8 @@
-"""What grows with the number of records: time and memory of import, status and once.
+"""What grows with the number of records: import, planning, once, status, and looking up.
 
-Usage: python deploy/scale.py [RECORDS ...]; each number in a store of its own, on SQLite unless
-DATABASE_URL names an empty PostgreSQL. Enrichers: language and text_profile.
+Usage: python -m deploy.scale [RECORDS ...]; each number in a store of its own, on SQLite unless
+DATABASE_URL names an empty PostgreSQL. Enrichers: language and text_profile; above a million
+records nothing is enriched, which would take hours and shows nothing new.
 """
 
 from __future__ import annotations
@@ -15,6 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from sqlalchemy import Connection, literal, select, update
+
+from db.dataset import find_dataset
+from db.floor import measure_floor
+from db.planner import plan_chunks
+from db.settings import load_settings
+from db.store import Store, open_store
+from db.table import dataset, prediction, record
+
 ROOT = Path(__file__).parent.parent
 SPEC = """
 name = "scale"
@@ -26,6 +36,10 @@ type = "text"
 config.among = ["fr", "en", "de", "es", "it"]
 [enrichers.text_profile]
 """
+MOST_ENRICHED = 1_000_000
+PLANS = 5
+LOOK_UP_SECONDS = 5.0
+BODY = b'{"dataset":"scale","prediction":"a"}'.ljust(240)
 WORDS = (
     "un une le la je cherche trouve réserve train avion hôtel resto demain ce soir vite pas cher"
     " près de Lyon Paris Nantes Lille Brest merci bonjour svp combien quand où billet place film"
@@ -34,7 +48,7 @@ WORDS = (
 
 def main() -> None:
     """Measure each size."""
-    print(f"{'records':>9}  {'command':<7} {'seconds':>8} {'records/s':>10} {'peak MiB':>9}")
+    print(f"{'records':>10}  {'what':<8} {'seconds':>10} {'peak MiB':>9}")
     for count in [int(text) for text in sys.argv[1:]] or [10_000, 100_000]:
         with tempfile.TemporaryDirectory() as folder:
             measure(Path(folder), count)
@@ -48,13 +62,48 @@ def measure(folder: Path, count: int) -> None:
     write_sentences(data, count)
     run(environment, "db", "upgrade")
     run(environment, "db", "load", str(spec))
-    for command in (["db", "import", "scale", str(data)], ["enrich", "once"], ["db", "status"]):
-        seconds, mebibytes = run(environment, *command)
-        print(
-            f"{count:>9,}  {command[1]:<7} {seconds:>8.1f} {count / seconds:>10,.0f}"
-            f" {mebibytes:>9.0f}",
-            flush=True,
-        )
+    tell(count, "import", *run(environment, "db", "import", "scale", str(data)))
+    store = open_store(load_settings(environment))
+    tell(count, "plan", plan_seconds(store))
+    if count <= MOST_ENRICHED:
+        tell(count, "once", *run(environment, "enrich", "once"))
+    tell(count, "status", *run(environment, "db", "status"))
+    predict_all(store)
+    found = measure_floor(store, "scale", LOOK_UP_SECONDS)
+    tell(count, "look up", found.p50_microseconds / 1e6)
+    tell(count, "(p99)", found.p99_microseconds / 1e6)
+    store.close()
+
+
+def tell(count: int, what: str, seconds: float, mebibytes: float | None = None) -> None:
+    """Print a figure."""
+    memory = "" if mebibytes is None else f"{mebibytes:.0f}"
+    print(f"{count:>10,}  {what:<8} {seconds:>10.6g} {memory:>9}", flush=True)
+
+
+def plan_seconds(store: Store) -> float:
+    """Return how long it takes to plan a worker's chunks while every record is stale."""
+    with store.reading() as connection:
+        return min(_plan(connection) for _ in range(PLANS))
+
+
+def _plan(connection: Connection) -> float:
+    connection.execute(update(dataset).values(revision=dataset.c.revision + 1))
+    found, began = find_dataset(connection, "scale"), time.perf_counter()
+    assert plan_chunks(connection, found, workers=1)  # noqa: S101  else it has measured nothing
+    seconds = time.perf_counter() - began
+    connection.rollback()
+    return seconds
+
+
+def predict_all(store: Store) -> None:
+    """Give every record a prediction as long as a real one."""
+    of_record = select(
+        record.c.dataset_id, record.c.key, literal(BODY), literal("scale"), literal(0.0)
+    )
+    names = ["dataset_id", "key", "body", "fingerprint", "made_at"]
+    with store.writing() as connection:
+        connection.execute(prediction.insert().from_select(names, of_record))
 
 
 def write_sentences(path: Path, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,9 @@ from db.settings import Settings, load_settings
 from db.spec import DatasetSpec, EnricherSpec
 from db.spec_file import read_spec
 from db.store import Store, connect_store
+
+# Started in the background the suite would be deaf to SIGINT, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]

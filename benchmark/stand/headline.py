@@ -68,7 +68,7 @@ def table_of(found: Standing) -> str:
     about = found.about
     return "\n".join(lines) + (
         f"\n\nMeasured on {about['date']} on {about['cpu']}, a core for the server and another for"
-        f" the load: {about['load']}; {about['data'].split(',')[0]}; accuracy: {about['accuracy']}."
+        f" the load: {about['load']}; {about['data'].split(', sha')[0]}; accuracy: {about['accuracy']}."
         f" The store by itself finds {found.store_rate:,.0f} predictions a second"
         " (`python -m db bench`)."
     )

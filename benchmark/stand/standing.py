@@ -19,7 +19,7 @@ from benchmark.figures import medians
 from benchmark.options import REPORTS
 from benchmark.server.surroundings import surroundings
 
-from .headline import FILE, Row, Standing, draw, table_of
+from .headline import FILE, NEVER, OURS, Row, Standing, draw, table_of
 from .stand import (
     CONNECTIONS,
     REPEATED,
@@ -44,21 +44,18 @@ def stand(site: Site) -> Standing:
     """Measure all sides in turns, and the store by itself."""
     accuracy = fit_peer_model(site)
     few, every = site.paths(REPEATED), site.paths()
-    floor, never = "a bare Bottle route that returns a constant", "never seen"
-    sides = {
-        Side(bare(site), few): (floor, ""),
-        Side(ours(site, "repeated"), few): ("Veilleuse", "asked again and again"),
-        Side(ours(site, "stored", CACHE_ENTRIES="0"), every): (
-            "Veilleuse",
-            "stored, not in memory",
-        ),
-        Side(ours(site, "never"), every, vary=True): ("Veilleuse", never),
-    }
-    sides |= {Side(one, every, vary=True): (one.name, never) for one in peer_servers(site)}
-    found = compare(list(sides), turn(site))
+    floor = "a bare Bottle route that returns a constant"
+    sides = [
+        (floor, "", Side(bare(site), few)),
+        (OURS, "asked again and again", Side(ours(site, "repeated"), few)),
+        (OURS, "stored, not in memory", Side(ours(site, "stored", CACHE_ENTRIES="0"), every)),
+        (OURS, NEVER, Side(ours(site, "never"), every, vary=True)),
+    ]
+    sides += [(one.name, NEVER, Side(one, every, vary=True)) for one in peer_servers(site)]
+    found = compare([side for *_, side in sides], turn(site))
     rows = [
         msgspec.convert({"name": name, "asked": asked, **medians(found[side.server.name])}, Row)
-        for side, (name, asked) in sides.items()
+        for name, asked, side in sides
     ]
     store = call(
         site.environment, "db", "bench", "intents", "--seconds", f"{STORE_SECONDS}", "--json"

@@ -139,6 +139,16 @@ def test_a_server_that_is_killed_midway_fails_with_its_errors(url: str, tmp_path
     assert "ECONNREFUSED" in (tmp_path / "report.html").read_text("utf-8")
 
 
+def test_a_run_that_is_told_to_end_leaves_nothing_running(url: str, tmp_path: Path) -> None:
+    """Neither the server that it started nor the generator."""
+    command = arguments(tmp_path, "--scenario", "unseen", "--time", "60s")
+    with playing(command, url, tmp_path) as runner:
+        family = psutil.Process(runner.pid).children(recursive=True)
+        runner.terminate()
+        runner.communicate(timeout=60)
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+
+
 @contextmanager
 def burning(core: int) -> Iterator[None]:
     """Keep a core busy with what is more important than a generator."""
