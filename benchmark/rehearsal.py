@@ -76,7 +76,7 @@ class Formation:
                 self.environment, [*command, *PROCESSES], log.fileno(), self.code
             )
             self._running.enter_context(running)
-        wait_until(f"{self.name} to serve", lambda: answers(self.port, "/readyz"))
+        wait_until(self.name, lambda: answers(self.port, "/readyz"))
         self._running.enter_context(Meter(self._note_memory))
 
     def end(self) -> None:

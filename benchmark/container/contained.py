@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.command import answers, environment_of, free_port, wait_until
+from benchmark.command import environment_of, free_port, wait_until
 from benchmark.load.scenario import Scenario
 from benchmark.server.store import SQLITE, export_rows, lend_store
 from benchmark.server.subject import Subject, cores_in_words, fronted, settings_of
@@ -38,7 +38,7 @@ def contained(scenario: Scenario, cores: frozenset[int], out: Path) -> Iterator[
         port, settings = free_port(), settings_of(scenario)
         environment = given | {"HOST": "127.0.0.1", "PORT": str(port)} | settings
         with stay.staying("web", folder, environment, cores) as web:
-            wait_until("the web container", lambda: answers(port, "/readyz"))
+            wait_until("the web container", lambda: stay.is_serving(web, port))
             with fronted(scenario, folder, port, cores) as (front, host):
                 about = f"{front}a container of {image_name('web')} on {cores_in_words(cores)}"
                 yield Subject(about, host, rows, stay.reader_of(web.group), settings, parts)

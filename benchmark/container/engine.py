@@ -45,7 +45,8 @@ def ask(*arguments: str) -> str:
     done = _run(engine(), *arguments)
     if done.returncode:
         sys.exit(f"{' '.join(arguments[:2])} failed: {done.stderr.strip()}")
-    return done.stdout
+    # What a container says it may say to either.
+    return done.stdout + (done.stderr if arguments[0] == "logs" else "")
 
 
 def image_name(room: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark.command import answers
 from benchmark.part import Part, table
 from benchmark.server.meter import Meter, Reading
 
@@ -62,7 +64,7 @@ def staying(
     _let_in(folder)
     ask("run", *options, image_name(room), *command)
     try:
-        stay = Stay(room, name, group_of(inspect_container(name)["State"]["Pid"]))
+        stay = Stay(room, name, group_of(_pid(name)))
         with Meter(reader_of(stay.group)) as meter:
             yield stay
             _end(stay)
@@ -70,6 +72,19 @@ def staying(
         (folder / f"{room}.log").write_text(ask("logs", name), "utf-8")
     finally:
         ask("rm", "--force", name)
+
+
+def _pid(name: str) -> int:
+    """Return a container's process; ends with what it said where it has ended."""
+    state = inspect_container(name)["State"]
+    if not state["Running"]:
+        sys.exit(f"{name} has ended with {state['ExitCode']}:\n{ask('logs', name)}")
+    return int(state["Pid"])
+
+
+def is_serving(stay: Stay, port: int) -> bool:
+    """Tell whether a web process answers from a container; ends where it never will."""
+    return _pid(stay.name) > 0 and answers(port, "/readyz")
 
 
 def _let_in(folder: Path) -> None:

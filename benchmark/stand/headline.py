@@ -1,7 +1,7 @@
 """The headline: the table and the figure that the README shows of where this project stands.
 
 Usage: python -m benchmark.stand.headline FOLDER: writes the table of FOLDER's standing.json into
-the README, between its marks.
+the README, between its marks, and draws the figure beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from matplotlib.axes import Axes
 
 from benchmark.command import ROOT
-from benchmark.report.chart import FAINT, FIRST, INK, Chart
+from benchmark.report.chart import FAINT, FIRST, Chart
 
 FILE = "standing.json"
 README = ROOT / "README.md"
@@ -68,7 +68,8 @@ def table_of(found: Standing) -> str:
     about = found.about
     return "\n".join(lines) + (
         f"\n\nMeasured on {about['date']} on {about['cpu']}, a core for the server and another for"
-        f" the load: {about['load']}; {about['data'].split(', sha')[0]}; accuracy: {about['accuracy']}."
+        f" the load: {about['load']}; {about['data'].split(', sha')[0]}; accuracy:"
+        f" {about['accuracy']}."
         f" The store by itself finds {found.store_rate:,.0f} predictions a second"
         " (`python -m db bench`)."
     )
@@ -91,11 +92,11 @@ def _bars(rows: list[Row], on: Axes) -> None:
     on.set_yticks(places, [row.name for row in rows])
     on.invert_yaxis()
     for place, row in zip(places, rows, strict=True):
-        words = f" {row.rate:,.0f}/s, {row.mebibytes:.0f} MiB"
-        on.text(row.rate, place, words, va="center", color=INK)
+        words = f"{row.rate:,.0f}/s, {row.mebibytes:.0f} MiB"
+        on.annotate(words, (row.rate, place), (6, 0), textcoords="offset points", va="center")
     on.set_xlim(0, 1.3 * max(row.rate for row in rows))
     on.grid(visible=False)
-    on.set_xlabel("requests a second for inputs never seen, and memory")
+    on.set_xlabel("requests a second for inputs never seen, on one core; and memory")
 
 
 def into(text: str, table: str) -> str:
@@ -105,9 +106,11 @@ def into(text: str, table: str) -> str:
 
 
 def main() -> None:
-    """Write the README's table."""
-    table = table_of(read_standing(Path(sys.argv[1])))
-    README.write_text(into(README.read_text("utf-8"), table), "utf-8")
+    """Write the README's table, and draw its figure."""
+    folder = Path(sys.argv[1])
+    found = read_standing(folder)
+    README.write_text(into(README.read_text("utf-8"), table_of(found)), "utf-8")
+    draw(found).save(folder)
 
 
 if __name__ == "__main__":
