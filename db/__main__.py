@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from .console import Progress, as_json, run_command
 from .dataset import find_dataset, register_dataset
+from .draft import draft_dataset
 from .errors import VeilleuseError
 from .export import export_csv, export_lines
 from .floor import measure_floor
@@ -63,6 +65,33 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
         with store.writing() as connection:
             done = register_dataset(connection, spec)
         _say({"dataset": spec.name, "done": done}, f"{spec.name}: {done}", as_json_=as_json_)
+
+
+@cli.command()
+@click.argument("file", type=FILE)
+@click.option("--target", required=True, help="The column to predict.")
+@click.option("--name", default="", help="The dataset's name; the file's unless given.")
+@click.option("--out", type=FILE, help="Where to write it; NAME.toml unless given.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@json_option
+def infer(
+    file: Path, target: str, name: str, out: Path | None, *, force: bool, as_json_: bool
+) -> None:
+    """Draft a dataset's TOML from the columns of FILE, for you to look over."""
+    draft = draft_dataset(file, target, name)
+    written = out or Path(f"{draft.spec.name}.toml")
+    if written.exists() and not force:
+        raise VeilleuseError(
+            f"{written}: is there already; --force writes over it, --out elsewhere"
+        )
+    written.write_text(draft.text, "utf-8")
+    lines = [f"{written}: {draft.spec.kind} of {target} from {', '.join(draft.spec.fields)}"]
+    lines += [f"not used: {column} {why}" for column, why in draft.unused.items()]
+    lines += ["Look it over, then:", f"  python -m db load {written}"]
+    lines += [f"  python -m db import {draft.spec.name} {file}"]
+    lines += [f"  python -m enrich train {draft.spec.name}", "  python -m serve"]
+    told = {"file": str(written), "spec": msgspec.to_builtins(draft.spec), "unused": draft.unused}
+    _say(told, "\n".join(lines), as_json_=as_json_)
 
 
 @cli.command("import")

@@ -105,6 +105,11 @@ def normal_number(number: float) -> int | float:
     return number
 
 
+def plain_number(text: str) -> str:
+    """Return a number with a decimal comma, and spaces between thousands, with a point."""
+    return re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3})", "", text.strip()).replace(",", ".")
+
+
 def read_value(name: str, field: Field, raw: object) -> Value:
     """Return the value in its one form, from text (a query, a CSV cell) or from JSON.
 

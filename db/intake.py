@@ -107,7 +107,7 @@ def _new_record(spec: DatasetSpec, path: Path, row: SourceRow, intake: Intake) -
     intake.unused.update(row.values.keys() - spec.columns)
     try:
         inputs = spec.pick_inputs(row.values)
-        label = spec.read_label(row.values.get(spec.target))
+        label = spec.pick_label(row.values)
     except InputError as error:
         intake.note(path, row.line, str(error))
         return None

@@ -18,9 +18,12 @@ from .field import (
     TextField,
     Value,
     example_of,
+    plain_number,
     read_value,
 )
 from .key import key_of
+
+_NUMBERS = (NumberField, IntegerField)
 
 
 class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +52,10 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     remember: bool = True
     retain_days: int = 30
     distil_requests: bool = False
+    decimal: Literal[".", ","] = "."
+    """The decimal mark in data files."""
+    missing: tuple[str, ...] = ()
+    """What data files say where there is nothing, beside an empty cell."""
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -73,11 +80,25 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def pick_inputs(self, row: Mapping[str, object]) -> Inputs:
         """Return the inputs of a data file's row in their one form; other columns do not count."""
         raw = {
-            name: row[field.column or name]
+            name: self._cell(row[field.column or name], isinstance(field, _NUMBERS))
             for name, field in self.fields.items()
-            if (field.column or name) in row
+            if row.get(field.column or name, "") not in ("", *self.missing)
         }
         return self._read_fields(raw)
+
+    def pick_label(self, row: Mapping[str, object]) -> str | None:
+        """Return the label of a data file's row; raises InputError."""
+        raw = row.get(self.target)
+        return None if raw in self.missing else self.read_label(self._cell(raw, self._is_amount))
+
+    @property
+    def _is_amount(self) -> bool:
+        return self.kind == "regression"
+
+    def _cell(self, raw: object, is_number: bool) -> object:  # noqa: FBT001
+        """Return a cell of a data file as a question would say it."""
+        said_by_comma = is_number and self.decimal == "," and isinstance(raw, str)
+        return plain_number(str(raw)) if said_by_comma else raw
 
     @property
     def columns(self) -> set[str]:

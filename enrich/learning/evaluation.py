@@ -77,7 +77,7 @@ def _read(found: Dataset, path: Path, seen: set[bytes]) -> tuple[list[Row], int]
             raise DataFileError(f"{path}:{row.line}: {row.fault}")
         try:
             inputs = found.spec.pick_inputs(row.values)
-            label = found.spec.read_label(row.values.get(found.spec.target))
+            label = found.spec.pick_label(row.values)
         except InputError as error:
             raise DataFileError(f"{path}:{row.line}: {error}") from None
         key = found.spec.key(inputs)

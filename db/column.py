@@ -1,0 +1,149 @@
+"""A column of a data file, as far as it was seen: what kind of values it holds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal
+
+from .field import normal_text, plain_number
+
+Kind = Literal["empty", "constant", "boolean", "integer", "number", "choice", "text", "date", "id"]
+
+# Of what is told apart so many are kept; a column with more is no choice.
+MOST_DISTINCT = 5_000
+MOST_CHOICES = 40
+LONGEST_CHOICE = 60
+# A value of a choice comes again and again; on average at least so often.
+LEAST_REPEATS = 3
+LEAST_FOR_ID = 20
+# What tables say where there is nothing, beside an empty cell.
+MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?", "-")
+
+_INTEGER = re.compile(r"[+-]?(0|[1-9]\d*)")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?(\d{1,3}([ \u00a0\u202f]\d{3})+|\d+)(,\d+)?")
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
+    r"( \d{1,2}:\d{2}.*)?"
+)
+
+
+@dataclass
+class Column:
+    """The values of a column: all of them if they are few."""
+
+    name: str
+    rows: int = 0
+    filled: int = 0
+    missing_words: set[str] = field(default_factory=set)
+    distinct: Counter[str] = field(default_factory=Counter)
+    has_more: bool = False
+    longest: int = 0
+    is_integer: bool = True
+    is_number: bool = True
+    is_comma: bool = True
+    is_date: bool = True
+
+    def take(self, raw: object) -> None:
+        """Look at a value, None where there is none."""
+        self.rows += 1
+        text = _text_of(raw)
+        if text in MISSING:
+            self.missing_words.add(text)
+        if not text or text in MISSING:
+            return
+        self.filled += 1
+        self.longest = max(self.longest, len(text))
+        self.is_integer = self.is_integer and bool(_INTEGER.fullmatch(text))
+        self.is_number = self.is_number and bool(_NUMBER.fullmatch(text))
+        self.is_comma = self.is_comma and bool(_COMMA.fullmatch(text))
+        self.is_date = self.is_date and bool(_DATE.fullmatch(text))
+        if text in self.distinct or len(self.distinct) < MOST_DISTINCT:
+            self.distinct[text] += 1
+        else:
+            self.has_more = True
+
+    @property
+    def is_missing_somewhere(self) -> bool:
+        """Whether a row has nothing in it."""
+        return self.filled < self.rows
+
+    @property
+    def has_decimal_commas(self) -> bool:
+        """Whether its numbers are written like 2,5 or 1 234."""
+        return self.is_comma and not self.is_number
+
+    @property
+    def kind(self) -> Kind:
+        """What it holds, the narrowest that all of it is."""
+        if not self.filled:
+            return "empty"
+        if len(self.distinct) == 1 and not self.is_missing_somewhere:
+            return "constant"
+        if {text.lower() for text in self.distinct} <= {"true", "false"}:
+            return "boolean"
+        if self.is_integer:
+            return "id" if self._counts_rows else "integer"
+        if self.is_number or self.has_decimal_commas:
+            return "number"
+        return self._kind_of_words
+
+    @property
+    def _kind_of_words(self) -> Kind:
+        if self.is_date:
+            return "date"
+        repeats = self.filled >= LEAST_REPEATS * len(self.distinct)
+        if len(self.distinct) <= MOST_CHOICES and repeats and self.longest <= LONGEST_CHOICE:
+            return "choice"
+        is_code = self._is_unique and not any(" " in text for text in self.distinct)
+        return "id" if is_code else "text"
+
+    @property
+    def _is_unique(self) -> bool:
+        return self.filled >= LEAST_FOR_ID and max(self.distinct.values()) == 1
+
+    @property
+    def _counts_rows(self) -> bool:
+        """Whether it numbers the rows, from 1 or from anything."""
+        if not self._is_unique or self.has_more or self.is_missing_somewhere:
+            return False
+        numbers = self.numbers()
+        return max(numbers) - min(numbers) == len(numbers) - 1
+
+    def numbers(self) -> list[float]:
+        """Return the different values as numbers."""
+        return [number_of(text) for text in self.distinct]
+
+    def middle(self) -> float:
+        """Return the number in the middle of those that were kept, as often as each came."""
+        return float(median(number_of(text) for text in self.distinct.elements()))
+
+    def commonest(self) -> str:
+        """Return the value that comes most often."""
+        return self.distinct.most_common(1)[0][0]
+
+    def typical_text(self) -> str:
+        """Return a text of the length in the middle."""
+        ordered = sorted(self.distinct, key=lambda text: (len(text), text))
+        return ordered[len(ordered) // 2]
+
+
+def number_of(text: str) -> float:
+    """Return the number that a cell says, with a decimal point or a decimal comma."""
+    return float(plain_number(text))
+
+
+def _text_of(raw: object) -> str:
+    if raw is None:
+        return ""
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    if isinstance(raw, float) and raw.is_integer():
+        return str(raw)
+    try:
+        return normal_text(str(raw))
+    except ValueError:
+        return str(raw).strip()
