@@ -14,6 +14,7 @@ import msgspec
 
 from .console import Progress, as_json, run_command
 from .dataset import find_dataset, register_dataset
+from .doctor import examine
 from .draft import draft_dataset
 from .errors import VeilleuseError
 from .export import export_csv, export_lines
@@ -166,6 +167,24 @@ def status(*, as_json_: bool) -> None:
             click.echo(f"  {name}: {count:,} of {dataset['records']:,} fresh")
     if not found["datasets"]:
         click.echo("no datasets; load one: python -m db load FILE")
+
+
+@cli.command()
+@click.option("--strict", is_flag=True, help="A warning fails as well.")
+@json_option
+def doctor(*, strict: bool, as_json_: bool) -> None:
+    """Say what is wrong with this set-up, and how to mend it; exit code 1 where something is."""
+    settings = load_settings()
+    found = list(examine(settings, connect_store(settings)))
+    if as_json_:
+        click.echo(as_json([dataclasses.asdict(one) for one in found]))
+    for one in () if as_json_ else found:
+        click.echo(f"{one.word:<8} {one.about}: {one.says}")
+        if one.mend and one.word != "good":
+            click.echo(f"{'':<9}{one.mend}")
+    bad = {"fault", "warning"} if strict else {"fault"}
+    if any(one.word in bad for one in found):
+        raise SystemExit(1)
 
 
 @cli.command()

@@ -188,6 +188,13 @@ def is_out_of_reach(error: SQLAlchemyError) -> bool:
     )
 
 
+def most_connections(connection: Connection) -> int | None:
+    """Return how many connections the store gives to all together, None where it does not count."""
+    if connection.dialect.name != "postgresql":
+        return None
+    return int(connection.execute(text("SHOW max_connections")).scalar_one())
+
+
 def store_bytes(connection: Connection) -> int:
     """Return the size of the whole store."""
     if connection.dialect.name == "postgresql":

@@ -92,7 +92,7 @@ def check_schema(store: Store) -> None:
 
     Newer ones are accepted: a migration fits the code before it, so that a deploy can go back.
     """
-    file = _sqlite_file(store)
+    file = sqlite_file(store)
     if file is not None and not file.exists():
         # Connecting would make an empty one, in whatever folder this is.
         raise StoreError(f"{file.absolute()}: there is no store yet; run: python -m db upgrade")
@@ -113,14 +113,15 @@ def check_reachable(store: Store) -> None:
         with store.reading() as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        file = _sqlite_file(store)
+        file = sqlite_file(store)
         mend = "is it up, and is DATABASE_URL right?"
         if file is not None:
             mend = f"is it an SQLite file, and may this user write in {file.absolute().parent}?"
         raise StoreError(f"{where(store)}: {reason(error)}; {mend}") from error
 
 
-def _sqlite_file(store: Store) -> Path | None:
+def sqlite_file(store: Store) -> Path | None:
+    """Return the file of a store that is one."""
     url = store.writer.url
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
