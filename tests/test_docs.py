@@ -111,29 +111,59 @@ def test_all_links_lead_somewhere() -> None:
 
 def test_the_readmes_walk_with_ones_own_table_runs_to_the_letter(checkout: Path) -> None:
     """Every command of it, in order, ending in a prediction."""
-    port = free_port()
-    environment = command_environment("", PORT=str(port))
+    said, answers = walk(README, checkout)
+    assert "rents@1: in use" in said
+    answer = msgspec.json.decode(answers[0])
+    assert answer["dataset"] == "rents"
+    assert 300 < answer["prediction"] < 900
+
+
+def test_the_tutorial_runs_to_the_letter(checkout: Path) -> None:
+    """Three tables from their files to their predictions."""
+    said, answers = walk(PAGES["tutorial.md"], checkout)
+    assert all(f"{name}@1: in use" in said for name in ("wine", "wishes", "flats"))
+    wish, flat = map(msgspec.json.decode, answers[:2])
+    assert (wish["dataset"], wish["source"], wish["enrichment"]) == ("wishes", "student", "queued")
+    assert 300 < flat["prediction"] < 900
+    assert b"swagger-ui" in answers[2]
+    # What is asked the same is asked once.
+    assert (checkout / "towns.log").read_text("utf-8").count('"GET /') == 3
+
+
+def walk(page: str, folder: Path) -> tuple[str, list[bytes]]:
+    """Run what a page shows up to the web process, then ask that; return what both say."""
+    ports = {":8000": f":{free_port()}", ":8099": f":{free_port()}"}
+    script = "\n".join(blocks(page, "sh"))
+    # Whoever runs the tests has done these.
+    for line in (r"^\. \.venv/bin/activate$", r"^pip install .*$"):
+        script = re.sub(line, "", script, flags=re.MULTILINE)
+    for shown, free in ports.items():
+        script = script.replace(shown, free).replace(
+            shown.replace(":", ", "), free.replace(":", ", ")
+        )
+    environment = command_environment("", PORT=ports[":8000"][1:])
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    script = "\n".join(blocks(README, "sh"))
     steps, served = script.split("python -m serve\n")
-    steps = steps.replace(". .venv/bin/activate\n", "")
     done = subprocess.run(
         ["sh", "-e"],
         input=steps,
-        cwd=checkout,
+        cwd=folder,
         env=environment,
         text=True,
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert "rents@1: in use" in done.stdout
-    with serving(checkout, environment, port):
-        url = shlex.split(served)[1].replace(":8000", f":{port}")
-        with urllib.request.urlopen(url) as reply:  # noqa: S310  a URL of the README's
-            answer = msgspec.json.decode(reply.read())
-    assert answer["dataset"] == "rents"
-    assert 300 < answer["prediction"] < 900
+    assert done.returncode == 0, done.stdout + done.stderr
+    with serving(folder, environment, int(ports[":8000"][1:])):
+        asked = [shlex.split(line)[1] for line in served.splitlines() if line.startswith("curl")]
+        return done.stdout, [fetch(url) for url in asked]
+
+
+def fetch(url: str) -> bytes:
+    """Return what is answered at an address of the documentation's."""
+    with urllib.request.urlopen(url) as reply:  # noqa: S310  our own
+        body: bytes = reply.read()
+    return body
 
 
 @contextmanager
