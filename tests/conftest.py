@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,14 @@ from db.spec import DatasetSpec, EnricherSpec
 from db.spec_file import read_spec
 from db.store import Store, connect_store
 
-# Started in the background the suite would be deaf to SIGINT, and so would all that it starts.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT: a suite that a shell started in the background is deaf, as is all it starts."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
