@@ -22,13 +22,20 @@ END_SECONDS = 30.0
 
 
 def call(environment: dict[str, str], room: str, *arguments: str) -> str:
+    """Run a command of ours to its end; returns what it printed, or ends with its error."""
+    what = " ".join([room, *arguments])
+    return run_to_end(what, [sys.executable, "-m", room, *arguments], environment)
+
+
+def run_to_end(
+    what: str, command: list[str], environment: dict[str, str], folder: Path = ROOT
+) -> str:
     """Run a command to its end; returns what it printed, or ends with its error."""
-    command = [sys.executable, "-m", room, *arguments]
     done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"{room} {' '.join(arguments)} failed: {done.stderr.strip()}")
+        sys.exit(f"{what} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
@@ -50,7 +57,12 @@ def fill_store(environment: dict[str, str], files: dict[str, str]) -> None:
 
 def pinned(cores: frozenset[int]) -> list[str]:
     """Return what keeps a command on some cores, nothing where it may have all."""
-    return ["/usr/bin/taskset", "-c", ",".join(map(str, sorted(cores)))] if cores else []
+    return ["/usr/bin/taskset", "-c", core_list(cores)] if cores else []
+
+
+def core_list(cores: frozenset[int]) -> str:
+    """Return cores as commands and people write them: 0,1."""
+    return ",".join(map(str, sorted(cores)))
 
 
 def allow_connections() -> None:

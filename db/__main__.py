@@ -178,10 +178,11 @@ def doctor(*, strict: bool, as_json_: bool) -> None:
     found = list(examine(settings, connect_store(settings)))
     if as_json_:
         click.echo(as_json([dataclasses.asdict(one) for one in found]))
-    for one in () if as_json_ else found:
-        click.echo(f"{one.word:<8} {one.about}: {one.says}")
-        if one.mend and one.word != "good":
-            click.echo(f"{'':<9}{one.mend}")
+    else:
+        for one in found:
+            click.echo(f"{one.word:<8} {one.about}: {one.says}")
+            if one.mend and one.word != "good":
+                click.echo(f"{'':<9}{one.mend}")
     bad = {"fault", "warning"} if strict else {"fault"}
     if any(one.word in bad for one in found):
         raise SystemExit(1)

@@ -141,8 +141,6 @@ def _text_of(raw: object) -> str:
         return ""
     if isinstance(raw, bool):
         return str(raw).lower()
-    if isinstance(raw, float) and raw.is_integer():
-        return str(raw)
     try:
         return normal_text(str(raw))
     except ValueError:

@@ -69,7 +69,8 @@ def examine(settings: Settings, store: Store) -> Iterator[Finding]:
 
 
 def _store(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    yield _clock(wall_seconds(connection) - time.time())
+    now = wall_seconds(connection)
+    yield _clock(now - time.time())
     workers = all_workers(connection)
     if (most := most_connections(connection)) is not None:
         yield _connections(settings, len(workers), most)
@@ -80,8 +81,7 @@ def _store(connection: Connection, settings: Settings) -> Iterator[Finding]:
         )
     for dataset in found:
         yield from _dataset(connection, dataset)
-    ages = [wall_seconds(connection) - float(str(one["seen_at"])) for one in workers]
-    yield _workers(ages)
+    yield _workers([now - float(str(one["seen_at"])) for one in workers])
 
 
 def _dataset(connection: Connection, found: Dataset) -> Iterator[Finding]:

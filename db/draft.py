@@ -64,21 +64,16 @@ def read_columns(path: Path) -> dict[str, Column]:
     for row in read_rows(path):
         if row.fault:
             continue
-        for name in row.values.keys() - columns.keys():
-            # It had nothing in the rows before.
-            columns[name] = Column(name, rows=rows)
+        for name in row.values:
+            if name not in columns:
+                # It had nothing in the rows before.
+                columns[name] = Column(name, rows=rows)
         rows += 1
         for name, column in columns.items():
             column.take(row.values.get(name))
     if not rows:
         raise DataFileError(f"{path}: has no rows")
-    # A row's cells come in no order; the file's columns do.
-    order = list(next(row for row in read_rows(path) if not row.fault).values)
-    return dict(sorted(columns.items(), key=lambda one: _place(one[0], order)))
-
-
-def _place(name: str, order: list[str]) -> tuple[int, str]:
-    return (order.index(name) if name in order else len(order), name)
+    return columns
 
 
 def _head(path: Path, name: str, label: Column, used: list[Column]) -> list[str]:

@@ -82,23 +82,22 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         raw = {
             name: self._cell(row[field.column or name], isinstance(field, _NUMBERS))
             for name, field in self.fields.items()
-            if row.get(field.column or name, "") not in ("", *self.missing)
+            if (field.column or name) in row and row[field.column or name] not in self.missing
         }
         return self._read_fields(raw)
 
     def pick_label(self, row: Mapping[str, object]) -> str | None:
         """Return the label of a data file's row; raises InputError."""
         raw = row.get(self.target)
-        return None if raw in self.missing else self.read_label(self._cell(raw, self._is_amount))
-
-    @property
-    def _is_amount(self) -> bool:
-        return self.kind == "regression"
+        if raw in self.missing:
+            return None
+        return self.read_label(self._cell(raw, self.kind == "regression"))
 
     def _cell(self, raw: object, is_number: bool) -> object:  # noqa: FBT001
         """Return a cell of a data file as a question would say it."""
-        said_by_comma = is_number and self.decimal == "," and isinstance(raw, str)
-        return plain_number(str(raw)) if said_by_comma else raw
+        if is_number and self.decimal == "," and isinstance(raw, str):
+            return plain_number(raw)
+        return raw
 
     @property
     def columns(self) -> set[str]:

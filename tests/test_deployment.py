@@ -85,17 +85,21 @@ def test_workers_in_kubernetes_give_way_to_all_others() -> None:
     assert pods()["veilleuse-worker"]["priorityClassName"] == found["metadata"]["name"]
 
 
-def test_compose_reads_its_file_and_knows_every_setting_in_it() -> None:
-    """Where nobody set a password it says so."""
-    command = [str(BINARIES / "podman-compose"), "-f", "deploy/compose.yaml", "config"]
-    done = subprocess.run(
-        command,
+def compose(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Let Compose read its file."""
+    return subprocess.run(
+        [str(BINARIES / "podman-compose"), "-f", "deploy/compose.yaml", "config"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        env={"POSTGRES_PASSWORD": "secret", "PATH": f"{BINARIES}:/usr/bin:/bin"},
+        env={"PATH": f"{BINARIES}:/usr/bin:/bin", **environment},
     )
+
+
+def test_compose_reads_its_file_and_knows_every_setting_in_it() -> None:
+    """Where nobody set a password it says so."""
+    done = compose(POSTGRES_PASSWORD="secret")
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
     for name, service in services.items():
@@ -104,13 +108,6 @@ def test_compose_reads_its_file_and_knows_every_setting_in_it() -> None:
         ours = service["image"].startswith("veilleuse-")
         assert not ours or service["image"] in images(), name
     assert services["web-a"] == services["web-b"]
-    missing = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/bin:/bin"},
-    )
+    missing = compose()
     assert missing.returncode != 0
     assert "set it to a password of your own" in missing.stdout + missing.stderr

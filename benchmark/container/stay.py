@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmark.command import answers
+from benchmark.command import answers, core_list
 from benchmark.part import Part, table
 from benchmark.server.meter import Meter, Reading
 
@@ -60,7 +60,7 @@ def staying(
     options = ["--detach", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
     options += ["--memory", memory, "--memory-swap", memory, "--volume", f"{folder}:{FOLDER}"]
     options += [f"--env={key}={value}" for key, value in environment.items()]
-    options += [f"--cpuset-cpus={','.join(map(str, sorted(cores)))}"] if cores else []
+    options += [f"--cpuset-cpus={core_list(cores)}"] if cores else []
     _let_in(folder)
     ask("run", *options, image_name(room), *command)
     try:

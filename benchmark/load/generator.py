@@ -7,7 +7,6 @@ import dataclasses
 import gzip
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.command import ROOT, pinned
+from benchmark.command import pinned, run_to_end
 
 from .plan import FILES, Plan
 
@@ -74,16 +73,7 @@ def play(plan: Plan, host: str, headers: dict[str, str], cores: frozenset[int]) 
     command += [f"-u{users}", f"-r{plan.scenario.spawn_rate or 1:g}"]
     command += [f"--stop-timeout={STOP_SECONDS}"]
     environment = {**os.environ, "PLAN": str(file), "HEADERS": json.dumps(headers)}
-    done = subprocess.run(  # noqa: S603
-        [*pinned(cores), *command],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"the load generator failed: {done.stderr.strip() or done.stdout.strip()}")
+    run_to_end("the load generator", [*pinned(cores), *command], environment)
     return read_seen(folder)
 
 

@@ -31,14 +31,13 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from benchmark.load.inputs import paths, read_rows
-from benchmark.load.plan import FILES, SOURCES, Plan
+from benchmark.load.plan import ARRIVAL_SECONDS, FILES, SOURCES, Plan
 
 PLAN = msgspec.json.decode(Path(os.environ["PLAN"]).read_bytes(), type=Plan)
 HEADERS: dict[str, str] = json.loads(os.environ.get("HEADERS", "{}"))
 SCENARIO = PLAN.scenario
 GOOD = 200
 TICK_SECONDS = 1.0
-ARRIVAL_SECONDS = 1.0
 # An open load may have so many questions in the air at once; more are not sent, which is told.
 MOST_AT_ONCE = 4_000
 

@@ -8,6 +8,8 @@ import msgspec
 
 from .scenario import Scenario
 
+# Those who come in one second do so within it, not all at once.
+ARRIVAL_SECONDS = 1.0
 SOURCES = ("", "teacher", "student")
 
 

@@ -14,17 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_AN_INCH = 6.8, 3.2, 150
-# Each stands for a colour that page.css names anew in the dark.
+COLOURS = Path(__file__).parent / "colours.css"
+# Each stands for a colour that colours.css names anew in the dark.
 INK, FAINT, FIRST, SECOND, THIRD, BAD = (
     "#1c1d21", "#c9cbd3", "#2563ad", "#c2700a", "#2f8a57", "#c0342c",
 )  # fmt: skip
 VARIABLES = {
     INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", BAD: "bad",
 }  # fmt: skip
-# The same as of a page, up to where it says something of its text.
-COLOURS = (Path(__file__).parent / "page.css").read_text("utf-8").partition("* {")[
-    0
-] + "text { fill: var(--ink); }"
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "veilleuse",
@@ -58,7 +55,8 @@ class Chart:
 
     def save(self, folder: Path) -> None:
         """Write NAME.png, and NAME.svg in the colours of light and dark by itself."""
-        element = self.write(folder).replace(">", f"><style>{COLOURS}</style>", 1)
+        colours = f"{COLOURS.read_text('utf-8')}text {{ fill: var(--ink); }}"
+        element = self.write(folder).replace(">", f"><style>{colours}</style>", 1)
         (folder / f"{self.name}.svg").write_text(element, "utf-8")
 
     def write(self, folder: Path) -> str:

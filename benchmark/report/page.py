@@ -12,11 +12,13 @@ from markupsafe import Markup
 
 from benchmark.figures import kinds_of
 
+from .chart import COLOURS
 from .comparison import Change
 from .plot import Run, charts, per_second, percentile_per_second
 from .result import RESULT, Result, regressions, told
 
 HERE = Path(__file__).parent
+STYLES = (COLOURS, HERE / "page.css")
 PAGE, SECONDS = "report.html", "seconds.csv"
 
 CLOSED = """\
@@ -71,7 +73,7 @@ def _page(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     return page.get_template("page.html.j2").render(
-        css=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704  ours
+        css=Markup("".join(one.read_text("utf-8") for one in STYLES)),  # noqa: S704  ours
         result=result,
         seconds=f"{result.scenario.whole_seconds:g} s",
         figures=[

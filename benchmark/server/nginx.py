@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.command import ROOT
+from benchmark.command import ROOT, answers, pinned, running_command, wait_until
 
 TEMPLATE = ROOT / "deploy/nginx/veilleuse.conf.template"
 # What the image of nginx says around it, for one whose files are all in a folder.
@@ -54,3 +56,14 @@ def nginx_command(config: Path) -> list[str]:
     if found is None:
         sys.exit("nginx is not there: apt-get install nginx")
     return [found, "-c", str(config), "-e", str(config.parent / "errors")]
+
+
+@contextmanager
+def running_nginx(
+    folder: Path, before: int, *behind: int, cores: frozenset[int] = frozenset()
+) -> Iterator[None]:
+    """Run nginx on one port before the servers on others for as long as the block does."""
+    config = configure(folder, before, *behind)
+    with running_command(dict(os.environ), [*pinned(cores), *nginx_command(config)]):
+        wait_until("nginx", lambda: answers(before, "/readyz"))
+        yield

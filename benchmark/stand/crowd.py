@@ -10,16 +10,14 @@ from pathlib import Path
 from benchmark.command import free_port
 from benchmark.figures import kinds_of, percentiles
 from benchmark.load.generator import Seen, play
-from benchmark.load.plan import Plan, make_mark
+from benchmark.load.plan import ARRIVAL_SECONDS, Plan, make_mark
 from benchmark.load.scenario import Scenario
-from benchmark.server.nginx import configure, nginx_command
+from benchmark.server.nginx import running_nginx
 from benchmark.verdict import doubts
 
-from .stand import LOAD_CORE, Server, Site, ours, serving
+from .stand import LOAD_CORE, SERVER_CORE, Server, Site, ours, serving
 
 STEADY_SECONDS = 60
-# The last to come do so within a second, not all at once.
-ARRIVAL_SECONDS = 1
 
 
 @contextmanager
@@ -35,8 +33,7 @@ def behind_nginx(server: Server) -> Iterator[int]:
     """Serve with nginx in front, on the same core; gives nginx's port."""
     with directly(server) as behind, tempfile.TemporaryDirectory() as folder:
         before = free_port()
-        command = nginx_command(configure(Path(folder), before, behind))
-        with serving(Server("nginx", command, server.environment, server.ready), before):
+        with running_nginx(Path(folder), before, behind, cores=SERVER_CORE):
             yield before
 
 

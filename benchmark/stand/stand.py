@@ -226,10 +226,9 @@ def fit_peer_model(site: Site) -> str:
     """Fit what all peers call, once for all parts; returns its accuracy in five folds."""
     told = site.peer_model.with_suffix(".txt")
     if not told.exists():
-        command = [sys.executable, "-m", "benchmark.peers.model"]
-        command += [str(site.rows), str(site.peer_model)]
-        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-        told.write_text(done.stdout.strip(), "utf-8")
-        mine, theirs = f"{site.accuracy:.3f} out of fold", f"{done.stdout.strip()} in five folds"
+        model = (str(site.rows), str(site.peer_model))
+        said = call(site.environment, "benchmark.peers.model", *model).strip()
+        told.write_text(said, "utf-8")
+        mine, theirs = f"{site.accuracy:.3f} out of fold", f"{said} in five folds"
         print(f"  accuracy: our student {mine}, the peers' model {theirs}", flush=True)
     return told.read_text("utf-8")

@@ -73,12 +73,7 @@ class Site:
         headers: dict[str, str] | None = None,
     ) -> Reply:
         """Send a request as a client library does."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, target, body, headers or {})
-            return read_reply(connection.getresponse())
-        finally:
-            connection.close()
+        return ask(self.port, target, method=method, body=body, headers=headers)
 
     def get(self, target: str, **headers: str) -> Reply:
         """Send a GET; headers are named with underscores."""
@@ -123,6 +118,23 @@ class Site:
         conditions = [record.c[name] == value for name, value in where.items()]
         with self.store.reading() as connection:
             return list(connection.execute(select(record).where(*conditions)))
+
+
+def ask(
+    port: int,
+    target: str,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Reply:
+    """Send a request as a client library does, over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request(method, target, body, headers or {})
+        return read_reply(connection.getresponse())
+    finally:
+        connection.close()
 
 
 def query(**parameters: object) -> str:

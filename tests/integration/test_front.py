@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.command import running_command
-from benchmark.server.nginx import configure, nginx_command
+from benchmark.server.nginx import running_nginx
 
-from .conftest import Reply, Site, free_port, query, read_reply, serving_copy, until
+from .conftest import Site, ask, free_port, query, serving_copy, until
 
 KEY = "a-key-for-readers"
 HOTEL = f"/predict/intents?{query(sentence='Trouve un hôtel près de Talence')}"
@@ -25,28 +22,8 @@ def front(folder: Path, *sites: Site) -> Iterator[int]:
     """Run nginx before web processes; gives its port."""
     folder.mkdir(exist_ok=True)
     port = free_port()
-    config = configure(folder, port, *(site.port for site in sites))
-    with running_command(dict(os.environ), nginx_command(config)):
-        until(lambda: is_ready(port))
+    with running_nginx(folder, port, *(site.port for site in sites)):
         yield port
-
-
-def is_ready(port: int) -> bool:
-    """Tell whether it passes requests on."""
-    try:
-        return ask(port, "/readyz").status == 200
-    except OSError:
-        return False
-
-
-def ask(port: int, target: str, **headers: str) -> Reply:
-    """Ask as a browser does, over a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("GET", target, headers=headers)
-        return read_reply(connection.getresponse())
-    finally:
-        connection.close()
 
 
 @pytest.fixture
@@ -81,7 +58,7 @@ def test_an_answer_for_those_with_a_key_is_kept_from_those_without(
         front(tmp_path / "front", site) as port,
     ):
         for _ in range(3):
-            allowed = ask(port, HOTEL, Authorization=f"Bearer {KEY}")
+            allowed = ask(port, HOTEL, headers={"Authorization": f"Bearer {KEY}"})
             assert (allowed.status, allowed.headers["X-Cache"]) == (200, "MISS")
             assert ask(port, HOTEL).status == 401
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.draft import Draft, draft_dataset
-from db.errors import DataFileError
+from db.errors import DataFileError, InputError
 from db.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
 from db.source import read_rows
 
@@ -116,6 +116,18 @@ def test_a_table_that_nothing_can_be_learnt_from_is_refused(
     """With what is wrong with it."""
     with pytest.raises(DataFileError, match=words):
         draft(tmp_path, text, target)
+
+
+def test_what_a_file_says_for_nothing_is_nothing_and_an_empty_text_is_still_refused(
+    tmp_path: Path,
+) -> None:
+    """A default stands for the one; the other is somebody's mistake in a JSON file."""
+    rows = "".join(f"{'NA' if n % 5 == 0 else n % 3},{n % 2}\n" for n in range(60))
+    spec = draft(tmp_path, f"size,y\n{rows}", "y").spec
+    assert spec.pick_inputs({"size": "NA"}) == {"size": 1}
+    assert spec.pick_label({"y": "NA"}) is None
+    with pytest.raises(InputError, match="must be a number"):
+        spec.pick_inputs({"size": ""})
 
 
 def test_columns_with_one_name_in_ascii_are_two_fields(tmp_path: Path) -> None:
