@@ -60,7 +60,14 @@ def _name(pid: int) -> str:
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Return the CPU that these processes have used, with that of their ended children."""
-    return sum(_process_seconds(pid) + _ended_seconds(pid) for pid in pids)
+    there = set(pids)
+    while True:
+        used = sum(_process_seconds(pid) + _ended_seconds(pid) for pid in there)
+        gone = {pid for pid in there if not psutil.pid_exists(pid)}
+        if not gone:
+            return used
+        # What ended meanwhile may stand in its parent's account too, or in none that was read.
+        there -= gone
 
 
 def _process_seconds(pid: int) -> float:

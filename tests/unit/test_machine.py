@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich.machine import pressure
+from enrich.machine import tree as process_tree
 from enrich.machine.cgroup import Cgroup, Use
 from enrich.machine.cpu import Cpu, Sample, foreign_cores, total_source
 from enrich.machine.gpu import read_gpu
@@ -404,6 +405,39 @@ input()
         assert tree([running.pid]) == {running.pid}
         assert cpu_seconds([running.pid]) >= 0.4 - ROUNDED
         go_on(running)
+
+
+def test_a_child_that_is_reaped_while_it_is_looked_at_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else all that it ever used would look like others' work of this moment, or hide theirs."""
+    code = """
+import os
+child = os.fork()
+if not child:
+    burn(0.4)
+    os._exit(0)
+os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+print("dead", flush=True)
+input()
+os.waitpid(child, 0)
+print("reaped", flush=True)
+input()
+"""
+    with talking(code) as running:
+        line_of(running)
+        both, read = tree([running.pid]), process_tree._ended_seconds
+        before = cpu_seconds(both)
+
+        def reap_after_the_first(pid: int) -> float:
+            monkeypatch.setattr(process_tree, "_ended_seconds", read)
+            used = read(pid)
+            go_on(running)
+            line_of(running)
+            return used
+
+        monkeypatch.setattr(process_tree, "_ended_seconds", reap_after_the_first)
+        assert cpu_seconds(both) == pytest.approx(before, abs=ROUNDED)
 
 
 def test_a_child_that_is_dead_and_not_reaped_still_counts() -> None:
