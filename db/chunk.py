@@ -20,6 +20,7 @@ from sqlalchemy import (
 from .dialect import lease_clock
 from .enrichment import Enrichment, write_enrichments
 from .errors import LeaseLost
+from .mark import write_marks
 from .prediction import Prediction, write_predictions
 from .quarantine import Refusal, write_refusals
 from .record import Record, decode_inputs
@@ -148,11 +149,12 @@ def _write_results(
     """Write what was made of the records that are still there; returns their ids."""
     # A record that was erased meanwhile leaves no results behind.
     here = {row.id: row.key for row in _ids_and_keys(connection, held)}
-    write_enrichments(connection, [made for made in enrichments if made.record_id in here])
     keys = set(here.values())
-    write_predictions(
-        connection, held.dataset_id, [made for made in predictions if made.key in keys]
-    )
+    enriched = [made for made in enrichments if made.record_id in here]
+    predicted = [made for made in predictions if made.key in keys]
+    write_enrichments(connection, enriched)
+    write_predictions(connection, held.dataset_id, predicted)
+    write_marks(connection, here, enriched, predicted)
     return set(here)
 
 

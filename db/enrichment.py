@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, and_, exists, func, select
@@ -41,21 +42,26 @@ class Vector:
 
 @dataclass(frozen=True)
 class Enrichment:
-    """The value of one enricher on one record, under a fingerprint."""
+    """The value of one enricher on one record, under a fingerprint.
+
+    `mark` names what it says of the record in listings, if anything; see db.mark.
+    """
 
     record_id: int
     enricher: str
     fingerprint: str
     value: EnrichmentValue
+    mark: Literal["", "issue", "duplicates"] = ""
 
 
 def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> None:
     """Write values over those of older fingerprints."""
-    rows = [_columns(value) for value in values]
+    now = time.time()
+    rows = [{**_columns(value), "made_at": now} for value in values]
     if not rows:
         return
     statement = insert(connection, enrichment)
-    new = {name: statement.excluded[name] for name in ("fingerprint", "value", "vector")}
+    new = {name: statement.excluded[name] for name in ("fingerprint", "value", "vector", "made_at")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["record_id", "enricher"], set_=new), rows
     )

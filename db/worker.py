@@ -8,6 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -15,7 +16,8 @@ from .call import free_calls_of
 from .chunk import free_chunks_of
 from .dialect import boot_id, wall_seconds
 from .generation import raise_generation
-from .table import worker
+from .reading import Means, add_means
+from .table import reading, worker
 
 # A worker that has not been seen for so long does not count when chunks are planned.
 SILENT_SECONDS = 120.0
@@ -39,7 +41,10 @@ def register_worker(connection: Connection) -> int:
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker says of itself: its gate's state since when and why, and how it gets on."""
+    """What a worker says of itself: its gate's state since when and why, and how it gets on.
+
+    `limits` are its gate's, as JSON; `means` what that has read of late, where that is news.
+    """
 
     state: str
     since: float
@@ -49,6 +54,8 @@ class Report:
     open_share: float = 0.0
     error: str | None = None
     error_at: float | None = None
+    limits: str | None = None
+    means: Means | None = None
 
 
 def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
@@ -58,6 +65,9 @@ def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
     behind = now - time.time()
     said = dataclasses.asdict(report)
     said["since"] += behind
+    means = said.pop("means")
+    if means is not None:
+        add_means(connection, worker_id, now, means)
     if report.error_at is not None:
         said["error_at"] = report.error_at + behind
     connection.execute(update(worker).where(worker.c.id == worker_id).values(seen_at=now, **said))
@@ -73,6 +83,7 @@ def leave_worker(connection: Connection, worker_id: int) -> None:
     """Remove a worker that ends; whatever it still held is free at once."""
     free_chunks_of(connection, worker_id)
     free_calls_of(connection, worker_id)
+    connection.execute(delete(reading).where(reading.c.worker_id == worker_id))
     connection.execute(delete(worker).where(worker.c.id == worker_id))
 
 
@@ -147,4 +158,18 @@ def all_workers(connection: Connection) -> list[dict[str, object]]:
     ]
 
 
-_SAID = (*Report.__dataclass_fields__, "started_at", "seen_at")
+_SAID = (*(set(Report.__dataclass_fields__) - {"means"}), "started_at", "seen_at")
+
+
+def rate_of(workers: list[dict[str, Any]], now: float) -> float:
+    """Return how many records a second living workers do, their closed times counted in."""
+    living = (one for one in workers if now - one["seen_at"] < SILENT_SECONDS)
+    return float(sum(one["rate"] * one["open_share"] for one in living))
+
+
+def seconds_left(stale: int, workers: list[dict[str, Any]], now: float) -> float | None:
+    """Return how long the rest will take at the rate of late."""
+    if not stale:
+        return 0.0
+    rate = rate_of(workers, now)
+    return stale / rate if rate else None

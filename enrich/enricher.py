@@ -78,6 +78,12 @@ class Enricher:
             return "calls"
         return "reference" if getattr(self.code, "looks_up", False) else "rows"
 
+    @property
+    def mark(self) -> Literal["", "issue", "duplicates"]:
+        """What its values say of records in listings."""
+        mark: Literal["", "issue", "duplicates"] = getattr(self.code, "marks", "")
+        return mark
+
     def make(self) -> Any:  # noqa: ANN401  whatever a user's enricher is
         """Return the code with its configuration: a class is made with it."""
         if inspect.isclass(self.code):

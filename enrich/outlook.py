@@ -13,7 +13,7 @@ from db.pause import paused_at
 from db.record import count_records, count_stale
 from db.status import dataset_status
 from db.store import Store
-from db.worker import SILENT_SECONDS, all_workers, bury_dead
+from db.worker import all_workers, bury_dead, rate_of, seconds_left
 
 
 def outlook(store: Store) -> dict[str, Any]:
@@ -52,17 +52,3 @@ def _stale(connection: Connection, found: Dataset) -> int:
         # No worker has looked at it yet.
         return count_records(connection, found.id)
     return count_stale(connection, found.id, found.revision)
-
-
-def rate_of(workers: list[dict[str, Any]], now: float) -> float:
-    """Return how many records a second living workers do, their closed times counted in."""
-    living = (one for one in workers if now - one["seen_at"] < SILENT_SECONDS)
-    return float(sum(one["rate"] * one["open_share"] for one in living))
-
-
-def seconds_left(stale: int, workers: list[dict[str, Any]], now: float) -> float | None:
-    """Return how long the rest will take at the rate of late."""
-    if not stale:
-        return 0.0
-    rate = rate_of(workers, now)
-    return stale / rate if rate else None

@@ -9,7 +9,7 @@ from db.progress import seconds_since_count, write_counts
 from db.status import dataset_status
 from db.store import Store
 
-COUNT_SECONDS = 30.0
+COUNT_SECONDS = 10.0
 # Counting takes a while where there are many records: it must not be what a worker does all day.
 LEAST_TIMES_COST = 50.0
 
@@ -20,11 +20,15 @@ class Progress:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pause = COUNT_SECONDS
+        self._looked = -COUNT_SECONDS
 
-    def publish(self) -> None:
-        """Count, and write what was counted."""
+    def publish(self, *, at_once: bool = False) -> None:
+        """Count, and write what was counted; `at_once` though somebody has done so of late."""
+        if not at_once and time.monotonic() - self._looked < self._pause:
+            return
+        self._looked = time.monotonic()
         with self._store.reading() as connection:
-            if seconds_since_count(connection) < self._pause:
+            if not at_once and seconds_since_count(connection) < self._pause:
                 return
             began = time.monotonic()
             counted = [

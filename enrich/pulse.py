@@ -50,7 +50,8 @@ class Pulse(Repeater):
         report = self._report()
         # Figures in a reason change all the time.
         words = (report.state, re.sub(r"[\d.,]+", "", report.reason), report.error)
-        if words != self._told or time.monotonic() - self._told_at >= TELL_SECONDS:
+        is_due = time.monotonic() - self._told_at >= TELL_SECONDS
+        if words != self._told or is_due or report.means is not None:
             self.tell(report)
             self._told, self._told_at = words, time.monotonic()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,7 +54,7 @@ def run_worker(store: Store, settings: Settings, stop: threading.Event, order: O
     executor = order.executor or here
     watch = Watch(reader, Limits.of(settings), brake, seconds, now=order.now)
     shift = Shift(
-        reporter(watch),
+        reporter(watch, settings),
         watch.holding,
         lambda news: setattr(reader, "news", news),
         brake.stopped_seconds,
@@ -90,15 +91,21 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor)
         ending.join(ABORT_SECONDS)
 
 
-def reporter(watch: Watch) -> Callable[[Figures], Report]:
+def reporter(watch: Watch, settings: Settings) -> Callable[[Figures], Report]:
     """Return what the worker says of itself, by its gate."""
+    limits = msgspec.json.encode(Limits.of(settings)).decode()
 
     def report(figures: Figures) -> Report:
         gate = watch.gate
         since = time.time() - (time.monotonic() - gate.since)
-        share = watch.open_share()
         return Report(
-            gate.state, since, gate.reason, open_share=share, **dataclasses.asdict(figures)
+            gate.state,
+            since,
+            gate.reason,
+            open_share=watch.open_share(),
+            limits=limits,
+            means=watch.averages.take(time.monotonic()),
+            **dataclasses.asdict(figures),
         )
 
     return report
@@ -124,7 +131,7 @@ class Day:
         if not self._may_work():
             return
         try:
-            done = self._worker.enrich(may_work=self._may_work, on_error=self._tell)
+            done = self._worker.enrich(may_work=self._may_go_on, on_error=self._tell)
             if done:
                 log.info("enriched %s records", f"{done:,}")
             if self._may_work():
@@ -137,6 +144,11 @@ class Day:
 
     def _may_work(self) -> bool:
         return self._watch.gate.is_open
+
+    def _may_go_on(self) -> bool:
+        # A pass over many records takes hours.
+        self._progress.publish()
+        return self._may_work()
 
     def _tell(self, what: str, error: Exception) -> None:
         words = " ".join(str(error).split())

@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from .average import Averages
 from .brake import Brake
 from .gate import CLOSE_WINDOW_SECONDS, OPEN_WINDOW_SECONDS, Gate, Limits, advance
 from .machine.reading import Reading
@@ -37,6 +38,7 @@ class Watch:
         self._began = self._turned = time.monotonic()
         self._open_seconds = 0.0
         self.gate = Gate(since=self._began)
+        self.averages = Averages(self._began)
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def holding(self, is_holding: bool) -> None:  # noqa: FBT001
@@ -78,6 +80,7 @@ class Watch:
         before, holding = self.gate, self._holding
         window = CLOSE_WINDOW_SECONDS if before.is_open else OPEN_WINDOW_SECONDS
         self.gate = self._advance(window, holding=holding)
+        self.averages.note(self._reading, time.monotonic(), is_open=before.is_open)
         if self.gate.is_open and not before.is_open:
             self._brake.release()
         elif not self.gate.is_open:

@@ -18,7 +18,6 @@ from db.chunk import (
     records_in_chunk,
     return_chunk,
 )
-from db.dataset import Step
 from db.enrichment import Enrichment, enrichments_in_chunk
 from db.errors import LeaseLost, VeilleuseError
 from db.prediction import Prediction, fingerprints_in_chunk
@@ -152,7 +151,7 @@ def _compute(bench: Bench, task: Task, load: _Load, lease: Lease, results: _Resu
         job = Job(bench, task, step, load.values)
         try:
             for outcome in _outcomes(job, ready, lease.check):
-                _keep(step, outcome, load, results)
+                _keep(job, outcome, load, results)
         except (RecipeError, Unavailable) as error:
             asked = getattr(error, "seconds", 0.0)
             off = bench.put_step_off(step.fingerprint, str(error), asked)
@@ -170,14 +169,14 @@ def _outcomes(job: Job, ready: Sequence[Record], check: Callable[[], None]) -> I
     return each_outcome(job, ready, check)
 
 
-def _keep(step: Step, outcome: Outcome, load: _Load, results: _Results) -> None:
-    record = outcome.record
+def _keep(job: Job, outcome: Outcome, load: _Load, results: _Results) -> None:
+    record, step = outcome.record, job.step
     if not isinstance(outcome, Made):
         results.refused.append(Refusal(record.id, step.name, outcome.reason))
     elif step.name == PREDICTION:
         results.predictions.append(Prediction(record.key, outcome.value, step.fingerprint))
     else:
         load.values[record.id][step.name] = outcome.value
-        results.enrichments.append(
-            Enrichment(record.id, step.name, step.fingerprint, outcome.value)
-        )
+        mark = job.enricher.mark if job.enricher else ""
+        made = Enrichment(record.id, step.name, step.fingerprint, outcome.value, mark)
+        results.enrichments.append(made)

@@ -3,10 +3,21 @@
 from .base import metadata
 from .content import dataset, enrichment, model, prediction, record, snapshot
 from .web import generation, served, web_signal
-from .work import call_grant, chunk, meter, pause, progress, quarantine, response, run, worker
+from .work import (
+    call_grant,
+    chunk,
+    meter,
+    pause,
+    progress,
+    quarantine,
+    reading,
+    response,
+    run,
+    worker,
+)
 
 # The migration that this code needs at least; migrations sort by their number.
-SCHEMA = "0004"
+SCHEMA = "0005"
 
 __all__ = [
     "SCHEMA",
@@ -22,6 +33,7 @@ __all__ = [
     "prediction",
     "progress",
     "quarantine",
+    "reading",
     "record",
     "response",
     "run",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from .base import BigId, dataset_column, id_column, metadata
@@ -43,6 +44,12 @@ record = Table(
     # The dataset's revision under which every enrichment of this record was last fresh.
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("chunk_id", BigId),
+    # What it is listed by; see db.mark. The label of the newest prediction and its probability; of
+    # a regression no answer, and the number itself.
+    Column("answer", Text, nullable=False, server_default=""),
+    Column("score", Double),
+    Column("issue", Boolean),
+    Column("duplicates", Text),
     UniqueConstraint("dataset_id", "key"),
     sqlite_autoincrement=True,
 )
@@ -68,6 +75,29 @@ Index(
     sqlite_where=record.c.label.isnot(None),
     postgresql_where=record.c.label.isnot(None),
 )
+# A page of a listing is read from an index in its order. Queries must say these very words, or
+# the index is not used.
+UNSURE = 0.75
+FAR = "abs(CAST(label AS DOUBLE PRECISION) - score)"
+LISTED = {
+    "record_by_label": ("label, answer, key", "label IS NOT NULL"),
+    "record_by_answer": ("answer, key", "answer != ''"),
+    "record_contradicted": ("label, answer, key", "answer != '' AND label != answer"),
+    "record_unsure": ("score, key", f"answer != '' AND score < {UNSURE}"),
+    "record_far": (f"({FAR}), key", "answer = '' AND label IS NOT NULL AND score IS NOT NULL"),
+    "record_with_issue": ("key", "issue"),
+    "record_duplicated": ("duplicates, key", "duplicates IS NOT NULL"),
+}
+for _name, (_columns, _where) in LISTED.items():
+    _parts = [record.c[it] if it in record.c else text(it) for it in _columns.split(", ")]
+    Index(
+        _name,
+        record.c.dataset_id,
+        *_parts,
+        _table=record,
+        sqlite_where=text(_where),
+        postgresql_where=text(_where),
+    )
 
 enrichment = Table(
     "enrichment",
@@ -78,6 +108,7 @@ enrichment = Table(
     # One of the two: JSON text, or float32 numbers in little-endian order.
     Column("value", Text),
     Column("vector", LargeBinary),
+    Column("made_at", Double),
 )
 
 prediction = Table(

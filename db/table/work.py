@@ -57,7 +57,22 @@ worker = Table(
     Column("open_share", Double, nullable=False, server_default="0"),
     Column("error", Text),
     Column("error_at", Double),
+    # The limits of its gate, as JSON.
+    Column("limits", Text),
     sqlite_autoincrement=True,
+)
+
+# What a worker's gate has read of late: means over some ten seconds each.
+reading = Table(
+    "reading",
+    metadata,
+    Column("worker_id", BigId, primary_key=True, autoincrement=False),
+    Column("at", Double, primary_key=True),
+    Column("open_share", Double, nullable=False),
+    Column("foreign_cores", Double),
+    Column("memory_share", Double),
+    Column("stalled_share", Double),
+    Column("web_requests", Double),
 )
 
 run = Table(
@@ -86,6 +101,7 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("made_at", Double, nullable=False),
 )
+Index("quarantine_latest", quarantine.c.made_at)
 
 pause = Table(
     "pause",

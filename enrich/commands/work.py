@@ -17,6 +17,7 @@ from db.run import running
 
 from ..errand import run_errand
 from ..executors.executor import Executor, Stopped
+from ..progress import Progress as Counts
 from ..scheduler import Order, run_worker
 from ..upkeep import due_surveys_of
 from ..worker import Shift, open_report, working
@@ -70,7 +71,14 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
             outcomes = [
                 runs.enter_context(running(store, one.id, "once", worker.id)) for one in found
             ]
-            done = worker.enrich(names, wait=True, progress=progress.advance)
+            counts = Counts(store)
+
+            def advance(count: int) -> None:
+                progress.advance(count)
+                counts.publish()
+
+            done = worker.enrich(names, wait=True, progress=advance)
+            counts.publish(at_once=True)
             for outcome in outcomes:
                 outcome.say("done", done)
     except Stopped:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from db.served import prediction_name
 
 from .crossval import OutOfFold
 from .frame import Frame
@@ -35,6 +38,8 @@ def report_on(frame: Frame, answers: OutOfFold) -> Report:
         "baseline": baseline,
         "beats_baseline": rise < -error,
         "fidelity": _fidelity(teacher, student, answers),
+        # What is served is held against it, to see whether it has drifted.
+        "answers": dict(Counter(prediction_name(one) for one in teacher.tolist())),
     }
 
 

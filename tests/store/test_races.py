@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
+from db.answer import Answer, encode_answer
 from db.chunk import claim_chunk, finish_chunk, records_in_chunk
 from db.dataset import Dataset, Step, set_plan
 from db.generation import read_generation
@@ -29,6 +30,16 @@ from tests.store import sample_enrichers
 from tests.store.test_enrich import CHAIN, fill
 
 LEASE = 60.0
+SOME_BODY = encode_answer(
+    Answer(
+        dataset="notes",
+        prediction="loud",
+        probabilities={"loud": 1.0},
+        source="teacher",
+        model="notes@1",
+        enrichment="done",
+    )
+)
 
 
 @pytest.fixture
@@ -158,7 +169,7 @@ def test_a_record_forgotten_while_its_chunk_is_finished_leaves_no_prediction(
     with store.reading() as connection:
         keys = [one.key for one in records_in_chunk(connection, taken)]
     with store.writing() as connection:
-        finish_chunk(connection, taken, [], [Prediction(key, b"{}", "f") for key in keys])
+        finish_chunk(connection, taken, [], [Prediction(key, SOME_BODY, "f") for key in keys])
         erase = partial(forget_record, dataset_id=notes.id, key=keys[0])
         forgetting = threading.Thread(target=store.write, args=(erase,))
         forgetting.start()

@@ -18,9 +18,17 @@ from db.record import NewRecord, add_records
 from db.signal import SILENT_SECONDS, WebLoad, end_signal, read_load, tell_load
 from db.store import Store
 from db.table import web_signal, worker
-from db.worker import Report, all_workers, leave_worker, register_worker, see_worker
+from db.worker import (
+    Report,
+    all_workers,
+    leave_worker,
+    rate_of,
+    register_worker,
+    seconds_left,
+    see_worker,
+)
 from enrich.commands.progress import in_time, in_words
-from enrich.outlook import outlook, rate_of, seconds_left
+from enrich.outlook import outlook
 from enrich.tally import Figures, Tally
 from tests.conftest import Done, register, sample_spec
 
@@ -183,7 +191,7 @@ def test_what_a_worker_says_of_itself_is_seen_by_all(store: Store) -> None:
     with store.writing() as connection:
         see_worker(connection, second, Report("open", 5.0))
         found, other = all_workers(connection)
-    said = {name: found[name] for name in Report.__dataclass_fields__}
+    said = {name: found.get(name) for name in Report.__dataclass_fields__}
     # By the store's clock.
     assert said == {
         name: pytest.approx(value) if isinstance(value, float) else value

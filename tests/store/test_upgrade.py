@@ -22,6 +22,7 @@ from db.table import SCHEMA, metadata
 from tests.conftest import Done, register, sample_spec, settings_for
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_upgrade_makes_the_tables_that_the_code_declares(store: Store) -> None:
     """A table changed without a migration would be found at the user's."""
     with store.writing() as connection:

@@ -1,0 +1,74 @@
+"""What pages list records by, when a value was made, and what workers' gates have read."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+# Of the predictions that are there already; a number has no probabilities.
+_SQLITE = """
+UPDATE record SET
+  answer = coalesce((SELECT CASE WHEN json_type(b.body, '$.probabilities') = 'object'
+      THEN json_extract(b.body, '$.prediction') ELSE '' END FROM
+      (SELECT CAST(body AS TEXT) AS body FROM prediction p
+       WHERE p.dataset_id = record.dataset_id AND p.key = record.key) b), ''),
+  score = (SELECT CASE WHEN json_type(b.body, '$.probabilities') = 'object'
+      THEN (SELECT max(value) FROM json_each(b.body, '$.probabilities'))
+      ELSE json_extract(b.body, '$.prediction') END FROM
+      (SELECT CAST(body AS TEXT) AS body FROM prediction p
+       WHERE p.dataset_id = record.dataset_id AND p.key = record.key) b)
+"""
+_POSTGRESQL = """
+UPDATE record SET
+  answer = CASE WHEN b.body ? 'probabilities' THEN b.body ->> 'prediction' ELSE '' END,
+  score = CASE WHEN b.body ? 'probabilities'
+    THEN (SELECT max(value::double precision) FROM jsonb_each_text(b.body -> 'probabilities'))
+    ELSE (b.body ->> 'prediction')::double precision END
+FROM (SELECT dataset_id, key, convert_from(body, 'UTF8')::jsonb AS body FROM prediction) b
+WHERE b.dataset_id = record.dataset_id AND b.key = record.key
+"""
+
+
+def upgrade() -> None:
+    for column in (
+        sa.Column("answer", sa.Text(), nullable=False, server_default=""),
+        sa.Column("score", sa.Double()),
+        sa.Column("issue", sa.Boolean()),
+        sa.Column("duplicates", sa.Text()),
+    ):
+        op.add_column("record", column)
+    op.add_column("enrichment", sa.Column("made_at", sa.Double()))
+    op.add_column("worker", sa.Column("limits", sa.Text()))
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    op.get_bind().exec_driver_sql(_SQLITE if is_sqlite else _POSTGRESQL)
+    _add_indexes()
+    op.create_table(
+        "reading",
+        sa.Column("worker_id", BigId, autoincrement=False, nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("open_share", sa.Double(), nullable=False),
+        sa.Column("foreign_cores", sa.Double()),
+        sa.Column("memory_share", sa.Double()),
+        sa.Column("stalled_share", sa.Double()),
+        sa.Column("web_requests", sa.Double()),
+        sa.PrimaryKeyConstraint("worker_id", "at"),
+    )
+
+
+def _add_indexes() -> None:
+    far = "answer = '' AND label IS NOT NULL AND score IS NOT NULL"
+    error = "abs(CAST(label AS DOUBLE PRECISION) - score)"
+    for name, columns, where in (
+        ("record_by_label", "label, answer, key", "label IS NOT NULL"),
+        ("record_by_answer", "answer, key", "answer != ''"),
+        ("record_contradicted", "label, answer, key", "answer != '' AND label != answer"),
+        ("record_unsure", "score, key", "answer != '' AND score < 0.75"),
+        ("record_far", f"({error}), key", far),
+        ("record_with_issue", "key", "issue"),
+        ("record_duplicated", "duplicates, key", "duplicates IS NOT NULL"),
+    ):
+        op.execute(f"CREATE INDEX {name} ON record (dataset_id, {columns}) WHERE {where}")
+    op.execute("CREATE INDEX quarantine_latest ON quarantine (made_at)")
