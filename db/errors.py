@@ -34,6 +34,10 @@ class UnknownDataset(VeilleuseError):
     """No dataset bears that name."""
 
 
+class UnknownRecord(VeilleuseError):
+    """No record has that key."""
+
+
 class UnknownModel(VeilleuseError):
     """No model bears that version."""
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, literal_column, select, text, tuple_
 
 from .errors import InputError
-from .field import Inputs
+from .field import Inputs, normal_text
 from .record import decode_inputs
 from .table import prediction, record
 from .table.content import FAR, LISTED
@@ -167,14 +167,20 @@ def _place(row: Any, way: Way) -> str:  # noqa: ANN401
     return msgspec.json.encode(values).decode() if len(values) > 1 else str(values[0])
 
 
+def _read_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return normal_text(value)
+
+
 _READ: dict[str, Callable[[Any], Any]] = {"score": float, "error": float, "key": bytes.fromhex}
 
 
 def _read_place(after: str, way: Way) -> list[Any]:
     try:
         values = msgspec.json.decode(after) if len(way.order) > 1 else [after]
-        read = [_READ.get(name, str)(it) for name, it in zip(way.order, values, strict=True)]
-    except (ValueError, TypeError, msgspec.DecodeError):
+        read = [_READ.get(name, _read_text)(it) for name, it in zip(way.order, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
         raise InputError("after", "is not where a page of this listing ends") from None
     return read
 

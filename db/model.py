@@ -73,6 +73,13 @@ def all_models(connection: Connection, dataset_id: int) -> list[Model]:
     return [_model(row) for row in connection.execute(query.order_by(model.c.version.desc()))]
 
 
+def newest_models(connection: Connection, dataset_id: int, most: int) -> list[Model]:
+    """Return so many versions, the newest first."""
+    query = select(*_columns).where(model.c.dataset_id == dataset_id)
+    rows = connection.execute(query.order_by(model.c.version.desc()).limit(most))
+    return [_model(row) for row in rows]
+
+
 def active_model(connection: Connection, dataset_id: int) -> Model | None:
     """Return the version in use."""
     return _one(connection, model.c.dataset_id == dataset_id, model.c.active)

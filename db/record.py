@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from .dialect import insert
-from .errors import VeilleuseError
+from .errors import UnknownRecord
 from .field import Inputs
 from .generation import raise_generation
 from .table import enrichment, prediction, quarantine, record, response
@@ -191,6 +191,13 @@ def each_record(
         last = rows[-1].id
 
 
+def some_inputs(connection: Connection, dataset_id: int, most: int) -> list[Inputs]:
+    """Return the inputs of a few records, the first by key."""
+    query = select(record.c.inputs).where(record.c.dataset_id == dataset_id)
+    rows = connection.execute(query.order_by(record.c.key).limit(most)).scalars()
+    return [decode_inputs(row) for row in rows]
+
+
 def count_records(connection: Connection, dataset_id: int) -> int:
     """Return how many records there are."""
     query = select(func.count()).where(record.c.dataset_id == dataset_id)
@@ -219,7 +226,7 @@ def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
     # Waits for whoever is just writing what came of it.
     record_id = connection.execute(select(record.c.id).where(*mine).with_for_update()).scalar()
     if record_id is None:
-        raise VeilleuseError(f"no record has the key {key.hex()}")
+        raise UnknownRecord(f"no record has the key {key.hex()}")
     erase_records(connection, dataset_id, [record_id])
     raise_generation(connection)
 

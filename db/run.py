@@ -11,8 +11,10 @@ from sqlalchemy import Connection, exists, select, update
 
 from .dialect import wall_seconds
 from .store import Store
-from .table import run, worker
+from .table import dataset, run, worker
 from .worker import SILENT_SECONDS
+
+FAILED = "failed"
 
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
@@ -40,7 +42,7 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
 class Outcome:
     """How a run ended."""
 
-    words: str = "failed"
+    words: str = FAILED
     records: int = 0
 
     def say(self, words: str, records: int = 0) -> None:
@@ -59,6 +61,31 @@ def running(store: Store, dataset_id: int, command: str, worker_id: int) -> Iter
         yield outcome
     finally:
         store.write(partial(end_run, run_id=run_id, records=outcome.records, outcome=outcome.words))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended."""
+
+    dataset: str
+    command: str
+    started_at: float
+    ended_at: float
+    records: int
+    outcome: str
+
+
+def failed_runs(connection: Connection, most: int) -> list[Run]:
+    """Return the runs that failed, the latest first."""
+    columns = (run.c.command, run.c.started_at, run.c.ended_at, run.c.records, run.c.outcome)
+    query = (
+        select(dataset.c.name, *columns)
+        .join(dataset, dataset.c.id == run.c.dataset_id)
+        .where(run.c.outcome == FAILED)
+        .order_by(run.c.id.desc())
+        .limit(most)
+    )
+    return [Run(*row) for row in connection.execute(query)]
 
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:

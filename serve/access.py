@@ -62,12 +62,16 @@ class Access:
 
     def may_read(self, environ: Environ) -> bool:
         """Tell whether it may have answers: everybody where READ_KEYS is empty."""
-        if self.is_open:
-            return True
-        key = given_key(environ)
+        return self.is_open or self.is_read_key(given_key(environ))
+
+    def is_read_key(self, key: str) -> bool:
+        """Tell whether a key opens answers and pages."""
         return bool(key) and (self._read.fits(key) or self._write.fits(key))
+
+    def is_api_key(self, key: str) -> bool:
+        """Tell whether a key allows to add records, and to forget them."""
+        return bool(key) and self._write.fits(key)
 
     def may_write(self, environ: Environ) -> bool:
         """Tell whether it may add records: nobody where API_KEYS is empty."""
-        key = given_key(environ)
-        return bool(key) and self._write.fits(key)
+        return self.is_api_key(given_key(environ))

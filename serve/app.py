@@ -13,7 +13,6 @@ from db.errors import InputError
 from db.record import NewRecord, add_records
 from db.spec import DatasetSpec
 
-from .asset import read_asset
 from .catalog import Served
 from .guard import guard
 from .journal import Journal
@@ -21,11 +20,15 @@ from .log import Scribe
 from .metrics import CONTENT_TYPE as METRICS_TYPE
 from .metrics import Metrics
 from .openapi import openapi_document
-from .page import docs_page, welcome, welcome_page
+from .pages.asset import read_asset
+from .pages.dashboard import Dashboard
+from .pages.page import fill
+from .pages.views import Pages, show_problem, wants_page
 from .problem import Refusal, make_problem, problem_of
 from .query import read_item, read_items, read_query
 from .response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
 from .service import Service
+from .welcome import welcome
 
 # Larger ones are refused by the server already; Bottle would keep them in a file.
 MOST_BODY_BYTES = 2 * 2**20
@@ -33,18 +36,18 @@ MOST_BODY_BYTES = 2 * 2**20
 _encode = msgspec.json.Encoder().encode
 
 
-def make_app(service: Service, metrics: Metrics, scribe: Scribe) -> Journal:
+def make_app(service: Service, metrics: Metrics, dashboard: Dashboard, scribe: Scribe) -> Journal:
     """Return the WSGI application."""
-    return Journal(make_routes(service, metrics), service, scribe)
+    return Journal(make_routes(service, metrics, dashboard), service, scribe)
 
 
-def make_routes(service: Service, metrics: Metrics) -> Bottle:
+def make_routes(service: Service, metrics: Metrics, dashboard: Dashboard) -> Bottle:
     """Return the application without its journal."""
     bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
     app = Bottle()
-    views = Views(service, metrics, app)
+    pages = Pages(service, dashboard)
+    views = Views(service, metrics, app, pages)
     for method, path, view in (
-        ("GET", "/", views.welcome),
         ("GET", "/predict", views.predict),
         ("GET", "/predict/<name>", views.predict_named),
         ("POST", "/predict/<name>", views.predict_many),
@@ -58,10 +61,21 @@ def make_routes(service: Service, metrics: Metrics) -> Bottle:
         ("GET", "/docs", views.docs),
         ("GET", "/api/docs", views.docs),
         ("GET", "/docs/<name>", views.asset),
+        ("DELETE", "/records/<name>/<key>", pages.forget),
+    ):
+        app.route(path, method, guard(view))
+    for method, path, page in (
+        ("GET", "/", views.welcome),
+        ("GET", "/try/<name>", pages.try_out),
+        ("GET", "/records/<name>", pages.records),
+        ("GET", "/records/<name>/<key>", pages.record),
+        ("POST", "/forget/<name>/<key>", pages.forget_by_form),
+        ("GET", "/key", pages.key),
+        ("POST", "/key", pages.take_key),
         ("OPTIONS", "/", views.elsewhere),
         ("ANY", "/<path:path>", views.elsewhere),
     ):
-        app.route(path, method, guard(view))
+        app.route(path, method, guard(page, show_problem))
     app.default_error_handler = error_body
     return app
 
@@ -69,18 +83,19 @@ def make_routes(service: Service, metrics: Metrics) -> Bottle:
 class Views:
     """What each route answers."""
 
-    def __init__(self, service: Service, metrics: Metrics, app: Bottle) -> None:
+    def __init__(self, service: Service, metrics: Metrics, app: Bottle, pages: Pages) -> None:
         self._service = service
+        self._pages = pages
+        self._require_read_key = pages.require_read_key
         self._metrics = metrics
         self._app = app
 
     def welcome(self) -> HTTPResponse:
         """Say what there is: to a browser as a page, to others as JSON."""
         self._require_read_key()
-        served = list(self._service.catalog.datasets.values())
-        if "text/html" in request.environ.get("HTTP_ACCEPT", ""):
-            return respond_page(welcome_page(served))
-        return respond(_encode(welcome(served)))
+        if wants_page():
+            return self._pages.dashboard()
+        return respond(_encode(welcome(list(self._service.catalog.datasets.values()))))
 
     def predict(self) -> HTTPResponse:
         """Answer for the one dataset that has these fields."""
@@ -125,11 +140,6 @@ class Views:
             hint = "send Authorization: Bearer KEY, with a key from API_KEYS"
             raise Refusal(401, f"adding records needs a key; {hint}")
 
-    def _require_read_key(self) -> None:
-        if not self._service.access.may_read(request.environ):
-            hint = "send Authorization: Bearer KEY, with a key from READ_KEYS"
-            raise Refusal(401, f"this needs a key; {hint}")
-
     def live(self) -> HTTPResponse:
         """Say that the process runs."""
         return respond(_encode({"status": "ok"}))
@@ -153,7 +163,7 @@ class Views:
 
     def docs(self) -> HTTPResponse:
         """Show the description."""
-        return respond_page(docs_page(), DOCS_POLICY)
+        return respond_page(fill("docs"), DOCS_POLICY)
 
     def asset(self, name: str) -> HTTPResponse:
         """Give a file that the pages need."""
@@ -183,7 +193,7 @@ class Views:
         return self._service.flat_answer(served, given)
 
     def _refuse(self, route: str) -> NoReturn:
-        allowed = [method for method in ("GET", "POST") if self._is_route(route, method)]
+        allowed = [method for method in ("GET", "POST", "DELETE") if self._is_route(route, method)]
         if allowed:
             _refuse_or_tell(allowed)
         if route != "/" and self._is_route(route.rstrip("/"), "GET"):

@@ -36,6 +36,11 @@ class Served:
     student_sha256: str = ""
 
     @property
+    def student_labels(self) -> tuple[str, ...]:
+        """The labels that the student knows."""
+        return tuple(self.student.labels) if self.student else ()
+
+    @property
     def name(self) -> str:
         """The dataset's name."""
         return self.spec.name

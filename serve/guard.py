@@ -11,19 +11,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
 
-from .problem import make_problem, problem_of
+from .problem import Problem, make_problem, problem_of
 from .response import respond_problem
 from .service import tag_of
 
 log = logging.getLogger("veilleuse.request")
 
 
-def guard(view: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
-    """Return the view with the guard around it."""
+def guard(
+    view: Callable[..., HTTPResponse],
+    show: Callable[[Problem], HTTPResponse] = respond_problem,
+) -> Callable[..., HTTPResponse]:
+    """Return the view with the guard around it; `show` makes an answer of a problem."""
 
     @functools.wraps(view)
     def guarded(**arguments: str) -> HTTPResponse:
-        response = _run(view, arguments)
+        response = _run(view, arguments, show)
         if response.status_code == 200 and request.method in {"GET", "HEAD"}:  # noqa: PLR2004
             return _revalidated(response)
         return response
@@ -31,19 +34,23 @@ def guard(view: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
     return guarded
 
 
-def _run(view: Callable[..., HTTPResponse], arguments: dict[str, str]) -> HTTPResponse:
+def _run(
+    view: Callable[..., HTTPResponse],
+    arguments: dict[str, str],
+    show: Callable[[Problem], HTTPResponse],
+) -> HTTPResponse:
     try:
         return view(**arguments)
     except HTTPResponse as raised:
         return raised
     except VeilleuseError as error:
-        return respond_problem(problem_of(error))
+        return show(problem_of(error))
     except SQLAlchemyError:
         log.warning("the store is out of reach for %s", view.__name__)
-        return respond_problem(make_problem(503, "the store is out of reach; try again soon"))
+        return show(make_problem(503, "the store is out of reach; try again soon"))
     except Exception:
         log.exception("a view failed: %s", view.__name__)
-        return respond_problem(make_problem(500, "this is our fault; it has been logged"))
+        return show(make_problem(500, "this is our fault; it has been logged"))
 
 
 def _revalidated(response: HTTPResponse) -> HTTPResponse:

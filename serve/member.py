@@ -16,6 +16,7 @@ from .clerk import Clerk
 from .journal import Journal
 from .log import Scribe
 from .metrics import Metrics
+from .pages.dashboard import Dashboard
 from .progress import WorkerFigures
 from .server import Calls, serve_until_told
 from .service import Service
@@ -38,7 +39,8 @@ class Member:
         metrics = Metrics(board)
         metrics.show(WorkerFigures(self._service.shelf))
         self._clerk = Clerk(self._store, self._service.tally, board)
-        self.app: Journal = make_app(self._service, metrics, scribe)
+        dashboard = Dashboard(self._service, board)
+        self.app: Journal = make_app(self._service, metrics, dashboard, scribe)
 
     def start(self) -> None:
         """Begin all that goes on behind the answers."""

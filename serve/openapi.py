@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
-from db.field import (
-    LARGEST_NUMBER,
-    LARGEST_WHOLE,
-    BooleanField,
-    ChoiceField,
-    Field,
-    IntegerField,
-    NumberField,
-    TextField,
-    example_of,
-)
 from db.spec import DatasetSpec
 
 from .access import COOKIE
 from .journal import ALIVE, HEALTH
-from .query import MOST_ITEMS
+from .schema import (
+    ADDED,
+    LISTING_PARAMETERS,
+    PREDICTION,
+    PROBLEM,
+    RECORD_KEY,
+    RECORDS,
+    REFUSALS,
+    Document,
+    array_body,
+    choice,
+    described,
+    inputs_schema,
+    parameter,
+    predictions,
+    reference,
+    refused,
+    target_schema,
+)
 
-Document: TypeAlias = dict[str, Any]
-
-_CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
-# One character at least that is no white space, and none that controls.
-TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 # Either will do.
 _KEYS: list[Document] = [{"key": []}, {"cookie": []}]
-
-_TYPES: dict[type, str] = {
-    TextField: "string",
-    ChoiceField: "string",
-    BooleanField: "boolean",
-    IntegerField: "integer",
-    NumberField: "number",
-}
 
 
 def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> Document:
@@ -47,8 +40,7 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
     paths |= _fixed_paths()
     if not is_open:
         paths = {
-            path: described if path in HEALTH else _locked(described)
-            for path, described in paths.items()
+            path: methods if path in HEALTH else _locked(methods) for path, methods in paths.items()
         }
     return {
         "openapi": "3.1.0",
@@ -60,7 +52,7 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
         },
         "paths": paths,
         "components": {
-            "schemas": {"Prediction": _PREDICTION, "Problem": _PROBLEM},
+            "schemas": {"Prediction": PREDICTION, "Problem": PROBLEM, "Records": RECORDS},
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
@@ -69,11 +61,11 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
     }
 
 
-def _locked(described: Document) -> Document:
-    refused = {"4XX": _problem("A key is needed, for one.")}
+def _locked(methods: Document) -> Document:
+    keyless = {"4XX": refused("A key is needed, for one.")}
     return {
-        method: {**one, "security": _KEYS, "responses": refused | one["responses"]}
-        for method, one in described.items()
+        method: {**one, "security": _KEYS, "responses": keyless | one["responses"]}
+        for method, one in methods.items()
     }
 
 
@@ -81,48 +73,88 @@ def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
     parameters: dict[str, Document] = {}
     for spec in specs:
         for name, field in spec.fields.items():
-            parameters.setdefault(name, _parameter(name, field) | {"required": False})
+            parameters.setdefault(name, parameter(name, field) | {"required": False})
     return {
         "tags": ["any dataset"],
         "summary": "Predict for the one dataset that has just these fields",
         "parameters": list(parameters.values()),
-        "responses": _answers("#/components/schemas/Prediction"),
+        "responses": predictions("#/components/schemas/Prediction"),
     }
 
 
 def _dataset_paths(spec: DatasetSpec) -> Document:
-    inputs = _inputs_schema(spec)
-    labelled = {**inputs, "properties": {**inputs["properties"], spec.target: _target(spec)}}
-    either = {"anyOf": [_reference("Prediction"), _reference("Problem")]}
+    inputs = inputs_schema(spec)
+    labelled = {**inputs, "properties": {**inputs["properties"], spec.target: target_schema(spec)}}
+    either = {"anyOf": [reference("Prediction"), reference("Problem")]}
     title = spec.title or spec.name
     paths: Document = {
         f"/predict/{spec.name}": {
             "get": {
                 "summary": f"{title}: predict {spec.target}",
-                "parameters": [_parameter(name, field) for name, field in spec.fields.items()],
-                "responses": _answers("#/components/schemas/Prediction"),
+                "parameters": [parameter(name, field) for name, field in spec.fields.items()],
+                "responses": predictions("#/components/schemas/Prediction"),
             },
             "post": {
                 "summary": f"{title}: predict {spec.target} for many inputs",
-                "requestBody": _array_body(inputs),
+                "requestBody": array_body(inputs),
                 "responses": {
-                    "200": _content({"type": "array", "items": either}, "In the inputs' order."),
-                    **_REFUSALS,
+                    "200": described({"type": "array", "items": either}, "In the inputs' order."),
+                    **REFUSALS,
                 },
             },
         },
         f"/records/{spec.name}": {
+            "get": {
+                "summary": f"{title}: list records, a page at a time",
+                "parameters": [choice(*one) for one in LISTING_PARAMETERS],
+                "responses": {
+                    "200": {
+                        "description": "A page; Link leads to the next one.",
+                        "content": {
+                            "application/json": {"schema": reference("Records")},
+                            "text/csv": {"schema": {"type": "string"}},
+                            "text/html": {"schema": {"type": "string"}},
+                        },
+                    },
+                    **REFUSALS,
+                },
+            },
             "post": {
                 "summary": f"{title}: add records, all or none",
                 "security": _KEYS,
-                "requestBody": _array_body(labelled),
-                "responses": {"200": _content(_ADDED, "How many."), **_REFUSALS},
-            }
+                "requestBody": array_body(labelled),
+                "responses": {"200": described(ADDED, "How many."), **REFUSALS},
+            },
         },
+        f"/records/{spec.name}/{{key}}": _record_path(title),
     }
     if spec.flat_route:
         paths |= _flat_paths(spec)
     return _tagged(spec.name, paths)
+
+
+def _record_path(title: str) -> Document:
+    by_accept = "By Accept, if left out."
+    one = {
+        "description": "All that is known of it.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/html": {"schema": {"type": "string"}},
+        },
+    }
+    return {
+        "get": {
+            "summary": f"{title}: everything that is known of one record",
+            "parameters": [RECORD_KEY, choice("format", {"enum": ["json", "html"]}, by_accept)],
+            "responses": {"200": one, **REFUSALS},
+        },
+        "delete": {
+            "summary": f"{title}: forget one record and all that came of it",
+            "security": _KEYS,
+            "parameters": [RECORD_KEY],
+            "responses": {"200": described({"type": "object"}, "It is forgotten."), **REFUSALS},
+        },
+    }
 
 
 def _flat_paths(spec: DatasetSpec) -> Document:
@@ -133,26 +165,26 @@ def _flat_paths(spec: DatasetSpec) -> Document:
         str(spec.flat_route): {
             "get": {
                 "summary": "The probability of every label, and nothing else",
-                "parameters": [_parameter(name, spec.fields[name])],
-                "responses": {"200": _content(flat, "By label."), **_REFUSALS},
+                "parameters": [parameter(name, spec.fields[name])],
+                "responses": {"200": described(flat, "By label."), **REFUSALS},
             }
         },
         f"{spec.flat_route}-supported-languages": {
             "get": {
                 "summary": "The languages of the inputs",
-                "responses": {"200": _content(languages, "As BCP 47 tags.")},
+                "responses": {"200": described(languages, "As BCP 47 tags.")},
             }
         },
     }
 
 
 def _fixed_paths() -> Document:
-    status = _content({"type": "object", "properties": {"status": {"type": "string"}}}, "It is.")
+    status = described({"type": "object", "properties": {"status": {"type": "string"}}}, "It is.")
     alive = {"get": {"summary": "Whether the process runs", "responses": {"200": status}}}
     ready = {
         "get": {
             "summary": "Whether the process should get requests",
-            "responses": {"200": status, "503": _problem("Not now.")},
+            "responses": {"200": status, "503": refused("Not now.")},
         }
     }
     text = {
@@ -167,111 +199,6 @@ def _fixed_paths() -> Document:
 def _tagged(tag: str, paths: Document) -> Document:
     """Group operations as the page shows them."""
     return {
-        path: {method: {"tags": [tag], **described} for method, described in methods.items()}
+        path: {method: {"tags": [tag], **operation} for method, operation in methods.items()}
         for path, methods in paths.items()
     }
-
-
-def _parameter(name: str, field: Field) -> Document:
-    return {
-        "name": name,
-        "in": "query",
-        "required": field.default is None,
-        "description": field.title,
-        "schema": _field_schema(field),
-        "example": example_of(field),
-    }
-
-
-def _field_schema(field: Field) -> Document:
-    limits: Document = {"type": _TYPES[type(field)]}
-    if isinstance(field, TextField):
-        limits |= {"minLength": 1, "maxLength": field.max_length, "pattern": TEXT_PATTERN}
-    if isinstance(field, ChoiceField):
-        limits["enum"] = list(field.choices)
-    if isinstance(field, NumberField | IntegerField):
-        largest = LARGEST_WHOLE if isinstance(field, IntegerField) else LARGEST_NUMBER
-        limits["minimum"] = -largest if field.min is None else field.min
-        limits["maximum"] = largest if field.max is None else field.max
-    if field.default is not None:
-        limits["default"] = field.default
-    return limits
-
-
-def _inputs_schema(spec: DatasetSpec) -> Document:
-    return {
-        "type": "object",
-        "properties": {name: _field_schema(field) for name, field in spec.fields.items()},
-        "required": list(spec.required),
-        "additionalProperties": False,
-        "example": spec.example_inputs(),
-    }
-
-
-def _target(spec: DatasetSpec) -> Document:
-    if spec.kind == "regression":
-        limits = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
-        return {"type": ["number", "null"], **limits}
-    label: Document = {"type": ["string", "null"]}
-    return label | ({"enum": [*spec.labels, None]} if spec.labels else {})
-
-
-def _array_body(items: Document) -> Document:
-    schema = {"type": "array", "maxItems": MOST_ITEMS, "items": items}
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def _reference(name: str) -> Document:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _content(schema: Document, description: str) -> Document:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _problem(description: str) -> Document:
-    content = {"application/problem+json": {"schema": _reference("Problem")}}
-    return {"description": description, "content": content}
-
-
-def _answers(schema: str) -> Document:
-    return {"200": _content({"$ref": schema}, "The prediction."), **_REFUSALS}
-
-
-_REFUSALS: Document = {
-    "4XX": _problem("What is wrong with the request, and what would do."),
-    "503": _problem("There is no model yet."),
-}
-_ADDED: Document = {
-    "type": "object",
-    "properties": {name: {"type": "integer"} for name in ("created", "relabelled", "unchanged")},
-}
-_PREDICTION: Document = {
-    "type": "object",
-    "required": ["dataset", "prediction", "source", "model", "enrichment", "warnings"],
-    "properties": {
-        "dataset": {"type": "string"},
-        "prediction": {"type": ["string", "number"]},
-        "probabilities": {
-            "type": "object",
-            "description": "Most likely first; a regression has none.",
-            "additionalProperties": {"type": "number"},
-        },
-        "source": {"enum": ["teacher", "student"]},
-        "model": {"type": "string"},
-        "enrichment": {"enum": ["done", "queued", "off"]},
-        "warnings": {"type": "array", "items": {"type": "string"}},
-    },
-}
-_PROBLEM: Document = {
-    "type": "object",
-    "required": ["status", "title", "detail"],
-    "properties": {
-        "status": {"type": "integer"},
-        "title": {"type": "string"},
-        "detail": {"type": "string"},
-        "field": {"type": "string"},
-        "example": {},
-        "problems": {"type": "array"},
-    },
-}

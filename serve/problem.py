@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from db.errors import InputError, UnknownDataset, VeilleuseError
+from db.errors import InputError, UnknownDataset, UnknownRecord, VeilleuseError
 
 from .catalog import NoModelError
 
@@ -42,7 +42,7 @@ def problem_of(error: VeilleuseError) -> Problem:
         return error.problem
     if isinstance(error, InputError):
         return make_problem(400, str(error), field=error.field, example=error.example)
-    if isinstance(error, UnknownDataset):
+    if isinstance(error, UnknownDataset | UnknownRecord):
         return make_problem(404, str(error))
     if isinstance(error, NoModelError):
         return make_problem(503, str(error))

@@ -93,20 +93,26 @@ class Service:
         Raises InputError, or NoModelError.
         """
         inputs = served.spec.read_inputs(raw)
-        key = served.spec.key(inputs)
         # Taken before the store is read: what is read now must not outlive this generation.
         memory = self.catalog.memory
-        body = self.shelf.body(served.id, key)
-        seconds = float("inf")
-        if body is not None:
-            kept = _kept(served, body, "teacher", decode_answer(body).prediction)
-        else:
-            kept = self._ask_student(served, inputs, key)
-            seconds = self.settings.student_ttl if self.shelf.is_up else 0.0
+        kept, seconds = self._find(served, inputs, served.spec.key(inputs))
         if address and seconds:
             memory.put(address, kept, seconds)
         self._count(kept, kept.source)
         return kept
+
+    def try_out(self, served: Served, raw: Mapping[str, object]) -> Kept:
+        """Return the answer to inputs that a person tries: it counts as none that was asked for."""
+        inputs = served.spec.read_inputs(raw)
+        return self._find(served, inputs, served.spec.key(inputs))[0]
+
+    def _find(self, served: Served, inputs: Inputs, key: bytes) -> tuple[Kept, float]:
+        """Return an answer from the store or the student, and for how many seconds it holds."""
+        body = self.shelf.body(served.id, key)
+        if body is not None:
+            return _kept(served, body, "teacher", decode_answer(body).prediction), float("inf")
+        kept = self._ask_student(served, inputs, key)
+        return kept, self.settings.student_ttl if self.shelf.is_up else 0.0
 
     def _count(self, kept: Kept, came_from: str) -> None:
         self.tally.count_answer(

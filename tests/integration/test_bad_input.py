@@ -100,7 +100,7 @@ FIELDS_AND_ROUTES = [
     *(bad_method(method, "/") for method in ("POST", "DELETE")),
     *(bad_method(method, "/predict") for method in ("POST", "PUT", "BREW")),
     *(bad_method(method, "/predict/intents") for method in ("PUT", "DELETE", "TRACE")),
-    *(bad_method(method, "/records/intents") for method in ("GET", "DELETE")),
+    *(bad_method(method, "/records/intents") for method in ("PUT", "DELETE")),
     *(bad_method(method, "/api/intent") for method in ("POST", "PATCH")),
     bad_method("POST", "/metrics"),
 ]

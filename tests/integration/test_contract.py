@@ -32,6 +32,12 @@ include-name = ["POST /predict/customers", "POST /predict/intents"]
 checks.negative_data_rejection.enabled = false
 
 [[operations]]
+# Where a page ended is what the page before says, and no other text; few keys are a record's.
+include-path-regex = "^/records/"
+include-method = ["GET", "DELETE"]
+checks.positive_data_acceptance.expected-statuses = [200, 400, 401, 404]
+
+[[operations]]
 # It takes the fields of one dataset, whichever, and not of two.
 include-name = "GET /predict"
 checks.positive_data_acceptance.expected-statuses = [200, 400, 401]

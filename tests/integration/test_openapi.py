@@ -11,6 +11,7 @@ import pytest
 from serve.app import make_routes
 from serve.board import Board, Figures
 from serve.metrics import Metrics
+from serve.pages.dashboard import Dashboard
 from serve.service import Service
 from tests.conftest import settings_for
 
@@ -20,7 +21,10 @@ Document: TypeAlias = dict[str, Any]
 
 DATASETS = ("customers", "intents")
 # Pages and what they are made of.
-UNDOCUMENTED = {"/", "/docs", "/api/docs", "/docs/<name>", "/openapi.json", "/<path:path>"}
+UNDOCUMENTED = {
+    *("/", "/docs", "/api/docs", "/docs/<name>", "/openapi.json", "/<path:path>"),
+    *("/try/<name>", "/forget/<name>/<key>", "/key"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +47,14 @@ def operations(document: Document) -> list[tuple[str, str, Document]]:
 
 def call(site: Site, path: str, method: str, operation: Document) -> Reply:
     """Send the examples that the operation gives."""
+    path = path.replace("{key}", site.records()[0].key.hex())
+    if path.startswith("/records/customers/"):
+        path = path.replace("customers", "intents")
     if method == "post":
         return site.post(path, [body_schema(operation)["items"]["example"]], API_KEY)
-    given = {one["name"]: one["example"] for one in operation.get("parameters", [])}
+    if method == "delete":
+        return site.ask("DELETE", path, headers={"Authorization": f"Bearer {API_KEY}"})
+    given = {it["name"]: it["example"] for it in operation.get("parameters", []) if "example" in it}
     return site.get(f"{path}?{query(**given)}" if given else path)
 
 
@@ -120,7 +129,7 @@ def test_every_reference_leads_somewhere(document: Document) -> None:
     schemas = document["components"]["schemas"]
     text = json.dumps(document)
     names = {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}
-    assert names == {"Prediction", "Problem"} == set(schemas)
+    assert names == {"Prediction", "Problem", "Records"} == set(schemas)
 
 
 def test_every_documented_route_answers_its_own_examples(site: Site, document: Document) -> None:
@@ -154,7 +163,9 @@ def test_every_documented_route_refuses_as_it_says(site: Site, document: Documen
     for path, method, operation in operations(document):
         if not {"parameters", "requestBody"} & set(operation):
             continue
-        refused = site.ask(method.upper(), path, b"{}" if method == "post" else None)
+        # A listing needs nothing, and knows no colours.
+        target = f"{path}?colour=red" if method == "get" else path
+        refused = site.ask(method.upper(), target, b"{}" if method == "post" else None)
         content = response_of(operation, refused.status)["content"]
         assert 400 <= refused.status < 500
         assert refused.content_type == "application/problem+json"
@@ -181,9 +192,10 @@ def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
 
 def test_every_route_of_the_application_is_documented(site: Site, document: Document) -> None:
     """But for pages, and what they are made of."""
-    app = make_routes(Service(site.store, settings_for(site.url)), Metrics(Board(None, Figures)))
+    service, board = Service(site.store, settings_for(site.url)), Board(None, Figures)
+    app = make_routes(service, Metrics(board), Dashboard(service, board))
     wanted = {
-        (route.rule.replace("<name>", name), route.method.lower())
+        (route.rule.replace("<name>", name).replace("<key>", "{key}"), route.method.lower())
         for route in app.routes
         for name in DATASETS
         if route.rule not in UNDOCUMENTED
@@ -237,7 +249,9 @@ def test_everything_that_a_page_loads_is_served_here(site: Site, page: str) -> N
         assert not target.startswith("//")
         asset = site.get(target)
         assert asset.status == 200
-        wanted = {"css": "text/css", "js": "text/javascript"}[target.rpartition(".")[2]]
+        wanted = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}[
+            target.rpartition(".")[2]
+        ]
         assert asset.content_type == wanted
         assert len(asset.body) > 100
 

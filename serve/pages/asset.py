@@ -9,9 +9,13 @@ from pathlib import Path
 
 OWN = Path(__file__).parent / "static"
 
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    ".svg": "image/svg+xml",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js"})
-_OWN_FILES = frozenset({"docs.js", "page.css"})
+_OWN_FILES = frozenset({"docs.js", "flame.svg", "page.css", "page.js"})
 
 
 @dataclass(frozen=True)

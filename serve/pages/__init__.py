@@ -1,0 +1,1 @@
+"""Pages for people: the dashboard, the records, and a box to try the model in."""

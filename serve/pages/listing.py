@@ -1,0 +1,139 @@
+"""Listings of records: what a query asks for, as a page, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from db.answer import Answer, decode_answer
+from db.errors import InputError
+from db.field import normal_text
+from db.listing import MOST_ROWS, SHOWS, Listed, Page, Wanted
+from db.spec import DatasetSpec
+
+ROWS = 50
+FORMATS = ("html", "json", "csv")
+TITLES = {
+    "all": "All",
+    "disagreements": "Label and prediction disagree",
+    "uncertain": "Uncertain, most so first",
+    "issues": "Labels that are probably wrong",
+    "duplicates": "Near duplicates, group by group",
+}
+_NAMES = ("show", "label", "prediction", "group", "after", "rows", "format")
+
+encode_json = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a listing's address asks for."""
+
+    wanted: Wanted
+    after: str = ""
+    rows: int = ROWS
+    format: str = ""
+
+    def path(self, dataset: str, **change: str) -> str:
+        """Return the address of this listing, some of it changed."""
+        said = {
+            **{name: getattr(self.wanted, name) for name in ("label", "prediction", "group")},
+            "show": "" if self.wanted.show == "all" else self.wanted.show,
+            "after": self.after,
+            "rows": "" if self.rows == ROWS else str(self.rows),
+            "format": self.format,
+            **change,
+        }
+        query = urlencode({name: it for name, it in said.items() if it}, quote_via=quote)
+        return f"/records/{dataset}{'?' if query else ''}{query}"
+
+
+def read_question(given: Mapping[str, str]) -> Question:
+    """Return what was asked for; raises InputError."""
+    for name in given:
+        if name not in _NAMES:
+            raise InputError(name, f"is nothing that a listing knows; it knows {', '.join(_NAMES)}")
+        check_words(name, given[name])
+    show = given.get("show", "all")
+    if show not in SHOWS:
+        raise InputError("show", f"must be one of {', '.join(SHOWS)}", "disagreements")
+    label, prediction, group = (given.get(name, "") for name in ("label", "prediction", "group"))
+    wanted = Wanted(show, label, prediction, group)
+    rows = _rows(given.get("rows", str(ROWS)))
+    return Question(wanted, given.get("after", ""), rows, read_format(given))
+
+
+def read_format(given: Mapping[str, str], formats: Collection[str] = FORMATS) -> str:
+    """Return the form that is asked for, "" where that is left to Accept; raises InputError."""
+    form = given.get("format", "")
+    if "format" in given and form not in formats:
+        raise InputError("format", f"must be one of {', '.join(formats)}", "json")
+    return form
+
+
+def check_words(name: str, value: str) -> None:
+    """Raise InputError where a value holds what no store can."""
+    try:
+        normal_text(value)
+    except ValueError as error:
+        raise InputError(name, str(error)) from None
+
+
+def _rows(text: str) -> int:
+    # int() would also take "1_0" and digits of other scripts.
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_ROWS):
+        raise InputError("rows", f"must be a whole number from 1 to {MOST_ROWS}", ROWS)
+    return int(text)
+
+
+def answer_of(one: Listed) -> Answer | None:
+    """Return the prediction of a record."""
+    return None if one.prediction is None else decode_answer(one.prediction)
+
+
+def score_of(answer: Answer | None) -> float | None:
+    """Return the probability of what was predicted."""
+    if answer is None or not isinstance(answer.probabilities, dict):
+        return None
+    return answer.probabilities.get(str(answer.prediction))
+
+
+def as_json(dataset: str, question: Question, page: Page) -> bytes:
+    """Return a page of a listing; `next` is the address of the one after it."""
+    following = question.path(dataset, after=page.after) if page.after else None
+    records = [
+        {
+            "key": one.key,
+            "inputs": one.inputs,
+            "label": one.label,
+            "origin": one.origin,
+            "made_at": one.made_at,
+            "prediction": msgspec.Raw(one.prediction) if one.prediction else None,
+            "issue": one.issue,
+            "group": one.group,
+        }
+        for one in page.rows
+    ]
+    return encode_json({"dataset": dataset, "records": records, "next": following})
+
+
+def as_csv(spec: DatasetSpec, page: Page) -> bytes:
+    """Return a page of a listing, one line a record, after a line of names."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    more = ("prediction", "probability", "source", "model", "origin", "issue", "group")
+    writer.writerow(["key", *spec.fields, spec.target, *more])
+    for one in page.rows:
+        answer = answer_of(one)
+        said: list[Any] = [None, None, None, None]
+        if answer:
+            said = [answer.prediction, score_of(answer), answer.source, answer.model]
+        inputs = [one.inputs.get(name) for name in spec.fields]
+        writer.writerow([one.key, *inputs, one.label, *said, one.origin, one.issue, one.group])
+    return out.getvalue().encode()

@@ -1,0 +1,64 @@
+"""Small plots as SVG, without a style of their own: page.css knows their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH, HEIGHT = 240, 40
+BAR_WIDTH, BARS_HEIGHT = 10, 60
+
+
+def spark(
+    points: Sequence[tuple[float, float]], span: float, top: float, limit: float | None = None
+) -> str:
+    """Return a line of (seconds ago, value) over the last `span` seconds, from 0 to `top`.
+
+    A limit is drawn across. A gap of more than a twentieth of the span breaks the line.
+    """
+    top = max(top, 1e-9)
+    pieces: list[str] = []
+    before: float | None = None
+    for ago, value in points:
+        x = WIDTH * (1 - ago / span)
+        y = HEIGHT * (1 - min(max(value / top, 0.0), 1.0))
+        joined = before is not None and before - ago <= span / 20
+        pieces.append(f"{'L' if joined else 'M'}{x:.0f} {y:.1f}{'' if joined else 'h1'}")
+        before = ago
+    line = f'<path class="line" d="{"".join(pieces)}"/>'
+    if limit is not None and limit <= top:
+        y = HEIGHT * (1 - limit / top)
+        line += f'<path class="limit" d="M0 {y:.1f}H{WIDTH}"/>'
+    return _svg("spark", WIDTH, HEIGHT, line)
+
+
+def hour_bars(hours: Sequence[Mapping[str, int]], kinds: Sequence[str]) -> str:
+    """Return a bar an hour, the oldest first, with a part for each kind."""
+    top = max((sum(hour.values()) for hour in hours), default=0) or 1
+    parts: list[str] = []
+    for at, hour in enumerate(hours):
+        y = float(BARS_HEIGHT)
+        for kind in kinds:
+            height = BARS_HEIGHT * hour.get(kind, 0) / top
+            y -= height
+            if height:
+                parts.append(
+                    f'<rect class="{escape(kind)}" x="{at * BAR_WIDTH + 1}" y="{y:.1f}"'
+                    f' width="{BAR_WIDTH - 2}" height="{height:.1f}"/>'
+                )
+    return _svg("hours", BAR_WIDTH * len(hours), BARS_HEIGHT, "".join(parts))
+
+
+def share_bar(share: float, kind: str = "") -> str:
+    """Return a bar as long as a share of the whole."""
+    width = 100 * min(max(share, 0.0), 1.0)
+    inside = f'<rect class="{kind or "part"}" width="{width:.1f}" height="8"/>'
+    return _svg("bar", 100, 8, inside)
+
+
+def _svg(kind: str, width: int, height: int, inside: str) -> str:
+    """Return a picture that says nothing which the words beside it do not."""
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
+        f' aria-hidden="true" focusable="false">{inside}</svg>'
+    )

@@ -1,0 +1,73 @@
+% rebase('layout', refresh=30)
+% from serve.pages.words import ago, date, in_time, number
+% from serve.pages.plot import spark
+% s = situation
+<h1 class="quiet">Dashboard</h1>
+<section id="traffic" data-live aria-label="Requests">
+<dl class="tiles">
+<div><dt>Requests a second</dt><dd>{{number(s.traffic.load.requests_per_second, 1)}}</dd></div>
+<div><dt>p95, the last second</dt><dd>{{number(s.traffic.load.p95_seconds * 1000, 1) + " ms" if s.traffic.load.requests_per_second else "–"}}</dd></div>
+% q = s.traffic.quantiles
+<div><dt>Predictions take</dt><dd>{{"p50 ≤ %g, p99 ≤ %g ms" % (q["p50"] * 1000, q["p99"] * 1000) if q else "none yet"}}</dd></div>
+<div><dt>Requests since the start</dt><dd>{{format(s.traffic.requests, ",")}}</dd></div>
+<div class="{{'bad' if s.traffic.failed + s.traffic.shed else ''}}"><dt>Of them failed · shed</dt><dd>{{format(s.traffic.failed, ",")}} · {{format(s.traffic.shed, ",")}}</dd></div>
+</dl>
+</section>
+% if not s.exhibits:
+<section><h2>No dataset yet</h2>
+<p>Draft one from a table, look it over, and load it:</p>
+<pre>python -m db infer FILE --target COLUMN
+python -m db load NAME.toml
+python -m db import NAME FILE
+python -m enrich train NAME</pre></section>
+% end
+% for one in s.exhibits:
+%   include('exhibit', one=one, now=s.now)
+% end
+% if hidden:
+<section><h2>More datasets</h2><ul>
+% for name in hidden:
+<li><a href="/?dataset={{name}}">{{name}}</a></li>
+% end
+</ul></section>
+% end
+<section id="workers" data-live>
+<h2>Workers</h2>
+% if s.paused_at is not None:
+<p class="notice">Every worker is paused, since {{date(s.paused_at)}}; go on with <code>python -m enrich resume</code></p>
+% end
+% if not s.hands:
+<p>No worker is there. Start one: <code>python -m enrich run</code></p>
+% end
+% for hand in s.hands:
+%   include('hand', hand=hand, now=s.now, span=s.span_seconds)
+% end
+</section>
+<section id="troubles" data-live>
+<h2>Errors and quarantine</h2>
+% errors = [hand.said for hand in s.hands if hand.said["error"]]
+% if not (errors or s.failures or s.quarantined):
+<p>None.</p>
+% end
+% if errors or s.failures:
+<ul>
+% for said in errors:
+<li>Worker {{said["id"]}}, {{ago(said["error_at"], s.now)}}: {{said["error"]}}</li>
+% end
+% for run in s.failures:
+<li><code>{{run.command}} {{run.dataset}}</code> failed {{ago(run.ended_at, s.now)}}, begun {{date(run.started_at)}}</li>
+% end
+</ul>
+% end
+% if s.quarantined:
+<div class="wide" tabindex="0" role="region" aria-label="Quarantined records"><table>
+<caption>Quarantined last; all of them: <code>python -m enrich quarantine list</code></caption>
+<thead><tr><th scope="col">Record</th><th scope="col">Enricher</th><th scope="col">Reason</th><th scope="col">When</th></tr></thead>
+<tbody>
+% for it in s.quarantined:
+<tr><td><a href="/records/{{it.dataset}}/{{it.key}}">{{it.dataset}} {{it.key[:8]}}</a></td><td>{{it.enricher or "any"}}</td><td>{{it.reason}}</td><td>{{ago(it.made_at, s.now)}}</td></tr>
+% end
+</tbody></table></div>
+% end
+</section>
+<p class="soft" id="as-of" data-live>As of {{date(s.now)}}. <a href="/metrics">Metrics</a> · <a href="/openapi.json">OpenAPI</a> · <a href="/readyz">readiness</a></p>

@@ -1,0 +1,71 @@
+% from serve.pages.words import ago, date, in_time, number
+% from serve.pages.plot import hour_bars, share_bar
+% served, portrait, name = one.served, one.portrait, one.served.name
+% spec = served.spec
+<article aria-labelledby="{{name}}-title">
+<h2 id="{{name}}-title">{{spec.title or name}}</h2>
+<p class="soft">
+% for field in spec.fields:
+<code>{{field}}</code>
+% end
+→ <code>{{spec.target}}</code> ·
+% if served.model:
+<a href="#{{name}}-model">{{served.model}}</a> ·
+% else:
+no model yet: <code>python -m enrich train {{name}}</code> ·
+% end
+<a href="/records/{{name}}">records</a> ·
+<a href="/records/{{name}}?show=disagreements">disagreements</a> ·
+% if spec.kind == "classification":
+<a href="/records/{{name}}?show=uncertain">uncertain</a> ·
+% end
+<a href="/records/{{name}}?show=issues">label issues</a> ·
+<a href="/records/{{name}}?show=duplicates">duplicates</a>
+</p>
+% include('trial', served=served, given=portrait.examples[0], examples=portrait.examples, answer=None)
+<div class="columns">
+<section id="{{name}}-coverage" data-live>
+<h3>Enrichment</h3>
+% if not one.coverage:
+<p class="soft">Nobody has counted yet: a worker does, or <code>python -m enrich once</code></p>
+% else:
+<div class="wide" tabindex="0" role="region" aria-label="Enrichment of {{name}}"><table>
+<thead><tr><th scope="col">Enricher</th><th scope="col">Fresh</th><th scope="col"><span class="quiet">Share</span></th><th scope="col">Backlog</th><th scope="col">Time left</th></tr></thead>
+<tbody>
+% for it in one.coverage:
+<tr><th scope="row">{{it.enricher}}</th><td class="n">{{format(it.fresh, ",")}} of {{format(it.records, ",")}}</td><td>{{!share_bar(it.fresh / it.records if it.records else 1.0)}}</td><td class="n">{{format(it.backlog, ",")}}</td><td>{{"–" if not it.backlog else "nobody works" if it.seconds_left is None else "≈ " + in_time(it.seconds_left)}}</td></tr>
+% end
+</tbody></table></div>
+<p class="soft">Counted {{ago(one.counted_at, now)}}</p>
+% end
+</section>
+<section id="{{name}}-served" data-live>
+<h3>Answered in the last 24 hours</h3>
+% a = one.answered
+% if not a.total:
+<p class="soft">Nothing yet. Answers appear here ten seconds after they were given.</p>
+% else:
+{{!hour_bars(a.hours, ("teacher", "student"))}}
+<p class="legend"><span class="key teacher"></span>teacher {{format(sum(h.get("teacher", 0) for h in a.hours), ",")}} <span class="key student"></span>student {{format(sum(h.get("student", 0) for h in a.hours), ",")}} <span class="soft">by the hour, now on the right</span></p>
+<details><summary>By prediction and hour</summary>
+<div class="wide" tabindex="0" role="region" aria-label="Predictions of {{name}}"><table>
+<thead><tr><th scope="col">Prediction</th><th scope="col">Answers</th><th scope="col">Share</th></tr></thead><tbody>
+% for prediction, count in a.predictions[:30]:
+<tr><th scope="row">{{prediction}}</th><td class="n">{{format(count, ",")}}</td><td class="n">{{"%.1f %%" % (100 * count / a.total)}}</td></tr>
+% end
+</tbody></table>
+<table><thead><tr><th scope="col">Hours ago</th><th scope="col">Teacher</th><th scope="col">Student</th></tr></thead><tbody>
+% for at, hour in enumerate(reversed(a.hours)):
+% if hour:
+<tr><th scope="row">{{at}}</th><td class="n">{{format(hour.get("teacher", 0), ",")}}</td><td class="n">{{format(hour.get("student", 0), ",")}}</td></tr>
+% end
+% end
+</tbody></table></div></details>
+% end
+<p>Drift: <span class="badge {{a.drift.level}}">{{"PSI %.3f" % a.drift.index if a.drift.index is not None else "not known"}}</span> {{a.drift.words}} <span class="soft">(below 0.1 as in training, from 0.25 on other)</span></p>
+</section>
+</div>
+% if portrait.model:
+%   include('model', served=served, portrait=portrait)
+% end
+</article>

@@ -1,0 +1,27 @@
+% from serve.pages.words import ago, in_time, number
+% from serve.pages.plot import spark
+% said = hand.said
+<article class="hand" aria-label="Worker {{said["id"]}}">
+<h3>Worker {{said["id"]}} on {{said["host"]}} <span class="badge {{'fine' if said["state"] == "open" else 'warn'}}">{{said["state"]}}</span></h3>
+<p>{{said["reason"] or "It works."}} <span class="soft">For {{in_time(max(now - said["since"], 0))}}; open {{"%.0f %%" % (100 * said["open_share"])}} of its time; {{format(said["records"], ",")}} records done, {{number(said["rate"], 0)}} a second while at work.</span></p>
+% plots = (("open_share", "Open", "%", 100, None), ("foreign_cores", "CPU of others", "cores", 1, "close_cores"), ("memory_share", "Memory free", "%", 100, "close_memory"), ("web_requests", "Web", "requests/s", 1, "web_requests"), ("stalled_share", "Stalled", "%", 100, "pressure"))
+<ul class="sparks">
+% for figure, label, unit, times, limit in plots:
+% points = hand.figure(figure)
+% if points:
+% most = hand.limits.get(limit)
+% top = 1.0 if unit == "%" else max([value for _, value in points] + [1.2 * most if most and most < 1000 else 0])
+<li>{{!spark(points, span, top, most)}}<span>{{label}} <b>{{number(points[-1][1] * times, 0 if unit == "%" else 1)}} {{unit}}</b>
+% if most is not None:
+<span class="soft">limit {{number(most * times, 0 if unit == "%" else 1)}}</span>
+% end
+</span></li>
+% end
+% end
+</ul>
+% if not hand.hour:
+<p class="soft">Its readings of the last hour appear here, one every ten seconds.</p>
+% else:
+<p class="soft">The last hour, now on the right; the dashed line is the limit.</p>
+% end
+</article>
