@@ -49,6 +49,9 @@ class Dossier:
     is_fresh: bool
     chunk: int | None
     worker: int | None
+    answer: str
+    score: float | None
+    held_out: bool
     issue: bool | None
     group: str | None
     values: list[Value]
@@ -83,6 +86,9 @@ def read_dossier(connection: Connection, found: Dataset, key: bytes) -> Dossier:
         is_fresh=row.revision >= found.revision and bool(found.plan),
         chunk=row.chunk_id,
         worker=connection.execute(owner).scalar(),
+        answer=row.answer,
+        score=row.score,
+        held_out=row.held_out,
         issue=row.issue,
         group=row.duplicates,
         values=[_value(one, today) for one in made],

@@ -40,7 +40,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Listed:
-    """A record as a listing shows it; `prediction` is the body as it is sent."""
+    """A record as a listing shows it; `prediction` is the body as it is sent.
+
+    Answer and score are what it is listed by: see db.table.content.
+    """
 
     key: str
     inputs: Inputs
@@ -48,6 +51,9 @@ class Listed:
     origin: str
     made_at: float
     prediction: bytes | None
+    answer: str
+    score: float | None
+    held_out: bool
     issue: bool | None
     group: str | None
 
@@ -200,6 +206,9 @@ def _whole(connection: Connection, dataset_id: int, ids: list[int]) -> list[List
             origin=row.origin,
             made_at=row.made_at,
             prediction=row.body,
+            answer=row.answer,
+            score=row.score,
+            held_out=row.held_out,
             issue=row.issue,
             group=row.duplicates,
         )

@@ -48,10 +48,27 @@ def write_marks(
         _write(connection, columns, rows)
 
 
+def write_held_out(
+    connection: Connection, dataset_id: int, answers: Iterable[tuple[bytes, str, float]]
+) -> None:
+    """Mark labelled records by answers that were given without having seen their labels."""
+    statement = (
+        update(record)
+        .where(record.c.dataset_id == dataset_id, record.c.key == bindparam("of"))
+        .values(answer=bindparam("new_answer"), score=bindparam("new_score"), held_out=True)
+    )
+    values = [{"of": key, "new_answer": answer, "new_score": it} for key, answer, it in answers]
+    if values:
+        connection.execute(statement, values)
+
+
 def _write(connection: Connection, columns: Collection[str], rows: list[tuple[int, Marks]]) -> None:
     if not rows:
         return
     statement = update(record).where(record.c.id == bindparam("of"))
+    if "answer" in columns:
+        # Of what it has learnt from, a teacher says what it was told.
+        statement = statement.where(~record.c.held_out)
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
     values = [
         {"of": of, **{f"new_{name}": value for name, value in marks.items()}} for of, marks in rows

@@ -186,6 +186,9 @@ RECORDS: Document = {
                     "prediction": {
                         "anyOf": [{"$ref": "#/components/schemas/Prediction"}, {"type": "null"}]
                     },
+                    "answer": {"type": ["string", "number", "null"]},
+                    "score": {"type": ["number", "null"]},
+                    "held_out": {"type": "boolean"},
                     "issue": {"type": ["boolean", "null"]},
                     "group": {"type": ["string", "null"]},
                 },

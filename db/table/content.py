@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -48,6 +49,8 @@ record = Table(
     # a regression no answer, and the number itself.
     Column("answer", Text, nullable=False, server_default=""),
     Column("score", Double),
+    # Whether that is what the model said without having seen the label.
+    Column("held_out", Boolean, nullable=False, server_default=false()),
     Column("issue", Boolean),
     Column("duplicates", Text),
     UniqueConstraint("dataset_id", "key"),

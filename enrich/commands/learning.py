@@ -129,8 +129,13 @@ def activate(model: str, *, as_json_: bool) -> None:
     parts = re.fullmatch(r"(.+)@(\d+)", model)
     if parts is None:
         raise UnknownModel(f"{model}: name a version, such as {model}@2")
+    from ..learning.held_out import mark_held_out  # noqa: PLC0415  NumPy is slow to import
+
     store, settings = open_worker_store()
     use_model(store, parts[1], int(parts[2]), settings)
+    with store.reading() as connection:
+        found = find_dataset(connection, parts[1])
+    mark_held_out(store, found, int(parts[2]))
     click.echo(
         as_json({"active": model}) if as_json_ else f"{model} is in use; run: python -m enrich once"
     )

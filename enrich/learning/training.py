@@ -34,6 +34,7 @@ from .crossval import (
 )
 from .distil import fit_student
 from .frame import Frame, read_labelled, read_unlabelled
+from .held_out import mark_held_out
 from .report import loss_of, report_on
 from .teacher import Candidate, candidates, dump_teacher, load_teacher
 from .verdict import Verdict, judge
@@ -194,4 +195,5 @@ def _keep(
         version = add_model(connection, found.id, new)
     if verdict.active:
         use_model(store, found.name, version, settings)
+        mark_held_out(store, found, version)
     return Trained(version, new.metrics, verdict)

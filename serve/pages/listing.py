@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -97,13 +96,6 @@ def answer_of(one: Listed) -> Answer | None:
     return None if one.prediction is None else decode_answer(one.prediction)
 
 
-def score_of(answer: Answer | None) -> float | None:
-    """Return the probability of what was predicted."""
-    if answer is None or not isinstance(answer.probabilities, dict):
-        return None
-    return answer.probabilities.get(str(answer.prediction))
-
-
 def as_json(dataset: str, question: Question, page: Page) -> bytes:
     """Return a page of a listing; `next` is the address of the one after it."""
     following = question.path(dataset, after=page.after) if page.after else None
@@ -115,6 +107,9 @@ def as_json(dataset: str, question: Question, page: Page) -> bytes:
             "origin": one.origin,
             "made_at": one.made_at,
             "prediction": msgspec.Raw(one.prediction) if one.prediction else None,
+            "answer": one.answer or one.score,
+            "score": one.score if one.answer else None,
+            "held_out": one.held_out,
             "issue": one.issue,
             "group": one.group,
         }
@@ -127,13 +122,14 @@ def as_csv(spec: DatasetSpec, page: Page) -> bytes:
     """Return a page of a listing, one line a record, after a line of names."""
     out = io.StringIO()
     writer = csv.writer(out)
-    more = ("prediction", "probability", "source", "model", "origin", "issue", "group")
+    more = ("answer", "score", "held_out", "prediction", "model", "origin", "issue", "group")
     writer.writerow(["key", *spec.fields, spec.target, *more])
     for one in page.rows:
         answer = answer_of(one)
-        said: list[Any] = [None, None, None, None]
-        if answer:
-            said = [answer.prediction, score_of(answer), answer.source, answer.model]
+        listed = [one.answer or one.score, one.score if one.answer else None, one.held_out]
+        said = [answer.prediction, answer.model] if answer else [None, None]
         inputs = [one.inputs.get(name) for name in spec.fields]
-        writer.writerow([one.key, *inputs, one.label, *said, one.origin, one.issue, one.group])
+        writer.writerow(
+            [one.key, *inputs, one.label, *listed, *said, one.origin, one.issue, one.group]
+        )
     return out.getvalue().encode()

@@ -33,6 +33,15 @@ class Control:
     least: float | None = None
     most: float | None = None
 
+    @property
+    def type(self) -> str:
+        """How it is put in: a field of numbers would hide what is none."""
+        try:
+            float(self.value or 0)
+        except ValueError:
+            return "text"
+        return "number"
+
 
 @dataclass(frozen=True)
 class Said:

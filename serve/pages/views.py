@@ -25,13 +25,11 @@ from .dashboard import Dashboard
 from .listing import (
     TITLES,
     Question,
-    answer_of,
     as_csv,
     as_json,
     encode_json,
     read_format,
     read_question,
-    score_of,
 )
 from .page import fill
 from .trial import Said, in_query
@@ -124,8 +122,6 @@ class Pages:
             listing=page,
             labels=labels,
             titles=TITLES,
-            answer_of=answer_of,
-            score_of=score_of,
         )
         return respond_page(shown)
 

@@ -36,6 +36,7 @@ def upgrade() -> None:
     for column in (
         sa.Column("answer", sa.Text(), nullable=False, server_default=""),
         sa.Column("score", sa.Double()),
+        sa.Column("held_out", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("issue", sa.Boolean()),
         sa.Column("duplicates", sa.Text()),
     ):

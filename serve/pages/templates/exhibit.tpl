@@ -30,10 +30,10 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 <p class="soft">Nobody has counted yet: a worker does, or <code>python -m enrich once</code></p>
 % else:
 <div class="wide" tabindex="0" role="region" aria-label="Enrichment of {{name}}"><table>
-<thead><tr><th scope="col">Enricher</th><th scope="col">Fresh</th><th scope="col"><span class="quiet">Share</span></th><th scope="col">Backlog</th><th scope="col">Time left</th></tr></thead>
+<thead><tr><th scope="col">Enricher</th><th scope="col" class="n">Fresh</th><th scope="col"><span class="quiet">Share</span></th><th scope="col" class="n">Backlog</th><th scope="col">Time left</th></tr></thead>
 <tbody>
 % for it in one.coverage:
-<tr><th scope="row">{{it.enricher}}</th><td class="n">{{format(it.fresh, ",")}} of {{format(it.records, ",")}}</td><td>{{!share_bar(it.fresh / it.records if it.records else 1.0)}}</td><td class="n">{{format(it.backlog, ",")}}</td><td>{{"–" if not it.backlog else "nobody works" if it.seconds_left is None else "≈ " + in_time(it.seconds_left)}}</td></tr>
+<tr><th scope="row">{{it.enricher}}</th><td class="n">{{format(it.fresh, ",")}} of {{format(it.records, ",")}}</td><td>{{!share_bar(it.fresh / it.records if it.records else 1.0)}}</td><td class="n">{{format(it.backlog, ",")}}</td><td>{{"–" if not it.backlog or it.seconds_left is None else "≈ " + in_time(it.seconds_left)}}</td></tr>
 % end
 </tbody></table></div>
 <p class="soft">Counted {{ago(one.counted_at, now)}}</p>
@@ -49,12 +49,12 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 <p class="legend"><span class="key teacher"></span>teacher {{format(sum(h.get("teacher", 0) for h in a.hours), ",")}} <span class="key student"></span>student {{format(sum(h.get("student", 0) for h in a.hours), ",")}} <span class="soft">by the hour, now on the right</span></p>
 <details><summary>By prediction and hour</summary>
 <div class="wide" tabindex="0" role="region" aria-label="Predictions of {{name}}"><table>
-<thead><tr><th scope="col">Prediction</th><th scope="col">Answers</th><th scope="col">Share</th></tr></thead><tbody>
+<thead><tr><th scope="col">Prediction</th><th scope="col" class="n">Answers</th><th scope="col" class="n">Share</th></tr></thead><tbody>
 % for prediction, count in a.predictions[:30]:
 <tr><th scope="row">{{prediction}}</th><td class="n">{{format(count, ",")}}</td><td class="n">{{"%.1f %%" % (100 * count / a.total)}}</td></tr>
 % end
 </tbody></table>
-<table><thead><tr><th scope="col">Hours ago</th><th scope="col">Teacher</th><th scope="col">Student</th></tr></thead><tbody>
+<table><thead><tr><th scope="col">Hours ago</th><th scope="col" class="n">Teacher</th><th scope="col" class="n">Student</th></tr></thead><tbody>
 % for at, hour in enumerate(reversed(a.hours)):
 % if hour:
 <tr><th scope="row">{{at}}</th><td class="n">{{format(hour.get("teacher", 0), ",")}}</td><td class="n">{{format(hour.get("student", 0), ",")}}</td></tr>

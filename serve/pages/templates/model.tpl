@@ -4,7 +4,7 @@
 <p>Trained {{date(portrait.model.made_at)}} on {{format(m.get("rows", 0), ",")}} labelled rows; the teacher, {{m.get("estimator", "an estimator")}}, reads {{", ".join(m.get("columns", []))}}. All figures are out of fold.</p>
 <div class="wide" tabindex="0" role="region" aria-label="Metrics of {{name}}"><table>
 % if m.get("labels"):
-<thead><tr><th scope="col">Who</th><th scope="col">Accuracy</th><th scope="col">Macro-F1</th><th scope="col">Precision</th><th scope="col">Recall</th></tr></thead><tbody>
+<thead><tr><th scope="col">Who</th><th scope="col" class="n">Accuracy</th><th scope="col" class="n">Macro-F1</th><th scope="col" class="n">Precision</th><th scope="col" class="n">Recall</th></tr></thead><tbody>
 % for who in ("teacher", "student", "baseline"):
 % it = m.get(who)
 % if it:
@@ -12,7 +12,7 @@
 % end
 % end
 % else:
-<thead><tr><th scope="col">Who</th><th scope="col">R²</th><th scope="col">RMSE</th><th scope="col">MSE</th></tr></thead><tbody>
+<thead><tr><th scope="col">Who</th><th scope="col" class="n">R²</th><th scope="col" class="n">RMSE</th><th scope="col" class="n">MSE</th></tr></thead><tbody>
 % for who in ("teacher", "student", "baseline"):
 % it = m.get(who)
 % if it:
@@ -27,7 +27,7 @@
 % if portrait.labels:
 <div class="wide" tabindex="0" role="region" aria-label="Metrics of each label of {{name}}"><table>
 <caption>The teacher, by label</caption>
-<thead><tr><th scope="col">Label</th><th scope="col">Rows</th><th scope="col">Precision</th><th scope="col">Recall</th><th scope="col">F1</th></tr></thead><tbody>
+<thead><tr><th scope="col">Label</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Precision</th><th scope="col" class="n">Recall</th><th scope="col" class="n">F1</th></tr></thead><tbody>
 % for label, it in m["teacher"]["labels"].items():
 <tr><th scope="row"><a href="/records/{{name}}?label={{!quoted(label)}}">{{label}}</a></th><td class="n">{{format(it["rows"], ",")}}</td><td class="n">{{number(it["precision"])}}</td><td class="n">{{number(it["recall"])}}</td><td class="n">{{number(it["f1"])}}</td></tr>
 % end
@@ -63,7 +63,7 @@
 % end
 <div class="wide" tabindex="0" role="region" aria-label="Versions of {{name}}"><table>
 <caption>Versions; go back with <code>python -m enrich activate {{name}}@N</code></caption>
-<thead><tr><th scope="col">Version</th><th scope="col">Trained</th><th scope="col">Rows</th><th scope="col">Teacher</th><th scope="col">Student</th></tr></thead><tbody>
+<thead><tr><th scope="col">Version</th><th scope="col">Trained</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Teacher</th><th scope="col" class="n">Student</th></tr></thead><tbody>
 % for version in portrait.versions:
 % v = version.metrics
 <tr><th scope="row">{{name}}@{{version.version}}

@@ -38,6 +38,9 @@
 % end
 </tbody></table>
 % end
+% if it.held_out:
+<p>Out of fold, without the label being seen: <strong>{{it.answer or number(it.score)}}</strong>{{" %.1f %%" % (100 * it.score) if it.answer else ""}}</p>
+% end
 % for warning in answer.warnings:
 <p class="notice">{{warning}}</p>
 % end

@@ -1,7 +1,9 @@
 % rebase('layout')
 % from serve.pages.trial import as_text
+% from serve.pages.words import number
 % q, w, name, spec = question, question.wanted, served.name, served.spec
 <h1>{{spec.title or name}}: records</h1>
+<p class="soft">Of records with a label the prediction is the one that was made out of fold in training, without the label being seen.</p>
 <form class="filter" method="get" action="/records/{{name}}">
 <label><span>Show</span><select name="show">
 % for show, words in titles.items():
@@ -36,7 +38,6 @@
 <th scope="col">{{spec.target}}</th><th scope="col">Prediction</th><th scope="col">Found</th></tr></thead>
 <tbody>
 % for one in listing.rows:
-% a = answer_of(one)
 <tr><td><a href="/records/{{name}}/{{one.key}}"><code>{{one.key[:8]}}</code></a></td>
 % for field in spec.fields:
 % text = as_text(one.inputs.get(field, ""))
@@ -44,11 +45,10 @@
 % end
 <td>{{one.label if one.label is not None else "–"}}</td>
 <td>
-% if a:
-{{a.prediction}}
-% if score_of(a) is not None:
-<span class="soft">{{"%.0f %%" % (100 * score_of(a))}}</span>
-% end
+% if one.answer:
+{{one.answer}} <span class="soft">{{"%.0f %%" % (100 * (one.score or 0))}}</span>
+% elif one.score is not None:
+{{number(one.score)}}
 % else:
 <span class="soft">not yet</span>
 % end

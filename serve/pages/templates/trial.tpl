@@ -13,7 +13,7 @@
 % elif control.kind == "textarea":
 <textarea name="{{control.name}}" rows="2" maxlength="{{control.most}}" {{!"required" if control.required else ""}}>{{control.value}}</textarea>
 % else:
-<input name="{{control.name}}" type="number" step="{{control.step}}" value="{{control.value}}" {{!'min="%s"' % control.least if control.least is not None else ""}} {{!'max="%s"' % control.most if control.most is not None else ""}} {{!"required" if control.required else ""}}>
+<input name="{{control.name}}" type="{{control.type}}" step="{{control.step}}" value="{{control.value}}" {{!'min="%s"' % control.least if control.least is not None else ""}} {{!'max="%s"' % control.most if control.most is not None else ""}} {{!"required" if control.required else ""}}>
 % end
 </label>
 % end

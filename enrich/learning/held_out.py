@@ -1,0 +1,38 @@
+"""Held-out answers: what a model said of the records that it learnt from, without having seen them.
+
+Its teacher knows the labels of those, so that its predictions hardly ever contradict them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from db.dataset import Dataset
+from db.mark import write_held_out
+from db.model import find_model, read_out_of_fold
+from db.record import batches
+from db.store import Store
+
+from .crossval import decode_out_of_fold
+
+BATCH_RECORDS = 1000
+
+
+def mark_held_out(store: Store, found: Dataset, version: int) -> None:
+    """List labelled records by a version's answers out of fold."""
+    with store.reading() as connection:
+        stored = read_out_of_fold(connection, find_model(connection, found, version))
+    if stored is None:
+        return
+    for some in batches(_answers(stored), BATCH_RECORDS):
+        with store.writing() as connection:
+            write_held_out(connection, found.id, some)
+
+
+def _answers(stored: bytes) -> Iterator[tuple[bytes, str, float]]:
+    """Yield key, label and probability; of a regression "" and the number."""
+    answers = decode_out_of_fold(stored)
+    keys, rows = answers.rows("teacher")
+    for key, row in zip(keys, rows, strict=True):
+        at = int(row.argmax())
+        yield key, answers.labels[at] if answers.labels else "", float(row[at])

@@ -1,0 +1,217 @@
+"""Each page, as people meet it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response, expect
+
+from tests.conftest import run_command
+from tests.integration.answers import TAUGHT
+from tests.integration.conftest import API_KEY, Site, query, serving_copy
+
+from .conftest import Visitor
+
+Visitors = Callable[..., Visitor]
+
+PHONE = {"width": 390, "height": 800}
+LAPTOP = {"width": 1280, "height": 800}
+MOST_BYTES = 100_000
+FLIP_MS = 60_000
+UNSEEN = "un petit hôtel au calme dans une ville où je ne suis jamais allé"
+
+
+def some_key(site: Site, label: str = "purchase") -> str:
+    """Return the key of a record with that label."""
+    return str(site.records(label=label)[0].key.hex())
+
+
+def paths(site: Site) -> list[str]:
+    """Return every page there is."""
+    return [
+        "/",
+        "/?dataset=customers",
+        f"/try/intents?{query(sentence=TAUGHT)}",
+        "/try/customers",
+        "/try/customers?age=old",
+        "/records/intents",
+        "/records/intents?show=disagreements",
+        "/records/customers?show=disagreements",
+        f"/records/intents/{some_key(site)}",
+        "/key",
+        "/records/nothing",
+    ]
+
+
+def open_all(page: Page) -> None:
+    """Open whatever can be opened."""
+    page.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true })")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_every_page_can_be_read_by_everybody(
+    visitor: Visitors, looked_at: Site, size: dict[str, int], scheme: str
+) -> None:
+    """By axe-core's rules, without an error in the console or a report of the policy."""
+    person = visitor(refusals=(400, 404), viewport=size, color_scheme=scheme)
+    for path in paths(looked_at):
+        page = person.visit(path)
+        open_all(page)
+        found = Axe().run(page).response["violations"]
+        grave = [
+            (path, one["id"], [it["html"][:120] for it in one["nodes"][:3]])
+            for one in found
+            if one["impact"] in {"serious", "critical"}
+        ]
+        assert grave == []
+        # Only what is wide by itself may be scrolled sideways.
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        page.close()
+
+
+def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, looked_at: Site) -> None:
+    """Below 100 kB, and from nowhere else."""
+    for path in paths(looked_at)[:9]:
+        person = visitor()
+        loaded: list[Response] = []
+        person.context.on("response", lambda it, loaded=loaded: loaded.append(it))
+        person.visit(path).wait_for_load_state("networkidle")
+        sizes = {one.url: len(one.body()) for one in loaded}
+        assert sum(sizes.values()) < MOST_BYTES, sizes
+        assert all(url.startswith(f"http://127.0.0.1:{looked_at.port}/") for url in sizes)
+
+
+def test_an_example_is_answered_at_a_click(visitor: Visitors) -> None:
+    """With the label, its probability, and who has said so."""
+    page = visitor().visit("/")
+    trial = page.locator("section.trial", has_text="sentence")
+    trial.locator(".examples a").first.click()
+    expect(trial.locator(".answer .headline strong")).not_to_be_empty()
+    expect(trial.locator(".answer .bars tr")).to_have_count(8)
+    assert page.url.endswith("/")
+
+
+def test_what_is_wrong_with_an_input_is_said_beside_the_form(visitor: Visitors) -> None:
+    """And mended there."""
+    page = visitor().visit("/")
+    trial = page.locator("section.trial", has_text="Income")
+    trial.locator("input[name=age]").fill("")
+    trial.locator("form").evaluate("form => { form.noValidate = true }")
+    trial.locator("button").click()
+    expect(trial.locator(".answer .notice")).to_contain_text("age: is missing")
+    trial.locator("input[name=age]").fill("40")
+    trial.locator("button").click()
+    expect(trial.locator(".answer .headline strong")).not_to_be_empty()
+
+
+def test_the_students_answer_becomes_the_teachers_before_ones_eyes(
+    visitor: Visitors, trained: Path, tmp_path: Path
+) -> None:
+    """Once a worker has been; nothing is clicked and no page loaded for it."""
+    with serving_copy(trained, tmp_path / "own") as site:
+        page = visitor(site).visit("/")
+        trial = page.locator("section.trial", has_text="sentence")
+        trial.locator("textarea").fill(UNSEEN)
+        trial.locator("button").click()
+        expect(trial.locator(".said")).to_have_attribute("data-source", "student")
+        expect(trial.locator(".said")).to_contain_text("queued")
+        page.evaluate("window.same = true")
+        assert run_command(site.url, "enrich", "once").code == 0
+        expect(trial.locator(".said")).to_have_attribute("data-source", "teacher", timeout=FLIP_MS)
+        assert page.evaluate("window.same")
+
+
+def test_the_dashboard_brings_itself_up_to_date(
+    visitor: Visitors, trained: Path, tmp_path: Path
+) -> None:
+    """What was opened stays open."""
+    with serving_copy(trained, tmp_path / "own") as site:
+        page = visitor(site).visit("/")
+        expect(page.locator("#intents-coverage")).to_contain_text("Nobody has counted yet")
+        page.locator("#intents-model summary").click()
+        assert run_command(site.url, "enrich", "once").code == 0
+        expect(page.locator("#intents-coverage")).to_contain_text("prediction", timeout=FLIP_MS)
+        assert page.locator("#intents-model").evaluate("it => it.open")
+
+
+def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors) -> None:
+    """As many as it says."""
+    page = visitor().visit("/?dataset=intents")
+    page.locator("#intents-model summary").click()
+    cells = page.locator(".matrix td a")
+    counts = [int(words) for words in cells.all_inner_texts()]
+    at = counts.index(min(counts))
+    cells.nth(at).click()
+    expect(page.locator("tbody tr")).to_have_count(counts[at])
+    page.locator("tbody tr a").first.click()
+    expect(page.locator("dl.facts")).to_contain_text("Label (intent)")
+
+
+def test_every_page_works_without_javascript(visitor: Visitors) -> None:
+    """Forms and links alone: try, filter, turn the page, look at a record."""
+    page = visitor(java_script_enabled=False).visit("/")
+    page.locator("section.trial", has_text="sentence").locator("textarea").fill(TAUGHT)
+    page.locator("section.trial", has_text="sentence").locator("button").click()
+    expect(page.locator(".said")).to_have_attribute("data-source", "teacher")
+    page.locator("header nav a", has_text="intents").click()
+    page.locator("select[name=label]").select_option("purchase")
+    page.locator("form.filter button").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    first = page.locator("tbody tr").first.inner_text()
+    page.locator("a[rel=next]").click()
+    assert page.locator("tbody tr").first.inner_text() != first
+    expect(page.locator("tbody tr td:nth-child(3)").first).to_have_text("purchase")
+    page.locator("tbody tr a").first.click()
+    expect(page.locator("h1")).to_contain_text("one record")
+
+
+def test_a_record_is_forgotten_by_whoever_has_a_key(visitor: Visitors, own_site: Site) -> None:
+    """And by nobody else."""
+    key = some_key(own_site)
+    page = visitor(own_site, refusals=(403,)).visit(f"/records/intents/{key}")
+    page.locator("input[name=api_key]").fill("a guess")
+    page.locator("button.danger").click()
+    expect(page.locator("[role=alert]")).to_contain_text("nothing was forgotten")
+    assert own_site.records(key=bytes.fromhex(key))
+    page.locator("input[name=api_key]").fill(API_KEY)
+    page.locator("button.danger").click()
+    expect(page).to_have_url(re.compile(r"/records/intents$"))
+    assert not own_site.records(key=bytes.fromhex(key))
+
+
+def test_where_answers_need_a_key_a_form_asks_for_it(
+    visitor: Visitors, trained: Path, tmp_path: Path
+) -> None:
+    """And leads on to the page that was wanted."""
+    with serving_copy(trained, tmp_path / "own", READ_KEYS="for-readers") as site:
+        person = visitor(site, refusals=(403,))
+        page = person.visit("/records/intents?show=uncertain")
+        expect(page.locator("h1")).to_have_text("A key, please")
+        page.locator("input[name=key]").fill("a guess")
+        page.locator("button").click()
+        expect(page.locator("[role=alert]")).to_be_visible()
+        page.locator("input[name=key]").fill("for-readers")
+        page.locator("button").click()
+        expect(page).to_have_url(re.compile(r"/records/intents\?show=uncertain$"))
+        expect(page.locator("h1")).to_contain_text("records")
+        (cookie,) = person.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+
+
+def test_the_keyboard_reaches_the_answer(visitor: Visitors) -> None:
+    """In the order of the page, the first step past the header."""
+    page = visitor().visit("/try/intents")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("textarea")).to_be_focused()
+    page.keyboard.type("je veux acheter un livre")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".said")).to_be_visible()
