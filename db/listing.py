@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, literal_column, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, literal_column, select, text, tuple_
 
 from .errors import InputError
 from .field import Inputs, normal_text
 from .record import decode_inputs
-from .table import prediction, record
+from .table import record
 from .table.content import FAR, LISTED
 
 Show: TypeAlias = Literal["all", "disagreements", "uncertain", "issues", "duplicates"]
@@ -40,17 +40,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Listed:
-    """A record as a listing shows it; `prediction` is the body as it is sent.
-
-    Answer and score are what it is listed by: see db.table.content.
-    """
+    """A record as a listing shows it; of answer and score see db.table.content."""
 
     key: str
     inputs: Inputs
     label: str | None
     origin: str
     made_at: float
-    prediction: bytes | None
     answer: str
     score: float | None
     held_out: bool
@@ -64,7 +60,6 @@ class Page:
 
     rows: list[Listed]
     after: str = ""
-    is_full: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,26 +128,26 @@ def list_records(
     rest = {"label": wanted.label, "answer": wanted.prediction}
     rest = {name: value for name, value in rest.items() if value and name not in way.fixed}
     look_at = MOST_LOOKED_AT if rest else rows
-    found = _look(connection, dataset_id, way, after, look_at + 1)
+    found = _look(connection, dataset_id, way, after, look_at + 1, list(rest))
     fitting = [
         one for one in found[:look_at] if all(getattr(one, name) == rest[name] for name in rest)
     ]
     chosen = fitting[:rows]
-    is_cut = len(fitting) > rows
-    last = chosen[-1] if is_cut else found[look_at - 1] if len(found) > look_at else None
-    return Page(
-        _whole(connection, dataset_id, [one.id for one in chosen]),
-        "" if last is None else _place(last, way),
-        is_full=is_cut or not rest,
-    )
+    if len(fitting) > rows:
+        place = _place(chosen[-1], way)
+    else:
+        place = _place(found[look_at - 1], way) if len(found) > look_at else ""
+    return Page(_whole(connection, [one.id for one in chosen]), place)
 
 
 def _look(
-    connection: Connection, dataset_id: int, way: Way, after: str, most: int
+    connection: Connection, dataset_id: int, way: Way, after: str, most: int, more: Sequence[str]
 ) -> Sequence[Any]:
+    """Return rows of an index in its order: id, what it is ordered by, and `more` columns."""
     order = [_columns[name] for name in way.order]
-    columns: list[ColumnElement[Any]] = [record.c.id, record.c.key, record.c.label, record.c.answer]
-    columns += [record.c.score, record.c.duplicates]
+    # Nothing that would have to be fetched from the record itself.
+    names = dict.fromkeys([*way.order, *more])
+    columns = [record.c.id, *(_columns[name].label(name) for name in names)]
     where: list[Any] = [record.c.dataset_id == dataset_id]
     where += [record.c[name] == value for name, value in way.fixed.items()]
     if way.where:
@@ -160,9 +155,6 @@ def _look(
     if after:
         place = tuple_(*_read_place(after, way))
         where.append(tuple_(*order) < place if way.down else tuple_(*order) > place)
-    if way.down:
-        # Of a regression alone: other labels are no numbers.
-        columns.append(_ERROR.label("error"))
     sorted_by = [column.desc() for column in order] if way.down else order
     return connection.execute(select(*columns).where(*where).order_by(*sorted_by).limit(most)).all()
 
@@ -191,13 +183,10 @@ def _read_place(after: str, way: Way) -> list[Any]:
     return read
 
 
-def _whole(connection: Connection, dataset_id: int, ids: list[int]) -> list[Listed]:
-    """Return the records with what is predicted of each, in the order of their ids as given."""
-    of_key = and_(prediction.c.dataset_id == dataset_id, prediction.c.key == record.c.key)
-    query = (
-        select(record, prediction.c.body).outerjoin(prediction, of_key).where(record.c.id.in_(ids))
-    )
-    found = {row.id: row for row in connection.execute(query)}
+def _whole(connection: Connection, ids: list[int]) -> list[Listed]:
+    """Return the records, in the order of their ids as given."""
+    rows = connection.execute(select(record).where(record.c.id.in_(ids)))
+    found = {row.id: row for row in rows}
     return [
         Listed(
             key=row.key.hex(),
@@ -205,7 +194,6 @@ def _whole(connection: Connection, dataset_id: int, ids: list[int]) -> list[List
             label=row.label,
             origin=row.origin,
             made_at=row.made_at,
-            prediction=row.body,
             answer=row.answer,
             score=row.score,
             held_out=row.held_out,

@@ -176,16 +176,13 @@ RECORDS: Document = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["key", "inputs", "label", "prediction"],
+                "required": ["key", "inputs", "label", "answer", "score"],
                 "properties": {
                     "key": {"type": "string"},
                     "inputs": {"type": "object"},
                     "label": {"type": ["string", "null"]},
                     "origin": {"enum": ["import", "api", "request"]},
                     "made_at": {"type": "number"},
-                    "prediction": {
-                        "anyOf": [{"$ref": "#/components/schemas/Prediction"}, {"type": "null"}]
-                    },
                     "answer": {"type": ["string", "number", "null"]},
                     "score": {"type": ["number", "null"]},
                     "held_out": {"type": "boolean"},

@@ -86,10 +86,11 @@ LISTED = {
     "record_by_label": ("label, answer, key", "label IS NOT NULL"),
     "record_by_answer": ("answer, key", "answer != ''"),
     "record_contradicted": ("label, answer, key", "answer != '' AND label != answer"),
-    "record_unsure": ("score, key", f"answer != '' AND score < {UNSURE}"),
+    # With what a page may choose by besides, so that it is chosen from the index alone.
+    "record_unsure": ("score, key, label, answer", f"answer != '' AND score < {UNSURE}"),
     "record_far": (f"({FAR}), key", "answer = '' AND label IS NOT NULL AND score IS NOT NULL"),
-    "record_with_issue": ("key", "issue"),
-    "record_duplicated": ("duplicates, key", "duplicates IS NOT NULL"),
+    "record_with_issue": ("key, label, answer", "issue"),
+    "record_duplicated": ("duplicates, key, label, answer", "duplicates IS NOT NULL"),
 }
 for _name, (_columns, _where) in LISTED.items():
     _parts = [record.c[it] if it in record.c else text(it) for it in _columns.split(", ")]

@@ -10,10 +10,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from db.answer import Answer, decode_answer
 from db.errors import InputError
 from db.field import normal_text
-from db.listing import MOST_ROWS, SHOWS, Listed, Page, Wanted
+from db.listing import MOST_ROWS, SHOWS, Page, Wanted
 from db.spec import DatasetSpec
 
 ROWS = 50
@@ -91,11 +90,6 @@ def _rows(text: str) -> int:
     return int(text)
 
 
-def answer_of(one: Listed) -> Answer | None:
-    """Return the prediction of a record."""
-    return None if one.prediction is None else decode_answer(one.prediction)
-
-
 def as_json(dataset: str, question: Question, page: Page) -> bytes:
     """Return a page of a listing; `next` is the address of the one after it."""
     following = question.path(dataset, after=page.after) if page.after else None
@@ -106,7 +100,6 @@ def as_json(dataset: str, question: Question, page: Page) -> bytes:
             "label": one.label,
             "origin": one.origin,
             "made_at": one.made_at,
-            "prediction": msgspec.Raw(one.prediction) if one.prediction else None,
             "answer": one.answer or one.score,
             "score": one.score if one.answer else None,
             "held_out": one.held_out,
@@ -122,14 +115,10 @@ def as_csv(spec: DatasetSpec, page: Page) -> bytes:
     """Return a page of a listing, one line a record, after a line of names."""
     out = io.StringIO()
     writer = csv.writer(out)
-    more = ("answer", "score", "held_out", "prediction", "model", "origin", "issue", "group")
+    more = ("answer", "score", "held_out", "origin", "issue", "group")
     writer.writerow(["key", *spec.fields, spec.target, *more])
     for one in page.rows:
-        answer = answer_of(one)
         listed = [one.answer or one.score, one.score if one.answer else None, one.held_out]
-        said = [answer.prediction, answer.model] if answer else [None, None]
         inputs = [one.inputs.get(name) for name in spec.fields]
-        writer.writerow(
-            [one.key, *inputs, one.label, *listed, *said, one.origin, one.issue, one.group]
-        )
+        writer.writerow([one.key, *inputs, one.label, *listed, one.origin, one.issue, one.group])
     return out.getvalue().encode()

@@ -74,14 +74,22 @@ def test_every_page_can_be_read_by_everybody(
         page.close()
 
 
+def load(person: Visitor, path: str) -> list[Response]:
+    """Open a page; returns whatever was loaded for it."""
+    loaded: list[Response] = []
+
+    def note(response: Response) -> None:
+        loaded.append(response)
+
+    person.context.on("response", note)
+    person.visit(path).wait_for_load_state("networkidle")
+    return loaded
+
+
 def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, looked_at: Site) -> None:
     """Below 100 kB, and from nowhere else."""
     for path in paths(looked_at)[:9]:
-        person = visitor()
-        loaded: list[Response] = []
-        person.context.on("response", lambda it, loaded=loaded: loaded.append(it))
-        person.visit(path).wait_for_load_state("networkidle")
-        sizes = {one.url: len(one.body()) for one in loaded}
+        sizes = {one.url: len(one.body()) for one in load(visitor(), path)}
         assert sum(sizes.values()) < MOST_BYTES, sizes
         assert all(url.startswith(f"http://127.0.0.1:{looked_at.port}/") for url in sizes)
 

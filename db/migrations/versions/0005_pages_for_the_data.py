@@ -66,10 +66,10 @@ def _add_indexes() -> None:
         ("record_by_label", "label, answer, key", "label IS NOT NULL"),
         ("record_by_answer", "answer, key", "answer != ''"),
         ("record_contradicted", "label, answer, key", "answer != '' AND label != answer"),
-        ("record_unsure", "score, key", "answer != '' AND score < 0.75"),
+        ("record_unsure", "score, key, label, answer", "answer != '' AND score < 0.75"),
         ("record_far", f"({error}), key", far),
-        ("record_with_issue", "key", "issue"),
-        ("record_duplicated", "duplicates, key", "duplicates IS NOT NULL"),
+        ("record_with_issue", "key, label, answer", "issue"),
+        ("record_duplicated", "duplicates, key, label, answer", "duplicates IS NOT NULL"),
     ):
         op.execute(f"CREATE INDEX {name} ON record (dataset_id, {columns}) WHERE {where}")
     op.execute("CREATE INDEX quarantine_latest ON quarantine (made_at)")
