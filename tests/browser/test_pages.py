@@ -132,6 +132,8 @@ def test_the_students_answer_becomes_the_teachers_before_ones_eyes(
         assert run_command(site.url, "enrich", "once").code == 0
         expect(trial.locator(".said")).to_have_attribute("data-source", "teacher", timeout=FLIP_MS)
         assert page.evaluate("window.same")
+        # It would miss the server.
+        page.close()
 
 
 def test_the_dashboard_brings_itself_up_to_date(
@@ -145,6 +147,7 @@ def test_the_dashboard_brings_itself_up_to_date(
         assert run_command(site.url, "enrich", "once").code == 0
         expect(page.locator("#intents-coverage")).to_contain_text("prediction", timeout=FLIP_MS)
         assert page.locator("#intents-model").evaluate("it => it.open")
+        page.close()
 
 
 def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors) -> None:
