@@ -5,7 +5,7 @@ JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test faults lint format lock measure scale bench-enrich bench-serve images rehearse headline clean
+.PHONY: help run test faults lint format lock measure scale bench-enrich bench-serve images rehearse headline reference clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -68,6 +68,9 @@ rehearse: $(VENV)/installed-dev ## deploy, roll back and go forward under load, 
 headline: $(VENV)/installed-dev ## measure ours beside its peers, and write the README's table and figure: make headline REAL_DATA=folder
 	benchmark/compare.sh --out docs/standing $(if $(REAL_DATA),--data $(REAL_DATA)/intents-fr.json)
 	$(BIN)/python -m benchmark.stand.headline docs/standing
+
+reference: $(VENV)/installed-dev ## write what the docs say of settings, commands and routes
+	$(BIN)/python -m deploy.reference
 
 clean: ## remove what was installed and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from .completion import SCRIPTS, VARIABLE, dataset_names
 from .console import Progress, as_json, run_command
 from .dataset import find_dataset, register_dataset
 from .doctor import examine
@@ -32,6 +33,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
 
 
+def _names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    return [name for name in dataset_names() if name.startswith(begun)]
+
+
+dataset_argument = click.argument("dataset", shell_complete=_names)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Look after the store: tables, datasets, records."""
@@ -48,7 +56,10 @@ def _say(result: dict[str, Any], line: str, *, as_json_: bool) -> None:
 @cli.command()
 @json_option
 def upgrade(*, as_json_: bool) -> None:
-    """Create the store's tables, or bring them up to date."""
+    """Create the store's tables, or bring them up to date.
+
+    As often as you like; deploys run it each time.
+    """
     store = connect_store(load_settings())
     check_reachable(store)
     version = upgrade_store(store)
@@ -59,7 +70,10 @@ def upgrade(*, as_json_: bool) -> None:
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @json_option
 def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
-    """Register the datasets of FILES, or update their specs."""
+    """Register the datasets of FILES, or update their specs.
+
+    Changes that would give records which are there other keys are refused.
+    """
     specs = [read_spec(path) for path in files]
     store = _open()
     for spec in specs:
@@ -78,7 +92,10 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
 def infer(
     file: Path, target: str, name: str, out: Path | None, *, force: bool, as_json_: bool
 ) -> None:
-    """Draft a dataset's TOML from the columns of FILE, for you to look over."""
+    """Draft a dataset's TOML from the columns of FILE, for you to look over.
+
+    Says what comes next.
+    """
     draft = draft_dataset(file, target, name)
     written = out or Path(f"{draft.spec.name}.toml")
     if written.exists() and not force:
@@ -96,7 +113,7 @@ def infer(
 
 
 @cli.command("import")
-@click.argument("dataset")
+@dataset_argument
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Import nothing if a row is bad.")
 @json_option
@@ -135,7 +152,7 @@ def _remarks(intake: Intake, target: str) -> Iterator[str]:
 
 
 @cli.command()
-@click.argument("dataset")
+@dataset_argument
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV instead of JSON lines.")
 @click.option("--json", "as_json_", is_flag=True, help="Write JSON lines, as without it.")
 def export(dataset: str, *, as_csv: bool, as_json_: bool) -> None:
@@ -198,8 +215,14 @@ def prune(*, as_json_: bool) -> None:
 
 
 @cli.command()
-@click.argument("dataset")
-@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.1, 600))
+@dataset_argument
+@click.option(
+    "--seconds",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 600),
+    help="For how long to read.",
+)
 @json_option
 def bench(dataset: str, seconds: float, *, as_json_: bool) -> None:
     """Measure how many of DATASET's predictions one connection finds in a second."""
@@ -213,7 +236,7 @@ def bench(dataset: str, seconds: float, *, as_json_: bool) -> None:
 
 
 @cli.command()
-@click.argument("dataset")
+@dataset_argument
 @click.option("--key", help="The record's key, as export prints it.")
 @click.option("--sentence", help="The record's text, where its one field is text.")
 @json_option
@@ -235,6 +258,13 @@ def forget(dataset: str, key: str | None, sentence: str | None, *, as_json_: boo
     _say({"forgotten": wanted.hex()}, f"{dataset}: forgot {wanted.hex()}", as_json_=as_json_)
 
 
+@cli.command()
+@click.argument("shell", type=click.Choice(sorted(SCRIPTS)))
+def completion(shell: str) -> None:
+    """Print what SHELL needs to complete these commands: eval "$(python -m db completion bash)"."""
+    click.echo(SCRIPTS[shell], nl=False)
+
+
 def _key(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
@@ -245,4 +275,4 @@ def _key(text: str) -> bytes:
 if __name__ == "__main__":
     # As other filters do: whoever reads an export may stop reading it.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(run_command(lambda: cli(prog_name="python -m db")))
+    sys.exit(run_command(lambda: cli(prog_name="python -m db", complete_var=VARIABLE)))

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from db.completion import VARIABLE
 from db.console import run_command
 
 from .commands.bench import bench
@@ -39,4 +40,4 @@ for command in (
     cli.add_command(command)
 
 if __name__ == "__main__":
-    sys.exit(run_command(lambda: cli(prog_name="python -m enrich")))
+    sys.exit(run_command(lambda: cli(prog_name="python -m enrich", complete_var=VARIABLE)))

@@ -8,6 +8,7 @@ from db.spec import DatasetSpec
 
 from .access import COOKIE
 from .journal import ALIVE, HEALTH
+from .query import MOST_ITEMS
 from .schema import (
     ADDED,
     LISTING_PARAMETERS,
@@ -77,6 +78,8 @@ def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
     return {
         "tags": ["any dataset"],
         "summary": "Predict for the one dataset that has just these fields",
+        "description": "All its required fields must be in the query, and nothing that is none of"
+        " its fields; else 400 names the datasets and their fields.",
         "parameters": list(parameters.values()),
         "responses": predictions("#/components/schemas/Prediction"),
     }
@@ -96,6 +99,8 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
             },
             "post": {
                 "summary": f"{title}: predict {spec.target} for many inputs",
+                "description": f"An array of up to {MOST_ITEMS:,} inputs gives an array in the same"
+                " order; a bad item gives its own problem.",
                 "requestBody": array_body(inputs),
                 "responses": {
                     "200": described({"type": "array", "items": either}, "In the inputs' order."),
@@ -106,6 +111,9 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
         f"/records/{spec.name}": {
             "get": {
                 "summary": f"{title}: list records, a page at a time",
+                "description": "As JSON, CSV or a page. `next`, and the header Link, lead to the"
+                " page after it. Labelled records are listed by the answer that the teacher gave"
+                " without having seen their label: `held_out`.",
                 "parameters": [choice(*one) for one in LISTING_PARAMETERS],
                 "responses": {
                     "200": {
@@ -121,6 +129,8 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
             },
             "post": {
                 "summary": f"{title}: add records, all or none",
+                "description": f"An array of up to {MOST_ITEMS:,} inputs, each with its target if"
+                " it has one. Needs a key from API_KEYS.",
                 "security": _KEYS,
                 "requestBody": array_body(labelled),
                 "responses": {"200": described(ADDED, "How many."), **REFUSALS},
@@ -145,11 +155,13 @@ def _record_path(title: str) -> Document:
     return {
         "get": {
             "summary": f"{title}: everything that is known of one record",
+            "description": "When each value was made, and by which version.",
             "parameters": [RECORD_KEY, choice("format", {"enum": ["json", "html"]}, by_accept)],
             "responses": {"200": one, **REFUSALS},
         },
         "delete": {
             "summary": f"{title}: forget one record and all that came of it",
+            "description": "Needs a key from API_KEYS.",
             "security": _KEYS,
             "parameters": [RECORD_KEY],
             "responses": {"200": described({"type": "object"}, "It is forgotten."), **REFUSALS},
@@ -165,6 +177,8 @@ def _flat_paths(spec: DatasetSpec) -> Document:
         str(spec.flat_route): {
             "get": {
                 "summary": "The probability of every label, and nothing else",
+                "description": "The spec's flat_route: labels with their probabilities, rounded to"
+                " four decimals; other parameters are ignored.",
                 "parameters": [parameter(name, spec.fields[name])],
                 "responses": {"200": described(flat, "By label."), **REFUSALS},
             }
@@ -172,6 +186,7 @@ def _flat_paths(spec: DatasetSpec) -> Document:
         f"{spec.flat_route}-supported-languages": {
             "get": {
                 "summary": "The languages of the inputs",
+                "description": "Those of the spec, for any flat route.",
                 "responses": {"200": described(languages, "As BCP 47 tags.")},
             }
         },
@@ -184,6 +199,8 @@ def _fixed_paths() -> Document:
     ready = {
         "get": {
             "summary": "Whether the process should get requests",
+            "description": "200 once store and a student are there; 503 while they are not, or"
+            " while the process ends.",
             "responses": {"200": status, "503": refused("Not now.")},
         }
     }

@@ -8,11 +8,20 @@ from pathlib import Path
 
 import click
 
+from db.completion import dataset_names
 from db.dialect import WORKER
 from db.settings import Settings, load_settings
 from db.store import Store, open_store
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    return [name for name in dataset_names() if name.startswith(begun)]
+
+
+dataset_argument = click.argument("dataset", shell_complete=_names)
+maybe_dataset_argument = click.argument("dataset", required=False, shell_complete=_names)
 # How a worker tells a command that it runs for itself where to say that it is writing.
 lock_option = click.option("--lock", type=click.Path(path_type=Path), hidden=True)
 

@@ -14,7 +14,12 @@ from .base import json_option
 
 @click.command()
 @click.option("--records", default=20_000, show_default=True, help="How many to enrich.")
-@click.option("--enrichers", default="language,text_profile", show_default=True)
+@click.option(
+    "--enrichers",
+    default="language,text_profile",
+    show_default=True,
+    help="Names of enrichers that need no configuration.",
+)
 @click.option("--store", "url", default="", help="An empty store; one in a new file if none.")
 @json_option
 def bench(records: int, enrichers: str, url: str, *, as_json_: bool) -> None:

@@ -18,11 +18,17 @@ from db.run import running
 from ..errand import yielding
 from ..upkeep import use_model
 from ..worker import Shift, open_report, working
-from .base import json_option, lock_option, open_worker_store
+from .base import (
+    dataset_argument,
+    json_option,
+    lock_option,
+    maybe_dataset_argument,
+    open_worker_store,
+)
 
 
 @click.command()
-@click.argument("dataset")
+@dataset_argument
 @click.option("--force", is_flag=True, help="Put the new model into use even if it is worse.")
 @click.option("--unless-trained", is_flag=True, help="Do nothing if there is a model in use.")
 @lock_option
@@ -30,7 +36,10 @@ from .base import json_option, lock_option, open_worker_store
 def train(
     dataset: str, *, force: bool, unless_trained: bool, lock: Path | None, as_json_: bool
 ) -> None:
-    """Fit DATASET's teacher and student, and put them into use if they are not worse."""
+    """Fit DATASET's teacher and student, and put them into use if they are not worse.
+
+    Both are reported out of fold: on rows that they were not trained on.
+    """
     store, settings = open_worker_store()
     store = yielding(store, lock)
     with store.reading() as connection:
@@ -64,7 +73,7 @@ def train(
 
 
 @click.command()
-@click.argument("dataset")
+@dataset_argument
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def evaluate(dataset: str, file: Path, *, as_json_: bool) -> None:
@@ -84,7 +93,7 @@ def evaluate(dataset: str, file: Path, *, as_json_: bool) -> None:
 
 
 @click.command()
-@click.argument("dataset")
+@dataset_argument
 @json_option
 def models(dataset: str, *, as_json_: bool) -> None:
     """List the versions of DATASET's model with their metrics."""
@@ -125,7 +134,10 @@ def _score(score: dict[str, Any]) -> str:
 @click.argument("model")
 @json_option
 def activate(model: str, *, as_json_: bool) -> None:
-    """Put MODEL, such as intents@2, into use."""
+    """Put MODEL, such as intents@2, into use; `enrich once` then makes its predictions.
+
+    The active version, the one before and the newest are kept; of others only the metrics.
+    """
     parts = re.fullmatch(r"(.+)@(\d+)", model)
     if parts is None:
         raise UnknownModel(f"{model}: name a version, such as {model}@2")
@@ -142,11 +154,14 @@ def activate(model: str, *, as_json_: bool) -> None:
 
 
 @click.command()
-@click.argument("dataset", required=False)
+@maybe_dataset_argument
 @lock_option
 @json_option
 def survey(dataset: str | None, *, lock: Path | None, as_json_: bool) -> None:
-    """Look at whole datasets for the enrichers that need it, where that is due; or at DATASET."""
+    """Look at whole datasets for the enrichers that need it, where that is due; or at DATASET.
+
+    Workers and `enrich once` do so by themselves.
+    """
     from ..survey import survey_dataset  # noqa: PLC0415  its enrichers are slow to import
 
     store, settings = open_worker_store()

@@ -15,10 +15,9 @@ from db.errors import VeilleuseError
 from db.quarantine import drop_quarantine, list_quarantine, retry_quarantine
 from db.store import Store
 
-from .base import json_option, open_worker_store
+from .base import json_option, maybe_dataset_argument, open_worker_store
 
 key_option = click.option("--key", "keys", multiple=True, help="Only this record; may be repeated.")
-dataset_argument = click.argument("dataset", required=False)
 
 
 @click.group()
@@ -43,7 +42,7 @@ def _keys(texts: tuple[str, ...]) -> list[bytes]:
 
 
 @quarantine.command("list")
-@dataset_argument
+@maybe_dataset_argument
 @json_option
 def list_(dataset: str | None, *, as_json_: bool) -> None:
     """Show quarantined records, the latest first, with the reason of each."""
@@ -63,7 +62,7 @@ def list_(dataset: str | None, *, as_json_: bool) -> None:
 
 
 @quarantine.command("retry")
-@dataset_argument
+@maybe_dataset_argument
 @key_option
 @json_option
 def retry(dataset: str | None, *, keys: tuple[str, ...], as_json_: bool) -> None:
@@ -74,7 +73,7 @@ def retry(dataset: str | None, *, keys: tuple[str, ...], as_json_: bool) -> None
 
 
 @quarantine.command("drop")
-@dataset_argument
+@maybe_dataset_argument
 @key_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

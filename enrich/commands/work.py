@@ -21,7 +21,7 @@ from ..progress import Progress as Counts
 from ..scheduler import Order, run_worker
 from ..upkeep import due_surveys_of
 from ..worker import Shift, open_report, working
-from .base import json_option, open_worker_store, stop_on_signals
+from .base import json_option, maybe_dataset_argument, open_worker_store, stop_on_signals
 
 executor_option = click.option(
     "--executor",
@@ -49,12 +49,15 @@ def _executor(name: str, scheduler: str | None, is_stopped: Callable[[], bool]) 
 
 
 @click.command()
-@click.argument("dataset", required=False)
+@maybe_dataset_argument
 @executor_option
 @scheduler_option
 @json_option
 def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_: bool) -> None:
-    """Enrich all that is stale now, idle or not, then exit; DATASET alone if it is named."""
+    """Enrich all that is stale now, idle or not, then exit; DATASET alone if it is named.
+
+    Exits with 1 if it had to quarantine a record.
+    """
     store, settings = open_worker_store()
     stop = stop_on_signals()
     with store.reading() as connection:

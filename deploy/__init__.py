@@ -1,0 +1,1 @@
+"""Deployments, and what is made by hand: measurements, the reference."""
