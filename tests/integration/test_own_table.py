@@ -1,0 +1,110 @@
+"""Tables that nobody has prepared, from their file to a prediction."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sklearn import datasets as tables
+
+from db.dataset import find_dataset
+from db.store import connect_store
+from tests.conftest import ROOT, Done, command_environment, settings_for
+
+from .conftest import query, serving
+
+FRENCH = """\
+"N° client";"Âge";"Ville d'origine";"Surface (m²)";"Date d'arrivée";"Balcon";"Loyer payé (€)"
+"""
+
+
+def write_table(folder: Path, load: Callable[..., object]) -> Path:
+    """Write out a table that scikit-learn ships, with its target as the column "target"."""
+    file = folder / f"{load.__name__.removeprefix('load_')}.csv"
+    load(as_frame=True).frame.to_csv(file, index=False)  # type: ignore[attr-defined]
+    return file
+
+
+def write_french(folder: Path) -> Path:
+    """Write what a French spreadsheet would: semicolons, decimal commas, a BOM, gaps, dates."""
+    chance = random.Random(1)
+    lines = [FRENCH]
+    for number in range(200):
+        surface = round(chance.uniform(15, 120), 1)
+        rent = round(surface * 14.5 + chance.uniform(-90, 90), 2)
+        town = chance.choice(["Saint-Étienne", "Nîmes", "Besançon", ""])
+        age = chance.choice([str(chance.randint(18, 90)), "n/a"])
+        day = f"{chance.randint(1, 28):02}/0{chance.randint(1, 9)}/2025"
+        balcony = chance.choice(["oui", "non"])
+        cells = (1000 + number, age, town, f"{surface}", day, balcony, f"{rent:.2f}")
+        lines.append(";".join(str(cell).replace(".", ",") for cell in cells) + "\n")
+    file = folder / "locataires.csv"
+    file.write_text("".join(lines), "utf-8-sig")
+    return file
+
+
+WRITERS: dict[str, Callable[[Path], tuple[Path, str]]] = {
+    "wine": lambda folder: (write_table(folder, tables.load_wine), "target"),
+    "diabetes": lambda folder: (write_table(folder, tables.load_diabetes), "target"),
+    "breast cancer": lambda folder: (write_table(folder, tables.load_breast_cancer), "target"),
+    "French": lambda folder: (write_french(folder), "Loyer payé (€)"),
+}
+
+
+@pytest.mark.parametrize("table", WRITERS)
+def test_a_table_goes_from_its_file_to_a_prediction_in_five_commands(
+    table: str, tmp_path: Path, sqlite_url: str
+) -> None:
+    """Infer, load, import, train, serve; nothing is edited in between."""
+    file, target = WRITERS[table](tmp_path)
+
+    def run(*arguments: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env={**command_environment(sqlite_url), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    assert run("db", "upgrade").code == 0
+    done = run("db", "infer", file.name, "--target", target)
+    assert done.code == 0, done.err
+    name = next(tmp_path.glob("*.toml")).stem
+    for arguments in (
+        ("db", "load", f"{name}.toml"),
+        ("db", "import", name, file.name, "--strict"),
+        ("enrich", "train", name),
+    ):
+        done = run(*arguments)
+        assert done.code == 0, done.err
+    assert "in use" in done.out
+    with serving(sqlite_url, tmp_path / "log.txt") as site:
+        store = connect_store(settings_for(sqlite_url))
+        with store.reading() as connection:
+            example = find_dataset(connection, name).spec.example_inputs()
+        store.close()
+        reply = site.get(f"/predict?{query(**example)}")
+        assert reply.status == 200, reply.body
+        assert reply.json()["dataset"] == name
+
+
+def test_what_a_spreadsheet_calls_its_columns_becomes_names_that_an_address_can_hold(
+    tmp_path: Path, command: Callable[..., Done]
+) -> None:
+    """With what they were called beside them; numbers of rows and dates are left out, and said."""
+    file = write_french(tmp_path)
+    out = tmp_path / "drafted.toml"
+    done = command("db", "infer", str(file), "--target", "Loyer payé (€)", "--out", str(out))
+    assert done.code == 0, done.err
+    text = out.read_text("utf-8")
+    assert 'column = "Surface (m²)"' in text
+    assert 'decimal = ","' in text
+    assert "not used: N° client" in done.out
+    assert "not used: Date d'arrivée" in done.out

@@ -1,0 +1,58 @@
+"""Completion, as a shell does it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from db.store import Store
+from tests.conftest import command_environment, register, sample_spec
+
+ASK = """
+eval "$({python} -m db completion bash)"
+COMP_WORDS=({python} {words})
+COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_veilleuse
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+def complete(url: str, words: str) -> list[str]:
+    """Return what bash offers for the last of these words."""
+    script = ASK.format(python=sys.executable, words=words)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=command_environment(url),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("-m en", ["enrich"]),
+        ("-m db im", ["import"]),
+        ("-m enrich quarantine re", ["retry"]),
+        ("-m enrich train in", ["intents"]),
+        ("-m db export cu", ["customers"]),
+        ("-m serve --c", ["--check"]),
+        ("something.py -", []),
+    ],
+)
+def test_a_shell_completes_rooms_commands_options_and_datasets(
+    store: Store, database_url: str, words: str, offered: list[str]
+) -> None:
+    """As they are in the store."""
+    for name in ("intents", "customers"):
+        register(store, sample_spec(name))
+    assert complete(database_url, words) == offered
+
+
+def test_without_a_store_nothing_is_offered_and_nobody_waits(sqlite_url: str) -> None:
+    """A Tab is no place for an error."""
+    assert complete(sqlite_url, "-m enrich train in") == []
