@@ -1,4 +1,4 @@
-"""What grows with the number of records: import, planning, once, status, and looking up.
+"""What grows with the number of records: import, planning, once, status, looking up, pages.
 
 Usage: python -m deploy.scale [RECORDS ...]; each number in a store of its own, on SQLite unless
 DATABASE_URL names an empty PostgreSQL. Enrichers: language and text_profile; above a million
@@ -7,16 +7,21 @@ records nothing is enriched, which would take hours and shows nothing new.
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
+import re
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
-from sqlalchemy import Connection, literal, select, update
+from sqlalchemy import Connection, Text, case, cast, literal, select, update
 
 from db.dataset import find_dataset
 from db.floor import measure_floor
@@ -40,6 +45,14 @@ MOST_ENRICHED = 1_000_000
 PLANS = 5
 LOOK_UP_SECONDS = 5.0
 BODY = b'{"dataset":"scale","prediction":"a"}'.ljust(240)
+PAGES = 20
+START_SECONDS = 60.0
+# The last two choose, of what an index gives, by a second condition.
+LISTINGS = (
+    *("", "label=rare", "prediction=rare", "label=rare&prediction=common", "show=disagreements"),
+    *("show=uncertain", "show=issues", "show=duplicates"),
+    *("show=uncertain&label=rare", "show=disagreements&prediction=rare"),
+)
 WORDS = (
     "un une le la je cherche trouve réserve train avion hôtel resto demain ce soir vite pas cher"
     " près de Lyon Paris Nantes Lille Brest merci bonjour svp combien quand où billet place film"
@@ -48,7 +61,7 @@ WORDS = (
 
 def main() -> None:
     """Measure each size."""
-    print(f"{'records':>10}  {'what':<8} {'seconds':>10} {'peak MiB':>9}")
+    print(f"{'records':>10}  {'what':<34} {'seconds':>10} {'peak MiB':>9}")
     for count in [int(text) for text in sys.argv[1:]] or [10_000, 100_000]:
         with tempfile.TemporaryDirectory() as folder:
             measure(Path(folder), count)
@@ -72,13 +85,16 @@ def measure(folder: Path, count: int) -> None:
     found = measure_floor(store, "scale", LOOK_UP_SECONDS)
     tell(count, "look up", found.p50_microseconds / 1e6)
     tell(count, "(p99)", found.p99_microseconds / 1e6)
+    mark_all(store)
     store.close()
+    for what, seconds, mebibytes in page_seconds(environment):
+        tell(count, what, seconds, mebibytes)
 
 
 def tell(count: int, what: str, seconds: float, mebibytes: float | None = None) -> None:
     """Print a figure."""
     memory = "" if mebibytes is None else f"{mebibytes:.0f}"
-    print(f"{count:>10,}  {what:<8} {seconds:>10.6g} {memory:>9}", flush=True)
+    print(f"{count:>10,}  {what:<34} {seconds:>10.6g} {memory:>9}", flush=True)
 
 
 def plan_seconds(store: Store) -> float:
@@ -105,6 +121,82 @@ def predict_all(store: Store) -> None:
     names = ["dataset_id", "key", "body", "fingerprint", "made_at"]
     with store.writing() as connection:
         connection.execute(prediction.insert().from_select(names, of_record))
+
+
+def mark_all(store: Store) -> None:
+    """Give every second record a label, and every one an answer, an issue or a group."""
+    number = record.c.id
+    label, answer = (case((number % size == 0, "rare"), else_="common") for size in (10, 11))
+    values = {
+        "label": case((number % 2 == 0, label)),
+        "answer": answer,
+        "score": (number % 997) / 997.0,
+        "issue": number % 50 == 0,
+        "duplicates": case((number % 20 == 0, cast(number / 60, Text))),
+    }
+    with store.writing() as connection:
+        connection.execute(update(record).values(**values))
+
+
+def page_seconds(environment: dict[str, str]) -> Iterator[tuple[str, float, float]]:
+    """Yield, for each listing, the slowest of its first pages, and what the web process holds."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with subprocess.Popen(
+        [sys.executable, "-m", "serve"],
+        cwd=ROOT,
+        env={**environment, "PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+    ) as web:
+        wait_until_up(port)
+        for query in LISTINGS:
+            slowest = turn_pages(port, query)
+            yield f"?{query}", slowest, held_mebibytes(web.pid)
+        web.terminate()
+
+
+def wait_until_up(port: int) -> None:
+    """Wait until the web process answers."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        try:
+            read(port, "/livez")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit("the web process did not start")
+
+
+def turn_pages(port: int, query: str) -> float:
+    """Read some pages of a listing as a browser does; returns how long the slowest took."""
+    target, slowest = f"/records/scale?{query}", 0.0
+    for _ in range(PAGES):
+        began = time.perf_counter()
+        page = read(port, target)
+        slowest = max(slowest, time.perf_counter() - began)
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        if following is None:
+            break
+        target = unescape(following[1])
+    return slowest
+
+
+def read(port: int, target: str) -> str:
+    """Return a page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", target, headers={"Accept": "text/html"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def held_mebibytes(pid: int) -> float:
+    """Return what a process holds, of what it shares its part."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
 
 
 def write_sentences(path: Path, count: int) -> None:
