@@ -127,6 +127,7 @@ def list_records(
     way = way_to(wanted, regression=regression)
     rest = {"label": wanted.label, "answer": wanted.prediction}
     rest = {name: value for name, value in rest.items() if value and name not in way.fixed}
+    rows = min(rows, MOST_ROWS)
     look_at = MOST_LOOKED_AT if rest else rows
     found = _look(connection, dataset_id, way, after, look_at + 1, list(rest))
     fitting = [

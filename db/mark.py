@@ -26,9 +26,11 @@ def marks_of_answer(body: bytes) -> Marks:
 
 def marks_of_value(mark: str, value: Any) -> Marks:  # noqa: ANN401  whatever JSON can say
     """Return what an enricher says of a record: an issue, or a group of duplicates."""
+    said = value if isinstance(value, dict) else {}
     if mark == "issue":
-        return {"issue": bool(value and value["issue"])}
-    return {"duplicates": value["group"] if value else None}
+        return {"issue": bool(said.get("issue"))}
+    group = said.get("group")
+    return {"duplicates": None if group is None else str(group)}
 
 
 def write_marks(
@@ -46,6 +48,12 @@ def write_marks(
     for columns in (("answer", "score"), ("issue",), ("duplicates",)):
         rows = [(of, marks) for of, marks in [*answered, *marked] if columns[0] in marks]
         _write(connection, columns, rows)
+
+
+def clear_held_out(connection: Connection, dataset_id: int) -> None:
+    """Let what another version said be overwritten by predictions."""
+    of_dataset = record.c.dataset_id == dataset_id
+    connection.execute(update(record).where(of_dataset, record.c.held_out).values(held_out=False))
 
 
 def write_held_out(

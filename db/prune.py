@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, Select, delete, select, update
 
 from .dataset import Dataset, all_datasets
 from .generation import raise_generation
@@ -65,7 +65,11 @@ def _prune_enrichments(store: Store, found: Dataset) -> int:
         .where(record.c.dataset_id == found.id, enrichment.c.enricher.notin_(found.spec.enrichers))
     )
 
+    marks = _orphaned_marks(found)
+
     def drop(connection: Connection, ids: list[int]) -> None:
+        if marks:
+            connection.execute(update(record).where(record.c.id.in_(ids)).values(**marks))
         connection.execute(
             delete(enrichment).where(
                 enrichment.c.record_id.in_(ids), enrichment.c.enricher.notin_(found.spec.enrichers)
@@ -73,6 +77,13 @@ def _prune_enrichments(store: Store, found: Dataset) -> int:
         )
 
     return _in_batches(store, gone, drop)
+
+
+def _orphaned_marks(found: Dataset) -> dict[str, None]:
+    """Return the marks that none of a dataset's enrichers makes any more."""
+    uses = {one.use or name for name, one in found.spec.enrichers.items()}
+    made = {"issue": "label_issues", "duplicates": "near_duplicates"}
+    return {mark: None for mark, use in made.items() if use not in uses}
 
 
 def _in_batches(

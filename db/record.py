@@ -14,8 +14,10 @@ from sqlalchemy import (
     Connection,
     Row,
     bindparam,
+    case,
     delete,
     func,
+    null,
     select,
     update,
 )
@@ -145,7 +147,12 @@ def _insert(
 _set = (
     update(record)
     .where(record.c.dataset_id == bindparam("of"), record.c.key == bindparam("known"))
-    .values(label=func.coalesce(bindparam("new"), record.c.label), origin=bindparam("way"))
+    .values(
+        label=func.coalesce(bindparam("new"), record.c.label),
+        origin=bindparam("way"),
+        # Of the new label nobody has said yet that it is wrong.
+        issue=case((bindparam("new") != record.c.label, null()), else_=record.c.issue),
+    )
 )
 
 

@@ -127,10 +127,12 @@ class Settings:
         100_000, _whole(0, 100_000_000), "unseen inputs of a dataset that may wait for workers"
     )
     api_keys: tuple[str, ...] = _setting(
-        (), _keys, "keys that may add records, as they are or as sha256:HEX; none: nobody may"
+        (),
+        _keys,
+        "keys that may add and forget records, as they are or as sha256:HEX; none: nobody may",
     )
     read_keys: tuple[str, ...] = _setting(
-        (), _keys, "keys that may have predictions, likewise; none: everybody may"
+        (), _keys, "keys that may have predictions and see records, likewise; none: everybody may"
     )
     cors_origins: tuple[str, ...] = _setting(
         (), _names, "origins whose pages may read answers, separated by commas; * for all"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from functools import partial
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.dataset import all_datasets
 from db.progress import seconds_since_count, write_counts
@@ -23,7 +27,14 @@ class Progress:
         self._looked = -COUNT_SECONDS
 
     def publish(self, *, at_once: bool = False) -> None:
-        """Count, and write what was counted; `at_once` though somebody has done so of late."""
+        """Count, and write what was counted; `at_once` though somebody has done so of late.
+
+        While the store is out of reach nothing is: no work ends for want of a figure.
+        """
+        with contextlib.suppress(SQLAlchemyError):
+            self._publish(at_once=at_once)
+
+    def _publish(self, *, at_once: bool) -> None:
         if not at_once and time.monotonic() - self._looked < self._pause:
             return
         self._looked = time.monotonic()
@@ -34,7 +45,7 @@ class Progress:
             counted = [
                 (one.id, dataset_status(connection, one)) for one in all_datasets(connection)
             ]
-        with self._store.writing() as connection:
-            for dataset_id, status in counted:
-                write_counts(connection, dataset_id, status["records"], status["enriched"])
+        for dataset_id, status in counted:
+            made = {"records": status["records"], "fresh": status["enriched"]}
+            self._store.write(partial(write_counts, dataset_id=dataset_id, **made))
         self._pause = max(COUNT_SECONDS, LEAST_TIMES_COST * (time.monotonic() - began))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
+from urllib.parse import quote, unquote
 
 from .wsgi import Environ
 
@@ -38,18 +39,25 @@ class Keys:
         return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
 
 
-def given_key(environ: Environ) -> str:
-    """Return the key that a request brings, in its Authorization or in a cookie; "" without."""
+def bearer_key(environ: Environ) -> str:
+    """Return the key that a request brings in its Authorization; "" without."""
     authorization: str = environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def as_cookie(key: str) -> str:
+    """Return a key as a cookie can hold it, whatever is in it."""
+    return quote(key, safe="")
+
+
+def _cookie_key(environ: Environ) -> str:
     # By hand: what other applications on this host leave there must not hide ours.
     cookies: str = environ.get("HTTP_COOKIE", "")
     for cookie in cookies.split(";"):
         name, _, value = cookie.strip().partition("=")
         if name == COOKIE:
-            return value.strip('"')
+            return unquote(value.strip('"'))
     return ""
 
 
@@ -62,7 +70,9 @@ class Access:
 
     def may_read(self, environ: Environ) -> bool:
         """Tell whether it may have answers: everybody where READ_KEYS is empty."""
-        return self.is_open or self.is_read_key(given_key(environ))
+        if self.is_open:
+            return True
+        return self.is_read_key(bearer_key(environ) or _cookie_key(environ))
 
     def is_read_key(self, key: str) -> bool:
         """Tell whether a key opens answers and pages."""
@@ -73,5 +83,8 @@ class Access:
         return bool(key) and self._write.fits(key)
 
     def may_write(self, environ: Environ) -> bool:
-        """Tell whether it may add records: nobody where API_KEYS is empty."""
-        return self.is_api_key(given_key(environ))
+        """Tell whether it may add and forget records: nobody where API_KEYS is empty.
+
+        A cookie is not enough: a browser sends that along with what other pages make it send.
+        """
+        return self.is_api_key(bearer_key(environ))

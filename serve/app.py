@@ -22,8 +22,10 @@ from .metrics import Metrics
 from .openapi import openapi_document
 from .pages.asset import read_asset
 from .pages.dashboard import Dashboard
-from .pages.page import fill
-from .pages.views import Pages, show_problem, wants_page
+from .pages.door import Door
+from .pages.page import fill, show_problem, wants_page
+from .pages.records import RecordPages
+from .pages.views import Pages
 from .problem import Refusal, make_problem, problem_of
 from .query import read_item, read_items, read_query
 from .response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
@@ -45,8 +47,9 @@ def make_routes(service: Service, metrics: Metrics, dashboard: Dashboard) -> Bot
     """Return the application without its journal."""
     bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
     app = Bottle()
-    pages = Pages(service, dashboard)
-    views = Views(service, metrics, app, pages)
+    door = Door(service.access)
+    pages, records = Pages(service, dashboard, door), RecordPages(service, door)
+    views = Views(service, metrics, app, pages, door)
     for method, path, view in (
         ("GET", "/predict", views.predict),
         ("GET", "/predict/<name>", views.predict_named),
@@ -61,17 +64,17 @@ def make_routes(service: Service, metrics: Metrics, dashboard: Dashboard) -> Bot
         ("GET", "/docs", views.docs),
         ("GET", "/api/docs", views.docs),
         ("GET", "/docs/<name>", views.asset),
-        ("DELETE", "/records/<name>/<key>", pages.forget),
+        ("DELETE", "/records/<name>/<key>", records.forget),
     ):
         app.route(path, method, guard(view))
     for method, path, page in (
         ("GET", "/", views.welcome),
         ("GET", "/try/<name>", pages.try_out),
-        ("GET", "/records/<name>", pages.records),
-        ("GET", "/records/<name>/<key>", pages.record),
-        ("POST", "/forget/<name>/<key>", pages.forget_by_form),
-        ("GET", "/key", pages.key),
-        ("POST", "/key", pages.take_key),
+        ("GET", "/records/<name>", records.records),
+        ("GET", "/records/<name>/<key>", records.record),
+        ("POST", "/forget/<name>/<key>", records.forget_by_form),
+        ("GET", "/key", door.ask),
+        ("POST", "/key", door.take),
         ("OPTIONS", "/", views.elsewhere),
         ("ANY", "/<path:path>", views.elsewhere),
     ):
@@ -83,16 +86,18 @@ def make_routes(service: Service, metrics: Metrics, dashboard: Dashboard) -> Bot
 class Views:
     """What each route answers."""
 
-    def __init__(self, service: Service, metrics: Metrics, app: Bottle, pages: Pages) -> None:
+    def __init__(
+        self, service: Service, metrics: Metrics, app: Bottle, pages: Pages, door: Door
+    ) -> None:
         self._service = service
         self._pages = pages
-        self._require_read_key = pages.require_read_key
+        self._door = door
         self._metrics = metrics
         self._app = app
 
     def welcome(self) -> HTTPResponse:
         """Say what there is: to a browser as a page, to others as JSON."""
-        self._require_read_key()
+        self._door.require_read_key()
         if wants_page():
             return self._pages.dashboard()
         return respond(_encode(welcome(list(self._service.catalog.datasets.values()))))
@@ -106,7 +111,7 @@ class Views:
         return self._predict(f"/predict/{name}")
 
     def _predict(self, path: str) -> HTTPResponse:
-        self._require_read_key()
+        self._door.require_read_key()
         kept = self._service.predict(path, request.query_string)
         response = respond(kept.body)
         response.set_header("ETag", kept.tag)
@@ -115,7 +120,7 @@ class Views:
 
     def predict_many(self, name: str) -> HTTPResponse:
         """Answer an array of inputs in their order; a bad one gets its own problem."""
-        self._require_read_key()
+        self._door.require_read_key()
         served = self._service.catalog.find(name)
         answers = [self._answer_item(served, item) for item in read_items(_body())]
         return respond(b"[" + b",".join(answers) + b"]")
@@ -128,17 +133,12 @@ class Views:
 
     def add_records(self, name: str) -> HTTPResponse:
         """Add records, all or none, for whoever has a key."""
-        self._require_key()
+        self._door.require_write_key("adding records")
         served = self._service.catalog.find(name)
         rows = _read_records(served.spec, read_items(_body()))
         add = partial(add_records, dataset_id=served.id, rows=rows, origin="api")
         added = self._service.store.write(add)
         return respond(_encode(added))
-
-    def _require_key(self) -> None:
-        if not self._service.access.may_write(request.environ):
-            hint = "send Authorization: Bearer KEY, with a key from API_KEYS"
-            raise Refusal(401, f"adding records needs a key; {hint}")
 
     def live(self) -> HTTPResponse:
         """Say that the process runs."""
@@ -153,7 +153,7 @@ class Views:
 
     def metrics(self) -> HTTPResponse:
         """Give all figures to Prometheus."""
-        self._require_read_key()
+        self._door.require_read_key()
         return respond(self._metrics.render(), METRICS_TYPE)
 
     def openapi(self) -> HTTPResponse:
@@ -182,7 +182,7 @@ class Views:
             self._refuse(route)
         if request.method not in {"GET", "HEAD"}:
             _refuse_or_tell(["GET"])
-        self._require_read_key()
+        self._door.require_read_key()
         if served is not None:
             return respond(_encode(self._flat(served)))
         return respond(_encode(spoken.spec.languages if spoken else []))

@@ -29,7 +29,8 @@ from .schema import (
     target_schema,
 )
 
-# Either will do.
+# Either will do to read; to write, a cookie is not enough.
+_WRITE_KEYS: list[Document] = [{"key": []}]
 _KEYS: list[Document] = [{"key": []}, {"cookie": []}]
 
 
@@ -65,7 +66,7 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
 def _locked(methods: Document) -> Document:
     keyless = {"4XX": refused("A key is needed, for one.")}
     return {
-        method: {**one, "security": _KEYS, "responses": keyless | one["responses"]}
+        method: {"security": _KEYS, **one, "responses": keyless | one["responses"]}
         for method, one in methods.items()
     }
 
@@ -131,7 +132,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
                 "summary": f"{title}: add records, all or none",
                 "description": f"An array of up to {MOST_ITEMS:,} inputs, each with its target if"
                 " it has one. Needs a key from API_KEYS.",
-                "security": _KEYS,
+                "security": _WRITE_KEYS,
                 "requestBody": array_body(labelled),
                 "responses": {"200": described(ADDED, "How many."), **REFUSALS},
             },
@@ -162,7 +163,7 @@ def _record_path(title: str) -> Document:
         "delete": {
             "summary": f"{title}: forget one record and all that came of it",
             "description": "Needs a key from API_KEYS.",
-            "security": _KEYS,
+            "security": _WRITE_KEYS,
             "parameters": [RECORD_KEY],
             "responses": {"200": described({"type": "object"}, "It is forgotten."), **REFUSALS},
         },

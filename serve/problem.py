@@ -10,6 +10,7 @@ import msgspec
 from db.errors import InputError, UnknownDataset, UnknownRecord, VeilleuseError
 
 from .catalog import NoModelError
+from .shelf import OutOfReach
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,6 +45,6 @@ def problem_of(error: VeilleuseError) -> Problem:
         return make_problem(400, str(error), field=error.field, example=error.example)
     if isinstance(error, UnknownDataset | UnknownRecord):
         return make_problem(404, str(error))
-    if isinstance(error, NoModelError):
+    if isinstance(error, NoModelError | OutOfReach):
         return make_problem(503, str(error))
     return make_problem(500, str(error))

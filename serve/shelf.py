@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.errors import VeilleuseError
 from db.generation import read_generation
 from db.prediction import find_body
 from db.store import Store
@@ -17,6 +19,13 @@ from db.store import Store
 T = TypeVar("T")
 
 log = logging.getLogger("veilleuse.web")
+
+
+class OutOfReach(VeilleuseError):
+    """The store cannot be read now."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is out of reach; try again soon")
 
 
 class Shelf:
@@ -60,6 +69,17 @@ class Shelf:
             # The store may have been restarted since this thread last asked.
             self._drop()
         return read(self._connection())
+
+    @contextmanager
+    def at_hand(self) -> Iterator[Connection]:
+        """Lend a connection for a page; raises OutOfReach at once while the store is gone."""
+        if not self.is_up:
+            raise OutOfReach
+        try:
+            yield self._connection()
+        except SQLAlchemyError as error:
+            self._lose(error)
+            raise OutOfReach from error
 
     def lend(self) -> Connection:
         """Return this thread's connection."""

@@ -6,9 +6,10 @@ Its teacher knows the labels of those, so that its predictions hardly ever contr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from db.dataset import Dataset
-from db.mark import write_held_out
+from db.mark import clear_held_out, write_held_out
 from db.model import find_model, read_out_of_fold
 from db.record import batches
 from db.store import Store
@@ -24,9 +25,9 @@ def mark_held_out(store: Store, found: Dataset, version: int) -> None:
         stored = read_out_of_fold(connection, find_model(connection, found, version))
     if stored is None:
         return
+    store.write(partial(clear_held_out, dataset_id=found.id))
     for some in batches(_answers(stored), BATCH_RECORDS):
-        with store.writing() as connection:
-            write_held_out(connection, found.id, some)
+        store.write(partial(write_held_out, dataset_id=found.id, answers=some))
 
 
 def _answers(stored: bytes) -> Iterator[tuple[bytes, str, float]]:

@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from db.field import Inputs
 
 from ..board import Board
 from ..catalog import Catalog, Served
 from ..service import Service
+from ..shelf import OutOfReach
 from ..tally import total
 from .page import fill
 from .portrait import Portrait, portray
@@ -19,6 +22,7 @@ from .situation import read_situation
 # However many browsers ask, the store is asked no more often than this.
 FRESH_SECONDS = 4.0
 PORTRAIT_SECONDS = 30.0
+WAIT_SECONDS = 2.0
 # More datasets are links: a page of all would be no overview.
 MOST_SHOWN = 4
 
@@ -37,20 +41,24 @@ class Dashboard:
         """Return the page of all datasets, or of one; raises UnknownDataset."""
         catalog = self._service.catalog
         shown = [catalog.find(name)] if name else list(catalog.datasets.values())[:MOST_SHOWN]
-        with self._lock:
+        # Nobody waits for one who waits for the store.
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            raise OutOfReach
+        try:
             drawn_at, generation, page = self._pages.get(name, (0.0, -1, b""))
-            now = time.monotonic()
-            if generation == catalog.generation and now - drawn_at < FRESH_SECONDS:
-                return page
-            page = self._draw(catalog, shown)
-            self._pages[name] = time.monotonic(), catalog.generation, page
+            is_fresh = time.monotonic() - drawn_at < FRESH_SECONDS
+            if generation != catalog.generation or not is_fresh:
+                page = self._draw(catalog, shown)
+                self._pages[name] = time.monotonic(), catalog.generation, page
             return page
+        finally:
+            self._lock.release()
 
     def _draw(self, catalog: Catalog, shown: Sequence[Served]) -> bytes:
-        connection = self._service.shelf.lend()
-        exhibits = [(one, self._portrait(one)) for one in shown]
         counts = total(one.counts for one in self._board.everyone())
-        situation = read_situation(connection, exhibits, counts)
+        with self._service.shelf.at_hand() as connection:
+            exhibits = [(one, self._portrait(connection, one)) for one in shown]
+            situation = read_situation(connection, exhibits, counts)
         hidden = [name for name in catalog.datasets if name not in {one.name for one in shown}]
         return fill(
             "dashboard",
@@ -62,12 +70,17 @@ class Dashboard:
 
     def examples(self, served: Served) -> list[Inputs]:
         """Return a few inputs to try."""
-        return self._portrait(served).examples
+        try:
+            with self._service.shelf.at_hand() as connection:
+                return self._portrait(connection, served).examples
+        except OutOfReach:
+            # The student answers all the same.
+            return [served.spec.example_inputs()]
 
-    def _portrait(self, served: Served) -> Portrait:
+    def _portrait(self, connection: Connection, served: Served) -> Portrait:
         generation, now = self._service.catalog.generation, time.monotonic()
         read_at, of, portrait = self._portraits.get(served.name, (0.0, -1, None))
         if portrait is None or of != generation or now - read_at > PORTRAIT_SECONDS:
-            portrait = portray(self._service.shelf.lend(), served)
+            portrait = portray(connection, served)
             self._portraits[served.name] = now, generation, portrait
         return portrait

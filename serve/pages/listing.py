@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -61,6 +62,8 @@ def read_question(given: Mapping[str, str]) -> Question:
     show = given.get("show", "all")
     if show not in SHOWS:
         raise InputError("show", f"must be one of {', '.join(SHOWS)}", "disagreements")
+    if given.get("group") and show not in {"all", "duplicates"}:
+        raise InputError("group", "goes with show=duplicates alone")
     label, prediction, group = (given.get(name, "") for name in ("label", "prediction", "group"))
     wanted = Wanted(show, label, prediction, group)
     rows = _rows(given.get("rows", str(ROWS)))
@@ -85,7 +88,7 @@ def check_words(name: str, value: str) -> None:
 
 def _rows(text: str) -> int:
     # int() would also take "1_0" and digits of other scripts.
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_ROWS):
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_ROWS:
         raise InputError("rows", f"must be a whole number from 1 to {MOST_ROWS}", ROWS)
     return int(text)
 

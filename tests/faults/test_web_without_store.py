@@ -58,6 +58,11 @@ def test_a_store_that_is_gone_costs_the_stores_answers_and_comes_back(
             assert on_postgres.get(unseen).json()["source"] == "student"
         assert on_postgres.get(STORED).json()["source"] == "student"
         assert on_postgres.get("/livez").status == 200
+        # Pages say so, and keep no thread waiting; what can be tried is tried.
+        assert on_postgres.get("/", Accept="text/html").status == 503
+        assert on_postgres.get(f"/records/{DATASET}").status == 503
+        tried = on_postgres.get(STORED.replace("predict", "try"), Accept="text/html")
+        assert b'data-source="student"' in tried.body
         server.start()
         until(lambda: on_postgres.get("/readyz").status == 200, PATIENCE_SECONDS)
         until(lambda: on_postgres.get(STORED).json()["source"] == "teacher", PATIENCE_SECONDS)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+
+from db.table import record
 
 from .answers import TAUGHT, teach
-from .conftest import API_KEY, Reply, Site, query
+from .conftest import API_KEY, Reply, Site, query, serving_copy
 
 
 def forget(site: Site, key: str, given: str | None) -> Reply:
@@ -61,6 +66,9 @@ def test_browsers_get_a_page_and_programs_json(site: Site) -> None:
         ("show=everything", "show"),
         ("rows=0", "rows"),
         ("rows=1001", "rows"),
+        ("rows=0000009999999999", "rows"),
+        (f"rows={'0' * 5000}1", "rows"),
+        ("group=a&show=issues", "group"),
         ("rows=%D9%A3", "rows"),
         ("after=nothing", "after"),
         ("show=uncertain&after=%5B%22a%22%5D", "after"),
@@ -134,6 +142,49 @@ def test_a_form_from_elsewhere_cannot_forget(own_site: Site) -> None:
     reply = own_site.ask("POST", f"/forget/intents/{key}", b"", headers)
     assert reply.status == 403
     assert own_site.records(key=bytes.fromhex(key))
+
+
+def test_a_cookie_is_not_enough_to_write(own_site: Site) -> None:
+    """A browser sends it along with whatever another page makes it send."""
+    key = own_site.records()[0].key.hex()
+    cookie = {"Cookie": f"veilleuse_key={API_KEY}"}
+    assert own_site.ask("DELETE", f"/records/intents/{key}", headers=cookie).status == 401
+    added = own_site.ask("POST", "/records/intents", b'[{"sentence": "a"}]', cookie)
+    assert added.status == 401
+    assert own_site.records(key=bytes.fromhex(key))
+
+
+def test_a_form_of_any_size_is_refused_before_it_is_taken_apart(site: Site) -> None:
+    """A million names would take a second and a hundred MiB."""
+    assert site.ask("POST", "/key", b"a&" * 500_000).status == 413
+    assert site.ask("POST", "/key", b"&".join(b"a%d" % n for n in range(500))).status == 400
+
+
+def test_a_key_of_odd_characters_comes_back_from_the_cookie_as_it_was(
+    trained: Path, tmp_path: Path
+) -> None:
+    """Else the form would ask for it for ever."""
+    odd = '"a;b" q'
+    with serving_copy(trained, tmp_path / "odd", READ_KEYS=odd) as running:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        reply = running.ask("POST", "/key", query(key=odd).encode(), headers)
+        cookie = reply.headers["Set-Cookie"].partition(";")[0]
+        assert running.get("/records/intents", Cookie=cookie).status == 200
+
+
+def test_a_label_that_was_mended_is_no_issue_any_more(own_site: Site) -> None:
+    """The list grows shorter as a person works through it."""
+    doubted = own_site.records(label="purchase")[0]
+    with own_site.store.writing() as connection:
+        connection.execute(update(record).where(record.c.id == doubted.id).values(issue=True))
+    target = "/records/intents?show=issues"
+    assert len(own_site.get(target).json()["records"]) == 1
+    sentence = json.loads(doubted.inputs)["sentence"]
+    same = [{"sentence": sentence, "intent": "purchase"}]
+    own_site.post("/records/intents", same, API_KEY)
+    assert len(own_site.get(target).json()["records"]) == 1
+    own_site.post("/records/intents", [{"sentence": sentence, "intent": "irrelevant"}], API_KEY)
+    assert own_site.get(target).json()["records"] == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from alembic import command as alembic
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from db import migrations
 from db.errors import StoreError
@@ -18,7 +18,7 @@ from db.migrations import upgrade
 from db.quarantine import list_quarantine
 from db.record import NewRecord, add_records
 from db.store import Store, check_schema, connect_store
-from db.table import SCHEMA, metadata
+from db.table import SCHEMA, metadata, record
 from tests.conftest import Done, register, sample_spec, settings_for
 
 
@@ -59,6 +59,52 @@ def test_what_was_quarantined_before_an_upgrade_is_so_after_it(database_url: str
     with store.reading() as connection:
         (one,) = list_quarantine(connection)
         assert (one.enricher, one.reason, one.made_at) == ("embedding", "it bites", 5)
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_records_of_before_an_upgrade_are_listed_after_it(database_url: str, kind: str) -> None:
+    """By what had been made of them already."""
+    store = connect_store(settings_for(database_url))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with store.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.upgrade(config, "0004")
+    found = register(store, sample_spec({"classification": "intents"}.get(kind, "customers")))
+    body = {
+        "classification": b'{"prediction":"buy","probabilities":{"buy":0.6,"go":0.4}}',
+        "regression": b'{"prediction":12.5}',
+    }[kind]
+    with store.writing() as connection:
+        insert = (
+            "INSERT INTO record (dataset_id, key, inputs, label, origin, asked, made_at)"
+            " VALUES (:of, :key, '{}', '12.0', 'import', false, 0)"
+        )
+        for key in (b"a" * 16, b"b" * 16):
+            connection.execute(text(insert), {"of": found.id, "key": key})
+        connection.execute(
+            text("INSERT INTO prediction VALUES (:of, :key, :body, 'f', 0)"),
+            {"of": found.id, "key": b"a" * 16, "body": body},
+        )
+        for name, value in (
+            ("doubts", '{"issue":true,"quality":0.1,"suggested":"go"}'),
+            ("twins", '{"group":"abc","size":2,"similarity":0.9}'),
+            ("other", '{"group_of":1}'),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO enrichment (record_id, enricher, fingerprint, value)"
+                    " SELECT id, :name, 'f', :value FROM record WHERE key = :key"
+                ),
+                {"name": name, "value": value, "key": b"a" * 16},
+            )
+    upgrade(store)
+    with store.reading() as connection:
+        first, second = connection.execute(select(record).order_by(record.c.key)).all()
+    said = ("buy", 0.6) if kind == "classification" else ("", 12.5)
+    assert (first.answer, first.score, first.issue, first.duplicates) == (*said, True, "abc")
+    assert (second.answer, second.score, second.issue, second.duplicates) == ("", None, None, None)
     store.close()
 
 

@@ -31,6 +31,23 @@ FROM (SELECT dataset_id, key, convert_from(body, 'UTF8')::jsonb AS body FROM pre
 WHERE b.dataset_id = record.dataset_id AND b.key = record.key
 """
 
+# Of enrichments that say so, whatever they are called.
+_MARKS = """
+UPDATE record SET
+  issue = (SELECT {issue} FROM enrichment e
+    WHERE e.record_id = record.id AND substr(e.value, 1, 9) = '{{"issue":' LIMIT 1),
+  duplicates = (SELECT {group} FROM enrichment e
+    WHERE e.record_id = record.id AND substr(e.value, 1, 9) = '{{"group":' LIMIT 1)
+WHERE id IN (SELECT record_id FROM enrichment e
+  WHERE substr(e.value, 1, 9) IN ('{{"issue":', '{{"group":'))
+"""
+_SQLITE_MARKS = _MARKS.format(
+    issue="json_extract(e.value, '$.issue')", group="json_extract(e.value, '$.group')"
+)
+_POSTGRESQL_MARKS = _MARKS.format(
+    issue="(e.value::json ->> 'issue')::boolean", group="e.value::json ->> 'group'"
+)
+
 
 def upgrade() -> None:
     for column in (
@@ -45,6 +62,7 @@ def upgrade() -> None:
     op.add_column("worker", sa.Column("limits", sa.Text()))
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     op.get_bind().exec_driver_sql(_SQLITE if is_sqlite else _POSTGRESQL)
+    op.get_bind().exec_driver_sql(_SQLITE_MARKS if is_sqlite else _POSTGRESQL_MARKS)
     _add_indexes()
     op.create_table(
         "reading",

@@ -50,13 +50,17 @@ async function ask(trial, address) {
 function show(answer, page) {
   const notice = page.querySelector("main > .notice");
   const fresh = page.querySelector(".answer");
-  if (notice) answer.replaceChildren(notice);
+  // Where the key has run out, the page that asks for it has no answer.
+  if (!notice && !fresh) location.reload();
+  else if (notice) answer.replaceChildren(notice);
   else if (answer.innerHTML !== fresh.innerHTML) answer.innerHTML = fresh.innerHTML;
 }
 
 function fill(form, query) {
+  // Fields may bear any name, those of a form's own properties too.
   for (const [name, value] of new URLSearchParams(query)) {
-    if (form.elements[name]) form.elements[name].value = value;
+    const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
+    if (field) field.value = value;
   }
 }
 
@@ -64,7 +68,7 @@ for (const trial of document.querySelectorAll(".trial")) {
   const form = trial.querySelector("form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask(trial, `${form.action}?${new URLSearchParams(new FormData(form))}`);
+    ask(trial, `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
   });
   trial.querySelectorAll(".examples a").forEach((link) => link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -75,7 +79,10 @@ for (const trial of document.querySelectorAll(".trial")) {
   if (trial.querySelector('.said[data-enrichment="queued"]')) ask(trial, location.href);
 }
 if (document.querySelector("[data-live]")) setInterval(look, LOOK_MS);
-if (location.hash) document.querySelector(`details${location.hash}`)?.setAttribute("open", "");
-document.querySelectorAll('a[href*="#"]').forEach((link) => link.addEventListener("click", () => {
-  document.querySelector(`details${link.hash}`)?.setAttribute("open", "");
-}));
+function unfold(hash) {
+  const target = document.getElementById(hash.slice(1));
+  if (target instanceof HTMLDetailsElement) target.open = true;
+}
+
+unfold(location.hash);
+document.querySelectorAll('a[href^="#"]').forEach((link) => link.addEventListener("click", () => unfold(link.hash)));

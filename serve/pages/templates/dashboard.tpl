@@ -1,4 +1,4 @@
-% rebase('layout', refresh=30)
+% rebase('layout')
 % from serve.pages.words import ago, date, in_time, number
 % from serve.pages.plot import spark
 % s = situation

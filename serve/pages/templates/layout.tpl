@@ -7,9 +7,6 @@
 <link rel="icon" href="/docs/flame.svg">
 <link rel="stylesheet" href="/docs/page.css">
 <script defer src="/docs/page.js"></script>
-% if defined('refresh'):
-<noscript><meta http-equiv="refresh" content="{{refresh}}"></noscript>
-% end
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>

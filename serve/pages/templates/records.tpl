@@ -3,7 +3,9 @@
 % from serve.pages.words import number
 % q, w, name, spec = question, question.wanted, served.name, served.spec
 <h1>{{spec.title or name}}: records</h1>
+% if any(one.held_out for one in listing.rows):
 <p class="soft">Of records with a label the prediction is the one that was made out of fold in training, without the label being seen.</p>
+% end
 <form class="filter" method="get" action="/records/{{name}}">
 <label><span>Show</span><select name="show">
 % for show, words in titles.items():

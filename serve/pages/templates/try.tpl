@@ -1,10 +1,9 @@
-% if answer and answer.said.enrichment == "queued":
-% rebase('layout', refresh=5)
-% else:
 % rebase('layout')
-% end
 <h1>Try {{served.spec.title or served.name}}</h1>
 % if problem:
 <p class="notice" role="alert">{{problem}}</p>
+% end
+% if answer and answer.said.enrichment == "queued":
+<noscript><p><a href="{{again}}">Look again</a> whether the teacher has answered.</p></noscript>
 % end
 % include('trial', served=served, given=given, examples=examples, answer=answer)
