@@ -31,6 +31,7 @@ from tests.ports import free_port, wait_until_ready
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
 REFERENCE = PAGES["reference.md"]
+ALL_PAGES = (README, *PAGES.values())
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -60,6 +61,37 @@ def test_reference_lists_every_command_and_option(room: str, cli: click.Group) -
             for option in () if getattr(parameter, "hidden", False) else parameter.opts:
                 if option.startswith("--") and option not in {"--json", "--help"}:
                     assert option in row[0], f"{name} {option}"
+
+
+def told_commands() -> list[str]:
+    """Return every command of ours that a page names, without what a shell would do with it."""
+    told = re.findall(r"python -m (?:db|enrich|serve)\b[^`\n|;&<>#)]*", "\n".join(ALL_PAGES))
+    return sorted({" ".join(one.split()) for one in told})
+
+
+@pytest.mark.parametrize("told", told_commands())
+def test_every_command_that_a_page_names_is_one(told: str) -> None:
+    """With the options that it shows."""
+    room, *words = told.removeprefix("python -m ").split()
+    if room == "serve":
+        assert {word.strip("[]") for word in words} <= {"--check"}
+        return
+    command: click.Command = {"db": db_cli, "enrich": enrich_cli}[room]
+    while isinstance(command, click.Group) and words:
+        name = words.pop(0).strip(".,:")
+        assert name in command.commands, f"{told}: there is no {name}"
+        command = command.commands[name]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    options = [word.strip("[].,:'").partition("=")[0] for word in words]
+    assert {word for word in options if word.startswith("--")} <= known, told
+
+
+def test_every_target_of_make_that_a_page_names_is_one() -> None:
+    """And each of them is told somewhere."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    told = set(re.findall(r"(?:`|^)make ([a-z-]+)", "\n".join(ALL_PAGES), re.MULTILINE))
+    assert told <= targets
 
 
 def test_reference_lists_every_route() -> None:
