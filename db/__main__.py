@@ -7,16 +7,15 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-import msgspec
 
-from .completion import SCRIPTS, VARIABLE, dataset_names
+from .commands.base import FILE, dataset_argument, json_option, open_our_store, say
+from .commands.dataset import drop, infer, load
+from .completion import SCRIPTS, VARIABLE
 from .console import Progress, as_json, run_command
-from .dataset import find_dataset, register_dataset
+from .dataset import find_dataset
 from .doctor import examine
-from .draft import draft_dataset
 from .errors import VeilleuseError
 from .export import export_csv, export_lines
 from .floor import measure_floor
@@ -25,32 +24,20 @@ from .migrations import upgrade as upgrade_store
 from .prune import prune_store
 from .record import forget_record
 from .settings import load_settings
-from .spec_file import read_spec
 from .status import store_status
-from .store import Store, check_reachable, connect_store, open_store, where
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
-
-
-def _names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    return [name for name in dataset_names() if name.startswith(begun)]
-
-
-dataset_argument = click.argument("dataset", shell_complete=_names)
+from .store import (
+    check_reachable,
+    connect_store,
+    where,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Look after the store: tables, datasets, records."""
+    """Look after the store: tables, datasets, records.
 
-
-def _open() -> Store:
-    return open_store(load_settings())
-
-
-def _say(result: dict[str, Any], line: str, *, as_json_: bool) -> None:
-    click.echo(as_json(result) if as_json_ else line)
+    Settings come from the environment, such as DATABASE_URL; README.md lists them.
+    """
 
 
 @cli.command()
@@ -63,53 +50,11 @@ def upgrade(*, as_json_: bool) -> None:
     store = connect_store(load_settings())
     check_reachable(store)
     version = upgrade_store(store)
-    _say({"version": version}, f"{where(store)}: tables are at {version}", as_json_=as_json_)
+    say({"version": version}, f"{where(store)}: tables are at {version}", as_json_=as_json_)
 
 
-@cli.command()
-@click.argument("files", type=FILE, nargs=-1, required=True)
-@json_option
-def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
-    """Register the datasets of FILES, or update their specs.
-
-    Changes that would give records which are there other keys are refused.
-    """
-    specs = [read_spec(path) for path in files]
-    store = _open()
-    for spec in specs:
-        with store.writing() as connection:
-            done = register_dataset(connection, spec)
-        _say({"dataset": spec.name, "done": done}, f"{spec.name}: {done}", as_json_=as_json_)
-
-
-@cli.command()
-@click.argument("file", type=FILE)
-@click.option("--target", required=True, help="The column to predict.")
-@click.option("--name", default="", help="The dataset's name; the file's unless given.")
-@click.option("--out", type=FILE, help="Where to write it; NAME.toml unless given.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
-@json_option
-def infer(
-    file: Path, target: str, name: str, out: Path | None, *, force: bool, as_json_: bool
-) -> None:
-    """Draft a dataset's TOML from the columns of FILE, for you to look over.
-
-    Says what comes next.
-    """
-    draft = draft_dataset(file, target, name)
-    written = out or Path(f"{draft.spec.name}.toml")
-    if written.exists() and not force:
-        raise VeilleuseError(
-            f"{written}: is there already; --force writes over it, --out elsewhere"
-        )
-    written.write_text(draft.text, "utf-8")
-    lines = [f"{written}: {draft.spec.kind} of {target} from {', '.join(draft.spec.fields)}"]
-    lines += [f"not used: {column} {why}" for column, why in draft.unused.items()]
-    lines += ["Look it over, then:", f"  python -m db load {written}"]
-    lines += [f"  python -m db import {draft.spec.name} {file}"]
-    lines += [f"  python -m enrich train {draft.spec.name}", "  python -m serve"]
-    told = {"file": str(written), "spec": msgspec.to_builtins(draft.spec), "unused": draft.unused}
-    _say(told, "\n".join(lines), as_json_=as_json_)
+for command in (load, infer, drop):
+    cli.add_command(command)
 
 
 @cli.command("import")
@@ -122,7 +67,7 @@ def import_(dataset: str, files: tuple[Path, ...], *, strict: bool, as_json_: bo
 
     Rows are keyed, so importing them twice changes nothing. A new label replaces the old.
     """
-    store = _open()
+    store = open_our_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
     progress = Progress(f"import {dataset}")
@@ -137,12 +82,18 @@ def import_(dataset: str, files: tuple[Path, ...], *, strict: bool, as_json_: bo
         "skipped": intake.bad,
     }
     counts = ", ".join(f"{count:,} {what}" for what, count in result.items())
-    _say(result, f"{dataset}: {counts}", as_json_=as_json_)
+    more = {"repeated": intake.added.repeated, "contradicted": intake.added.contradicted}
+    say({**result, **more}, f"{dataset}: {counts}", as_json_=as_json_)
 
 
 def _remarks(intake: Intake, target: str) -> Iterator[str]:
     """Yield what a person should know of an import besides its counts."""
     yield from intake.faults
+    if repeated := intake.added.repeated:
+        yield (
+            f"{repeated:,} rows have the same inputs as another, which makes them one record;"
+            f" {intake.added.contradicted:,} of them with another {target}: the last one counts"
+        )
     if intake.bad > len(intake.faults):
         yield f"and {intake.bad - len(intake.faults):,} more bad rows"
     if intake.unused:
@@ -159,7 +110,7 @@ def export(dataset: str, *, as_csv: bool, as_json_: bool) -> None:
     """Write DATASET's records, enrichments and predictions to standard output."""
     if as_csv and as_json_:
         raise click.UsageError("--csv and --json exclude each other")
-    store = _open()
+    store = open_our_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
     (export_csv if as_csv else export_lines)(store, found, sys.stdout)
@@ -169,7 +120,7 @@ def export(dataset: str, *, as_csv: bool, as_json_: bool) -> None:
 @json_option
 def status(*, as_json_: bool) -> None:
     """Say what is in the store."""
-    found = store_status(_open())
+    found = store_status(open_our_store())
     if as_json_:
         click.echo(as_json(found))
         return
@@ -209,9 +160,9 @@ def doctor(*, strict: bool, as_json_: bool) -> None:
 @json_option
 def prune(*, as_json_: bool) -> None:
     """Drop what is out of date: old requests, values of enrichers that are gone, old runs."""
-    dropped = prune_store(_open())
+    dropped = prune_store(open_our_store())
     counts = ", ".join(f"{count:,} {what}" for what, count in dropped.items())
-    _say(dropped, f"dropped {counts}", as_json_=as_json_)
+    say(dropped, f"dropped {counts}", as_json_=as_json_)
 
 
 @cli.command()
@@ -226,8 +177,8 @@ def prune(*, as_json_: bool) -> None:
 @json_option
 def bench(dataset: str, seconds: float, *, as_json_: bool) -> None:
     """Measure how many of DATASET's predictions one connection finds in a second."""
-    found = measure_floor(_open(), dataset, seconds)
-    _say(
+    found = measure_floor(open_our_store(), dataset, seconds)
+    say(
         {**dataclasses.asdict(found), "rate": found.rate},
         f"{dataset}: {found.rate:,.0f} predictions read a second, one after the other: half within"
         f" {found.p50_microseconds:.1f} µs, 99 of 100 within {found.p99_microseconds:.1f} µs",
@@ -244,7 +195,7 @@ def forget(dataset: str, key: str | None, sentence: str | None, *, as_json_: boo
     """Erase one record of DATASET and all that came of it."""
     if (key is None) == (sentence is None):
         raise click.UsageError("say which record: either --key or --sentence")
-    store = _open()
+    store = open_our_store()
     with store.writing() as connection:
         found = find_dataset(connection, dataset)
         if sentence is not None:
@@ -255,7 +206,7 @@ def forget(dataset: str, key: str | None, sentence: str | None, *, as_json_: boo
         else:
             wanted = _key(key or "")
         forget_record(connection, found.id, wanted)
-    _say({"forgotten": wanted.hex()}, f"{dataset}: forgot {wanted.hex()}", as_json_=as_json_)
+    say({"forgotten": wanted.hex()}, f"{dataset}: forgot {wanted.hex()}", as_json_=as_json_)
 
 
 @cli.command()

@@ -16,11 +16,14 @@ Kind = Literal["empty", "constant", "boolean", "integer", "number", "choice", "t
 MOST_DISTINCT = 5_000
 MOST_CHOICES = 40
 LONGEST_CHOICE = 60
+LONGEST_EXAMPLE = 300
 # A value of a choice comes again and again; on average at least so often.
 LEAST_REPEATS = 3
 LEAST_FOR_ID = 20
 # What tables say where there is nothing, beside an empty cell.
-MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?", "-")
+MISSING = frozenset(("na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "."))
+# A column of which so many are numbers may be one of numbers, but for a word or two.
+NEARLY = 0.5
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -46,20 +49,29 @@ class Column:
     is_number: bool = True
     is_comma: bool = True
     is_date: bool = True
+    # What else says that there is nothing, by whoever knows the file.
+    missing: frozenset[str] = frozenset()
+    numbers_seen: int = 0
+    first_word: str = ""
 
     def take(self, raw: object) -> None:
         """Look at a value, None where there is none."""
         self.rows += 1
         text = _text_of(raw)
-        if text in MISSING:
+        if text.lower() in MISSING or text in self.missing:
             self.missing_words.add(text)
-        if not text or text in MISSING:
+            return
+        if not text:
             return
         self.filled += 1
         self.longest = max(self.longest, len(text))
         self.is_integer = self.is_integer and bool(_INTEGER.fullmatch(text))
         self.is_number = self.is_number and bool(_NUMBER.fullmatch(text))
         self.is_comma = self.is_comma and bool(_COMMA.fullmatch(text))
+        if _NUMBER.fullmatch(text) or _COMMA.fullmatch(text):
+            self.numbers_seen += 1
+        else:
+            self.first_word = self.first_word or text
         self.is_date = self.is_date and bool(_DATE.fullmatch(text))
         if text in self.distinct or len(self.distinct) < MOST_DISTINCT:
             self.distinct[text] += 1
@@ -70,6 +82,11 @@ class Column:
     def is_missing_somewhere(self) -> bool:
         """Whether a row has nothing in it."""
         return self.filled < self.rows
+
+    @property
+    def is_nearly_number(self) -> bool:
+        """Whether most of it are numbers, and a word or two are not."""
+        return bool(self.first_word) and self.numbers_seen > NEARLY * self.filled
 
     @property
     def has_decimal_commas(self) -> bool:
@@ -98,7 +115,8 @@ class Column:
         repeats = self.filled >= LEAST_REPEATS * len(self.distinct)
         if len(self.distinct) <= MOST_CHOICES and repeats and self.longest <= LONGEST_CHOICE:
             return "choice"
-        is_code = self._is_unique and not any(" " in text for text in self.distinct)
+        is_one_word = not any(" " in text for text in self.distinct)
+        is_code = self._is_unique and is_one_word and not self.is_nearly_number
         return "id" if is_code else "text"
 
     @property
@@ -126,8 +144,11 @@ class Column:
         return self.distinct.most_common(1)[0][0]
 
     def typical_text(self) -> str:
-        """Return a text of the length in the middle."""
-        ordered = sorted(self.distinct, key=lambda text: (len(text), text))
+        """Return a text of the length in the middle, of those that can be shown."""
+        short = [text for text in self.distinct if len(text) <= LONGEST_EXAMPLE]
+        if not short:
+            return "some text"
+        ordered = sorted(short, key=lambda text: (len(text), text))
         return ordered[len(ordered) // 2]
 
 

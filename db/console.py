@@ -91,7 +91,8 @@ class Progress:
 
     def _amount(self, rate: float) -> str:
         if not self._total:
-            return f"{self._done:,}, {rate:,.0f}/s"
+            # Of what takes seconds each a rate says nothing.
+            return f"{self._done:,}, {rate:,.0f}/s" if rate >= 1 else f"{self._done:,}"
         left = max(self._total - self._done, 0) / max(rate, 1e-9)
         bar = ""
         if self._on_terminal:

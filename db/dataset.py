@@ -98,7 +98,8 @@ def _refuse_other_keys(
     if connection.execute(select(exists().where(record.c.dataset_id == dataset_id))).scalar_one():
         raise SpecChangeRefused(
             f"{new.name} has records, and {changes} would change their keys; keep the field as it"
-            f" was, or give the spec another name and import the records there"
+            f" was, or give the spec another name and import the records there, or erase the"
+            f" dataset first: python -m db drop {new.name}"
         )
 
 

@@ -20,6 +20,7 @@ from .dialect import most_connections, wall_seconds
 from .errors import StoreError
 from .model import active_model, model_name
 from .quarantine import count_quarantined
+from .record import count_labels
 from .settings import Settings
 from .store import Store, check_schema, sqlite_file, where
 from .worker import SILENT_SECONDS, all_workers
@@ -89,6 +90,8 @@ def _dataset(connection: Connection, found: Dataset) -> Iterator[Finding]:
     model = active_model(connection, found.id)
     if model is None:
         mend = f"python -m enrich train {found.name}"
+        if not count_labels(connection, found.id):
+            mend = f"python -m db import {found.name} FILE, with labels; then {mend}"
         yield Finding("fault", about, "has no model, so nothing can be predicted", mend)
     else:
         yield Finding("good", about, f"is answered by {model_name(found, model.version)}")

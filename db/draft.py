@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 import unicodedata
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -32,32 +35,67 @@ UNUSED = {
 
 @dataclass(frozen=True)
 class Draft:
-    """The text of a dataset's file, what it says, and the columns that it leaves out and why."""
+    """The text of a dataset's file, what it says, and the columns that it leaves out and why.
+
+    Doubts are what a person should look at.
+    """
 
     text: str
     spec: DatasetSpec
     unused: dict[str, str]
+    doubts: list[str]
 
 
-def draft_dataset(path: Path, target: str, name: str = "") -> Draft:
-    """Draft a dataset from the columns of a file; raises DataFileError."""
-    columns = read_columns(path)
+def draft_dataset(path: Path, target: str, name: str = "", missing: Collection[str] = ()) -> Draft:
+    """Draft a dataset from the columns of a file; raises DataFileError.
+
+    `missing` are words that the file has where there is nothing, besides the usual ones.
+    """
+    columns = read_columns(path, frozenset(missing))
     if target not in columns:
-        raise DataFileError(f"{path}: has no column {target}; it has {', '.join(columns)}")
+        near = get_close_matches(target.lower(), [one.lower() for one in columns], 1)
+        meant = next((one for one in columns if near and one.lower() == near[0]), "")
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise DataFileError(f"{path}: has no column {target}; it has {', '.join(columns)}{hint}")
     label = columns.pop(target)
     unused = {one.name: UNUSED[one.kind] for one in columns.values() if one.kind in UNUSED}
     used = [one for one in columns.values() if one.name not in unused]
     if not used:
         raise DataFileError(f"{path}: has no column to predict {target} from")
-    head = _head(path, name or slug(path.stem, "-") or "dataset", label, used)
+    head = _head(path, name or slug(path.stem, "-", "_") or "dataset", label, used)
     notes = [f"# Not used: {column} {why}" for column, why in unused.items()]
     text = "\n\n".join(["\n".join(head + notes), *_fields(used, target), *_enrichers(used)]) + "\n"
     spec = msgspec.convert(tomllib.loads(text), DatasetSpec)
     check_spec(spec)
-    return Draft(text, spec, unused)
+    return Draft(text, spec, unused, list(_doubts(label, used)))
 
 
-def read_columns(path: Path) -> dict[str, Column]:
+def draft_in_words(draft: Draft) -> Iterator[str]:
+    """Yield a line for each field, and what else a person should know."""
+    for name, one in draft.spec.fields.items():
+        words = [str(getattr(type(one).__struct_config__, "tag", ""))]
+        words += [f"from the column {one.column}"] if one.column else []
+        words += [f"{one.default!r} where there is none"] if one.default is not None else []
+        yield f"  {name}: {', '.join(words)}"
+    if draft.spec.enrichers:
+        yield f"  enrichers: {', '.join(draft.spec.enrichers)}"
+    yield from (f"not used: {column} {why}" for column, why in draft.unused.items())
+    yield from (f"look at {doubt}" for doubt in draft.doubts)
+
+
+def _doubts(label: Column, used: list[Column]) -> Iterator[str]:
+    for one in used:
+        if one.is_nearly_number:
+            yield (
+                f"{one.name}: {one.numbers_seen:,} of {one.filled:,} cells are numbers and"
+                f" {one.first_word!r} is none, so it is {one.kind}; if that says nothing:"
+                f" --force --missing {shlex.quote(one.first_word)}"
+            )
+    if label.kind == "id":
+        yield f"{label.name}: numbers the rows; is there anything to predict?"
+
+
+def read_columns(path: Path, missing: frozenset[str] = frozenset()) -> dict[str, Column]:
     """Return all columns of a file by name; raises DataFileError."""
     columns: dict[str, Column] = {}
     rows = 0
@@ -67,7 +105,7 @@ def read_columns(path: Path) -> dict[str, Column]:
         for name in row.values:
             if name not in columns:
                 # It had nothing in the rows before.
-                columns[name] = Column(name, rows=rows)
+                columns[name] = Column(name, rows=rows, missing=missing)
         rows += 1
         for name, column in columns.items():
             column.take(row.values.get(name))
@@ -122,7 +160,7 @@ def _fields(used: list[Column], target: str) -> list[str]:
         taken.add(name)
         lines = [f"[fields.{name}]", *_field(column, MOST_CHARACTERS // max(texts, 1))]
         if name != column.name:
-            lines.insert(1, f"column = {_toml(column.name)}")
+            lines[1:1] = [f"title = {_toml(column.name)}", f"column = {_toml(column.name)}"]
         found.append("\n".join(lines))
     return found
 
@@ -169,10 +207,15 @@ def _enrichers(used: list[Column]) -> list[str]:
     return ["[enrichers.text_profile]\n[enrichers.embedding]"]
 
 
-def slug(text: str, joint: str = "_") -> str:
+def slug(text: str, joint: str = "_", kept: str = "") -> str:
     """Return a text as a name: lower case, ASCII, a letter first, at most 40 characters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", joint, plain).strip(joint).lstrip("0123456789_-")[:40].strip(joint)
+    return (
+        re.sub(rf"[^a-z0-9{kept}]+", joint, plain)
+        .strip(joint)
+        .lstrip("0123456789_-")[:40]
+        .strip(joint)
+    )
 
 
 def _name(column: str, taken: set[str]) -> str:

@@ -64,12 +64,18 @@ class Added:
     created: int = 0
     relabelled: int = 0
     unchanged: int = 0
+    # Of rows that came together and have the same inputs: all but one, and of these those that
+    # have another label.
+    repeated: int = 0
+    contradicted: int = 0
 
     def __add__(self, other: Added) -> Added:
         return Added(
             self.created + other.created,
             self.relabelled + other.relabelled,
             self.unchanged + other.unchanged,
+            self.repeated + other.repeated,
+            self.contradicted + other.contradicted,
         )
 
 
@@ -91,7 +97,24 @@ def add_records(
     changed.update(row.key for row in relabelled)
     _insert(connection, dataset_id, fresh, origin)
     _change(connection, dataset_id, [row for row in there if row.key in changed], origin)
-    return Added(len(fresh), len(relabelled), len(rows) - len(fresh) - len(relabelled))
+    return Added(
+        len(fresh),
+        len(relabelled),
+        len(latest) - len(fresh) - len(relabelled),
+        len(rows) - len(latest),
+        _contradicted(rows),
+    )
+
+
+def _contradicted(rows: Sequence[NewRecord]) -> int:
+    """Return how many rows have another label than the one before them with the same inputs."""
+    labels: dict[bytes, str] = {}
+    count = 0
+    for row in rows:
+        if row.label is not None:
+            count += labels.setdefault(row.key, row.label) != row.label
+            labels[row.key] = row.label
+    return count
 
 
 def _merge(rows: Sequence[NewRecord]) -> dict[bytes, NewRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,14 +45,38 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
         try:
             yield from read(file)
         except UnicodeDecodeError:
-            raise DataFileError(
-                f"{path}: line {_undecodable_line(path)}: is not UTF-8; save it as CSV UTF-8, or"
-                f" convert it: iconv -f WINDOWS-1252 -t UTF-8 {path} > utf8-{path.name}"
-            ) from None
+            raise DataFileError(f"{path}: {_why_undecodable(path)}") from None
         except RecursionError:
             raise DataFileError(f"{path}: is nested too deeply") from None
         except ValueError as error:
             raise DataFileError(f"{path}: {error}") from None
+
+
+# By their first bytes: what a file is that is no text, and what to do.
+_OTHERS = {
+    b"PK": "is a spreadsheet or another archive; open it and save it as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet; open it and save it as CSV UTF-8",
+    b"\x1f\x8b": "is compressed; unpack it: gunzip",
+    b"\xff\xfe": "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8",
+    b"\xfe\xff": "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8",
+    b"PAR1": "is Parquet; save it as CSV UTF-8",
+    b"SQLite format 3": "is an SQLite database; export the table as CSV",
+}
+
+
+def _why_undecodable(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for start, why in _OTHERS.items():
+        if head.startswith(start):
+            return why
+    if b"\0" in head:
+        return "is no text; save the table as CSV UTF-8"
+    quoted, new = shlex.quote(str(path)), shlex.quote(f"utf8-{path.name}")
+    return (
+        f"line {_undecodable_line(path)}: is not UTF-8; save it as CSV UTF-8, or convert it:"
+        f" iconv -f WINDOWS-1252 -t UTF-8 {quoted} > {new}"
+    )
 
 
 def _undecodable_line(path: Path) -> int:
@@ -115,7 +140,7 @@ def _csv_rows(rows: Any) -> Iterator[SourceRow]:  # noqa: ANN401  csv's reader h
     if len(set(names)) < len(names):
         raise ValueError(f"line 1: a column's name stands twice: {', '.join(names)}")
     end = rows.line_num
-    for cells in rows:
+    for cells in _unbroken(rows):
         # A quoted cell may hold line ends: a row starts after the one before.
         line, end = end + 1, rows.line_num
         if not cells:
@@ -125,6 +150,21 @@ def _csv_rows(rows: Any) -> Iterator[SourceRow]:  # noqa: ANN401  csv's reader h
             continue
         # An empty cell says nothing, so that a default can.
         yield SourceRow(line, {n: c for n, c in zip(names, cells, strict=True) if c.strip()})
+
+
+def _unbroken(rows: Any) -> Iterator[list[str]]:  # noqa: ANN401
+    """Yield the cells of each row; raises ValueError where a quotation mark is never closed."""
+    while True:
+        begins = rows.line_num + 1
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                words = f"line {begins}: a quotation mark is opened there and never closed"
+                raise ValueError(words) from None
+            raise
 
 
 def _lines(file: IO[str]) -> Iterator[str]:

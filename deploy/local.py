@@ -20,8 +20,9 @@ SAMPLES = ("intents", "customers")
 READY_SECONDS = 60.0
 END_SECONDS = 30.0
 EXAMPLES = (
-    "/predict?sentence=Trouve%20un%20h%C3%B4tel%20pr%C3%A8s%20de%20Talence",
-    "/predict?education=PhD&age=12&income=1000",
+    "/",
+    "/predict/intents?sentence=Trouve%20un%20h%C3%B4tel%20pr%C3%A8s%20de%20Talence",
+    "/predict/customers?education=PhD&age=12&income=1000",
     "/docs",
 )
 

@@ -19,7 +19,10 @@ from .commands.work import once, pause, resume, run
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Enrich records and train models."""
+    """Enrich records and train models.
+
+    Settings come from the environment, such as DATABASE_URL and GATE_*; README.md lists them.
+    """
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stderr)
 
 

@@ -128,7 +128,7 @@ def _cpu(reading: Reading, most_cores: float, *, is_open: bool) -> _Why:
         return None if is_open else ("cpu", "the CPU is being watched for a moment")
     if used <= most_cores:
         return None
-    return "cpu", f"others use {used:.1f} cores, more than {most_cores:g}"
+    return "cpu", f"others use {used:.2f} cores, more than {most_cores:g}"
 
 
 def _memory(reading: Reading, least: float) -> _Why:

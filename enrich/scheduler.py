@@ -133,6 +133,7 @@ class Day:
         try:
             done = self._worker.enrich(may_work=self._may_go_on, on_error=self._tell)
             if done:
+                self._progress.publish(at_once=True)
                 log.info("enriched %s records", f"{done:,}")
             if self._may_work():
                 self._run_errands(due_errands(self._store, self._settings))

@@ -32,7 +32,12 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.check:
         # Whoever asks may hold signals back, and so would we.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if settings.server == "granian":
+            from .granian_server import check_granian  # noqa: PLC0415
+
+            check_granian()
         Member(settings, scribe, None)
+        print(f"would start on http://{settings.host}:{settings.port}")
     elif settings.server == "granian":
         # Only where it is asked for: it is not among the requirements of the web process.
         from .granian_server import serve_by_granian  # noqa: PLC0415
@@ -85,7 +90,11 @@ def _listener(settings: Settings, descriptor: int | None) -> socket.socket:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m serve", description=__doc__)
+    description = (
+        "Be the web process. Settings come from the environment, such as PORT, HOST and"
+        " DATABASE_URL; README.md lists them."
+    )
+    parser = argparse.ArgumentParser(prog="python -m serve", description=description)
     parser.add_argument(
         "--check", action="store_true", help="look whether it would start, and exit: 0 if so"
     )

@@ -6,6 +6,7 @@ Its package is in requirements-granian.txt; it brings processes and restarts of 
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -23,16 +24,21 @@ BOARD = "VEILLEUSE_BOARD"
 DRAIN_SECONDS = 25
 
 
-def serve_by_granian(settings: Settings) -> None:
-    """Serve until SIGTERM."""
-    try:
-        from granian import Granian  # noqa: PLC0415  only where it is asked for
-        from granian.constants import Interfaces  # noqa: PLC0415
-    except ImportError:
+def check_granian() -> None:
+    """Raise SettingError where its package is not there."""
+    if importlib.util.find_spec("granian") is None:
         raise SettingError(
             "SERVER=granian: its package is not there;"
             " python -m pip install -r requirements-granian.txt"
-        ) from None
+        )
+
+
+def serve_by_granian(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    check_granian()
+    from granian import Granian  # noqa: PLC0415  only where it is asked for
+    from granian.constants import Interfaces  # noqa: PLC0415
+
     # What is wrong is said once and here, not by each of its processes again and again.
     open_store(settings, 1).close()
     raise_descriptor_limit()

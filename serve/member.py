@@ -45,6 +45,8 @@ class Member:
     def start(self) -> None:
         """Begin all that goes on behind the answers."""
         self._scribe.start()
+        if not self._service.catalog.datasets:
+            self._scribe.note("there is no dataset yet; load one: python -m db load FILE")
         self._service.start()
         self._clerk.start()
 

@@ -118,9 +118,10 @@ REFUSALS: Document = {
     "4XX": refused("What is wrong with the request, and what would do."),
     "503": refused("There is no model yet."),
 }
+_COUNTS = ("created", "relabelled", "unchanged", "repeated", "contradicted")
 ADDED: Document = {
     "type": "object",
-    "properties": {name: {"type": "integer"} for name in ("created", "relabelled", "unchanged")},
+    "properties": {name: {"type": "integer"} for name in _COUNTS},
 }
 PREDICTION: Document = {
     "type": "object",

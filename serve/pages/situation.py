@@ -170,7 +170,9 @@ def _answered(connection: Connection, served: Served, portrait: Portrait, now: f
         if 0 <= at < HOURS:
             hours[at][source] = hours[at].get(source, 0) + count
         predictions[prediction] += count
-    drift = drift_of(portrait.metrics.get("answers", {}), predictions)
+    drift = Drift(None, "there is no model yet")
+    if portrait.model is not None:
+        drift = drift_of(portrait.metrics.get("answers", {}), predictions)
     return Answered(hours, predictions.most_common(), drift)
 
 

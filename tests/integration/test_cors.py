@@ -147,7 +147,7 @@ def test_a_preflight_needs_no_key(trained: Path, tmp_path: Path) -> None:
         ("/", "GET, HEAD, OPTIONS"),
         ("/predict", "GET, HEAD, OPTIONS"),
         ("/predict/intents", "GET, POST, HEAD, OPTIONS"),
-        ("/records/intents", "POST, OPTIONS"),
+        ("/records/intents", "GET, POST, HEAD, OPTIONS"),
         ("/api/intent", "GET, HEAD, OPTIONS"),
         ("/api/intent-supported-languages", "GET, HEAD, OPTIONS"),
         ("/metrics", "GET, HEAD, OPTIONS"),

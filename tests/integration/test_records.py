@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import sample_spec
+from tests.conftest import counts, sample_spec
 
 from .conftest import API_KEY, Site, query, serving_copy
 
@@ -138,7 +138,7 @@ def test_each_key_adds_records(site: Site, key: str) -> None:
         {"sentence": f"vide {key}", "intent": ""},
     ]
     reply = site.post("/records/intents", items, key)
-    assert reply.json() == {"created": 4, "relabelled": 0, "unchanged": 0}
+    assert reply.json() == counts(created=4, relabelled=0, unchanged=0)
     labelled = row_of(site, sentence=f"un vol pour {key}")
     assert (labelled.label, labelled.origin) == ("find-flight", "api")
     for begin in ("peut-être", "rien", "vide"):
@@ -148,9 +148,9 @@ def test_each_key_adds_records(site: Site, key: str) -> None:
 def test_adding_twice_changes_nothing(site: Site) -> None:
     """A client that is not sure just sends again."""
     items = [{"sentence": "deux fois la même", "intent": "irrelevant"}]
-    assert add(site, items) == {"created": 1, "relabelled": 0, "unchanged": 0}
+    assert add(site, items) == counts(created=1, relabelled=0, unchanged=0)
     before = site.records(origin="api")
-    assert add(site, items) == {"created": 0, "relabelled": 0, "unchanged": 1}
+    assert add(site, items) == counts(created=0, relabelled=0, unchanged=1)
     assert site.records(origin="api") == before
 
 
@@ -159,7 +159,7 @@ def test_a_new_label_replaces_the_old(site: Site) -> None:
     sentence = "une table pour deux"
     add(site, [{"sentence": sentence, "intent": "purchase"}])
     again = [{"sentence": sentence, "intent": "find-restaurant"}]
-    assert add(site, again) == {"created": 0, "relabelled": 1, "unchanged": 0}
+    assert add(site, again) == counts(created=0, relabelled=1, unchanged=0)
     assert add(site, [{"sentence": sentence}])["unchanged"] == 1
     assert row_of(site, sentence=sentence).label == "find-restaurant"
 
@@ -168,7 +168,9 @@ def test_of_one_record_sent_several_times_the_last_label_holds(site: Site) -> No
     """Counts add up to what was sent."""
     labels = ("purchase", "find-hotel", None)
     items = [{"sentence": "trois fois", "intent": label} for label in labels]
-    assert sum(add(site, items).values()) == 3
+    assert add(site, items) == counts(
+        created=1, relabelled=0, unchanged=0, repeated=2, contradicted=1
+    )
     assert row_of(site, sentence="trois fois").label == "find-hotel"
 
 

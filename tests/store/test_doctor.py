@@ -10,6 +10,7 @@ from sqlalchemy import update
 from db import doctor
 from db.doctor import Finding, examine
 from db.model import Artifact, NewModel, activate_model, add_model
+from db.record import NewRecord, add_records
 from db.settings import Settings
 from db.store import Store, connect_store
 from db.table import worker
@@ -37,9 +38,16 @@ def test_a_store_without_datasets_is_a_fault_with_the_command_that_mends_it(
 
 def test_a_dataset_without_a_model_is_a_fault(settings: Settings, store: Store) -> None:
     """And the command that makes one is named."""
-    register(store, notes_spec({}))
+    dataset = register(store, notes_spec({}))
     said = found(settings, store)["dataset notes"]
-    assert (said.word, said.mend) == ("fault", "python -m enrich train notes")
+    train = "python -m enrich train notes"
+    mend = f"python -m db import notes FILE, with labels; then {train}"
+    assert (said.word, said.mend) == ("fault", mend)
+    inputs = dataset.spec.read_inputs({"sentence": "bonjour"})
+    row = NewRecord(dataset.spec.key(inputs), inputs, "warm")
+    with store.writing() as connection:
+        add_records(connection, dataset.id, [row], "import")
+    assert found(settings, store)["dataset notes"].mend == train
 
 
 def test_workers_that_fell_silent_are_told(settings: Settings, store: Store) -> None:

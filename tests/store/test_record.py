@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from db.dataset import Dataset
 from db.errors import DataFileError
@@ -16,7 +17,8 @@ from db.export import export_csv, export_rows
 from db.intake import Intake, import_files
 from db.record import NewRecord, count_labels, each_record, forget_record
 from db.store import Store
-from tests.conftest import Done, ask, notes_spec, register, sample_spec
+from db.table import dataset, metadata
+from tests.conftest import Done, ask, counts, notes_spec, register, sample_spec
 
 
 @pytest.fixture
@@ -121,9 +123,48 @@ def test_the_command_reports_faults_on_stderr_and_counts_on_stdout(
     file.write_text(HEADER.replace("age", "age,shoe") + "30,42,PhD,1,1\n-1,42,PhD,1,1\n", "utf-8")
     done = command("db", "import", "customers", str(file), "--json")
     assert done.code == 0
-    assert json.loads(done.out) == {"created": 1, "relabelled": 0, "unchanged": 0, "skipped": 1}
+    assert json.loads(done.out) == counts(created=1, relabelled=0, unchanged=0, skipped=1)
     assert f"{file}:3: age: must be at least 0" in done.err
     assert "columns not used: shoe" in done.err
+
+
+def test_rows_that_repeat_each_others_inputs_are_told_with_what_they_contradict(
+    command: Callable[..., Done], tmp_path: Path
+) -> None:
+    """They are one record, and the last label counts."""
+    assert command("db", "upgrade").code == 0
+    assert command("db", "load", "datasets/customers.toml").code == 0
+    file = tmp_path / "a.csv"
+    lines = ["30,PhD,42,1", "30,PhD,42,2", "31,PhD,42,1", "31,PhD,42,1"]
+    file.write_text("\n".join([HEADER.strip(), *lines]), "utf-8")
+    done = command("db", "import", "customers", str(file))
+    assert "2 created, 0 relabelled, 0 unchanged" in done.out
+    assert "2 rows have the same inputs as another" in done.err
+    assert "1 of them with another spending" in done.err
+
+
+def test_a_dropped_dataset_is_gone_with_all_that_was_its(
+    command: Callable[..., Done], store: Store, tmp_path: Path
+) -> None:
+    """And no other; it can be loaded anew, with other fields."""
+    for name in ("customers", "intents"):
+        assert command("db", "load", f"datasets/{name}.toml").code == 0
+    file = tmp_path / "a.csv"
+    rows = "".join(f"{age},PhD,42,{age}\n" for age in range(20, 60))
+    file.write_text(HEADER + rows, "utf-8")
+    assert command("db", "import", "customers", str(file)).code == 0
+    assert command("enrich", "train", "customers").code == 0
+    assert command("enrich", "once", "customers").code == 0
+    assert command("db", "drop", "customers").code != 0
+    done = command("db", "drop", "customers", "--yes")
+    assert (done.code, done.out) == (0, "customers: erased, with 40 records\n")
+    with store.reading() as connection:
+        for table in metadata.sorted_tables:
+            if table.name not in {"generation", "dataset"}:
+                count = select(func.count()).select_from(table)
+                assert connection.execute(count).scalar_one() == 0, table.name
+        assert connection.execute(select(dataset.c.name)).scalars().all() == ["intents"]
+    assert command("db", "load", "datasets/customers.toml").code == 0
 
 
 def test_exported_records_import_into_an_empty_store(

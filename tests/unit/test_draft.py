@@ -136,3 +136,29 @@ def test_columns_with_one_name_in_ascii_are_two_fields(tmp_path: Path) -> None:
     spec = draft(tmp_path, f"prix (€),prix ($),y\n{rows}", "y").spec
     assert list(spec.fields) == ["prix", "prix_2"]
     assert spec.pick_inputs({"prix (€)": "7", "prix ($)": "16"}) == {"prix": 7, "prix_2": 16}
+
+
+def test_a_word_that_says_nothing_is_no_reason_to_call_numbers_text(tmp_path: Path) -> None:
+    """However it is written; another one is asked about."""
+    for word in ("n/a", "NA", "#N/A", "null"):
+        file = tmp_path / "table.csv"
+        rows = "".join(f"{number}.5,{number * 2}\n" for number in range(40))
+        file.write_text(f"size,price\n{rows}{word},7\n", "utf-8")
+        drafted = draft_dataset(file, "price")
+        assert isinstance(drafted.spec.fields["size"], NumberField)
+        assert drafted.spec.missing == (word,)
+        assert drafted.doubts == []
+    file.write_text(f"size,price\n{rows}keine,7\n", "utf-8")
+    doubted = draft_dataset(file, "price")
+    assert isinstance(doubted.spec.fields["size"], TextField)
+    assert "40 of 41 cells are numbers and 'keine' is none" in doubted.doubts[0]
+    told = draft_dataset(file, "price", missing=["keine"])
+    assert isinstance(told.spec.fields["size"], NumberField)
+
+
+def test_a_target_that_is_nearly_a_column_is_asked_about(tmp_path: Path) -> None:
+    """Names match to the letter."""
+    file = tmp_path / "table.csv"
+    file.write_text("size,Price\n1,2\n2,3\n", "utf-8")
+    with pytest.raises(DataFileError, match="did you mean Price"):
+        draft_dataset(file, "price")

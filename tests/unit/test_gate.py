@@ -119,7 +119,7 @@ def test_above_a_higher_limit_it_closes_at_once() -> None:
     gate = follow(opened(), (100.05, BUSY))
     assert (gate.state, gate.since, gate.closed_at) == ("closed", 100.05, 100.05)
     assert (gate.cause, gate.idle_since) == ("cpu", None)
-    assert gate.reason == "others use 2.0 cores, more than 0.5"
+    assert gate.reason == "others use 2.00 cores, more than 0.5"
 
 
 def test_once_closed_it_stays_so_for_twenty_seconds() -> None:
@@ -204,7 +204,7 @@ def test_figures_that_the_machine_does_not_tell_keep_nobody_from_work() -> None:
             "memory",
             "others leave 10% of the memory free, less than 15%",
         ),
-        (but(foreign_cores=1.25), "cpu", "others use 1.2 cores, more than 0.5"),
+        (but(foreign_cores=1.25), "cpu", "others use 1.25 cores, more than 0.5"),
         (but(disk_mib=12.0), "disk", "12 MiB of disk are free, less than 500"),
         (
             but(web=WebLoad(31.0, 2, 0.01)),

@@ -140,8 +140,27 @@ def test_a_file_in_another_encoding_is_refused_with_the_mend(
 ) -> None:
     """Read wrongly it would give other inputs."""
     said = refusal(folder, text.encode(encoding))
-    assert "is not UTF-8" in said
+    assert ("is not UTF-8" if encoding == "latin-1" else "is UTF-16") in said
     assert "iconv" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04\xff", "save it as CSV"),
+        (b"\x1f\x8b\x08\xff", "gunzip"),
+        (b"\x89PNG\r\n\0\0", "is no text"),
+    ],
+)
+def test_what_is_no_text_is_called_what_it_is(folder: Path, data: bytes, words: str) -> None:
+    """Another encoding would make no sense of it."""
+    assert words in refusal(folder, data)
+
+
+def test_a_quotation_mark_that_is_never_closed_is_found_where_it_is_opened(folder: Path) -> None:
+    """And not where the file ends."""
+    said = refusal(folder, 'wish,room\na,b\n"c,d\n' + "e,f\n" * 50)
+    assert said.startswith("line 3: a quotation mark")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

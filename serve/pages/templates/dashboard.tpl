@@ -27,7 +27,7 @@ python -m enrich train NAME</pre></section>
 % if hidden:
 <section><h2>More datasets</h2><ul>
 % for name in hidden:
-<li><a href="/?dataset={{name}}">{{name}}</a></li>
+<li><a href="/?dataset={{name}}">{{name}}</a>: <a href="/try/{{name}}">try it</a>, <a href="/records/{{name}}">records</a></li>
 % end
 </ul></section>
 % end

@@ -19,8 +19,14 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 % if spec.kind == "classification":
 <a href="/records/{{name}}?show=uncertain">uncertain</a> ·
 % end
+% uses = {it.use or key for key, it in spec.enrichers.items()}
+% if "label_issues" in uses:
 <a href="/records/{{name}}?show=issues">label issues</a> ·
-<a href="/records/{{name}}?show=duplicates">duplicates</a>
+% end
+% if "near_duplicates" in uses:
+<a href="/records/{{name}}?show=duplicates">duplicates</a> ·
+% end
+<a href="/try/{{name}}">a page to try it</a>
 </p>
 % include('trial', served=served, given=portrait.examples[0], examples=portrait.examples, answer=None)
 <div class="columns">

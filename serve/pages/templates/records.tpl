@@ -48,7 +48,7 @@
 <td>{{one.label if one.label is not None else "–"}}</td>
 <td>
 % if one.answer:
-{{one.answer}} <span class="soft">{{"%.0f %%" % (100 * (one.score or 0))}}</span>
+{{one.answer}} <span class="soft whole">{{"%.0f %%" % (100 * (one.score or 0))}}</span>
 % elif one.score is not None:
 {{number(one.score)}}
 % else:
