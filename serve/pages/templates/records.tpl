@@ -43,10 +43,10 @@
 <tr><td><a href="/records/{{name}}/{{one.key}}"><code>{{one.key[:8]}}</code></a></td>
 % for field in spec.fields:
 % text = as_text(one.inputs.get(field, ""))
-<td>{{text if len(text) <= 200 else text[:199] + "…"}}</td>
+<td class="{{'text' if len(text) > 30 else ''}}">{{text if len(text) <= 200 else text[:199] + "…"}}</td>
 % end
-<td>{{one.label if one.label is not None else "–"}}</td>
-<td>
+<td class="whole">{{one.label if one.label is not None else "–"}}</td>
+<td class="whole">
 % if one.answer:
 {{one.answer}} <span class="soft whole">{{"%.0f %%" % (100 * (one.score or 0))}}</span>
 % elif one.score is not None:
