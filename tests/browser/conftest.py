@@ -19,9 +19,13 @@ __all__ = ["own_site"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium, or whatever Chrome there is."""
+    """Start Debian's Chromium, or whatever Chrome there is.
+
+    For a module and no longer: while it is there an event loop runs in this thread, so that other
+    tests could run none.
+    """
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None and "CI" not in os.environ:
         pytest.skip("there is no Chromium here: apt install chromium")

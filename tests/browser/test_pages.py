@@ -52,8 +52,9 @@ def open_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true })")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(LAPTOP, "light"), (PHONE, "dark")], ids=["laptop, light", "phone, dark"]
+)
 def test_every_page_can_be_read_by_everybody(
     visitor: Visitors, looked_at: Site, size: dict[str, int], scheme: str
 ) -> None:

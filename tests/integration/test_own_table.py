@@ -48,7 +48,6 @@ def write_french(folder: Path) -> Path:
 
 
 WRITERS: dict[str, Callable[[Path], tuple[Path, str]]] = {
-    "wine": lambda folder: (write_table(folder, tables.load_wine), "target"),
     "diabetes": lambda folder: (write_table(folder, tables.load_diabetes), "target"),
     "breast cancer": lambda folder: (write_table(folder, tables.load_breast_cancer), "target"),
     "French": lambda folder: (write_french(folder), "Loyer payé (€)"),

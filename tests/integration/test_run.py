@@ -45,20 +45,21 @@ def end(running: subprocess.Popen[str], how: signal.Signals) -> None:
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
-def test_it_prints_three_addresses_that_work_and_redoes_nothing(checkout: Path) -> None:
-    """Predictions of both samples and the documentation; a second start trains nothing."""
+def test_it_prints_addresses_that_work_and_redoes_nothing(checkout: Path) -> None:
+    """The dashboard, a prediction of each sample, documentation; a second start trains nothing."""
     running, lines = start(checkout)
     urls = re.findall(r"^  (http://\S+)$", "".join(lines), re.MULTILINE)
-    assert len(urls) == 3
+    assert len(urls) == 4
     replies = []
     for url in urls:
         with urllib.request.urlopen(url) as reply:  # noqa: S310  our own
             replies.append(reply.read())
-    hotel, customer = msgspec.json.decode(replies[0]), msgspec.json.decode(replies[1])
+    welcome, hotel, customer = map(msgspec.json.decode, replies[:3])
+    assert set(welcome["datasets"]) == {"customers", "intents"}
     assert hotel["prediction"] == "find-hotel"
     assert isinstance(customer["prediction"], float)
     assert len(customer["warnings"]) == 2
-    assert b"swagger-ui" in replies[2]
+    assert b"swagger-ui" in replies[3]
     end(running, signal.SIGINT)
     running, lines = start(checkout)
     end(running, signal.SIGTERM)

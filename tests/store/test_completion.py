@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from db.store import Store
-from tests.conftest import command_environment, register, sample_spec
+from tests.conftest import command_environment, make_store, register, sample_spec
 
 ASK = """
 eval "$({python} -m db completion bash)"
@@ -45,12 +44,14 @@ def complete(url: str, words: str) -> list[str]:
     ],
 )
 def test_a_shell_completes_rooms_commands_options_and_datasets(
-    store: Store, database_url: str, words: str, offered: list[str]
+    sqlite_url: str, words: str, offered: list[str]
 ) -> None:
     """As they are in the store."""
+    store = make_store(sqlite_url)
     for name in ("intents", "customers"):
         register(store, sample_spec(name))
-    assert complete(database_url, words) == offered
+    store.close()
+    assert complete(sqlite_url, words) == offered
 
 
 def test_without_a_store_nothing_is_offered_and_nobody_waits(sqlite_url: str) -> None:
