@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-from .field import normal_text, plain_number
+from .field import NUMBER, normal_text, plain_number
 
 Kind = Literal["empty", "constant", "boolean", "integer", "number", "choice", "text", "date", "id"]
 
@@ -25,9 +25,9 @@ MISSING = frozenset(("na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-"
 # A column of which so many are numbers may be one of numbers, but for a word or two.
 NEARLY = 0.5
 
-_INTEGER = re.compile(r"[+-]?(0|[1-9]\d*)")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_COMMA = re.compile(r"[+-]?(\d{1,3}([ \u00a0\u202f]\d{3})+|\d+)(,\d+)?")
+# Digits are ASCII's, as in questions; no two parts of a pattern can match the same digits.
+_INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
     r"( \d{1,2}:\d{2}.*)?"
@@ -66,9 +66,9 @@ class Column:
         self.filled += 1
         self.longest = max(self.longest, len(text))
         self.is_integer = self.is_integer and bool(_INTEGER.fullmatch(text))
-        self.is_number = self.is_number and bool(_NUMBER.fullmatch(text))
+        self.is_number = self.is_number and bool(NUMBER.fullmatch(text))
         self.is_comma = self.is_comma and bool(_COMMA.fullmatch(text))
-        if _NUMBER.fullmatch(text) or _COMMA.fullmatch(text):
+        if NUMBER.fullmatch(text) or _COMMA.fullmatch(text):
             self.numbers_seen += 1
         else:
             self.first_word = self.first_word or text

@@ -25,6 +25,8 @@ from .spec_file import MOST_CHARACTERS, check_spec
 # Whole numbers of which there are no more are names of classes rather than amounts.
 MOST_CLASSES = 10
 UNKNOWN = "unknown"
+# More of a column's header is not looked at: normalising takes the square of a text's length.
+LONGEST_HEADER = 200
 UNUSED = {
     "empty": "is empty",
     "constant": "is the same in every row",
@@ -209,7 +211,8 @@ def _enrichers(used: list[Column]) -> list[str]:
 
 def slug(text: str, joint: str = "_", kept: str = "") -> str:
     """Return a text as a name: lower case, ASCII, a letter first, at most 40 characters."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    short = text[:LONGEST_HEADER]
+    plain = unicodedata.normalize("NFKD", short).encode("ascii", "ignore").decode().lower()
     return (
         re.sub(rf"[^a-z0-9{kept}]+", joint, plain)
         .strip(joint)

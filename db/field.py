@@ -20,6 +20,23 @@ LARGEST_NUMBER = 1e100
 # Beyond this a float no longer tells neighbouring whole numbers apart.
 LARGEST_WHOLE = 2**53
 
+# The longest float written out in full, sign and point included, has some 1,080.
+LONGEST_NUMBER_CHARACTERS = 1200
+# Real text has a few combining marks on a letter. Normalising takes time that grows with the
+# square of how many follow each other.
+MOST_COMBINING_MARKS = 100
+# In decomposed form a character is at most four.
+_DECOMPOSED_CHARACTERS = 4
+# White space around and between words, which does not count.
+_SPARE_CHARACTERS = 1000
+
+# No two parts of it can match the same digits, so the time to match grows with the length alone.
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_NUMBER_SPACE = " \t\n\r\v\f"
+# These decompose into combining marks without being one.
+_MARKS_WITHOUT_CLASS = frozenset("\u0f73\u0f75\u0f81")
+
 _SPACE = re.compile(r"[ \t\n\v\f\r\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -90,12 +107,27 @@ def example_of(field: Field) -> Value:
 def normal_text(text: str) -> str:
     """Return the text in NFC, trimmed, each run of white space as one space.
 
-    Raises ValueError where a control character or half a surrogate pair is in it.
+    Raises ValueError where a control character, half a surrogate pair or a long run of combining
+    marks is in it.
     """
     bad = _CONTROL.search(text.replace("\x85", " "))
     if bad:
         raise ValueError(f"holds the control character U+{ord(bad.group()):04X}")
+    if _has_long_run_of_marks(text):
+        raise ValueError(f"has more than {MOST_COMBINING_MARKS} combining marks in a row")
     return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+
+
+def _has_long_run_of_marks(text: str) -> bool:
+    if len(text) <= MOST_COMBINING_MARKS or text.isascii():
+        return False
+    run = 0
+    for character in text:
+        is_mark = unicodedata.combining(character) or character in _MARKS_WITHOUT_CLASS
+        run = run + 1 if is_mark else 0
+        if run > MOST_COMBINING_MARKS:
+            return True
+    return False
 
 
 def normal_number(number: float) -> int | float:
@@ -126,7 +158,7 @@ _Refuse: TypeAlias = Callable[[str], NoReturn]
 
 
 def _read_text(field: TextField, raw: object, refuse: _Refuse) -> str:
-    text = _normal(raw, refuse)
+    text = _normal(raw, field.max_length, refuse)
     if not text:
         refuse("must not be empty")
     if len(text) > field.max_length:
@@ -135,15 +167,19 @@ def _read_text(field: TextField, raw: object, refuse: _Refuse) -> str:
 
 
 def _read_choice(field: ChoiceField, raw: object, refuse: _Refuse) -> str:
-    text = _normal(raw, refuse)
+    text = _normal(raw, max(map(len, field.choices)), refuse)
     if text not in field.choices:
         refuse(f"must be one of {', '.join(field.choices)}")
     return text
 
 
-def _normal(raw: object, refuse: _Refuse) -> str:
+def _normal(raw: object, most_characters: int, refuse: _Refuse) -> str:
+    """Return the normal form of a text that has at most so many characters in it."""
     if not isinstance(raw, str):
         refuse(f"must be text, not {_kind(raw)}")
+    # Checked before any work that grows with the length.
+    if len(raw) > _DECOMPOSED_CHARACTERS * most_characters + _SPARE_CHARACTERS:
+        refuse(f"has {len(raw)} characters, more than {most_characters}")
     try:
         return normal_text(raw)
     except ValueError as error:
@@ -163,11 +199,7 @@ def _read_number(field: NumberField | IntegerField, raw: object, refuse: _Refuse
 
 def _finite(raw: object, refuse: _Refuse) -> int | float:
     if isinstance(raw, str):
-        # float() would also take "1_000", "nan" and digits of other scripts.
-        if not re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", raw, re.ASCII):
-            comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", raw)
-            refuse(f"must be a number{': write 2.5, not 2,5' if comma else ''}")
-        raw = float(raw)
+        raw = _parse_number(raw, refuse)
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         refuse(f"must be a number, not {_kind(raw)}")
     try:
@@ -179,6 +211,17 @@ def _finite(raw: object, refuse: _Refuse) -> int | float:
     if abs(number) > LARGEST_NUMBER:
         refuse(f"must lie within ±{LARGEST_NUMBER:g}")
     return normal_number(number)
+
+
+def _parse_number(raw: str, refuse: _Refuse) -> float:
+    if len(raw) > LONGEST_NUMBER_CHARACTERS:
+        refuse(f"has {len(raw)} characters, more than {LONGEST_NUMBER_CHARACTERS}")
+    text = raw.strip(_NUMBER_SPACE)
+    # float() would also take "1_000", "nan" and digits of other scripts.
+    if not NUMBER.fullmatch(text):
+        comma = _DECIMAL_COMMA.fullmatch(text)
+        refuse(f"must be a number{': write 2.5, not 2,5' if comma else ''}")
+    return float(text)
 
 
 def _read_boolean(_field: BooleanField, raw: object, refuse: _Refuse) -> bool:

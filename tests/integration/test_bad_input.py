@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .conftest import Reply, Site, get_request, post_request, until
+from .conftest import Reply, Site, get_request, post_request, query, until
 
 CUSTOMER = b"/predict/customers?education=PhD&income=1000&age="
 INCOME = b"/predict/customers?education=PhD&age=30&income="
@@ -231,3 +231,30 @@ def test_bad_requests_write_nothing(site: Site) -> None:
         site.send(bad.request)
     site.post("/predict/intents", [{}, {"sentence": ""}, {"sentence": 1}, {"colour": "red"}, None])
     assert settle("une autre que personne ne dira") == before + 1
+
+
+HOSTILE = ["1" * 12_000 + "x", "\u0301\u0323" * 20_000]
+CUSTOMER_INPUTS = {"age": "30", "education": "PhD", "income": "1000"}
+HOSTILE_INPUTS = [
+    *(
+        ("customers", {**CUSTOMER_INPUTS, name: raw}, name)
+        for name in CUSTOMER_INPUTS
+        for raw in HOSTILE
+    ),
+    *(("intents", {"sentence": raw}, "sentence") for raw in HOSTILE),
+]
+
+
+@pytest.mark.parametrize(("dataset", "inputs", "field"), HOSTILE_INPUTS)
+def test_a_hostile_length_is_refused_in_the_query_and_in_a_body(
+    site: Site, dataset: str, inputs: dict[str, str], field: str
+) -> None:
+    """Two such requests once held the whole process for half a minute."""
+    # What the server takes in a request line.
+    short = {
+        name: value[:12_001] if value.isascii() else value[:2_000] for name, value in inputs.items()
+    }
+    asked = site.get(f"/predict/{dataset}?{query(**short)}")
+    assert (asked.status, asked.json()["field"]) == (400, field)
+    posted = site.post(f"/predict/{dataset}", [inputs])
+    assert (posted.status, posted.json()[0]["field"]) == (200, field)
