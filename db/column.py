@@ -28,6 +28,8 @@ NEARLY = 0.5
 # Digits are ASCII's, as in questions; no two parts of a pattern can match the same digits.
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 _COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
+# One group of three digits after the mark, which may be decimals or end a thousand.
+_AMBIGUOUS = {mark: re.compile(rf"[+-]?[1-9][0-9]{{0,2}}\{mark}[0-9]{{3}}") for mark in ",."}
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
     r"( \d{1,2}:\d{2}.*)?"
@@ -53,6 +55,9 @@ class Column:
     missing: frozenset[str] = frozenset()
     numbers_seen: int = 0
     first_word: str = ""
+    # By "," and ".": the first cell that it makes ambiguous, and whether another cell settles it.
+    ambiguous_cells: dict[str, str] = field(default_factory=dict)
+    decimal_marks: set[str] = field(default_factory=set)
 
     def take(self, raw: object) -> None:
         """Look at a value, None where there is none."""
@@ -70,6 +75,7 @@ class Column:
         self.is_comma = self.is_comma and bool(_COMMA.fullmatch(text))
         if NUMBER.fullmatch(text) or _COMMA.fullmatch(text):
             self.numbers_seen += 1
+            self._look_at_marks(text)
         else:
             self.first_word = self.first_word or text
         self.is_date = self.is_date and bool(_DATE.fullmatch(text))
@@ -77,6 +83,20 @@ class Column:
             self.distinct[text] += 1
         else:
             self.has_more = True
+
+    def _look_at_marks(self, text: str) -> None:
+        for mark in ",.":
+            if mark in text and _AMBIGUOUS[mark].fullmatch(text):
+                self.ambiguous_cells.setdefault(mark, text)
+            elif mark in text:
+                self.decimal_marks.add(mark)
+
+    def ambiguous_cell(self, mark: str) -> str:
+        """Return a cell in which a mark may be a decimal one or end a thousand, "" without any.
+
+        Where another cell has it in a place where only a decimal mark can be, none is ambiguous.
+        """
+        return "" if mark in self.decimal_marks else self.ambiguous_cells.get(mark, "")
 
     @property
     def is_missing_somewhere(self) -> bool:

@@ -64,6 +64,7 @@ def draft_dataset(path: Path, target: str, name: str = "", missing: Collection[s
     used = [one for one in columns.values() if one.name not in unused]
     if not used:
         raise DataFileError(f"{path}: has no column to predict {target} from")
+    _check_numbers(path, [*used, label])
     head = _head(path, name or slug(path.stem, "-", "_") or "dataset", label, used)
     notes = [f"# Not used: {column} {why}" for column, why in unused.items()]
     text = "\n\n".join(["\n".join(head + notes), *_fields(used, target), *_enrichers(used)]) + "\n"
@@ -114,6 +115,23 @@ def read_columns(path: Path, missing: frozenset[str] = frozenset()) -> dict[str,
     if not rows:
         raise DataFileError(f"{path}: has no rows")
     return columns
+
+
+def _check_numbers(path: Path, columns: list[Column]) -> None:
+    """Raise DataFileError for a number column whose cells can be read in two ways.
+
+    A comma in it, or a point where the file's other numbers have decimal commas.
+    """
+    has_commas = any(one.has_decimal_commas for one in columns)
+    for one in columns:
+        mark = "," if one.has_decimal_commas else "."
+        cell = one.ambiguous_cell(mark)
+        if has_commas and cell and one.kind == "number":
+            other = cell.replace(mark, "")
+            raise DataFileError(
+                f"{path}: {one.name}: {cell} can be {cell.replace(',', '.')} or {other}; write its"
+                f" numbers with a decimal point, and nothing between thousands"
+            )
 
 
 def _head(path: Path, name: str, label: Column, used: list[Column]) -> list[str]:

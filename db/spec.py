@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ from .field import (
 from .key import key_of
 
 _NUMBERS = (NumberField, IntegerField)
+# Where numbers have decimal commas, a point before three digits more likely ends a thousand.
+_POINT_OF_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 
 
 class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +83,7 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def pick_inputs(self, row: Mapping[str, object]) -> Inputs:
         """Return the inputs of a data file's row in their one form; other columns do not count."""
         raw = {
-            name: self._cell(row[field.column or name], isinstance(field, _NUMBERS))
+            name: self._cell(name, row[field.column or name], isinstance(field, _NUMBERS))
             for name, field in self.fields.items()
             if (field.column or name) in row and row[field.column or name] not in self.missing
         }
@@ -91,13 +94,16 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         raw = row.get(self.target)
         if raw in self.missing:
             return None
-        return self.read_label(self._cell(raw, self.kind == "regression"))
+        return self.read_label(self._cell(self.target, raw, self.kind == "regression"))
 
-    def _cell(self, raw: object, is_number: bool) -> object:  # noqa: FBT001
-        """Return a cell of a data file as a question would say it."""
-        if is_number and self.decimal == "," and isinstance(raw, str):
-            return plain_number(raw)
-        return raw
+    def _cell(self, name: str, raw: object, is_number: bool) -> object:  # noqa: FBT001
+        """Return a cell of a data file as a question would say it; raises InputError."""
+        if not (is_number and self.decimal == "," and isinstance(raw, str)):
+            return raw
+        if _POINT_OF_THOUSANDS.fullmatch(raw.strip()):
+            reason = f"{raw.strip()} can be a decimal number or a whole one"
+            raise InputError(name, f"{reason}; write 2,5 or 2500", "2,5")
+        return plain_number(raw)
 
     @property
     def columns(self) -> set[str]:

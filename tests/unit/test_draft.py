@@ -162,3 +162,31 @@ def test_a_target_that_is_nearly_a_column_is_asked_about(tmp_path: Path) -> None
     file.write_text("size,Price\n1,2\n2,3\n", "utf-8")
     with pytest.raises(DataFileError, match="did you mean Price"):
         draft_dataset(file, "price")
+
+
+def test_a_comma_that_may_end_a_thousand_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """The cell 2,728 was once stored as 2.728 where 950 stayed 950."""
+    rows = "".join(f'{n},"{n % 9 + 1},{n + 100}",{n * 3}\n' for n in range(90))
+    words = r"price: 1,100 can be 1\.100 or 1100; write its numbers with a decimal point"
+    with pytest.raises(DataFileError, match=words):
+        draft(tmp_path, f"size,price,y\n{rows}990,950,3\n", "y")
+    with pytest.raises(DataFileError, match="price: 1,100 can be"):
+        draft(tmp_path, f"size,price,y\n{rows}", "price")
+
+
+def test_one_cell_that_has_a_decimal_comma_tells_how_its_column_is_written(tmp_path: Path) -> None:
+    """Three decimals are ambiguous alone, and not beside two."""
+    rows = "".join(f"{n % 9 + 1},{n + 100};{n}\n" for n in range(90))
+    spec = draft(tmp_path, f"share;y\n{rows}3,25;7\n", "y").spec
+    assert spec.pick_inputs({"share": "1,100"}) == {"share": 1.1}
+
+
+def test_a_point_that_may_end_a_thousand_is_refused_beside_decimal_commas(tmp_path: Path) -> None:
+    """In such a file 1.234 is more likely a whole number."""
+    rows = "".join(f"{n},5;{n % 9 + 1}.{n + 100};{n}\n" for n in range(90))
+    with pytest.raises(DataFileError, match=r"people: 1\.100 can be 1\.100 or 1100"):
+        draft(tmp_path, f"share;people;y\n{rows}", "y")
+    rows = "".join(f"{n},5;{n}\n" for n in range(90))
+    spec = draft(tmp_path, f"share;y\n{rows}", "y").spec
+    with pytest.raises(InputError, match=r"share: 1\.234 can be a decimal number or a whole one"):
+        spec.pick_inputs({"share": "1.234"})
