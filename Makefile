@@ -54,20 +54,20 @@ scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scal
 	$(BIN)/python -m deploy.scale $(RECORDS)
 
 bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside it: make bench-enrich PARTS="web burst"
-	$(BIN)/python -m benchmark.stand.enrichment $(PARTS)
+	$(BIN)/python -m benchmark.comparison.enrichment $(PARTS)
 
 bench-serve: $(VENV)/installed-dev ## what the web process holds: make bench-serve REAL_DATA=folder PARTS="users crowd --share 0.1"
-	$(BIN)/python -m benchmark.stand.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
+	$(BIN)/python -m benchmark.comparison.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
 
 images: ## build the images with podman or docker
 	sh deploy/images.sh
 
 rehearse: $(VENV)/installed-dev ## deploy, roll back and go forward under load, as a platform does: make rehearse BACK=HEAD~3
-	$(BIN)/python -m benchmark.rehearsal $(if $(BACK),--back $(BACK))
+	$(BIN)/python -m benchmark.deploy_drill $(if $(BACK),--back $(BACK))
 
 headline: $(VENV)/installed-dev ## measure ours beside its peers, and write the README's table and figure: make headline REAL_DATA=folder
 	benchmark/compare.sh --out docs/standing $(if $(REAL_DATA),--data $(REAL_DATA)/intents-fr.json)
-	$(BIN)/python -m benchmark.stand.headline docs/standing
+	$(BIN)/python -m benchmark.comparison.readme_table docs/standing
 
 reference: $(VENV)/installed-dev ## write what the docs say of settings, commands and routes
 	$(BIN)/python -m deploy.reference

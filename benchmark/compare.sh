@@ -3,4 +3,4 @@
 set -eu
 cd "$(dirname "$0")/.."
 make --no-print-directory --silent .venv/installed-dev
-exec .venv/bin/python -m benchmark.stand.standing "$@"
+exec .venv/bin/python -m benchmark.comparison.compare "$@"

@@ -3,4 +3,4 @@
 set -eu
 cd "$(dirname "$0")/.."
 make --no-print-directory --silent .venv/installed-benchmark
-exec .venv/bin/python -m benchmark.container.size
+exec .venv/bin/python -m benchmark.container.image_size

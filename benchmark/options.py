@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .command import ROOT
-from .load.scenario import Scenario, ScenarioError, change, find_scenario, read_scenarios
+from benchmark.load.scenario import Scenario, ScenarioError, change, find_scenario, read_scenarios
+
+from .processes import ROOT
 
 REPORTS = ROOT / "benchmark/reports"
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600}

@@ -14,23 +14,24 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from .command import allow_connections, end_on_sigterm
-from .container.contained import contained
-from .figures import kinds_of
-from .load.generator import Seen, play
-from .load.plan import Plan, make_mark
-from .load.scenario import ScenarioError
+from benchmark.container.container_target import contained
+from benchmark.load.generator import Seen, play
+from benchmark.load.plan import Plan, make_mark
+from benchmark.load.scenario import ScenarioError
+from benchmark.report.changes import Change, changes
+from benchmark.report.page import PAGE, write_report
+from benchmark.report.plot import Run
+from benchmark.report.result import Result, describe, read_result, regressions
+from benchmark.target.environment import surroundings
+from benchmark.target.resource_meter import Meter
+from benchmark.target.scrape import scrape
+from benchmark.target.target import Subject, deployed, started
+
 from .options import Options, read_options
-from .part import table
-from .report.comparison import Change, changes
-from .report.page import PAGE, write_report
-from .report.plot import Run
-from .report.result import Result, describe, read_result, regressions
-from .server.meter import Meter
-from .server.scrape import scrape
-from .server.subject import Subject, deployed, started
-from .server.surroundings import surroundings
+from .percentile import kinds_of
+from .processes import allow_connections, end_on_sigterm
 from .summary import summarize
+from .text_table import table
 from .verdict import EXIT_CODES, doubts, judge
 
 # Web processes tell each other's figures a second later.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .load.generator import Floats, Seen
-from .load.plan import SOURCES
-from .load.scenario import Scenario
-from .server.scrape import Scrape, quantile_ms
+from benchmark.load.generator import Floats, Seen
+from benchmark.load.plan import SOURCES
+from benchmark.load.scenario import Scenario
+from benchmark.target.scrape import Scrape, quantile_ms
 
 SHARES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
 # Beyond the knee answers come late, or not as fast as they are asked for.

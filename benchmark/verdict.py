@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .load.generator import Seen
-from .load.scenario import Scenario
+from benchmark.load.generator import Seen
+from benchmark.load.scenario import Scenario
+
 from .objective import Objective
-from .part import Part, Word
+from .text_table import Part, Word
 
 # 0 where all holds, 1 where something does not, 3 where nobody can say.
 EXIT_CODES: dict[Word, int] = {"PASS": 0, "FAIL": 1, "INVALID": 3}

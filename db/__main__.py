@@ -10,26 +10,23 @@ from pathlib import Path
 
 import click
 
-from .commands.base import FILE, dataset_argument, json_option, open_our_store, say
-from .commands.dataset import drop, infer, load
-from .completion import SCRIPTS, VARIABLE
-from .console import Progress, as_json, run_command
-from .dataset import find_dataset
-from .doctor import examine
+from db.admin.doctor import examine
+from db.admin.prune import prune_store
+from db.admin.read_benchmark import measure_floor
+from db.admin.status import store_status
+from db.cli.base import FILE, dataset_argument, json_option, open_our_store, say
+from db.cli.completion import SCRIPTS, VARIABLE
+from db.cli.console import Progress, as_json, run_command
+from db.cli.dataset import drop, infer, load
+from db.files.exporter import export_csv, export_lines
+from db.files.importer import Intake, import_files
+from db.records.dataset import find_dataset
+from db.records.record import forget_record
+from db.store.engine import check_reachable, connect_store, where
+
 from .errors import VeilleuseError
-from .export import export_csv, export_lines
-from .floor import measure_floor
-from .intake import Intake, import_files
 from .migrations import upgrade as upgrade_store
-from .prune import prune_store
-from .record import forget_record
 from .settings import load_settings
-from .status import store_status
-from .store import (
-    check_reachable,
-    connect_store,
-    where,
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,9 +15,9 @@ import click
 
 from db.__main__ import cli as db_cli
 from db.settings import Settings
-from db.spec_file import read_spec
+from db.spec.toml_file import read_spec
 from enrich.__main__ import cli as enrich_cli
-from serve.openapi import openapi_document
+from serve.openapi.document import openapi_document
 
 ROOT = Path(__file__).parent.parent
 README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "reference.md"

@@ -23,12 +23,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Text, case, cast, literal, select, update
 
-from db.dataset import find_dataset
-from db.floor import measure_floor
-from db.planner import plan_chunks
+from db.admin.read_benchmark import measure_floor
+from db.queue.planner import plan_chunks
+from db.records.dataset import find_dataset
 from db.settings import load_settings
-from db.store import Store, open_store
-from db.table import dataset, prediction, record
+from db.store.engine import Store, open_store
+from db.store.tables import dataset, prediction, record
 
 ROOT = Path(__file__).parent.parent
 SPEC = """

@@ -7,14 +7,13 @@ import sys
 
 import click
 
-from db.completion import VARIABLE
-from db.console import run_command
-
-from .commands.bench import bench
-from .commands.learning import activate, evaluate, models, survey, train
-from .commands.progress import status
-from .commands.quarantine import quarantine
-from .commands.work import once, pause, resume, run
+from db.cli.completion import VARIABLE
+from db.cli.console import run_command
+from enrich.commands.bench import bench
+from enrich.commands.models import activate, evaluate, models, survey, train
+from enrich.commands.quarantine import quarantine
+from enrich.commands.status import status
+from enrich.commands.workers import once, pause, resume, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

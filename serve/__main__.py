@@ -13,16 +13,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from db.console import Interrupted, run_command
+from db.cli.console import Interrupted, run_command
 from db.settings import Settings, load_settings
+from serve.server.single_process import serve_alone
+from serve.server.supervisor import Crew
+from serve.server.waitress_server import Calls, listen, raise_descriptor_limit
+from serve.server.web_process import Member, serve_as_member
+from serve.telemetry.log import Scribe, set_up_log
+from serve.telemetry.multiprocess import bury
 
-from .allocator import use_one_arena
-from .board import bury
-from .crew import Crew
-from .log import Scribe, set_up_log
-from .lone import serve_alone
-from .member import Member, serve_as_member
-from .server import Calls, listen, raise_descriptor_limit
+from .malloc import use_one_arena
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -33,14 +33,14 @@ def main(arguments: argparse.Namespace) -> None:
         # Whoever asks may hold signals back, and so would we.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if settings.server == "granian":
-            from .granian_server import check_granian  # noqa: PLC0415
+            from serve.server.granian_server import check_granian  # noqa: PLC0415
 
             check_granian()
         Member(settings, scribe, None)
         print(f"would start on http://{settings.host}:{settings.port}")
     elif settings.server == "granian":
         # Only where it is asked for: it is not among the requirements of the web process.
-        from .granian_server import serve_by_granian  # noqa: PLC0415
+        from serve.server.granian_server import serve_by_granian  # noqa: PLC0415
 
         serve_by_granian(settings)
     else:

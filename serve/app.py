@@ -10,27 +10,26 @@ import msgspec
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from db.errors import InputError
-from db.record import NewRecord, add_records
-from db.spec import DatasetSpec
-
-from .catalog import Served
-from .guard import guard
-from .journal import Journal
-from .log import Scribe
-from .metrics import CONTENT_TYPE as METRICS_TYPE
-from .metrics import Metrics
-from .openapi import openapi_document
-from .pages.asset import read_asset
-from .pages.dashboard import Dashboard
-from .pages.door import Door
-from .pages.page import fill, show_problem, wants_page
-from .pages.records import RecordPages
-from .pages.views import Pages
-from .problem import Refusal, make_problem, problem_of
-from .query import read_item, read_items, read_query
-from .response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
-from .service import Service
-from .welcome import welcome
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import DatasetSpec
+from serve.api.error_handling import guard
+from serve.api.middleware import Journal
+from serve.api.problem import Refusal, make_problem, problem_of
+from serve.api.query import read_item, read_items, read_query
+from serve.api.response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
+from serve.api.root_document import welcome
+from serve.openapi.document import openapi_document
+from serve.pages.assets import read_asset
+from serve.pages.dashboard import Dashboard
+from serve.pages.login import Door
+from serve.pages.records import RecordPages
+from serve.pages.rendering import fill, show_problem, wants_page
+from serve.pages.views import Pages
+from serve.prediction.catalog import Served
+from serve.prediction.service import Service
+from serve.telemetry.log import Scribe
+from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
+from serve.telemetry.prometheus import Metrics
 
 # Larger ones are refused by the server already; Bottle would keep them in a file.
 MOST_BODY_BYTES = 2 * 2**20

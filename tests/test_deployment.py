@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from db.settings import Settings
-from tests.conftest import ROOT
+
+from .conftest import ROOT
 
 SETTINGS = {field.name.upper() for field in fields(Settings)}
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text("utf-8").splitlines())

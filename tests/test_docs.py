@@ -20,13 +20,14 @@ import pytest
 
 from db.__main__ import cli as db_cli
 from db.settings import Settings
-from db.spec import DatasetSpec
-from db.spec_file import check_spec
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.toml_file import check_spec
 from deploy.reference import renewed
 from enrich.__main__ import cli as enrich_cli
-from serve.openapi import openapi_document
-from tests.conftest import ROOT, command_environment, sample_spec
-from tests.ports import free_port, wait_until_ready
+from serve.openapi.document import openapi_document
+
+from .conftest import ROOT, command_environment, sample_spec
+from .ports import free_port, wait_until_ready
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}

@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from db.intake import import_files
+from db.files.importer import import_files
 from enrich.learning.training import train_model
-from tests.conftest import ROOT, make_store, register, sample_spec, settings_for
+
+from .conftest import ROOT, make_store, register, sample_spec, settings_for
 
 
 @contextmanager

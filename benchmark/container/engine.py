@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from benchmark.command import ROOT
+from benchmark.processes import ROOT
 
 PREFIX = "veilleuse"
 ENGINES = ("podman", "docker")

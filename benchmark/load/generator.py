@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.command import pinned, run_to_end
+from benchmark.processes import pinned, run_to_end
 
 from .plan import FILES, Plan
 

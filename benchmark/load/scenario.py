@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from benchmark.command import ROOT
 from benchmark.objective import Objective, read_objective
+from benchmark.processes import ROOT
 
 FILE = ROOT / "benchmark/scenarios.toml"
 

@@ -10,10 +10,10 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from benchmark.figures import kinds_of
+from benchmark.percentile import kinds_of
 
+from .changes import Change
 from .chart import COLOURS
-from .comparison import Change
 from .plot import Run, charts, per_second, percentile_per_second
 from .result import RESULT, Result, regressions, told
 

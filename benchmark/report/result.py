@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from benchmark.load.scenario import Scenario
-from benchmark.part import Part, Word
+from benchmark.text_table import Part, Word
 from benchmark.verdict import Line
 
-from .comparison import Change
+from .changes import Change
 
 RESULT = "result.json"
 

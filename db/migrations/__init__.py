@@ -8,8 +8,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from ..dialect import lock_upgrade
-from ..store import Store
+from db.store.dialect import lock_upgrade
+from db.store.engine import Store
 
 
 def upgrade(store: Store) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from db.completion import dataset_names
-from db.dialect import WORKER
+from db.cli.completion import dataset_names
 from db.settings import Settings, load_settings
-from db.store import Store, open_store
+from db.store.dialect import WORKER
+from db.store.engine import Store, open_store
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
 

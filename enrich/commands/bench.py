@@ -7,7 +7,7 @@ import logging
 
 import click
 
-from db.console import as_json
+from db.cli.console import as_json
 
 from .base import json_option
 
@@ -24,7 +24,7 @@ from .base import json_option
 @json_option
 def bench(records: int, enrichers: str, url: str, *, as_json_: bool) -> None:
     """Measure what store, leases and child add to enrichers on lists in memory."""
-    from ..overhead import measure_overhead  # noqa: PLC0415  it makes tables, as no other does
+    from enrich.benchmark import measure_overhead  # noqa: PLC0415  it makes tables, as no other does
 
     # Making the tables is not what is measured.
     logging.getLogger("alembic").setLevel(logging.WARNING)

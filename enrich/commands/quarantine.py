@@ -9,11 +9,11 @@ from collections.abc import Callable
 import click
 from sqlalchemy import Connection
 
-from db.console import as_json
-from db.dataset import find_dataset
+from db.cli.console import as_json
 from db.errors import VeilleuseError
-from db.quarantine import drop_quarantine, list_quarantine, retry_quarantine
-from db.store import Store
+from db.queue.quarantine import drop_quarantine, list_quarantine, retry_quarantine
+from db.records.dataset import find_dataset
+from db.store.engine import Store
 
 from .base import json_option, maybe_dataset_argument, open_worker_store
 

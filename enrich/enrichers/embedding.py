@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from typing import Any
 
-from enrich.enricher import Row, joined_text
+from .base import Row, joined_text
 
 
 class Embedding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from enrich.enricher import Row, joined_text
+from .base import Row, joined_text
 
 
 class Language:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from db.errors import EnricherError
-from enrich.enricher import Row
+
+from .base import Row
 
 WORD = re.compile(r"\w+")
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnClause, Connection, and_, column, or_, select, table
 
 from db.errors import EnricherError
-from db.table import metadata
-from enrich.enricher import Row
+from db.store.tables import metadata
+
+from .base import Row
 
 
 class Sql:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from db.enrichment import Vector
-from enrich.enricher import Row, joined_text
+from db.records.enrichment import Vector
+
+from .base import Row, joined_text
 
 
 class TextProfile:

@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 import psutil
 
-from ..enricher import Unavailable, WrongAnswer
-from ..recipe import Recipe, Step
+from enrich.enrichers.base import Unavailable, WrongAnswer
+
+from .recipe import Recipe, Step
 
 NICEST = 19
 READY = "ready"

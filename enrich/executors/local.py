@@ -12,12 +12,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from db.errors import EnricherError
+from enrich.enrichers.base import Row, Unavailable
+from enrich.gate.suspender import Brake, kill_group
 
-from ..brake import Brake, kill_group
-from ..enricher import Row, Unavailable
-from ..recipe import Recipe
+from .base import ChildDied, Computed, RecipeError, Stopped, Suspended
 from .child import Answer, run_child
-from .executor import ChildDied, Computed, RecipeError, Stopped, Suspended
+from .recipe import Recipe
 
 POLL_SECONDS = 0.05
 JOIN_SECONDS = 5.0

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from db.enrichment import Vector
-from db.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
-from db.spec import DatasetSpec
+from db.records.enrichment import Vector
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
 
 Kind: TypeAlias = Literal["text", "choice", "number", "vector"]
 # Column names in order, each with its kind.

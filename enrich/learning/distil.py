@@ -13,10 +13,8 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
-from db.feature import BINS, bin_of, text_features
-from db.field import Field, IntegerField, NumberField, TextField
-from db.spec import DatasetSpec
-from db.student import (
+from db.scoring.features import BINS, bin_of, text_features
+from db.scoring.student import (
     WEIGHT_BITS,
     NumberPart,
     Part,
@@ -25,6 +23,8 @@ from db.student import (
     WordPart,
     word_feature,
 )
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import Field, IntegerField, NumberField, TextField
 
 Array: TypeAlias = npt.NDArray[Any]
 Rows: TypeAlias = Sequence[Mapping[str, Any]]

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection
 
-from db.dataset import Dataset
-from db.enrichment import enrichments_between
-from db.key import fold_of
-from db.record import Record, batches, each_record
-from db.table import record
+from db.records.dataset import Dataset
+from db.records.enrichment import enrichments_between
+from db.records.record import Record, batches, each_record
+from db.spec.key import fold_of
+from db.store.tables import record
 
 from .column import Columns, Table, columns_of, first_value, make_table
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from db.dataset import Dataset
-from db.mark import clear_held_out, write_held_out
-from db.model import find_model, read_out_of_fold
-from db.record import batches
-from db.store import Store
+from db.records.dataset import Dataset
+from db.records.listing_columns import clear_held_out, write_held_out
+from db.records.model import find_model, read_out_of_fold
+from db.records.record import batches
+from db.store.engine import Store
 
-from .crossval import decode_out_of_fold
+from .cross_validation import decode_out_of_fold
 
 BATCH_RECORDS = 1000
 

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from db.served import prediction_name
+from db.traffic.prediction_counts import prediction_name
 
-from .crossval import OutOfFold
+from .cross_validation import OutOfFold
 from .frame import Frame
-from .score import Report, classification_report, loss_rise, regression_report
+from .metrics import Report, classification_report, loss_rise, regression_report
 
 Array: TypeAlias = npt.NDArray[Any]
 

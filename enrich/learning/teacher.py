@@ -26,10 +26,10 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from db.errors import ArtifactError, TrainingError
-from db.model import Artifact
-from db.spec import DatasetSpec
+from db.records.model import Artifact
+from db.spec.dataset_spec import DatasetSpec
+from enrich.import_string import load_dotted
 
-from ..dotted import load_dotted
 from .column import Column, Columns, Kind
 
 Estimator: TypeAlias = Any

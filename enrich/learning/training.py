@@ -8,24 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from db.dataset import Dataset, find_dataset
-from db.enrichment import covers_labels
 from db.errors import TrainingError, VeilleuseError
-from db.key import FOLDS
-from db.model import (
-    Artifact,
-    NewModel,
-    active_model,
-    add_model,
-    read_out_of_fold,
-)
+from db.records.dataset import Dataset, find_dataset
+from db.records.enrichment import covers_labels
+from db.records.model import Artifact, NewModel, active_model, add_model, read_out_of_fold
+from db.scoring.student import encode_student
 from db.settings import Settings
-from db.store import Store
-from db.student import encode_student
+from db.spec.key import FOLDS
+from db.store.engine import Store
+from enrich.planning.maintenance import FEWEST_LABELS, lost_reads, use_model
+from enrich.planning.plan import make_plan
 
-from ..plan import make_plan
-from ..upkeep import FEWEST_LABELS, lost_reads, use_model
-from .crossval import (
+from .cross_validation import (
     OutOfFold,
     cross_validate,
     decode_out_of_fold,
@@ -35,9 +29,9 @@ from .crossval import (
 from .distil import fit_student
 from .frame import Frame, read_labelled, read_unlabelled
 from .held_out import mark_held_out
+from .promotion import Verdict, judge
 from .report import loss_of, report_on
 from .teacher import Candidate, candidates, dump_teacher, load_teacher
-from .verdict import Verdict, judge
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from db.field import Inputs
+from db.spec.field import Inputs
+from serve.prediction.catalog import Catalog, Served
+from serve.prediction.service import Service
+from serve.store_reader import OutOfReach
+from serve.telemetry.counters import total
+from serve.telemetry.multiprocess import Board
 
-from ..board import Board
-from ..catalog import Catalog, Served
-from ..service import Service
-from ..shelf import OutOfReach
-from ..tally import total
-from .page import fill
-from .portrait import Portrait, portray
-from .situation import read_situation
+from .dashboard_data import read_situation
+from .model_card import Portrait, portray
+from .rendering import fill
 
 # However many browsers ask, the store is asked no more often than this.
 FRESH_SECONDS = 4.0

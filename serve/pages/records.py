@@ -6,20 +6,28 @@ from functools import partial
 
 from bottle import HTTPResponse, request
 
-from db.answer import decode_answer
-from db.dataset import find_dataset
-from db.dossier import Dossier, read_dossier
 from db.errors import UnknownRecord
-from db.listing import Page, list_records
-from db.record import forget_record
+from db.records.dataset import find_dataset
+from db.records.listing import Page, list_records
+from db.records.record import forget_record
+from db.records.record_detail import Dossier, read_dossier
+from db.scoring.response_body import decode_answer
+from serve.api.query import read_query
+from serve.api.response import respond
+from serve.prediction.catalog import Served
+from serve.prediction.service import Service
 
-from ..catalog import Served
-from ..query import read_query
-from ..response import respond
-from ..service import Service
-from .door import Door
-from .listing import TITLES, Question, as_csv, as_json, encode_json, read_format, read_question
-from .page import read_form, see, show, wants_page
+from .listing_query import (
+    TITLES,
+    Question,
+    as_csv,
+    as_json,
+    encode_json,
+    read_format,
+    read_question,
+)
+from .login import Door
+from .rendering import read_form, see, show, wants_page
 
 KEY_BYTES = 16
 CSV = "text/csv; charset=utf-8"

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 from bottle import HTTPResponse, request
 
-from db.answer import decode_answer
 from db.errors import InputError
+from db.scoring.response_body import decode_answer
+from serve.api.problem import problem_of
+from serve.api.query import read_query
+from serve.api.response import respond_page
+from serve.prediction.catalog import NoModelError, Served
+from serve.prediction.service import Service
 
-from ..catalog import NoModelError, Served
-from ..problem import problem_of
-from ..query import read_query
-from ..response import respond_page
-from ..service import Service
 from .dashboard import Dashboard
-from .door import Door, address
-from .page import show
-from .trial import Said, in_query
+from .login import Door, address
+from .predict_form import Said, in_query
+from .rendering import show
 
 
 class Pages:

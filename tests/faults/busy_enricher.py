@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from enrich.enricher import Row
+from enrich.enrichers.base import Row
 
 SECONDS_A_ROW = 0.004
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from enrich.enricher import Row
+from enrich.enrichers.base import Row
 
 from .kill_point import visit
 

@@ -9,18 +9,18 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import db.chunk
+import db.queue.chunk
 import enrich.executors.child
-import enrich.lease
-import enrich.scheduler
-import enrich.work
-import enrich.worker
-from db.chunk import Chunk
-from db.store import Store
+import enrich.pipeline.chunk
+import enrich.pipeline.lease
+import enrich.worker.loop
+import enrich.worker.worker
+from db.queue.chunk import Chunk
+from db.store.engine import Store
 from enrich.commands.base import open_worker_store, stop_on_signals
-from enrich.job import Job
-from enrich.scheduler import Order, run_worker
-from enrich.worker import Worker
+from enrich.pipeline.step import Job
+from enrich.worker.loop import Order, run_worker
+from enrich.worker.worker import Worker
 
 from .kill_point import visit
 
@@ -33,12 +33,12 @@ def lay_points() -> None:
     """Put the worker's points in place."""
     after(Worker, "__init__", "worker_registered")
     after(Job, "compute", "batch_computed")
-    after(enrich.work, "_compute", "chunk_computed")
-    after(db.chunk, "write_enrichments", "enrichments_written")
-    after(enrich.work, "_finish", "chunk_ended")
-    after(enrich.lease, "renew_lease", "lease_renewed")
-    after(enrich.worker, "work_chunk", "chunk_committed")
-    before(enrich.worker, "work_chunk", "chunk_claimed")
+    after(enrich.pipeline.chunk, "_compute", "chunk_computed")
+    after(db.queue.chunk, "write_enrichments", "enrichments_written")
+    after(enrich.pipeline.chunk, "_finish", "chunk_ended")
+    after(enrich.pipeline.lease, "renew_lease", "lease_renewed")
+    after(enrich.worker.worker, "work_chunk", "chunk_committed")
+    before(enrich.worker.worker, "work_chunk", "chunk_claimed")
     before(Worker, "_tell_web", "web_not_told", when=lambda _, done: done)
 
 
@@ -75,22 +75,24 @@ def before(
 
 def renew_often() -> None:
     """Renew leases far more often than their length asks for."""
-    begin = enrich.lease.Lease.__init__
+    begin = enrich.pipeline.lease.Lease.__init__
 
     @functools.wraps(begin)
-    def wrapper(lease: enrich.lease.Lease, store: Store, chunk: Chunk, seconds: float) -> None:
+    def wrapper(
+        lease: enrich.pipeline.lease.Lease, store: Store, chunk: Chunk, seconds: float
+    ) -> None:
         # It is renewed three times before it would run out.
         begin(lease, store, chunk, 3 * RENEW_SECONDS)
         lease._seconds = seconds
 
-    setattr(enrich.lease.Lease, "__init__", wrapper)  # noqa: B010  mypy minds the assignment
+    setattr(enrich.pipeline.lease.Lease, "__init__", wrapper)  # noqa: B010  mypy minds the assignment
 
 
 def main() -> None:
     """Work until told to end, or killed."""
     lay_points()
     renew_often()
-    enrich.scheduler.TICK_SECONDS = TICK_SECONDS
+    enrich.worker.loop.TICK_SECONDS = TICK_SECONDS
     store, settings = open_worker_store()
     run_worker(store, settings, stop_on_signals(), Order(now=True))
 

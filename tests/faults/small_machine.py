@@ -13,14 +13,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from db.dialect import WORKER
 from db.settings import load_settings
-from db.store import open_store
-from enrich import reader
+from db.store.dialect import WORKER
+from db.store.engine import open_store
 from enrich.commands.base import stop_on_signals
-from enrich.machine.cgroup import Cgroup
-from enrich.machine.tree import cpu_seconds, tree
-from enrich.scheduler import Order, run_worker
+from enrich.gate import sampler as reader
+from enrich.gate.machine.cgroup import Cgroup
+from enrich.gate.machine.process_tree import cpu_seconds, tree
+from enrich.worker.loop import Order, run_worker
 
 
 def only_these(file: Path) -> Callable[[str, Cgroup], Callable[[], float]]:

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 
-from enrich.enricher import Row
+from enrich.enrichers.base import Row
 
 # Set for workers, not for the undisturbed run.
 SLOW = "STOP_SLOW"

@@ -6,16 +6,16 @@ import functools
 import os
 from typing import Any
 
-import db.planner
+import db.queue.planner
 import enrich.executors.child
-import enrich.lease
-import enrich.scheduler
-import enrich.work
-import enrich.worker
-from db.chunk import Chunk
+import enrich.pipeline.chunk
+import enrich.pipeline.lease
+import enrich.worker.loop
+import enrich.worker.worker
 from db.errors import LeaseLost
+from db.queue.chunk import Chunk
 from enrich.commands.base import open_worker_store, stop_on_signals
-from enrich.scheduler import Order, run_worker
+from enrich.worker.loop import Order, run_worker
 
 from .stop_event import CLAIMED, FAILED, FINISHED, RENEWED, RETURNED, tell
 
@@ -27,7 +27,7 @@ TICK_SECONDS = 1
 
 def tell_of_claims() -> None:
     """Tell of each chunk that is claimed."""
-    claim = getattr(enrich.worker, "claim_chunk")  # noqa: B009  mypy minds what is not exported
+    claim = getattr(enrich.worker.worker, "claim_chunk")  # noqa: B009  mypy minds what is not exported
 
     @functools.wraps(claim)
     def wrapper(connection: Any, *given: Any) -> Chunk | None:  # noqa: ANN401
@@ -36,7 +36,7 @@ def tell_of_claims() -> None:
             tell(connection, CLAIMED, taken.id, taken.fence)
         return taken
 
-    setattr(enrich.worker, "claim_chunk", wrapper)  # noqa: B010  and so here
+    setattr(enrich.worker.worker, "claim_chunk", wrapper)  # noqa: B010  and so here
 
 
 def tell_of(where: Any, name: str, what: str) -> None:  # noqa: ANN401
@@ -65,12 +65,12 @@ def note_refusal(what: str, held: Chunk) -> None:
 def main() -> None:
     """Work until told to end."""
     tell_of_claims()
-    tell_of(enrich.lease, "renew_lease", RENEWED)
-    tell_of(enrich.work, "return_chunk", RETURNED)
-    tell_of(enrich.work, "finish_chunk", FINISHED)
-    tell_of(enrich.worker, "fail_chunk", FAILED)
-    db.planner.CHUNK_RECORDS = CHUNK_RECORDS
-    enrich.scheduler.TICK_SECONDS = TICK_SECONDS
+    tell_of(enrich.pipeline.lease, "renew_lease", RENEWED)
+    tell_of(enrich.pipeline.chunk, "return_chunk", RETURNED)
+    tell_of(enrich.pipeline.chunk, "finish_chunk", FINISHED)
+    tell_of(enrich.worker.worker, "fail_chunk", FAILED)
+    db.queue.planner.CHUNK_RECORDS = CHUNK_RECORDS
+    enrich.worker.loop.TICK_SECONDS = TICK_SECONDS
     store, settings = open_worker_store()
     run_worker(store, settings, stop_on_signals(), Order(now=True))
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from db.dataset import find_dataset
-from db.generation import raise_generation
-from db.model import activate_model
-from db.record import NewRecord, add_records
-from db.store import Store, connect_store
-from db.table import model
+from db.records.dataset import find_dataset
+from db.records.model import activate_model
+from db.records.record import NewRecord, add_records
+from db.store.engine import Store, connect_store
+from db.store.generation import raise_generation
+from db.store.tables import model
 from enrich.learning.training import train_model
 from tests.conftest import sample_spec, settings_for
 from tests.integration.answers import TAUGHT, teach

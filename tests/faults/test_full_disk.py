@@ -15,7 +15,7 @@ from typing import Protocol
 
 import pytest
 
-from serve.backlog import RETRY_SECONDS
+from serve.prediction.request_recorder import RETRY_SECONDS
 from tests.integration.answers import TAUGHT, teach
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import API_KEY, Reply, Site, serving, serving_copy, until

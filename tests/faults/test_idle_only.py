@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.dataset import Dataset
-from db.record import NewRecord, add_records
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import enrichment
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import enrichment
 from tests.conftest import ROOT, command_environment, make_store, notes_spec, register
-from tests.faults.conftest import FULL
+
+from .conftest import FULL
 
 RECORDS = 400_000 if FULL else 30_000
 # In full on the real machine, with the gate as it comes; in short on one of a few processes.

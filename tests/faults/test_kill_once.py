@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from db.dataset import Dataset
-from db.export import export_rows
-from db.record import NewRecord, add_records
+from db.files.exporter import export_rows
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
 from db.settings import Settings
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import chunk, enrichment, prediction, quarantine, record
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import chunk, enrichment, prediction, quarantine, record
 from enrich.learning.training import train_model
 from tests.conftest import ROOT, command_environment, notes_spec, register
-from tests.faults.conftest import FULL
 from tests.inline import enrich_now
+
+from .conftest import FULL
 
 RECORDS = 4000
 KILLS = 20 if FULL else 4

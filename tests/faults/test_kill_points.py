@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from db.dataset import Dataset, find_dataset
-from db.generation import read_generation
-from db.planner import CHUNK_RECORDS
-from db.record import NewRecord, add_records, count_stale
+from db.queue.planner import CHUNK_RECORDS
+from db.records.dataset import Dataset, find_dataset
+from db.records.record import NewRecord, add_records, count_stale
 from db.settings import Settings
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import chunk, record
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.generation import read_generation
+from db.store.tables import chunk, record
 from enrich.learning.training import train_model
-from enrich.outlook import outlook
+from enrich.status import outlook
 from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
 from .conftest import FULL
-from .kill_crew import Crew
 from .kill_enrichers import LOG
+from .kill_group import Crew
 from .kill_point import BATCH, CHUNK, FOLDER, NOTHING, POINTS, lay_tokens, tokens_left
 from .test_kill_once import everything, left_over, make_stale
 

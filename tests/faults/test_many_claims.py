@@ -18,13 +18,14 @@ import msgspec
 import pytest
 from sqlalchemy import func, insert, select
 
-from db.chunk import Chunk, claim_chunk, finish_chunk, return_chunk
-from db.dataset import Dataset, Step, set_plan
 from db.errors import LeaseLost
-from db.store import Store, connect_store
-from db.table import chunk
+from db.queue.chunk import Chunk, claim_chunk, finish_chunk, return_chunk
+from db.records.dataset import Dataset, Step, set_plan
+from db.store.engine import Store, connect_store
+from db.store.tables import chunk
 from tests.conftest import register, sample_spec, settings_for
-from tests.faults.conftest import FULL
+
+from .conftest import FULL
 
 CHUNKS = 100_000 if FULL else 2_000
 # How many there are at a time: far more than planners ever make, and yet a claim sorts them all.

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serve.server import CONNECTIONS
-from tests.faults.conftest import FULL
+from serve.server.waitress_server import CONNECTIONS
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import Site, receive, serving_copy, until
 from tests.integration.test_overload import get_bytes
+
+from .conftest import FULL
 
 # In full all that there is room for, but for those who come besides.
 COUNT = CONNECTIONS - 50 if FULL else 2_000

@@ -21,18 +21,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from db.chunk import MOST_ATTEMPTS
-from db.dataset import Dataset
-from db.export import export_rows
-from db.record import NewRecord, add_records
-from db.spec import EnricherSpec
-from db.store import Store
-from db.worker import all_workers
-from enrich.enricher import Row
-from enrich.machine.cgroup import Cgroup
+from db.files.exporter import export_rows
+from db.queue.chunk import MOST_ATTEMPTS
+from db.queue.worker import all_workers
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from enrich.enrichers.base import Row
+from enrich.gate.machine.cgroup import Cgroup
 from tests import processes
 from tests.conftest import ROOT, Done, command_environment, notes_spec, register
-from tests.faults.conftest import FULL
+
+from .conftest import FULL
 
 MIB = 2**20
 LIMIT_BYTES = 512 * MIB
@@ -78,9 +79,9 @@ def eat(size: int) -> list[bytearray]:
 # Prints what the machine's memory looks like from where it runs, with so many MiB in use.
 LOOK = f"""
 import json, os, sys
-from enrich.machine.cgroup import Cgroup
-from enrich.machine.memory import read_memory
-from enrich.machine.tree import anonymous_bytes
+from enrich.gate.machine.cgroup import Cgroup
+from enrich.gate.machine.memory import read_memory
+from enrich.gate.machine.process_tree import anonymous_bytes
 used = b"x" * (int(sys.argv[1]) * {MIB})
 cgroup = Cgroup()
 print(json.dumps({{

@@ -20,31 +20,32 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from sqlalchemy import inspect, select, text, update
 
-from db.call import Asker, grant_calls, spent_calls
-from db.chunk import make_chunk
-from db.dataset import Dataset
-from db.export import export_rows
-from db.field import TextField
-from db.pause import pause_workers, resume_workers
-from db.quarantine import list_quarantine
-from db.record import NewRecord, add_records, each_record, forget_record, slices
+from db.files.exporter import export_rows
+from db.queue.call_quota import Asker, grant_calls, spent_calls
+from db.queue.chunk import make_chunk
+from db.queue.pause import pause_workers, resume_workers
+from db.queue.quarantine import list_quarantine
+from db.queue.worker import _process, all_workers, register_worker
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records, each_record, forget_record, slices
 from db.settings import Settings
-from db.spec import DatasetSpec, EnricherSpec
-from db.store import Store
-from db.table import response
-from db.table import worker as worker_table
-from db.worker import _process, all_workers, register_worker
-from enrich.calls import terms_of
-from enrich.enricher import find_enricher
-from enrich.executors.executor import Stopped
-from enrich.upkeep import refresh_plan
-from enrich.worker import working
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.field import TextField
+from db.store.engine import Store
+from db.store.tables import response
+from db.store.tables import worker as worker_table
+from enrich.enrichers.base import find_enricher
+from enrich.executors.base import Stopped
+from enrich.pipeline.api_calls import terms_of
+from enrich.planning.maintenance import refresh_plan
+from enrich.worker.worker import working
 from tests import bad_server as behaviour
 from tests import processes
 from tests.bad_server import BadServer, Behaviour, bad_server
 from tests.conftest import ROOT, Done, command_environment, register, run_command
-from tests.faults.conftest import FULL
 from tests.inline import InlineExecutor
+
+from .conftest import FULL
 
 WORKERS = 4
 TEXTS = 150
@@ -446,7 +447,7 @@ def test_a_record_erased_while_its_chunk_is_worked_on_keeps_no_worker_busy(
         assert len(grants) < 100, "the same call is asked for again and again"
         return grant_calls(*arguments, **named)
 
-    monkeypatch.setattr("enrich.calls.grant_calls", count)
+    monkeypatch.setattr("enrich.pipeline.api_calls.grant_calls", count)
     with working(store, settings, threading.Event(), Eraser(store, found)) as worker:
         worker.enrich()
     assert len(values(store, found, "score")) == RECORDS - 1

@@ -19,18 +19,18 @@ from typing import Any, TypeAlias
 import pytest
 from sqlalchemy import func, select
 
-from db.chunk import MOST_ATTEMPTS
-from db.dataset import Dataset
 from db.errors import EnricherError
-from db.export import export_rows
-from db.record import NewRecord, add_records
-from db.spec import DatasetSpec, EnricherSpec, encode_spec
-from db.store import Store
-from db.table import chunk
-from enrich.enricher import Row
-from enrich.executors.executor import ChildDied
+from db.files.exporter import export_rows
+from db.queue.chunk import MOST_ATTEMPTS
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec, encode_spec
+from db.store.engine import Store
+from db.store.tables import chunk
+from enrich.enrichers.base import Row
+from enrich.executors.base import ChildDied
 from enrich.executors.local import LocalExecutor
-from enrich.recipe import EnricherRecipe
+from enrich.executors.recipe import EnricherRecipe
 from tests.conftest import ROOT, Done, command_environment, notes_spec, register
 
 NEIGHBOURS = 60

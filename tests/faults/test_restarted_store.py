@@ -16,18 +16,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.dataset import Dataset, find_dataset
-from db.export import export_rows
-from db.record import NewRecord, add_records, count_stale
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import chunk, enrichment, quarantine
-from enrich.enricher import Row
+from db.files.exporter import export_rows
+from db.records.dataset import Dataset, find_dataset
+from db.records.record import NewRecord, add_records, count_stale
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import chunk, enrichment, quarantine
+from enrich.enrichers.base import Row
 from tests import processes
 from tests.conftest import ROOT, command_environment, make_store, notes_spec, register
-from tests.faults.conftest import FULL
-from tests.faults.own_postgres import Server
-from tests.faults.own_postgres import server as server  # noqa: PLC0414  a fixture
+
+from .conftest import FULL
+from .own_postgres import Server
+from .own_postgres import server as server  # noqa: PLC0414  a fixture
 
 WORKERS = 4
 RESTARTS = 3

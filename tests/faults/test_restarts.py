@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serve.crew import STEADY_SECONDS
-from tests.faults.conftest import FULL
+from serve.server.supervisor import STEADY_SECONDS
 from tests.integration.clients import CLIENTS, Client, asking, listened
 from tests.integration.conftest import END_SECONDS, Site, serving_copy, until
 from tests.processes import children_of
+
+from .conftest import FULL
 
 TIMES = 100 if FULL else 3
 PROCESSES = 2

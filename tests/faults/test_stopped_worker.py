@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.dataset import Dataset
-from db.record import NewRecord, add_records, count_stale
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records, count_stale
 from db.settings import Settings
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import chunk, worker
-from enrich.upkeep import refresh_plan
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import chunk, worker
+from enrich.planning.maintenance import refresh_plan
 from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
 from .conftest import FULL
-from .kill_crew import Crew
+from .kill_group import Crew
 from .stop_enrichers import SLOW
 from .stop_event import (
     CLAIMED,

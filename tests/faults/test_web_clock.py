@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
 from tests.integration.answers import teach
 from tests.integration.clients import asking
 from tests.integration.conftest import END_SECONDS, Site, post_request, receive, serving_copy, until
 from tests.integration.test_routes import counted
+
+from .test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
 
 # Seconds that the clock is ahead at the start, and then.
 SET = [(0, HOUR), (0, -HOUR), (HOUR, 0), (-HOUR, 0)]

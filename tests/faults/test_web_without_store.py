@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from db.generation import raise_generation
-from db.intake import import_files
-from db.table import model
+from db.files.importer import import_files
+from db.store.generation import raise_generation
+from db.store.tables import model
 from enrich.learning.training import train_model
 from tests.conftest import ROOT, make_store, register, run_command, sample_spec, settings_for
-from tests.faults.own_postgres import Server
-from tests.faults.own_postgres import server as server  # noqa: PLC0414  a fixture
 from tests.integration.conftest import Site, serving, until
+
+from .own_postgres import Server
+from .own_postgres import server as server  # noqa: PLC0414  a fixture
 
 DATASET = "customers"
 STORED = f"/predict/{DATASET}?age=42&education=Master&income=41500"

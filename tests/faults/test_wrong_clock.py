@@ -20,18 +20,18 @@ import psutil
 import pytest
 from sqlalchemy import select, update
 
-from db.dataset import Dataset
-from db.export import export_rows
-from db.record import NewRecord, add_records
-from db.run import begin_run, is_running
+from db.files.exporter import export_rows
+from db.queue.run import begin_run, is_running
+from db.queue.worker import count_workers, register_worker
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
 from db.settings import Settings
-from db.signal import WebLoad, read_load, tell_load
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import chunk, worker
-from db.worker import count_workers, register_worker
-from enrich.enricher import Row
-from enrich.reader import News, Reader
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import chunk, worker
+from db.traffic.web_load import WebLoad, read_load, tell_load
+from enrich.enrichers.base import Row
+from enrich.gate.sampler import News, Reader
 from tests import processes
 from tests.conftest import (
     ROOT,
@@ -42,7 +42,8 @@ from tests.conftest import (
     register,
     sample_spec,
 )
-from tests.faults.conftest import FULL
+
+from .conftest import FULL
 
 HOUR = 3600
 ASKED, OTHERS = 5, 20

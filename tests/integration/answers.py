@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from db.answer import Answer, encode_answer
-from db.dataset import find_dataset
-from db.prediction import Prediction, write_predictions
-from db.store import Store
+from db.records.dataset import find_dataset
+from db.records.prediction import Prediction, write_predictions
+from db.scoring.response_body import Answer, encode_answer
+from db.store.engine import Store
 
 TAUGHT = "une phrase que le professeur connaît"
 

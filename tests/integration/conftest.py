@@ -21,13 +21,9 @@ from urllib.parse import quote, urlencode
 import pytest
 from sqlalchemy import func, select
 
-from db.store import Store, connect_store
-from db.table import record
-from tests.conftest import (
-    ROOT,
-    command_environment,
-    settings_for,
-)
+from db.store.engine import Store, connect_store
+from db.store.tables import record
+from tests.conftest import ROOT, command_environment, settings_for
 from tests.processes import children_of, wait_for
 
 API_KEY = "a-key-of-the-tests"

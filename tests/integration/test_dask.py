@@ -18,16 +18,16 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from db.dataset import Dataset, find_dataset
+from db.admin.status import dataset_status
 from db.errors import EnricherError
-from db.export import export_rows
-from db.intake import import_files
-from db.record import count_stale
-from db.status import dataset_status
-from db.store import Store
-from db.table import record
-from enrich.executors.cluster import DaskExecutor
-from enrich.worker import working as enrich_working
+from db.files.exporter import export_rows
+from db.files.importer import import_files
+from db.records.dataset import Dataset, find_dataset
+from db.records.record import count_stale
+from db.store.engine import Store
+from db.store.tables import record
+from enrich.executors.dask import DaskExecutor
+from enrich.worker.worker import working as enrich_working
 from tests import processes
 from tests.conftest import (
     ROOT,
@@ -246,7 +246,7 @@ def test_whoever_is_to_end_tells_that_nobody_computes(
     store: Store, sqlite_url: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or one would wait in front of a silent terminal."""
-    monkeypatch.setattr("enrich.worker.MOST_WAIT_SECONDS", 6.0)
+    monkeypatch.setattr("enrich.worker.worker.MOST_WAIT_SECONDS", 6.0)
     cluster.start_scheduler()
     executor = DaskExecutor(cluster.address)
     stop = threading.Event()

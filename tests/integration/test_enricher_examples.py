@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from db.dataset import Dataset
-from db.export import export_rows
-from db.record import NewRecord, add_records
-from db.spec import DatasetSpec
-from db.spec_file import check_spec
-from db.store import Store
+from db.files.exporter import export_rows
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.toml_file import check_spec
+from db.store.engine import Store
 from tests import bad_server as behaviour
 from tests.bad_server import bad_server
 from tests.conftest import ROOT, make_store, register, run_command

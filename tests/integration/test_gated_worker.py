@@ -22,17 +22,17 @@ import psutil
 import pytest
 from sqlalchemy import delete, select
 
-from db.dataset import Dataset
-from db.enrichment import count_enrichments
-from db.export import export_rows
-from db.planner import CHUNK_RECORDS
-from db.record import NewRecord, add_records
-from db.signal import WebLoad, tell_load
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import chunk, quarantine, record
-from db.worker import all_workers
-from enrich.machine.tree import tree
+from db.files.exporter import export_rows
+from db.queue.planner import CHUNK_RECORDS
+from db.queue.worker import all_workers
+from db.records.dataset import Dataset
+from db.records.enrichment import count_enrichments
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import chunk, quarantine, record
+from db.traffic.web_load import WebLoad, tell_load
+from enrich.gate.machine.process_tree import tree
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register, run_command
 from tests.faults.conftest import FULL

@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from db.enrichment import Vector
 from db.errors import EnricherError
-from enrich.enrichers.call import (
+from db.records.enrichment import Vector
+from enrich.enrichers.http.client import (
     LATER_SECONDS,
     LIMIT_BYTES,
     LONGEST_SECONDS,
     hide,
     read_retry_after,
 )
-from enrich.enrichers.http import Answered, Failed, Http, Later, Outcome
-from enrich.enrichers.template import RowFault
+from enrich.enrichers.http.enricher import Answered, Failed, Http, Later, Outcome
+from enrich.enrichers.http.template import RowFault
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server
 
@@ -615,7 +615,7 @@ def test_a_package_that_is_missing_is_named_with_the_command_to_run(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only when calls are made: requests and answers need neither."""
-    monkeypatch.delitem(sys.modules, "enrich.enrichers.call")
+    monkeypatch.delitem(sys.modules, "enrich.enrichers.http.client")
     monkeypatch.setitem(sys.modules, package, None)
     http = Http("https://api.test/{a}")
     with pytest.raises(EnricherError, match=f"http needs {package}: pip install -r requirements-"):

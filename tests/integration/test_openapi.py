@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from serve.app import make_routes
-from serve.board import Board, Figures
-from serve.metrics import Metrics
 from serve.pages.dashboard import Dashboard
-from serve.service import Service
+from serve.prediction.service import Service
+from serve.telemetry.multiprocess import Board, Figures
+from serve.telemetry.prometheus import Metrics
 from tests.conftest import settings_for
 
 from .conftest import API_KEY, Reply, Site, query

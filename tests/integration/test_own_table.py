@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sklearn import datasets as tables
 
-from db.dataset import find_dataset
-from db.store import connect_store
+from db.records.dataset import find_dataset
+from db.store.engine import connect_store
 from tests.conftest import ROOT, Done, command_environment, settings_for
 
 from .conftest import query, serving

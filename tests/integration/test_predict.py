@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.dataset import find_dataset
-from db.model import (
+from db.records.dataset import find_dataset
+from db.records.model import (
     NewModel,
     active_model,
     add_model,
@@ -20,8 +20,8 @@ from db.model import (
     read_teacher,
 )
 from enrich.executors.local import LocalExecutor
-from enrich.upkeep import use_model
-from enrich.worker import working
+from enrich.planning.maintenance import use_model
+from enrich.worker.worker import working
 from tests.conftest import register, sample_spec, settings_for
 
 from .conftest import Site, query, until

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from datasets.customers import write_customers
-from db.source import read_rows
-from db.spec import DatasetSpec
-from db.student import Student, decode_student, encode_student
+from db.files.reader import read_rows
+from db.scoring.student import Student, decode_student, encode_student
+from db.spec.dataset_spec import DatasetSpec
 from enrich.learning.column import columns_of, make_table
 from enrich.learning.distil import Lesson, fit_student
 from tests.conftest import ROOT, sample_spec

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from db.intake import import_files
+from db.files.importer import import_files
 from enrich.learning.training import train_model
 from tests.conftest import (
     ROOT,

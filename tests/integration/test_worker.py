@@ -10,13 +10,13 @@ from functools import partial
 
 from sqlalchemy import select
 
-from db.dataset import Dataset, find_dataset
-from db.model import active_model
-from db.record import NewRecord, add_records
-from db.spec import EnricherSpec
-from db.status import dataset_status
-from db.store import Store
-from db.table import chunk, worker
+from db.admin.status import dataset_status
+from db.records.dataset import Dataset, find_dataset
+from db.records.model import active_model
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import chunk, worker
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register
 

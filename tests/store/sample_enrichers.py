@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from enrich.enricher import Row
+from enrich.enrichers.base import Row
 
 
 class Length:

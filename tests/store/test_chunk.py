@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select, update
 
-from db.chunk import (
+from db.errors import LeaseLost
+from db.queue.chunk import (
     Chunk,
     claim_chunk,
     fail_chunk,
@@ -18,21 +19,20 @@ from db.chunk import (
     renew_lease,
     return_chunk,
 )
-from db.dataset import Dataset, Step, set_plan
-from db.enrichment import Enrichment, count_enrichments
-from db.errors import LeaseLost
-from db.planner import CHUNK_RECORDS, plan_chunks
-from db.quarantine import (
+from db.queue.planner import CHUNK_RECORDS, plan_chunks
+from db.queue.quarantine import (
     Refusal,
     count_quarantined,
     list_quarantine,
     refusals_in_chunk,
     retry_quarantine,
 )
-from db.record import NewRecord, add_records
-from db.store import Store
-from db.table import chunk, quarantine, record, worker
-from db.worker import bury_dead, register_worker
+from db.queue.worker import bury_dead, register_worker
+from db.records.dataset import Dataset, Step, set_plan
+from db.records.enrichment import Enrichment, count_enrichments
+from db.records.record import NewRecord, add_records
+from db.store.engine import Store
+from db.store.tables import chunk, quarantine, record, worker
 from tests.conftest import ask, register, sample_spec
 
 LEASE = 60.0

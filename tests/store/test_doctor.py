@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from db import doctor
-from db.doctor import Finding, examine
-from db.model import Artifact, NewModel, activate_model, add_model
-from db.record import NewRecord, add_records
+from db.admin import doctor
+from db.admin.doctor import Finding, examine
+from db.queue.worker import SILENT_SECONDS, register_worker
+from db.records.model import Artifact, NewModel, activate_model, add_model
+from db.records.record import NewRecord, add_records
 from db.settings import Settings
-from db.store import Store, connect_store
-from db.table import worker
-from db.worker import SILENT_SECONDS, register_worker
+from db.store.engine import Store, connect_store
+from db.store.tables import worker
 from tests.conftest import make_store, notes_spec, register, run_command, settings_for
 
 

@@ -9,22 +9,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.dataset import Dataset, find_dataset
-from db.export import export_rows
-from db.prediction import find_body
-from db.record import NewRecord, add_records
+from db.admin.status import dataset_status
+from db.files.exporter import export_rows
+from db.records.dataset import Dataset, find_dataset
+from db.records.prediction import find_body
+from db.records.record import NewRecord, add_records
 from db.settings import Settings
-from db.spec import DatasetSpec, EnricherSpec
-from db.status import dataset_status
-from db.store import Store
-from enrich.executors.executor import RecipeError
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.store.engine import Store
+from enrich.executors.base import RecipeError
 from enrich.executors.local import LocalExecutor
 from enrich.learning.training import train_model
-from enrich.upkeep import refresh_plan
-from enrich.worker import working
+from enrich.planning.maintenance import refresh_plan
+from enrich.worker.worker import working
 from tests.conftest import ask, notes_spec, register
 from tests.inline import enrich_now
-from tests.store import sample_enrichers
+
+from . import sample_enrichers
 
 WHERE = "tests.store.sample_enrichers"
 

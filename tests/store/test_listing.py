@@ -9,24 +9,25 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, select, text, update
 
-from db.answer import Answer, encode_answer
-from db.chunk import Chunk, claim_chunk, finish_chunk
-from db.dataset import Dataset, Step, find_dataset, set_plan
-from db.dossier import read_dossier
-from db.enrichment import Enrichment
 from db.errors import InputError, UnknownRecord
-from db.listing import MOST_LOOKED_AT, Page, Wanted, list_records
-from db.mark import write_held_out
-from db.planner import plan_chunks
-from db.prediction import Prediction
-from db.reading import KEEP_SECONDS, Means, last_hour
-from db.record import NewRecord, add_records
-from db.store import Store
-from db.table import reading, record
-from db.worker import Report, leave_worker, register_worker, see_worker
+from db.queue.chunk import Chunk, claim_chunk, finish_chunk
+from db.queue.gate_history import KEEP_SECONDS, Means, last_hour
+from db.queue.planner import plan_chunks
+from db.queue.worker import Report, leave_worker, register_worker, see_worker
+from db.records.dataset import Dataset, Step, find_dataset, set_plan
+from db.records.enrichment import Enrichment
+from db.records.listing import MOST_LOOKED_AT, Page, Wanted, list_records
+from db.records.listing_columns import write_held_out
+from db.records.prediction import Prediction
+from db.records.record import NewRecord, add_records
+from db.records.record_detail import read_dossier
+from db.scoring.response_body import Answer, encode_answer
+from db.store.engine import Store
+from db.store.tables import reading, record
 from enrich.learning.training import train_model
 from tests.conftest import Done, notes_spec, register, run_command, sample_spec, settings_for
-from tests.store.test_enrich import CHAIN, fill
+
+from .test_enrich import CHAIN, fill
 
 LABELS = ("cold", "loud", "warm")
 
@@ -130,7 +131,7 @@ def test_a_page_that_finds_nothing_fitting_says_where_to_go_on(
 ) -> None:
     """It looks at so many records and no more, so that it takes no longer."""
     assert MOST_LOOKED_AT > 300
-    monkeypatch.setattr("db.listing.MOST_LOOKED_AT", 2)
+    monkeypatch.setattr("db.records.listing.MOST_LOOKED_AT", 2)
     with store.reading() as connection:
         found = list(pages(connection, notes, Wanted("uncertain", label="warm")))
         keys = [one.key for page in found for one in page.rows]

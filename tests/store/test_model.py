@@ -9,17 +9,17 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from db.dataset import Dataset
 from db.errors import TrainingError, UnknownModel
-from db.field import NumberField
-from db.generation import read_generation
-from db.model import active_model, all_models
-from db.record import NewRecord, add_records
+from db.records.dataset import Dataset
+from db.records.model import active_model, all_models
+from db.records.record import NewRecord, add_records
 from db.settings import Settings
-from db.spec import DatasetSpec, EnricherSpec
-from db.store import Store
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.field import NumberField
+from db.store.engine import Store
+from db.store.generation import read_generation
 from enrich.learning.training import train_model
-from enrich.upkeep import training_due, use_model
+from enrich.planning.maintenance import training_due, use_model
 from tests.conftest import Done, register
 from tests.inline import enrich_now
 

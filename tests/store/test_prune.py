@@ -7,16 +7,17 @@ import time
 import pytest
 from sqlalchemy import select, update
 
-from db.dataset import Dataset
-from db.prune import DAY_SECONDS, prune_store
-from db.record import NewRecord, add_records
+from db.admin.prune import DAY_SECONDS, prune_store
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
 from db.settings import Settings
-from db.spec import EnricherSpec
-from db.store import Store
-from db.table import enrichment, record
+from db.spec.dataset_spec import EnricherSpec
+from db.store.engine import Store
+from db.store.tables import enrichment, record
 from tests.conftest import ask, register
 from tests.inline import enrich_now
-from tests.store.test_enrich import CHAIN, WHERE, fill, spec_with
+
+from .test_enrich import CHAIN, WHERE, fill, spec_with
 
 
 @pytest.fixture

@@ -8,26 +8,27 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
-from db.answer import Answer, encode_answer
-from db.chunk import claim_chunk, finish_chunk, records_in_chunk
-from db.dataset import Dataset, Step, set_plan
-from db.generation import read_generation
-from db.planner import plan_chunks
-from db.prediction import Prediction, find_body
-from db.prune import DAY_SECONDS, prune_store
-from db.record import NewRecord, add_records, count_labels, forget_record
-from db.run import begin_run, is_running
+from db.admin.prune import DAY_SECONDS, prune_store
+from db.queue.chunk import claim_chunk, finish_chunk, records_in_chunk
+from db.queue.planner import plan_chunks
+from db.queue.run import begin_run, is_running
+from db.queue.worker import _host
+from db.records.dataset import Dataset, Step, set_plan
+from db.records.prediction import Prediction, find_body
+from db.records.record import NewRecord, add_records, count_labels, forget_record
+from db.scoring.response_body import Answer, encode_answer
 from db.settings import Settings
-from db.store import Store
-from db.table import record, worker
-from db.worker import _host
+from db.store.engine import Store
+from db.store.generation import read_generation
+from db.store.tables import record, worker
 from enrich.learning.training import train_model
-from enrich.upkeep import use_model
-from enrich.worker import PlanChanged, _raise, working
+from enrich.planning.maintenance import use_model
+from enrich.worker.worker import PlanChanged, _raise, working
 from tests.conftest import ask, register
 from tests.inline import InlineExecutor, enrich_now
-from tests.store import sample_enrichers
-from tests.store.test_enrich import CHAIN, fill
+
+from . import sample_enrichers
+from .test_enrich import CHAIN, fill
 
 LEASE = 60.0
 SOME_BODY = encode_answer(

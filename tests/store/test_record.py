@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.dataset import Dataset
 from db.errors import DataFileError
-from db.export import export_csv, export_rows
-from db.intake import Intake, import_files
-from db.record import NewRecord, count_labels, each_record, forget_record
-from db.store import Store
-from db.table import dataset, metadata
+from db.files.exporter import export_csv, export_rows
+from db.files.importer import Intake, import_files
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, count_labels, each_record, forget_record
+from db.store.engine import Store
+from db.store.tables import dataset, metadata
 from tests.conftest import Done, ask, counts, notes_spec, register, sample_spec
 
 

@@ -15,10 +15,10 @@ from sqlalchemy import select, text
 from db import migrations
 from db.errors import StoreError
 from db.migrations import upgrade
-from db.quarantine import list_quarantine
-from db.record import NewRecord, add_records
-from db.store import Store, check_schema, connect_store
-from db.table import SCHEMA, metadata, record
+from db.queue.quarantine import list_quarantine
+from db.records.record import NewRecord, add_records
+from db.store.engine import Store, check_schema, connect_store
+from db.store.tables import SCHEMA, metadata, record
 from tests.conftest import Done, register, sample_spec, settings_for
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from enrich.enricher import Row
+from enrich.enrichers.base import Row
 from enrich.learning.column import Columns
 
 NOT_CODE = 3

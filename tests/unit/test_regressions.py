@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from db.enrichment import Vector
 from db.errors import (
     ArtifactError,
     DataFileError,
@@ -23,20 +22,21 @@ from db.errors import (
     SettingError,
     SpecError,
 )
-from db.field import BooleanField, NumberField, TextField, example_of, read_value
-from db.model import Artifact
+from db.files.reader import check_rows, read_rows
+from db.records.enrichment import Vector
+from db.records.model import Artifact
+from db.scoring.student import Student
 from db.settings import load_settings
-from db.source import check_rows, read_rows
-from db.spec import DatasetSpec
-from db.spec_file import read_spec
-from db.student import Student
-from enrich.dotted import load_dotted
-from enrich.enricher import to_value
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import BooleanField, NumberField, TextField, example_of, read_value
+from db.spec.toml_file import read_spec
+from enrich.enrichers.base import to_value
+from enrich.import_string import load_dotted
 from enrich.learning.column import columns_of, first_value, make_table
-from enrich.learning.crossval import OutOfFold, number_type
+from enrich.learning.cross_validation import OutOfFold, number_type
 from enrich.learning.distil import Lesson, fit_student, spread
 from enrich.learning.teacher import load_teacher
-from serve.query import read_item, read_query
+from serve.api.query import read_item, read_query
 
 SPEC = """
 name = "guests"

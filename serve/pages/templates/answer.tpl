@@ -1,5 +1,5 @@
-% from serve.pages.plot import share_bar
-% from serve.pages.words import number
+% from serve.pages.svg import share_bar
+% from serve.pages.formatting import number
 % a = answer.said
 <div class="said" data-source="{{a.source}}" data-enrichment="{{a.enrichment}}">
 <p class="headline"><strong>{{a.prediction if isinstance(a.prediction, str) else number(a.prediction)}}</strong> <span class="badge {{a.source}}">{{a.source}}</span></p>

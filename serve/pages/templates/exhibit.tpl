@@ -1,5 +1,5 @@
-% from serve.pages.words import ago, date, in_time, number
-% from serve.pages.plot import hour_bars, share_bar
+% from serve.pages.formatting import ago, date, in_time, number
+% from serve.pages.svg import hour_bars, share_bar
 % served, portrait, name = one.served, one.portrait, one.served.name
 % spec = served.spec
 <article aria-labelledby="{{name}}-title">

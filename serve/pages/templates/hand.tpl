@@ -1,5 +1,5 @@
-% from serve.pages.words import ago, in_time, number
-% from serve.pages.plot import spark
+% from serve.pages.formatting import ago, in_time, number
+% from serve.pages.svg import spark
 % said = hand.said
 <article class="hand" aria-label="Worker {{said["id"]}}">
 <h3>Worker {{said["id"]}} on {{said["host"]}} <span class="badge {{'fine' if said["state"] == "open" else 'warn'}}">{{said["state"]}}</span></h3>

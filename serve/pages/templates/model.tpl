@@ -1,4 +1,4 @@
-% from serve.pages.words import date, number
+% from serve.pages.formatting import date, number
 % m, name = portrait.metrics, served.name
 <details id="{{name}}-model" class="model"><summary>Model {{served.model}}: metrics, confusion, history</summary>
 <p>Trained {{date(portrait.model.made_at)}} on {{format(m.get("rows", 0), ",")}} labelled rows; the teacher, {{m.get("estimator", "an estimator")}}, reads {{", ".join(m.get("columns", []))}}. All figures are out of fold.</p>

@@ -1,8 +1,8 @@
 % rebase('layout')
 % import json
-% from serve.pages.plot import share_bar
-% from serve.pages.trial import as_text, in_query
-% from serve.pages.words import date, number
+% from serve.pages.svg import share_bar
+% from serve.pages.predict_form import as_text, in_query
+% from serve.pages.formatting import date, number
 % name, spec = served.name, served.spec
 <h1>{{spec.title or name}}: one record</h1>
 % if problem:

@@ -1,6 +1,6 @@
 % rebase('layout')
-% from serve.pages.trial import as_text
-% from serve.pages.words import number
+% from serve.pages.predict_form import as_text
+% from serve.pages.formatting import number
 % q, w, name, spec = question, question.wanted, served.name, served.spec
 <h1>{{spec.title or name}}: records</h1>
 % if any(one.held_out for one in listing.rows):

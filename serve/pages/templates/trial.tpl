@@ -1,4 +1,4 @@
-% from serve.pages.trial import controls, in_query, in_words
+% from serve.pages.predict_form import controls, in_query, in_words
 % name = served.name
 <section class="trial" aria-label="Try {{name}}">
 <form class="try" method="get" action="/try/{{name}}">

@@ -1,0 +1,1 @@
+"""Administration of a store: status, doctor, prune and the read benchmark."""

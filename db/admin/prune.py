@@ -1,0 +1,104 @@
+"""Drop what is out of date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select, update
+
+from db.records.dataset import Dataset, all_datasets
+from db.records.record import batches, erase_records
+from db.store.engine import Store
+from db.store.generation import raise_generation
+from db.store.tables import enrichment, record, run, worker
+from db.traffic.prediction_counts import prune_served
+
+BATCH_RECORDS = 1000
+DAY_SECONDS = 86_400.0
+KEEP_RUNS_DAYS = 30
+KEEP_WORKERS_DAYS = 1
+
+
+def prune_store(store: Store) -> dict[str, int]:
+    """Drop what is out of date; returns how many of each.
+
+    That is inputs kept past their dataset's retain_days, values of enrichers that are gone, counts
+    of what was answered three months ago, old runs and workers that fell silent.
+    """
+    with store.reading() as connection:
+        datasets = all_datasets(connection)
+    return {
+        "requests": sum(_prune_requests(store, found) for found in datasets),
+        "enrichments": sum(_prune_enrichments(store, found) for found in datasets),
+        "served": store.write(prune_served),
+        "runs": _delete_old(store, run, run.c.started_at, KEEP_RUNS_DAYS),
+        "workers": _delete_old(store, worker, worker.c.seen_at, KEEP_WORKERS_DAYS),
+    }
+
+
+def _prune_requests(store: Store, found: Dataset) -> int:
+    """Forget unlabelled inputs that came with requests, once they are old enough."""
+    oldest = time.time() - found.spec.retain_days * DAY_SECONDS
+    due = select(record.c.id).where(
+        record.c.dataset_id == found.id,
+        record.c.origin == "request",
+        record.c.label.is_(None),
+        record.c.chunk_id.is_(None),
+        record.c.made_at < oldest,
+    )
+
+    def drop(connection: Connection, ids: list[int]) -> None:
+        # Some may have got a label since they were chosen.
+        still = due.where(record.c.id.in_(ids)).with_for_update()
+        erase_records(connection, found.id, list(connection.execute(still).scalars()))
+
+    return _in_batches(store, due, drop)
+
+
+def _prune_enrichments(store: Store, found: Dataset) -> int:
+    """Drop the values of enrichers that the spec no longer names."""
+    gone = (
+        select(enrichment.c.record_id)
+        .join(record, record.c.id == enrichment.c.record_id)
+        .where(record.c.dataset_id == found.id, enrichment.c.enricher.notin_(found.spec.enrichers))
+    )
+
+    marks = _orphaned_marks(found)
+
+    def drop(connection: Connection, ids: list[int]) -> None:
+        if marks:
+            connection.execute(update(record).where(record.c.id.in_(ids)).values(**marks))
+        connection.execute(
+            delete(enrichment).where(
+                enrichment.c.record_id.in_(ids), enrichment.c.enricher.notin_(found.spec.enrichers)
+            )
+        )
+
+    return _in_batches(store, gone, drop)
+
+
+def _orphaned_marks(found: Dataset) -> dict[str, None]:
+    """Return the marks that none of a dataset's enrichers makes any more."""
+    uses = {one.use or name for name, one in found.spec.enrichers.items()}
+    made = {"issue": "label_issues", "duplicates": "near_duplicates"}
+    return {mark: None for mark, use in made.items() if use not in uses}
+
+
+def _in_batches(
+    store: Store, due: Select[Any], drop: Callable[[Connection, list[int]], None]
+) -> int:
+    with store.reading() as connection:
+        ids = list(connection.execute(due).scalars())
+    for some in batches(ids, BATCH_RECORDS):
+        with store.writing() as connection:
+            drop(connection, some)
+            raise_generation(connection)
+    return len(ids)
+
+
+def _delete_old(store: Store, table: Any, at: Any, days: int) -> int:  # noqa: ANN401
+    with store.writing() as connection:
+        done = connection.execute(delete(table).where(at < time.time() - days * DAY_SECONDS))
+    return int(done.rowcount)

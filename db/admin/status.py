@@ -1,0 +1,77 @@
+"""What is in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from db.queue.quarantine import count_quarantined
+from db.records.dataset import Dataset, all_datasets
+from db.records.enrichment import count_enrichments
+from db.records.model import active_model, model_name
+from db.store.dialect import store_bytes
+from db.store.engine import Store
+from db.store.generation import read_generation
+from db.store.tables import chunk, prediction, record
+
+
+def store_status(store: Store) -> dict[str, Any]:
+    """Return what each dataset holds: records, labels, fresh values by enricher, the model."""
+    with store.reading() as connection:
+        return {
+            "generation": read_generation(connection),
+            "bytes": store_bytes(connection),
+            "datasets": [dataset_status(connection, found) for found in all_datasets(connection)],
+        }
+
+
+def dataset_status(connection: Connection, found: Dataset) -> dict[str, Any]:
+    """Return what one dataset holds."""
+    records, labels, asked = _record_counts(connection, found.id)
+    model = active_model(connection, found.id)
+    return {
+        "name": found.name,
+        "records": records,
+        "labelled": labels,
+        "asked": asked,
+        "enriched": _fresh_counts(connection, found),
+        "predictions": _count(connection, prediction, found.id),
+        "chunks": _count(connection, chunk, found.id),
+        "quarantined": count_quarantined(connection, found.id),
+        "model": model_name(found, model.version) if model else None,
+    }
+
+
+def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int, int]:
+    query = select(
+        func.count(),
+        func.count(record.c.label),
+        func.coalesce(func.sum(case((record.c.asked, 1), else_=0)), 0),
+    ).where(record.c.dataset_id == dataset_id)
+    records, labels, asked = connection.execute(query).one()
+    return records, labels, int(asked)
+
+
+def _fresh_counts(connection: Connection, found: Dataset) -> dict[str, int]:
+    """Return how many records have a fresh value, by enricher; in the plan's order."""
+    made = count_enrichments(connection, found.id)
+    return {
+        step.name: _fresh_predictions(connection, found.id, step.fingerprint)
+        if step.name == "prediction"
+        else made.get((step.name, step.fingerprint), 0)
+        for step in found.plan
+    }
+
+
+def _fresh_predictions(connection: Connection, dataset_id: int, fingerprint: str) -> int:
+    query = select(func.count()).where(
+        prediction.c.dataset_id == dataset_id, prediction.c.fingerprint == fingerprint
+    )
+    return connection.execute(query).scalar_one()
+
+
+def _count(connection: Connection, table: Any, dataset_id: int) -> int:  # noqa: ANN401
+    query = select(func.count()).where(table.c.dataset_id == dataset_id)
+    count: int = connection.execute(query).scalar_one()
+    return count

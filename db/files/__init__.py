@@ -1,0 +1,1 @@
+"""Data files: reading, importing, exporting, and inferring a dataset's spec."""

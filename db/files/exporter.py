@@ -1,0 +1,98 @@
+"""Export: records with all that is known of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import IO, Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from db.records.dataset import Dataset
+from db.records.enrichment import Enrichment, Vector, enrichments_between
+from db.records.record import Record, batches, each_record
+from db.scoring.response_body import decode_answer
+from db.spec.field import normal_number
+from db.store.engine import Store
+from db.store.tables import prediction
+
+PAGE_RECORDS = 500
+
+
+def export_lines(store: Store, found: Dataset, out: IO[str]) -> int:
+    """Write each record as a line of JSON; returns how many."""
+    count = 0
+    for row in export_rows(store, found):
+        out.write(msgspec.json.encode(row).decode() + "\n")
+        count += 1
+    return count
+
+
+def export_csv(store: Store, found: Dataset, out: IO[str]) -> int:
+    """Write each record as a row of CSV, enrichments as JSON in their cells; returns how many."""
+    enrichers = [step.name for step in found.plan if step.name != "prediction"]
+    answer = ("prediction", "source", "model")
+    writer = csv.writer(out)
+    writer.writerow([*found.spec.fields, found.spec.target, "key", *answer, *enrichers])
+    count = 0
+    for row in export_rows(store, found):
+        given = row["prediction"] or {}
+        writer.writerow(
+            [
+                *row["inputs"].values(),
+                row["label"],
+                row["key"],
+                *(given.get(name) for name in answer),
+                *(_cell(row["enrichments"].get(name)) for name in enrichers),
+            ]
+        )
+        count += 1
+    return count
+
+
+def _cell(value: object) -> object:
+    return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value
+
+
+def export_rows(store: Store, found: Dataset) -> Iterator[dict[str, Any]]:
+    """Yield key, inputs, label, origin, enrichments and prediction of each record."""
+    with store.reading() as connection:
+        for page in batches(each_record(connection, found.id), PAGE_RECORDS):
+            values = enrichments_between(connection, found.id, page[0].id, page[-1].id)
+            answers = _answers(connection, found.id, page)
+            for record in page:
+                yield {
+                    "key": record.key.hex(),
+                    "inputs": record.inputs,
+                    "label": _label(found, record),
+                    "origin": record.origin,
+                    "enrichments": _plain(values.get(record.id, {})),
+                    "prediction": _answer(answers.get(record.key)),
+                }
+
+
+def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dict[bytes, bytes]:
+    query = select(prediction.c.key, prediction.c.body).where(
+        prediction.c.dataset_id == dataset_id,
+        prediction.c.key.in_([record.key for record in page]),
+    )
+    return {row.key: row.body for row in connection.execute(query)}
+
+
+def _label(found: Dataset, record: Record) -> str | float | None:
+    """Return the label as it was imported: numbers are kept as text."""
+    if record.label is None or found.spec.kind == "classification":
+        return record.label
+    return normal_number(float(record.label))
+
+
+def _plain(values: dict[str, Enrichment]) -> dict[str, object]:
+    return {
+        name: made.value.numbers() if isinstance(made.value, Vector) else made.value
+        for name, made in values.items()
+    }
+
+
+def _answer(body: bytes | None) -> object:
+    return None if body is None else msgspec.to_builtins(decode_answer(body))

@@ -1,0 +1,116 @@
+"""Import: rows of data files become records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from db.errors import DataFileError, InputError
+from db.records.dataset import Dataset
+from db.records.record import Added, NewRecord, add_records, batches
+from db.spec.dataset_spec import DatasetSpec
+from db.store.engine import Store
+
+from .reader import SourceRow, check_rows, read_rows
+
+BATCH_ROWS = 5000
+SHOWN_FAULTS = 20
+
+
+@dataclass
+class Intake:
+    """What an import did: counts, the first faults as `FILE:LINE: reason`, unused columns."""
+
+    added: Added = field(default_factory=Added)
+    bad: int = 0
+    faults: list[str] = field(default_factory=list)
+    unused: set[str] = field(default_factory=set)
+    labelled: int = 0
+
+    def note(self, path: Path, line: int, fault: str) -> None:
+        """Count a bad row and keep its fault if it is among the first."""
+        self.bad += 1
+        if len(self.faults) < SHOWN_FAULTS:
+            self.faults.append(f"{path}:{line}: {fault}")
+
+
+def import_files(
+    store: Store,
+    target: Dataset,
+    paths: list[Path],
+    *,
+    strict: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Intake:
+    """Import rows in batches of their own, so that others can write meanwhile.
+
+    Raises DataFileError, with nothing imported, where a file cannot be read to its end; and,
+    if strict, where a row is bad.
+    """
+    for path in paths:
+        _check_columns(target.spec, path)
+        check_rows(path)
+    if strict:
+        _check_strictly(target.spec, paths)
+    intake = Intake()
+    for rows in batches(_new_records(target.spec, paths, intake), BATCH_ROWS):
+        add = partial(add_records, dataset_id=target.id, rows=rows, origin="import")
+        intake.added += store.write(add)
+        progress(len(rows))
+        _let_others_write()
+    if intake.bad and intake.added == Added():
+        raise DataFileError(f"no row could be imported; the first: {intake.faults[0]}")
+    return intake
+
+
+def _let_others_write() -> None:
+    # SQLite's lock goes to whoever asks first, and who waits asks seldom.
+    time.sleep(0.001)
+
+
+def _check_columns(spec: DatasetSpec, path: Path) -> None:
+    first = next((row for row in read_rows(path) if not row.fault), None)
+    if first is None:
+        return
+    wanted = spec.columns - {spec.target}
+    if not first.values.keys() & wanted:
+        raise DataFileError(
+            f"{path}: has none of the columns of {spec.name}: {', '.join(sorted(wanted))};"
+            f" its first row has {', '.join(first.values) or 'nothing'}"
+        )
+
+
+def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
+    intake = Intake()
+    for _ in _new_records(spec, paths, intake):
+        pass
+    if intake.bad:
+        raise DataFileError(
+            f"{intake.bad} bad rows, so nothing was imported; the first: {intake.faults[0]}"
+        )
+
+
+def _new_records(spec: DatasetSpec, paths: list[Path], intake: Intake) -> Iterator[NewRecord]:
+    for path in paths:
+        for row in read_rows(path):
+            made = _new_record(spec, path, row, intake)
+            if made is not None:
+                yield made
+
+
+def _new_record(spec: DatasetSpec, path: Path, row: SourceRow, intake: Intake) -> NewRecord | None:
+    if row.fault:
+        intake.note(path, row.line, row.fault)
+        return None
+    intake.unused.update(row.values.keys() - spec.columns)
+    try:
+        inputs = spec.pick_inputs(row.values)
+        label = spec.pick_label(row.values)
+    except InputError as error:
+        intake.note(path, row.line, str(error))
+        return None
+    intake.labelled += label is not None
+    return NewRecord(spec.key(inputs), inputs, label)

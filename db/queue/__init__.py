@@ -1,0 +1,1 @@
+"""Work for enrichment workers: chunks, leases, workers, quarantine, call quotas."""

@@ -1,0 +1,72 @@
+"""How far enrichment has come, as workers last counted it: counting is too dear for each scrape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, select
+
+from db.store.dialect import insert, wall_seconds
+from db.store.tables import dataset, progress
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of a dataset's records have a fresh value of an enricher."""
+
+    dataset: str
+    enricher: str
+    fresh: int
+    records: int
+    made_at: float
+
+
+def write_counts(
+    connection: Connection, dataset_id: int, records: int, fresh: dict[str, int]
+) -> None:
+    """Put a dataset's counts in the place of those before."""
+    connection.execute(
+        delete(progress).where(
+            progress.c.dataset_id == dataset_id, progress.c.enricher.notin_(fresh)
+        )
+    )
+    now = wall_seconds(connection)
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "enricher": name,
+            "fresh": count,
+            "records": records,
+            "made_at": now,
+        }
+        for name, count in fresh.items()
+    ]
+    if not rows:
+        return
+    statement = insert(connection, progress)
+    new = {name: statement.excluded[name] for name in ("fresh", "records", "made_at")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["dataset_id", "enricher"], set_=new), rows
+    )
+
+
+def all_counts(connection: Connection) -> list[Count]:
+    """Return what was last counted, by dataset and enricher."""
+    query = (
+        select(
+            dataset.c.name,
+            progress.c.enricher,
+            progress.c.fresh,
+            progress.c.records,
+            progress.c.made_at,
+        )
+        .join(dataset, dataset.c.id == progress.c.dataset_id)
+        .order_by(dataset.c.name, progress.c.enricher)
+    )
+    return [Count(*row) for row in connection.execute(query)]
+
+
+def seconds_since_count(connection: Connection) -> float:
+    """Return how long ago somebody last counted, infinity where nobody has."""
+    last = connection.execute(select(func.max(progress.c.made_at))).scalar()
+    return float("inf") if last is None else abs(wall_seconds(connection) - last)

@@ -1,0 +1,1 @@
+"""Records and what is known of them: enrichments, predictions, models, listings."""

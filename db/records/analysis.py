@@ -1,0 +1,67 @@
+"""Snapshots: what an enricher found by looking at a whole set of records."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+
+from db.store.dialect import insert
+from db.store.tables import snapshot
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The newest look at a set; `basis` says what it was told by, such as intents@3."""
+
+    enricher: str
+    number: int
+    basis: str
+    fingerprint: str
+
+
+def all_snapshots(connection: Connection, dataset_id: int) -> dict[str, Snapshot]:
+    """Return a dataset's snapshots by enricher."""
+    columns = [snapshot.c[name] for name in Snapshot.__dataclass_fields__]
+    query = select(*columns).where(snapshot.c.dataset_id == dataset_id)
+    return {row.enricher: Snapshot(*row) for row in connection.execute(query)}
+
+
+def read_findings(connection: Connection, dataset_id: int, enricher: str, number: int) -> bytes:
+    """Return what was found, b"" where there is a newer snapshot by now."""
+    query = select(snapshot.c.findings).where(
+        snapshot.c.dataset_id == dataset_id,
+        snapshot.c.enricher == enricher,
+        snapshot.c.number == number,
+    )
+    return connection.execute(query).scalar() or b""
+
+
+def write_snapshot(
+    connection: Connection, dataset_id: int, made: Snapshot, findings: bytes
+) -> None:
+    """Put a snapshot in the place of the one before; `made.number` must be the next."""
+    values = {
+        "number": made.number,
+        "basis": made.basis,
+        "fingerprint": made.fingerprint,
+        "findings": findings,
+        "made_at": time.time(),
+    }
+    statement = insert(connection, snapshot).values(
+        dataset_id=dataset_id, enricher=made.enricher, **values
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["dataset_id", "enricher"],
+            set_=values,
+            where=snapshot.c.number < made.number,
+        )
+    )
+
+
+def drop_snapshots(connection: Connection, dataset_id: int, kept: set[str]) -> None:
+    """Drop the snapshots of enrichers that the spec no longer names."""
+    gone = snapshot.c.dataset_id == dataset_id, snapshot.c.enricher.notin_(kept)
+    connection.execute(delete(snapshot).where(*gone))

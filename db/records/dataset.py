@@ -1,0 +1,131 @@
+"""The datasets in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection, Row, exists, select, update
+
+from db.errors import SpecChangeRefused, SpecError, UnknownDataset
+from db.spec.dataset_spec import DatasetSpec, decode_spec, encode_spec
+from db.store.generation import raise_generation
+from db.store.tables import dataset, record
+
+
+class Step(msgspec.Struct, frozen=True):
+    """An enricher as its worker sees it today; `reads` are other steps' names."""
+
+    name: str
+    fingerprint: str
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A spec in the store, with the plan for its records: steps, each after those it reads."""
+
+    id: int
+    spec: DatasetSpec
+    plan: tuple[Step, ...]
+    revision: int
+
+    @property
+    def name(self) -> str:
+        """The name that routes and commands use."""
+        return self.spec.name
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return today's fingerprint of each enricher."""
+        return {step.name: step.fingerprint for step in self.plan}
+
+
+def all_datasets(connection: Connection) -> list[Dataset]:
+    """Return every dataset, by name."""
+    return [_dataset(row) for row in connection.execute(select(dataset).order_by(dataset.c.name))]
+
+
+def find_dataset(connection: Connection, name: str) -> Dataset:
+    """Return the dataset of that name; raises UnknownDataset naming those there are."""
+    row = connection.execute(select(dataset).where(dataset.c.name == name)).first()
+    if row is None:
+        names = connection.execute(select(dataset.c.name).order_by(dataset.c.name)).scalars().all()
+        known = f"there are {', '.join(names)}" if names else "load one: python -m db load FILE"
+        raise UnknownDataset(f"no dataset is named {name!r}; {known}")
+    return _dataset(row)
+
+
+def _dataset(row: Row[tuple[object, ...]]) -> Dataset:
+    plan = msgspec.json.decode(row.plan, type=tuple[Step, ...])
+    return Dataset(row.id, decode_spec(row.spec), plan, row.revision)
+
+
+def register_dataset(
+    connection: Connection, spec: DatasetSpec
+) -> Literal["created", "updated", "unchanged"]:
+    """Put a spec into the store, or bring it up to date.
+
+    Raises SpecChangeRefused where that would change the key of records that exist.
+    """
+    _check_flat_route(connection, spec)
+    row = connection.execute(select(dataset).where(dataset.c.name == spec.name)).first()
+    if row is None:
+        connection.execute(dataset.insert().values(name=spec.name, spec=encode_spec(spec)))
+        raise_generation(connection)
+        return "created"
+    if row.spec == encode_spec(spec):
+        return "unchanged"
+    _refuse_other_keys(connection, row.id, decode_spec(row.spec), spec)
+    connection.execute(update(dataset).where(dataset.c.id == row.id).values(spec=encode_spec(spec)))
+    raise_generation(connection)
+    return "updated"
+
+
+def _check_flat_route(connection: Connection, spec: DatasetSpec) -> None:
+    for other in all_datasets(connection):
+        taken = set(spec.flat_routes) & set(other.spec.flat_routes)
+        if taken and other.name != spec.name:
+            raise SpecError(f"key flat_route: {spec.flat_route} belongs to {other.name} already")
+
+
+def _refuse_other_keys(
+    connection: Connection, dataset_id: int, old: DatasetSpec, new: DatasetSpec
+) -> None:
+    changes = _key_changes(old, new)
+    if not changes:
+        return
+    if connection.execute(select(exists().where(record.c.dataset_id == dataset_id))).scalar_one():
+        raise SpecChangeRefused(
+            f"{new.name} has records, and {changes} would change their keys; keep the field as it"
+            f" was, or give the spec another name and import the records there, or erase the"
+            f" dataset first: python -m db drop {new.name}"
+        )
+
+
+def _key_changes(old: DatasetSpec, new: DatasetSpec) -> str:
+    """Return in words what changes the key of a record, or what its label means."""
+    if list(old.fields) != list(new.fields):
+        return f"fields {', '.join(old.fields)} → {', '.join(new.fields)}"
+    if (old.kind, old.target) != (new.kind, new.target):
+        return f"target {old.kind} {old.target} → {new.kind} {new.target}"
+    for name, field in old.fields.items():
+        if type(field) is not type(new.fields[name]):
+            return f"another type of {name}"
+        if field.default != new.fields[name].default:
+            return f"another default of {name}"
+    return ""
+
+
+def set_plan(connection: Connection, found: Dataset, plan: tuple[Step, ...]) -> Dataset:
+    """Say what today's enrichers are; where that changes, records become stale."""
+    if plan == found.plan:
+        return found
+    encoded = msgspec.json.encode(plan).decode()
+    # Of several workers that start together only the first makes records stale.
+    connection.execute(
+        update(dataset)
+        .where(dataset.c.id == found.id, dataset.c.plan != encoded)
+        .values(plan=encoded, revision=dataset.c.revision + 1)
+    )
+    return find_dataset(connection, found.name)

@@ -1,0 +1,195 @@
+"""Models: versions of teacher and student, one of them active."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, func, select, update
+
+from db.errors import ArtifactError, UnknownModel
+from db.store.generation import raise_generation
+from db.store.tables import dataset, model
+
+from .dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Bytes and the SHA-256 that they must have."""
+
+    data: bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """What training made; `reads` are the enrichers it read, each with its fingerprint then."""
+
+    metrics: dict[str, Any]
+    reads: dict[str, str]
+    student: Artifact
+    teacher: Artifact
+    out_of_fold: bytes
+
+
+@dataclass(frozen=True)
+class Model:
+    """A version, without its artifacts."""
+
+    id: int
+    version: int
+    active: bool
+    made_at: float
+    metrics: dict[str, Any]
+    reads: dict[str, str]
+    student_sha256: str
+    teacher_sha256: str
+    kept: bool
+
+
+_columns = (
+    model.c.id,
+    model.c.version,
+    model.c.active,
+    model.c.made_at,
+    model.c.metrics,
+    model.c.reads,
+    model.c.student_sha256,
+    model.c.teacher_sha256,
+    model.c.student.isnot(None).label("kept"),
+)
+
+
+def model_name(found: Dataset, version: int) -> str:
+    """Return the name that predictions bear."""
+    return f"{found.name}@{version}"
+
+
+def all_models(connection: Connection, dataset_id: int) -> list[Model]:
+    """Return every version, the newest first."""
+    query = select(*_columns).where(model.c.dataset_id == dataset_id)
+    return [_model(row) for row in connection.execute(query.order_by(model.c.version.desc()))]
+
+
+def newest_models(connection: Connection, dataset_id: int, most: int) -> list[Model]:
+    """Return so many versions, the newest first."""
+    query = select(*_columns).where(model.c.dataset_id == dataset_id)
+    rows = connection.execute(query.order_by(model.c.version.desc()).limit(most))
+    return [_model(row) for row in rows]
+
+
+def active_model(connection: Connection, dataset_id: int) -> Model | None:
+    """Return the version in use."""
+    return _one(connection, model.c.dataset_id == dataset_id, model.c.active)
+
+
+def find_model(connection: Connection, found: Dataset, version: int) -> Model:
+    """Return a version; raises UnknownModel naming the command that lists them."""
+    wanted = _one(connection, model.c.dataset_id == found.id, model.c.version == version)
+    if wanted is None:
+        raise UnknownModel(
+            f"{model_name(found, version)}: there is no such version;"
+            f" list them: python -m enrich models {found.name}"
+        )
+    return wanted
+
+
+def _one(connection: Connection, *where: ColumnElement[bool]) -> Model | None:
+    row = connection.execute(select(*_columns).where(*where)).first()
+    return None if row is None else _model(row)
+
+
+def _model(row: Any) -> Model:  # noqa: ANN401
+    fields = dict(row._mapping)  # noqa: SLF001
+    fields["metrics"] = msgspec.json.decode(row.metrics)
+    fields["reads"] = msgspec.json.decode(row.reads)
+    return Model(**fields)
+
+
+def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
+    """Add a version that is not active yet; returns its number."""
+    # Two trainings that end at once must not take the same number.
+    connection.execute(
+        select(dataset.c.id).where(dataset.c.id == dataset_id).with_for_update(key_share=True)
+    )
+    newest = select(func.coalesce(func.max(model.c.version), 0)).where(
+        model.c.dataset_id == dataset_id
+    )
+    version: int = connection.execute(newest).scalar_one() + 1
+    connection.execute(
+        model.insert().values(
+            dataset_id=dataset_id,
+            version=version,
+            active=False,
+            made_at=time.time(),
+            metrics=msgspec.json.encode(new.metrics).decode(),
+            reads=msgspec.json.encode(new.reads).decode(),
+            student=new.student.data,
+            student_sha256=new.student.sha256,
+            teacher=new.teacher.data,
+            teacher_sha256=new.teacher.sha256,
+            out_of_fold=new.out_of_fold,
+        )
+    )
+    _drop_old_artifacts(connection, dataset_id)
+    return version
+
+
+def activate_model(connection: Connection, found: Dataset, version: int) -> None:
+    """Put a version into use; raises UnknownModel where it is gone or has lost its artifacts."""
+    wanted = find_model(connection, found, version)
+    if not wanted.kept:
+        raise UnknownModel(
+            f"{model_name(found, version)}: its artifacts are no longer kept;"
+            f" train anew: python -m enrich train {found.name}"
+        )
+    of_dataset = model.c.dataset_id == found.id
+    connection.execute(update(model).where(of_dataset, model.c.active).values(active=False))
+    connection.execute(
+        update(model).where(model.c.id == wanted.id).values(active=True, activated_at=time.time())
+    )
+    _drop_old_artifacts(connection, found.id)
+    raise_generation(connection)
+
+
+def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
+    """Keep the artifacts of the active version, the one before and the newest."""
+    of_dataset = model.c.dataset_id == dataset_id
+    used = select(model.c.id).where(of_dataset, model.c.activated_at.isnot(None))
+    newest = select(model.c.id).where(of_dataset).order_by(model.c.version.desc()).limit(1)
+    keep = {
+        *connection.execute(used.order_by(model.c.activated_at.desc()).limit(2)).scalars(),
+        *connection.execute(newest).scalars(),
+    }
+    connection.execute(
+        update(model)
+        .where(of_dataset, model.c.id.notin_(keep))
+        .values(student=None, teacher=None, out_of_fold=None)
+    )
+
+
+def read_student(connection: Connection, found: Model) -> Artifact:
+    """Return a version's student, as bytes that nothing has read yet."""
+    return _artifact(connection, found, model.c.student, found.student_sha256)
+
+
+def read_teacher(connection: Connection, found: Model) -> Artifact:
+    """Return a version's teacher, as bytes that nothing has read yet."""
+    return _artifact(connection, found, model.c.teacher, found.teacher_sha256)
+
+
+def _artifact(connection: Connection, found: Model, column: Column[bytes], sha256: str) -> Artifact:
+    data = connection.execute(select(column).where(model.c.id == found.id)).scalar_one()
+    if data is None:
+        raise ArtifactError(f"version {found.version}: its {column.name} is no longer kept")
+    return Artifact(data, sha256)
+
+
+def read_out_of_fold(connection: Connection, found: Model) -> bytes | None:
+    """Return a version's out-of-fold answers."""
+    query = select(model.c.out_of_fold).where(model.c.id == found.id)
+    stored: bytes | None = connection.execute(query).scalar_one()
+    return stored

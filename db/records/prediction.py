@@ -1,0 +1,67 @@
+"""Predictions: the teacher's answers, stored ready to send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from db.store.dialect import find_row, insert
+from db.store.tables import prediction, record
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A body for one record, under a fingerprint."""
+
+    key: bytes
+    body: bytes
+    fingerprint: str
+
+
+def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | None:
+    """Return the body stored for a key."""
+    row = find_row(
+        connection,
+        "SELECT body FROM prediction WHERE dataset_id = {} AND key = {}",
+        (dataset_id, key),
+    )
+    return None if row is None else row[0]
+
+
+def write_predictions(
+    connection: Connection, dataset_id: int, predictions: Iterable[Prediction]
+) -> None:
+    """Write predictions over those of older fingerprints."""
+    now = time.time()
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "key": made.key,
+            "body": made.body,
+            "fingerprint": made.fingerprint,
+            "made_at": now,
+        }
+        for made in predictions
+    ]
+    if not rows:
+        return
+    statement = insert(connection, prediction)
+    new = {name: statement.excluded[name] for name in ("body", "fingerprint", "made_at")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["dataset_id", "key"], set_=new), rows
+    )
+
+
+def fingerprints_in_chunk(
+    connection: Connection, dataset_id: int, chunk_id: int
+) -> dict[bytes, str]:
+    """Return the fingerprint of the prediction of each of a chunk's records that has one."""
+    query = (
+        select(prediction.c.key, prediction.c.fingerprint)
+        .join(record, record.c.key == prediction.c.key)
+        .where(prediction.c.dataset_id == dataset_id, record.c.chunk_id == chunk_id)
+    )
+    return {row.key: row.fingerprint for row in connection.execute(query)}

@@ -1,0 +1,82 @@
+"""The body of a prediction, the same whoever makes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from db.spec.field import Inputs
+
+from .student import Student
+
+# Whoever changes the body's form raises this: it is part of the prediction's fingerprint.
+BODY_FORMAT = 1
+PROBABILITY_DIGITS = 6
+NUMBER_DIGITS = 10
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A prediction, as `GET /predict` sends it; a regression has no probabilities."""
+
+    dataset: str
+    prediction: str | float
+    probabilities: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    source: Literal["teacher", "student"]
+    model: str
+    enrichment: Literal["done", "queued", "off"]
+    warnings: Sequence[str] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Answer).decode
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Return the body ready to send."""
+    return _encode(answer)
+
+
+def decode_answer(body: bytes) -> Answer:
+    """Return the answer that a body holds."""
+    return _decode(body)
+
+
+def rank(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, float]:
+    """Return rounded probabilities by label, most likely first; equal ones by label."""
+    pairs = zip(labels, (round(float(p), PROBABILITY_DIGITS) for p in probabilities), strict=True)
+    return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def round_number(number: float) -> float:
+    """Return a number with the digits that are worth sending."""
+    rounded = float(f"{number:.{NUMBER_DIGITS}g}")
+    return rounded if math.isfinite(rounded) else number
+
+
+def student_answer(
+    dataset: str,
+    model: str,
+    student: Student,
+    inputs: Inputs,
+    enrichment: Literal["queued", "off"],
+) -> Answer:
+    """Answer at once, from the student."""
+    probabilities: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    prediction: str | float
+    if student.labels:
+        probabilities = rank(student.labels, student.probabilities(inputs))
+        prediction = next(iter(probabilities))
+    else:
+        prediction = round_number(student.number(inputs))
+    return Answer(
+        dataset=dataset,
+        prediction=prediction,
+        probabilities=probabilities,
+        source="student",
+        model=model,
+        enrichment=enrichment,
+        warnings=student.warnings(inputs),
+    )

@@ -1,0 +1,216 @@
+"""The student: a sparse linear model scored with the standard library alone."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from typing import TypeAlias
+
+import msgspec
+
+from db.errors import ArtifactError
+from db.spec.field import Inputs, Value
+
+from .features import bin_of, features_of_word, pairs_of, split_words
+
+FORMAT = 1
+# Weights are whole multiples of 2**-shift that fit 32 bits; a lane has room for 2**15 of them.
+LANE_BITS = 48
+WEIGHT_BITS = 31
+FARTHEST = 1e6
+# In what people ask few words come again and again: cutting them up took half of an answer.
+CACHED_WORDS = 1024
+
+Scores: TypeAlias = list[float]
+
+
+class TextPart(msgspec.Struct, frozen=True, tag="text"):
+    """Weights of a text field's features: one row of int32 each, a number a class."""
+
+    names: list[str]
+    weights: bytes
+
+
+class WordPart(msgspec.Struct, frozen=True, tag="word"):
+    """Weights of a choice or boolean field's values, laid out as in TextPart."""
+
+    names: list[str]
+    weights: bytes
+
+
+class NumberPart(msgspec.Struct, frozen=True, tag="number"):
+    """Weights of a number: one row for its standardised value, then one for each bin."""
+
+    mean: float
+    scale: float
+    low: float
+    high: float
+    edges: list[float]
+    slopes: list[float]
+    weights: bytes
+
+
+Part: TypeAlias = TextPart | WordPart | NumberPart
+
+
+class StudentData(msgspec.Struct, frozen=True, kw_only=True):
+    """A student as plain data.
+
+    A classification has one score a label, a regression has one score, which is the target
+    in standard deviations from its mean.
+    """
+
+    format: int = FORMAT
+    labels: list[str]
+    bias: list[float]
+    shift: int
+    parts: dict[str, Part]
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+
+
+def encode_student(data: StudentData) -> tuple[bytes, str]:
+    """Return the student's bytes and their SHA-256."""
+    packed = zlib.compress(msgspec.msgpack.encode(data), 9)
+    return packed, hashlib.sha256(packed).hexdigest()
+
+
+def decode_student(packed: bytes, sha256: str) -> StudentData:
+    """Return the student that `encode_student` wrote; raises ArtifactError."""
+    if hashlib.sha256(packed).hexdigest() != sha256:
+        raise ArtifactError(
+            "the student's bytes do not match their SHA-256; train or activate anew"
+        )
+    try:
+        data = msgspec.msgpack.decode(zlib.decompress(packed), type=StudentData)
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise ArtifactError(f"the student cannot be read: {error}") from error
+    if data.format != FORMAT:
+        raise ArtifactError(f"the student has format {data.format}, this code reads {FORMAT}")
+    return data
+
+
+class Student:
+    """Answers for inputs that the teacher has not answered yet.
+
+    Each feature's row of weights is held as lanes of one integer, so that the scores of all
+    classes are summed by adding integers: half the time of adding tuples, a quarter of the room.
+    """
+
+    def __init__(self, data: StudentData) -> None:
+        self.labels = data.labels
+        self._width = len(data.bias)
+        self._bias = data.bias
+        self._unit = 2.0**-data.shift
+        self._target = data.target_mean, data.target_scale
+        self._lanes = {
+            name: dict(zip(part.names, _pack_rows(part.weights, self._width), strict=True))
+            for name, part in data.parts.items()
+            if not isinstance(part, NumberPart)
+        }
+        self._words = {
+            name: lru_cache(CACHED_WORDS)(partial(_lanes_of_word, self._lanes[name]))
+            for name, part in data.parts.items()
+            if isinstance(part, TextPart)
+        }
+        self._numbers = {
+            name: (part, _pack_rows(part.weights, self._width))
+            for name, part in data.parts.items()
+            if isinstance(part, NumberPart)
+        }
+        self._lift = sum(1 << (LANE_BITS * (lane + 1) - 1) for lane in range(self._width))
+
+    def probabilities(self, inputs: Inputs) -> list[float]:
+        """Return the probability of each label."""
+        return softmax(self._scores(inputs))
+
+    def number(self, inputs: Inputs) -> float:
+        """Return the predicted number."""
+        mean, scale = self._target
+        return mean + scale * self._scores(inputs)[0]
+
+    def warnings(self, inputs: Mapping[str, Value]) -> list[str]:
+        """Say which numbers lie outside what training saw."""
+        return [
+            f"{name}: {inputs[name]} is {side} {_plain(limit)}, the {most} seen in training"
+            for name, (part, _) in self._numbers.items()
+            for side, limit, most, outside in (
+                ("below", part.low, "smallest", inputs[name] < part.low),  # type: ignore[operator]
+                ("above", part.high, "largest", inputs[name] > part.high),  # type: ignore[operator]
+            )
+            if outside
+        ]
+
+    def _scores(self, inputs: Inputs) -> Scores:
+        total = self._lift
+        for name, lanes in self._lanes.items():
+            if name in self._words:
+                total += self._sum_text(name, str(inputs[name]))
+            else:
+                total += lanes.get(word_feature(inputs[name]), 0)
+        scores = list(self._bias)
+        for name, (part, rows) in self._numbers.items():
+            number = float(inputs[name])
+            total += rows[bin_of(number, part.edges)]
+            # So far out a straight line means nothing, and must not overflow.
+            deviation = max(-FARTHEST, min((number - part.mean) / part.scale, FARTHEST))
+            scores = [
+                score + slope * deviation for score, slope in zip(scores, part.slopes, strict=True)
+            ]
+        return [
+            score + lane * self._unit
+            for score, lane in zip(scores, self._unpack(total), strict=True)
+        ]
+
+    def _sum_text(self, name: str, text: str) -> int:
+        """Return the sum of the lanes of a text's features, each counted once."""
+        lanes, lanes_of_word = self._lanes[name], self._words[name]
+        words = split_words(text)
+        found: dict[str, int] = {}
+        for word in words:
+            found.update(lanes_of_word(word))
+        for pair in pairs_of(words):
+            if pair in lanes:
+                found[pair] = lanes[pair]
+        return sum(found.values())
+
+    def _unpack(self, total: int) -> Iterator[int]:
+        middle, mask = 1 << (LANE_BITS - 1), (1 << LANE_BITS) - 1
+        for lane in range(self._width):
+            yield ((total >> (LANE_BITS * lane)) & mask) - middle
+
+
+def word_feature(value: Value) -> str:
+    """Return the one feature of a choice or boolean field."""
+    return str(value)
+
+
+def _lanes_of_word(lanes: Mapping[str, int], word: str) -> dict[str, int]:
+    return {feature: lanes[feature] for feature in features_of_word(word) if feature in lanes}
+
+
+def softmax(scores: Scores) -> list[float]:
+    """Return probabilities that sum to 1."""
+    top = max(scores)
+    powers = [math.exp(score - top) for score in scores]
+    whole = sum(powers)
+    return [power / whole for power in powers]
+
+
+def _pack_rows(weights: bytes, width: int) -> list[int]:
+    numbers = array("i", weights)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return [
+        sum(numbers[start + lane] << (LANE_BITS * lane) for lane in range(width))
+        for start in range(0, len(numbers), width)
+    ]
+
+
+def _plain(number: float) -> str:
+    return f"{number:.15g}"

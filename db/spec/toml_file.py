@@ -1,0 +1,179 @@
+"""A dataset's TOML file: read, and checked with errors that name file, key and mend."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from db.errors import InputError, SpecError
+
+from .dataset_spec import DatasetSpec, EnricherSpec
+from .field import ChoiceField, Field, IntegerField, NumberField, TextField, normal_text, read_value
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+# A record's features must fit the student's lanes, and there are at most three a character.
+MOST_CHARACTERS = 20_000
+RESERVED_ROUTES = (
+    "/predict",
+    "/records",
+    "/health",
+    "/api/health",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/docs",
+    "/api/docs",
+)
+
+
+def read_spec(path: Path) -> DatasetSpec:
+    """Read a dataset's TOML file; raises SpecError naming file, key and mend."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpecError(f"{path}: is not TOML: {error}") from None
+    try:
+        spec = msgspec.convert(raw, DatasetSpec)
+        check_spec(spec)
+    except msgspec.ValidationError as error:
+        raise SpecError(f"{path}: {_in_words(_locate(raw) or str(error))}") from None
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    return spec
+
+
+def _locate(raw: dict[str, Any]) -> str:
+    """Return the error of the first field or enricher at fault, by its name.
+
+    msgspec says of a table's values that one of them is wrong, not which.
+    """
+    for part, kind in (("fields", Field), ("enrichers", EnricherSpec)):
+        values = raw.get(part)
+        for name, value in values.items() if isinstance(values, dict) else ():
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError as error:
+                what, _, where = str(error).partition(" - at `$")
+                return f"{what} - at `$.{part}.{name}{where or '`'}"
+    return ""
+
+
+def check_spec(spec: DatasetSpec) -> None:
+    """Raise SpecError for what the types alone cannot refuse."""
+    _require(NAME.fullmatch(spec.name), "name", "use a-z, 0-9, - and _, at most 40, a letter first")
+    _require(spec.fields, "fields", "name at least one field, as [fields.NAME]")
+    _require(spec.target not in spec.fields, "target", f"{spec.target!r} is also an input field")
+    _check_words("labels", spec.labels)
+    _require(spec.retain_days > 0, "retain_days", "must be at least 1")
+    _require(len(spec.columns) == len(spec.fields) + 1, "fields", "two fields have one column")
+    _require(
+        spec.kind == "classification" or not (spec.labels or spec.flat_route),
+        "kind",
+        "a regression has neither labels nor flat_route; remove them",
+    )
+    for name, field in spec.fields.items():
+        _check_field(name, field)
+    characters = sum(f.max_length for f in spec.fields.values() if isinstance(f, TextField))
+    _require(characters <= MOST_CHARACTERS, "fields", f"allow {MOST_CHARACTERS} characters in all")
+    for name, enricher in spec.enrichers.items():
+        _check_enricher(spec, name, enricher)
+    if spec.flat_route is not None:
+        _check_flat_route(spec)
+
+
+def _check_field(name: str, field: Field) -> None:
+    where = f"fields.{name}"
+    _require(FIELD_NAME.fullmatch(name), where, "use letters, digits and _, a letter first")
+    if isinstance(field, TextField):
+        _require(field.max_length >= 1, f"{where}.max_length", "must be at least 1")
+    if isinstance(field, ChoiceField):
+        _require(field.choices, f"{where}.choices", "name at least one choice")
+        _check_words(f"{where}.choices", field.choices)
+    if isinstance(field, NumberField | IntegerField):
+        _check_limits(where, field)
+    for role in ("default", "example"):
+        value = getattr(field, role)
+        if value is None or (role == "default" and isinstance(field, TextField) and value == ""):
+            continue
+        try:
+            read = read_value(name, field, value)
+        except InputError as error:
+            raise SpecError(f"key {where}.{role}: {error.reason}") from None
+        _require(read == value, f"{where}.{role}", f"write it as {read!r}")
+
+
+def _check_words(where: str, words: tuple[str, ...]) -> None:
+    _require(len(set(words)) == len(words), where, "names one twice")
+    for word in words:
+        _require(word, where, "names an empty one")
+        _require(_is_normal(word), where, f"{word!r} has stray white space")
+
+
+def _is_normal(text: str) -> bool:
+    try:
+        return normal_text(text) == text
+    except ValueError:
+        return False
+
+
+def _check_limits(where: str, field: NumberField | IntegerField) -> None:
+    for name, limit in (("min", field.min), ("max", field.max)):
+        _require(limit is None or math.isfinite(limit), f"{where}.{name}", "must be finite")
+    if field.min is not None and field.max is not None:
+        _require(field.min <= field.max, f"{where}.min", "must not be above max")
+
+
+def _check_enricher(spec: DatasetSpec, name: str, enricher: EnricherSpec) -> None:
+    where = f"enrichers.{name}"
+    _require(NAME.fullmatch(name), where, "use a-z, 0-9, - and _, a letter first")
+    _require(name != "prediction", where, "prediction is made of every model; name this another")
+    _require(name not in spec.fields, where, "bears a field's name; name it another")
+    for read in enricher.reads:
+        known = read in spec.fields or (read in spec.enrichers and read != name)
+        _require(known, f"{where}.reads", f"{read!r} is neither a field nor another enricher")
+
+
+def _check_flat_route(spec: DatasetSpec) -> None:
+    route = spec.flat_route or ""
+    _require(
+        re.fullmatch(r"(/[a-z0-9_-]+)+", route), "flat_route", "use a path such as /api/intent"
+    )
+    _require(
+        not any(route == taken or route.startswith(taken + "/") for taken in RESERVED_ROUTES),
+        "flat_route",
+        f"{route} is a route already",
+    )
+    only_text = len(spec.required) == 1 and isinstance(spec.fields[spec.required[0]], TextField)
+    _require(only_text, "flat_route", "needs a dataset with one required field, of type text")
+
+
+def _require(condition: object, key: str, mend: str) -> None:
+    if not condition:
+        raise SpecError(f"key {key}: {mend}")
+
+
+_WORDS = (
+    (r"Object contains unknown field (`.*?`)", r"there is no key \1"),
+    (r"Object missing required field (`.*?`)", r"the key \1 is missing"),
+    (r"Invalid enum value (.*)", r"\1 is neither 'classification' nor 'regression'"),
+    (r"Invalid value (.*)", r"\1 is none of 'boolean', 'choice', 'integer', 'number', 'text'"),
+)
+
+
+def _in_words(message: str) -> str:
+    """Turn msgspec's `… - at `$.fields[...].min`` into `key fields.min: …`, in a user's words."""
+    match = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", message, re.DOTALL)
+    what, path = (match["what"], match["path"]) if match else (message, None)
+    for theirs, ours in _WORDS:
+        what = re.sub(f"^{theirs}$", ours, what)
+    return f"key {path.replace('[...]', '.*').strip('.')}: {what}" if path else what

@@ -1,0 +1,1 @@
+"""The SQL store: engine, dialects, tables and the generation number."""

@@ -1,0 +1,1 @@
+"""What the web process writes to the store: requested inputs, prediction counts, web load."""

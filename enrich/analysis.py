@@ -1,0 +1,83 @@
+"""Surveys: looks at a whole set of records, for the enrichers that need one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from db.records.analysis import Snapshot, all_snapshots, drop_snapshots, write_snapshot
+from db.records.dataset import Dataset, find_dataset
+from db.records.model import active_model, read_out_of_fold
+from db.records.record import each_record
+from db.settings import Settings
+from db.store.engine import Store
+from db.store.tables import record
+from enrich.enrichers.base import Enricher, Row
+from enrich.planning.analysis_due import due_surveys, find_basis
+from enrich.planning.plan import stamp_alone
+
+
+def survey_dataset(store: Store, name: str, settings: Settings) -> dict[str, str]:
+    """Make the surveys that are due; returns what each was told by."""
+    with store.reading() as connection:
+        found = find_dataset(connection, name)
+        snapshots = all_snapshots(connection, found.id)
+        due = [one for one, _ in due_surveys(connection, found, settings)]
+    made = {one.name: _survey(store, found, one, snapshots.get(one.name), settings) for one in due}
+    with store.writing() as connection:
+        drop_snapshots(connection, found.id, set(found.spec.enrichers))
+    return made
+
+
+def _survey(
+    store: Store, found: Dataset, enricher: Enricher, before: Snapshot | None, settings: Settings
+) -> str:
+    with store.reading() as connection:
+        basis = find_basis(connection, found, enricher) or ""
+        if enricher.code.of_set == "answers":
+            findings = _survey_answers(connection, found, enricher)
+        else:
+            rows = _rows(connection, found, enricher)
+            findings = enricher.make().survey(rows)
+    made = Snapshot(
+        enricher=enricher.name,
+        number=before.number + 1 if before else 1,
+        basis=basis,
+        fingerprint=stamp_alone(found, enricher.name, settings.code_paths),
+    )
+    with store.writing() as connection:
+        write_snapshot(connection, found.id, made, msgspec.json.encode(findings))
+    return basis
+
+
+def _rows(connection: Connection, found: Dataset, enricher: Enricher) -> Iterator[tuple[str, Row]]:
+    for one in each_record(connection, found.id):
+        yield one.key.hex(), {name: one.inputs[name] for name in enricher.reads}
+
+
+def _survey_answers(connection: Connection, found: Dataset, enricher: Enricher) -> dict[str, Any]:
+    """Survey the labels of today by the active model's out-of-fold answers."""
+    from enrich.learning.cross_validation import decode_out_of_fold  # noqa: PLC0415  slow to import
+
+    model = active_model(connection, found.id)
+    stored = read_out_of_fold(connection, model) if model else None
+    if stored is None:
+        return {}
+    answers = decode_out_of_fold(stored)
+    labels = {
+        one.key: one.label
+        for one in each_record(connection, found.id, record.c.label.isnot(None))
+        if one.label is not None
+    }
+    keys, rows = answers.rows("teacher")
+    at = [place for place, key in enumerate(keys) if key in labels]
+    findings: dict[str, Any] = enricher.make().survey(
+        [keys[place].hex() for place in at],
+        [labels[keys[place]] for place in at],
+        answers.labels,
+        rows[at],
+    )
+    return findings

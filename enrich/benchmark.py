@@ -1,0 +1,115 @@
+"""The overhead of store, leases and child, over the same enrichers on lists in memory."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from db.migrations import upgrade
+from db.records.dataset import Dataset, find_dataset, register_dataset
+from db.records.record import NewRecord, add_records, batches
+from db.settings import Settings, load_settings
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.field import TextField
+from db.store.engine import Store, connect_store
+from enrich.enrichers.base import find_enricher, to_value
+from enrich.worker.worker import working
+
+BATCH_ROWS = 500
+NAME = "overhead"
+SENTENCE = "je cherche un hôtel près de la gare pour deux nuits avec vue sur le port"
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Seconds for the same values in memory and through the store."""
+
+    records: int
+    enrichers: tuple[str, ...]
+    memory_seconds: float
+    store_seconds: float
+
+    @property
+    def microseconds(self) -> float:
+        """What the store, its leases and the child add for each record and enricher."""
+        values = self.records * len(self.enrichers)
+        return (self.store_seconds - self.memory_seconds) / values * 1e6
+
+
+def sentences(count: int) -> Iterator[str]:
+    """Yield so many sentences, each another."""
+    words = SENTENCE.split()
+    for number in range(count):
+        start = number % len(words)
+        yield " ".join((*words[start:], *words[:start], str(number)))
+
+
+def measure_overhead(records: int, enrichers: Sequence[str], url: str = "") -> Overhead:
+    """Enrich the same records in memory and through a store: a new one, or an empty one at `url`.
+
+    Both are warmed up first: starting a child and loading a model are not paid for each record.
+    """
+    with _store(url) as (store, settings):
+        spec = DatasetSpec(
+            name=NAME,
+            kind="regression",
+            target="price",
+            fields={"sentence": TextField()},
+            enrichers={name: EnricherSpec() for name in enrichers},
+        )
+        with store.writing() as connection:
+            register_dataset(connection, spec)
+            found = find_dataset(connection, NAME)
+        in_store = _through_store(store, settings, found, records)
+    in_memory = _in_memory(spec, records, settings)
+    return Overhead(records, tuple(enrichers), in_memory, in_store)
+
+
+@contextmanager
+def _store(url: str) -> Iterator[tuple[Store, Settings]]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings({"DATABASE_URL": url or f"sqlite:///{folder}/overhead.db"})
+        store = connect_store(settings)
+        try:
+            upgrade(store)
+            yield store, settings
+        finally:
+            store.close()
+
+
+def _add(store: Store, found: Dataset, texts: Iterator[str]) -> None:
+    for some in batches(texts, BATCH_ROWS):
+        rows = []
+        for text in some:
+            inputs = found.spec.read_inputs({"sentence": text})
+            rows.append(NewRecord(found.spec.key(inputs), inputs))
+        with store.writing() as connection:
+            add_records(connection, found.id, rows, "import")
+
+
+def _through_store(store: Store, settings: Settings, found: Dataset, records: int) -> float:
+    _add(store, found, sentences(BATCH_ROWS))
+    with working(store, settings, threading.Event()) as worker:
+        worker.enrich()
+        _add(store, found, sentences(records + BATCH_ROWS))
+        began = time.perf_counter()
+        worker.enrich()
+        return time.perf_counter() - began
+
+
+def _in_memory(spec: DatasetSpec, records: int, settings: Settings) -> float:
+    """Return the seconds for all values, made as they would be stored and kept in lists."""
+    steps = [find_enricher(spec, name, settings.code_paths).start() for name in spec.enrichers]
+    rows = [{"sentence": text} for text in sentences(records)]
+    for step in steps:
+        step(rows[:BATCH_ROWS])
+    kept: list[list[Any]] = []
+    began = time.perf_counter()
+    for step in steps:
+        kept.extend([to_value(made) for made in step(some)] for some in batches(rows, BATCH_ROWS))
+    return time.perf_counter() - began

@@ -1,0 +1,170 @@
+"""Enrichers: named, versioned functions from a batch of rows to one value each."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from db.errors import EnricherError
+from db.records.enrichment import Vector
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import TextField
+from enrich.import_string import load_dotted
+
+
+class WrongAnswer(EnricherError):
+    """An enricher did not give one value for each row."""
+
+
+class Unavailable(EnricherError):
+    """What an enricher asks is not there now, but may be later: no fault of the rows.
+
+    `seconds` says how long to wait before asking again, 0 where nobody knows.
+    """
+
+    def __init__(self, message: str = "", seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[Unavailable], tuple[str, float]]:
+        return type(self), (str(self), self.seconds)
+
+
+# A row holds the fields and enrichments that the enricher reads, by name.
+Row: TypeAlias = Mapping[str, Any]
+Compute: TypeAlias = Callable[[Sequence[Row]], Sequence[Any]]
+
+Kind: TypeAlias = Literal["rows", "set", "calls", "reference"]
+
+BUILT_IN = {
+    "language": "enrich.enrichers.language.Language",
+    "text_profile": "enrich.enrichers.text_profile.TextProfile",
+    "embedding": "enrich.enrichers.embedding.Embedding",
+    "near_duplicates": "enrich.enrichers.near_duplicates.NearDuplicates",
+    "label_issues": "enrich.enrichers.label_issues.LabelIssues",
+    "http": "enrich.enrichers.http.enricher.Http",
+    "sql": "enrich.enrichers.sql.Sql",
+}
+
+
+@dataclass(frozen=True)
+class Enricher:
+    """An enricher of a dataset, found but not started."""
+
+    name: str
+    code: Any
+    version: str
+    reads: tuple[str, ...]
+    config: dict[str, Any]
+
+    @property
+    def kind(self) -> Kind:
+        """What its values are made from.
+
+        rows: of each record's own. set: of a look at the whole set. calls: of a service's answers,
+        granted by the store. reference: of a table of the store.
+        """
+        if getattr(self.code, "of_set", ""):
+            return "set"
+        if getattr(self.code, "metered", False):
+            return "calls"
+        return "reference" if getattr(self.code, "looks_up", False) else "rows"
+
+    @property
+    def mark(self) -> Literal["", "issue", "duplicates"]:
+        """What its values say of records in listings."""
+        mark: Literal["", "issue", "duplicates"] = getattr(self.code, "marks", "")
+        return mark
+
+    def make(self) -> Any:  # noqa: ANN401  whatever a user's enricher is
+        """Return the code with its configuration: a class is made with it."""
+        if inspect.isclass(self.code):
+            return self.code(**self.config)
+        return functools.partial(self.code, **self.config)
+
+    def start(self) -> Compute:
+        """Return the function from rows to values."""
+        compute: Compute = self.make()
+        return compute
+
+
+def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> Enricher:
+    """Find the code of one of a dataset's enrichers; raises EnricherError."""
+    wanted = spec.enrichers[name]
+    use = wanted.use or name
+    if use in BUILT_IN:
+        module, _, attribute = BUILT_IN[use].rpartition(".")
+        code = getattr(importlib.import_module(module), attribute)
+    elif "." in use:
+        code = load_dotted(use, code_paths)
+    else:
+        known = ", ".join(sorted(BUILT_IN))
+        raise EnricherError(
+            f"enrichers.{name}.use: {use!r} is neither a dotted path nor one of {known}"
+        )
+    version = getattr(code, "version", None)
+    if not isinstance(version, str):
+        raise EnricherError(f'{use}: has no version; set one beside it: version = "1"')
+    _check_config(name, code, wanted.config)
+    _check_alone(spec, name, code)
+    return Enricher(name, code, version, _reads(spec, name, code), wanted.config)
+
+
+def _check_config(name: str, code: Any, config: dict[str, Any]) -> None:  # noqa: ANN401
+    """Refuse a configuration that the code does not take, before any work is done."""
+    rows: list[list[Row]] = [] if inspect.isclass(code) else [[]]
+    try:
+        inspect.signature(code).bind(*rows, **config)
+    except (TypeError, ValueError) as error:
+        raise EnricherError(f"enrichers.{name}.config: {error}") from error
+
+
+def _check_alone(spec: DatasetSpec, name: str, code: Any) -> None:  # noqa: ANN401
+    """Refuse what a look at the whole set cannot have: the values of other enrichers."""
+    if getattr(code, "of_set", "") == "answers" and spec.kind == "regression":
+        raise EnricherError(f"enrichers.{name}: needs labels, and {spec.name} is a regression")
+    others = [read for read in spec.enrichers[name].reads if read in spec.enrichers]
+    if getattr(code, "of_set", "") and others:
+        raise EnricherError(
+            f"enrichers.{name}.reads: {others[0]} is an enricher; read fields alone"
+        )
+
+
+def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return what the spec says, or else all text fields or all fields, as the code wants."""
+    if spec.enrichers[name].reads:
+        return spec.enrichers[name].reads
+    if not getattr(code, "text_only", False):
+        return tuple(spec.fields)
+    texts = tuple(name for name, field in spec.fields.items() if isinstance(field, TextField))
+    if not texts:
+        raise EnricherError(f"enrichers.{name}: reads text, and {spec.name} has no text field")
+    return texts
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a hash of everything that a value depends on."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+
+
+def to_value(made: Any) -> Any:  # noqa: ANN401
+    """Return an enricher's value as it is stored: arrays as vectors, all else as JSON can say."""
+    if hasattr(made, "astype") and getattr(made, "ndim", 0) == 1:
+        return Vector(made.astype("<f4").tobytes())
+    if hasattr(made, "item"):
+        made = made.item()
+    # What cannot be stored is the enricher's error, not the worker's.
+    msgspec.json.encode(made)
+    return made
+
+
+def joined_text(row: Row) -> str:
+    """Return all text of a row, each field on its own line."""
+    return "\n".join(str(value) for value in row.values())

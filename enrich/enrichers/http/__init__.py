@@ -1,0 +1,1 @@
+"""The http enricher: values from a JSON API."""

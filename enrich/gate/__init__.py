@@ -1,0 +1,1 @@
+"""The gate: decides from load readings whether this machine is idle."""

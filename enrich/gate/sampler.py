@@ -1,0 +1,103 @@
+"""The reader: puts together what the machine says, and what the store said last."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import psutil
+from sqlalchemy.engine import make_url
+
+from db.settings import Settings
+from db.traffic.web_load import WebLoad
+from enrich.gate.machine.cgroup import Cgroup
+from enrich.gate.machine.cpu import Cpu, total_source
+from enrich.gate.machine.memory import read_memory
+from enrich.gate.machine.pressure import Pressure
+from enrich.gate.machine.process_tree import anonymous_bytes, trees
+from enrich.gate.machine.reading import Reading
+
+T = TypeVar("T")
+
+MEMORY_SECONDS = 0.25
+PRESSURE_SECONDS = 1.0
+DISK_SECONDS = 5.0
+# Without news from the store for so long nobody knows what the web does.
+STALE_SECONDS = 15.0
+BYTES_A_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class News:
+    """What the store said last, and when; `own` are our processes on this machine."""
+
+    at: float
+    own: frozenset[int]
+    web: WebLoad | None = None
+    is_paused: bool = False
+    gpu_share: float | None = None
+
+
+class _Seldom(Generic[T]):
+    """Remembers what was read, for a while."""
+
+    def __init__(self, seconds: float, read: Callable[[], T]) -> None:
+        self._seconds = seconds
+        self._read = read
+        self._at = -seconds
+        self._value: T | None = None
+
+    def __call__(self) -> T | None:
+        now = time.monotonic()
+        if now - self._at >= self._seconds:
+            self._value, self._at = self._read(), now
+        return self._value
+
+
+class Reader:
+    """Reads this machine for one worker."""
+
+    def __init__(self, settings: Settings, cgroup: Cgroup | None = None) -> None:
+        cgroup = cgroup or Cgroup()
+        self.news: News | None = None
+        self._own: set[int] = set()
+        self._cpu = Cpu(total_source(settings.gate_scope, cgroup))
+        folder = _store_folder(settings)
+        self._memory = _Seldom(
+            MEMORY_SECONDS, lambda: read_memory(cgroup, anonymous_bytes(self._own))
+        )
+        self._pressure = _Seldom(PRESSURE_SECONDS, Pressure(cgroup.pressure_folder).read)
+        self._disk = _Seldom(DISK_SECONDS, lambda: shutil.disk_usage(folder).free / BYTES_A_MIB)
+
+    def read(self, window_seconds: float) -> Reading:
+        """Return a reading; of the CPU over the window that ends now."""
+        news = self.news
+        if news is None:
+            return Reading(failed="the store is being asked")
+        if time.monotonic() - news.at > STALE_SECONDS:
+            return Reading(failed="the store does not answer")
+        reading = Reading(web=news.web, is_paused=news.is_paused, gpu_share=news.gpu_share)
+        try:
+            own = trees(news.own)
+            self._own = {pid for pids in own.values() for pid in pids}
+            return dataclasses.replace(
+                reading,
+                foreign_cores=self._cpu.read(own, window_seconds),
+                memory_share=self._memory(),
+                disk_mib=self._disk(),
+                stalled_share=self._pressure(),
+            )
+        except (OSError, ValueError, psutil.Error) as error:
+            return dataclasses.replace(reading, failed=f"this machine cannot be read: {error}")
+
+
+def _store_folder(settings: Settings) -> Path:
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        return Path(url.database or ".").absolute().parent
+    return Path.cwd()

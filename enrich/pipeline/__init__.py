@@ -1,0 +1,1 @@
+"""The work on one chunk: steps, batches, calls, look-ups, leases."""

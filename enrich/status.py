@@ -1,0 +1,54 @@
+"""The outlook: how far enrichment has come, who works at it, and when it will be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db.admin.status import dataset_status
+from db.queue.call_quota import spent_calls
+from db.queue.pause import paused_at
+from db.queue.worker import all_workers, bury_dead, rate_of, seconds_left
+from db.records.dataset import Dataset, all_datasets
+from db.records.record import count_records, count_stale
+from db.store.dialect import wall_seconds
+from db.store.engine import Store
+
+
+def outlook(store: Store) -> dict[str, Any]:
+    """Return what `status` tells: datasets with their backlog, workers, and the time left.
+
+    `seconds_left` is None while nobody works, or nobody has worked yet.
+    """
+    store.write(bury_dead)
+    with store.reading() as connection:
+        datasets = [
+            {
+                **dataset_status(connection, found),
+                "stale": _stale(connection, found),
+                "calls": spent_calls(connection, found.id),
+            }
+            for found in all_datasets(connection)
+        ]
+        workers = all_workers(connection)
+        paused = paused_at(connection)
+        now = wall_seconds(connection)
+    for one in datasets:
+        one["backlog"] = {name: one["records"] - fresh for name, fresh in one["enriched"].items()}
+    stale = sum(one["stale"] for one in datasets)
+    return {
+        "datasets": datasets,
+        "workers": workers,
+        "now": now,
+        "paused_at": paused,
+        "records_per_second": rate_of(workers, now),
+        "seconds_left": seconds_left(stale, workers, now),
+    }
+
+
+def _stale(connection: Connection, found: Dataset) -> int:
+    if not found.plan and found.spec.enrichers:
+        # No worker has looked at it yet.
+        return count_records(connection, found.id)
+    return count_stale(connection, found.id, found.revision)

@@ -1,0 +1,1 @@
+"""The worker process: its loop, heartbeat, statistics and subcommands."""

@@ -1,0 +1,171 @@
+"""The long-running worker: APScheduler ticks, a pass each, and what else is due."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.errors import VeilleuseError
+from db.queue.worker import Report
+from db.settings import Settings
+from db.store.engine import Store
+from enrich.executors.base import Executor, Stopped, Suspended
+from enrich.executors.local import LocalExecutor
+from enrich.gate.decision import Limits
+from enrich.gate.monitor import Watch
+from enrich.gate.sampler import Reader
+from enrich.gate.suspender import Brake
+from enrich.planning.maintenance import Due, due_errands
+
+from .coverage import Progress
+from .stats import Figures
+from .subcommand import Errands
+from .worker import Shift, Worker, working
+
+TICK_SECONDS = 5
+HEAR_SECONDS = 1
+ABORT_SECONDS = 0.5
+
+log = logging.getLogger("veilleuse.worker")
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a worker is to work: idle or not, and with which executor, its own child if none."""
+
+    now: bool = False
+    executor: Executor | None = None
+
+
+def run_worker(store: Store, settings: Settings, stop: threading.Event, order: Order) -> None:
+    """Work whenever the machine is idle until `stop` is set; with `now`, idle or not."""
+    brake, reader = Brake(), Reader(settings)
+    seconds = settings.gate_suspend_seconds
+    here = LocalExecutor(stop.is_set, brake, seconds)
+    executor = order.executor or here
+    watch = Watch(reader, Limits.of(settings), brake, seconds, now=order.now)
+    shift = Shift(
+        reporter(watch, settings),
+        watch.holding,
+        lambda news: setattr(reader, "news", news),
+        brake.stopped_seconds,
+        here,
+    )
+    with working(store, settings, stop, executor, shift) as worker, watch:
+        day = Day(store, settings, worker, watch, Errands(brake, stop, seconds))
+        _tick_until(stop, day.tick, here)
+    log.info("worker has ended")
+
+
+def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor) -> None:
+    # A pass may well take longer than a tick; that is no reason to warn.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    scheduler = BackgroundScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    at_once = datetime.now(UTC)
+    job = scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, next_run_time=at_once)
+    scheduler.start()
+    # Not for ever: of a process just continued the kernel may hand the signal to another thread,
+    # and Python's handler runs when this one wakes.
+    while not stop.wait(HEAR_SECONDS):
+        now = datetime.now(UTC)
+        due = job.next_run_time
+        # The scheduler goes by the date, and would wait for as long as that was set back.
+        if due is not None and (due - now).total_seconds() > 2 * TICK_SECONDS:
+            job.modify(next_run_time=now)
+    # Whoever writes to a child that is stopped would wait for ever.
+    ending = threading.Thread(target=scheduler.shutdown)
+    ending.start()
+    while ending.is_alive():
+        here.abort()
+        ending.join(ABORT_SECONDS)
+
+
+def reporter(watch: Watch, settings: Settings) -> Callable[[Figures], Report]:
+    """Return what the worker says of itself, by its gate."""
+    limits = msgspec.json.encode(Limits.of(settings)).decode()
+
+    def report(figures: Figures) -> Report:
+        gate = watch.gate
+        since = time.time() - (time.monotonic() - gate.since)
+        return Report(
+            gate.state,
+            since,
+            gate.reason,
+            open_share=watch.open_share(),
+            limits=limits,
+            means=watch.averages.take(time.monotonic()),
+            **dataclasses.asdict(figures),
+        )
+
+    return report
+
+
+class Day:
+    """What one worker does at each tick."""
+
+    def __init__(
+        self, store: Store, settings: Settings, worker: Worker, watch: Watch, errands: Errands
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._worker = worker
+        self._watch = watch
+        self._errands = errands
+        self._progress = Progress(store)
+        self._failed: set[Due] = set()
+        log.info("worker %s has started", worker.id)
+
+    def tick(self) -> None:
+        """Enrich, then train; whatever goes wrong is logged, and the next tick tries again."""
+        if not self._may_work():
+            return
+        try:
+            done = self._worker.enrich(may_work=self._may_go_on, on_error=self._tell)
+            if done:
+                self._progress.publish(at_once=True)
+                log.info("enriched %s records", f"{done:,}")
+            if self._may_work():
+                self._run_errands(due_errands(self._store, self._settings))
+                self._progress.publish()
+        except (Stopped, Suspended):
+            pass
+        except (VeilleuseError, SQLAlchemyError) as error:
+            self._tell("this pass", error)
+
+    def _may_work(self) -> bool:
+        return self._watch.gate.is_open
+
+    def _may_go_on(self) -> bool:
+        # A pass over many records takes hours.
+        self._progress.publish()
+        return self._may_work()
+
+    def _tell(self, what: str, error: Exception) -> None:
+        words = " ".join(str(error).split())
+        log.warning("%s failed: %s", what, words)
+        self._worker.tally.fail(f"{what}: {words}")
+
+    def _run_errands(self, due: Iterable[Due]) -> None:
+        for errand in due:
+            # What failed is tried again when the reason has changed, not at every tick.
+            if errand in self._failed or not self._may_work():
+                continue
+            log.info("%s %s: %s", errand.command, errand.dataset, errand.reason)
+            self._watch.holding(True)  # noqa: FBT003
+            try:
+                did_well = self._errands.run(errand.command, errand.dataset)
+            finally:
+                self._watch.holding(False)  # noqa: FBT003
+            if did_well is False:
+                self._failed.add(errand)

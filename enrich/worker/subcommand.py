@@ -1,0 +1,98 @@
+"""Errands: our own heavy commands, each in a process of its own that yields like the child."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from db.store.engine import Store
+from enrich.executors.child import end_with_parent, yield_to_others
+from enrich.gate.suspender import Brake, kill_group
+
+POLL_SECONDS = 0.2
+TERMINATE_SECONDS = 3.0
+
+
+class Errands:
+    """Runs commands one at a time, under the brake."""
+
+    def __init__(self, brake: Brake, stop: threading.Event, suspend_seconds: float) -> None:
+        self._brake = brake
+        self._stop = stop
+        self._suspend_seconds = suspend_seconds
+
+    def run(self, *arguments: str) -> bool | None:
+        """Run `python -m enrich …`; returns whether it did well, None where it was ended by us."""
+        with tempfile.NamedTemporaryFile(prefix="veilleuse-") as lock:
+            command = [sys.executable, "-m", "enrich", *arguments, "--lock", lock.name]
+            with subprocess.Popen(command, process_group=0) as running:  # noqa: S603
+                self._brake.add(running.pid, Path(lock.name))
+                was_ended = self._attend(running)
+                was_ended = self._brake.remove(running.pid) or was_ended
+                if running.poll() is None:
+                    _end(running)
+        return None if was_ended else running.returncode == 0
+
+    def _attend(self, running: subprocess.Popen[bytes]) -> bool:
+        """Wait for its end; returns whether it had to be ended."""
+        while running.poll() is None:
+            too_long = self._brake.stopped_for() > self._suspend_seconds
+            if self._stop.wait(POLL_SECONDS) or too_long:
+                return True
+        return False
+
+
+def run_errand(*arguments: str) -> bool:
+    """Run `python -m enrich …` to its end, for a command that waits for it."""
+    command = [sys.executable, "-m", "enrich", *arguments]
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
+    return done.returncode == 0
+
+
+def _end(running: subprocess.Popen[bytes]) -> None:
+    running.terminate()
+    # One that is stopped hears it when it goes on.
+    os.killpg(running.pid, signal.SIGCONT)
+    try:
+        running.wait(TERMINATE_SECONDS)
+    except subprocess.TimeoutExpired:
+        kill_group(running.pid)
+        running.wait()
+
+
+@dataclass(frozen=True)
+class YieldingStore(Store):
+    """A store for a process that may be stopped at any moment, but for its transactions."""
+
+    lock: Path = Path(os.devnull)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction under the lock."""
+        return self._writing()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self.lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with self.writer.begin() as connection:
+                yield connection
+
+
+def yielding(store: Store, lock: Path | None) -> Store:
+    """Return the store as an errand must use it; the process then ends with its worker."""
+    if lock is None:
+        return store
+    end_with_parent(os.getppid())
+    yield_to_others()
+    return YieldingStore(store.writer, store.reader, lock)

@@ -1,0 +1,1 @@
+"""The HTTP API: middleware, routes, queries, keys, errors."""

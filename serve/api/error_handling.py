@@ -1,0 +1,66 @@
+"""The guard around every view: errors become problems, answers can be revalidated."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+
+from bottle import HTTPResponse, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.errors import VeilleuseError
+from serve.prediction.service import tag_of
+
+from .problem import Problem, make_problem, problem_of
+from .response import respond_problem
+
+log = logging.getLogger("veilleuse.request")
+
+
+def guard(
+    view: Callable[..., HTTPResponse],
+    show: Callable[[Problem], HTTPResponse] = respond_problem,
+) -> Callable[..., HTTPResponse]:
+    """Return the view with the guard around it; `show` makes an answer of a problem."""
+
+    @functools.wraps(view)
+    def guarded(**arguments: str) -> HTTPResponse:
+        response = _run(view, arguments, show)
+        if response.status_code == 200 and request.method in {"GET", "HEAD"}:  # noqa: PLR2004
+            return _revalidated(response)
+        return response
+
+    return guarded
+
+
+def _run(
+    view: Callable[..., HTTPResponse],
+    arguments: dict[str, str],
+    show: Callable[[Problem], HTTPResponse],
+) -> HTTPResponse:
+    try:
+        return view(**arguments)
+    except HTTPResponse as raised:
+        return raised
+    except VeilleuseError as error:
+        return show(problem_of(error))
+    except SQLAlchemyError:
+        log.warning("the store is out of reach for %s", view.__name__)
+        return show(make_problem(503, "the store is out of reach; try again soon"))
+    except Exception:
+        log.exception("a view failed: %s", view.__name__)
+        return show(make_problem(500, "this is our fault; it has been logged"))
+
+
+def _revalidated(response: HTTPResponse) -> HTTPResponse:
+    """Let clients keep an answer, if they ask each time whether it still holds."""
+    tag = response.get_header("ETag") or tag_of(response.body)
+    response.set_header("ETag", tag)
+    if response.get_header("Cache-Control") is None:
+        response.set_header("Cache-Control", "no-cache")
+    known = request.environ.get("HTTP_IF_NONE_MATCH", "")
+    if known.strip() == "*" or tag in known:
+        response.status = 304
+        response.body = b""
+    return response

@@ -1,0 +1,68 @@
+"""Pages: templates filled in, problems as pages, and the forms that come back."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bottle import HTTPResponse, SimpleTemplate, request
+
+from serve.api.problem import Problem, Refusal
+from serve.api.query import read_query
+from serve.api.response import respond_page, respond_problem
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_FORM_BYTES = 8192
+
+
+@functools.cache
+def _template(name: str) -> SimpleTemplate:
+    return SimpleTemplate(name=f"{name}.tpl", lookup=[str(TEMPLATES)])
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+def fill(name: str, **values: Any) -> bytes:  # noqa: ANN401  whatever the template shows
+    """Return a page; everything is escaped but what the template says is HTML."""
+    page: str = _template(name).render(quoted=_quoted, **values)
+    return page.encode()
+
+
+def show(name: str, status: int = 200, **values: Any) -> HTTPResponse:  # noqa: ANN401
+    """Return a page as a response."""
+    response = respond_page(fill(name, **values))
+    response.status = status
+    return response
+
+
+def wants_page() -> bool:
+    """Tell whether a browser asks."""
+    return "text/html" in request.environ.get("HTTP_ACCEPT", "")
+
+
+def show_problem(problem: Problem) -> HTTPResponse:
+    """Return a problem: to a browser as a page, to others as JSON."""
+    response = respond_problem(problem)
+    if wants_page():
+        page = show("trouble", title=problem.title, detail=problem.detail, datasets=[])
+        response.body = page.body
+        for name in ("Content-Type", "Content-Security-Policy"):
+            response.set_header(name, page.get_header(name))
+    return response
+
+
+def read_form() -> dict[str, str]:
+    """Return what a form was filled in with; raises Refusal, or InputError."""
+    body: bytes = request.body.read(MOST_FORM_BYTES + 1)
+    if len(body) > MOST_FORM_BYTES:
+        raise Refusal(413, f"a form of ours never has more than {MOST_FORM_BYTES:,} bytes")
+    return {name: it.strip() for name, it in read_query(body.decode("latin-1")).items()}
+
+
+def see(path: str) -> HTTPResponse:
+    """Return what sends a browser on to another page."""
+    return HTTPResponse(b"", 303, {"Location": path})

@@ -1,0 +1,1 @@
+"""Predictions without HTTP: inputs in, a cached response out."""

@@ -1,0 +1,121 @@
+"""What is served now: datasets with their students, as of one generation of the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from db.errors import ArtifactError, InputError, UnknownDataset, VeilleuseError
+from db.records.dataset import Dataset, all_datasets
+from db.records.model import Model, active_model, model_name, read_student
+from db.scoring.student import Student, decode_student
+from db.settings import Settings
+from db.spec.dataset_spec import DatasetSpec
+from db.store.generation import read_generation
+
+from .cache import Memory
+
+log = logging.getLogger("veilleuse.web")
+
+
+class NoModelError(VeilleuseError):
+    """The dataset has no model yet."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A dataset and its active student; without one, only what the store holds is answered."""
+
+    id: int
+    spec: DatasetSpec
+    model: str = ""
+    student: Student | None = None
+    student_sha256: str = ""
+
+    @property
+    def student_labels(self) -> tuple[str, ...]:
+        """The labels that the student knows."""
+        return tuple(self.student.labels) if self.student else ()
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.spec.name
+
+
+class Catalog:
+    """All datasets that are served, and the answers remembered since they came into use."""
+
+    def __init__(self, generation: int, served: Iterable[Served], memory: Memory) -> None:
+        self.generation = generation
+        self.datasets = {one.name: one for one in served}
+        self.memory = memory
+        flat = [one for one in self.datasets.values() if one.spec.flat_route]
+        self.flat_routes = {one.spec.flat_route: one for one in flat}
+        self.language_routes = {one.spec.flat_routes[1]: one for one in flat}
+
+    def called(self, path: str, fields: Iterable[str]) -> Served:
+        """Return the dataset that a path under /predict asks for; raises as the two below do."""
+        return self.match(fields) if path == "/predict" else self.find(path[len("/predict/") :])
+
+    def find(self, name: str) -> Served:
+        """Return a dataset by name; raises UnknownDataset naming those there are."""
+        try:
+            return self.datasets[name]
+        except KeyError:
+            known = ", ".join(self.datasets) or "none yet"
+            raise UnknownDataset(f"there is no dataset {name!r}; there are: {known}") from None
+
+    def match(self, fields: Iterable[str]) -> Served:
+        """Return the one dataset that these fields can only mean; raises InputError."""
+        given = set(fields)
+        fitting = [
+            one
+            for one in self.datasets.values()
+            if given.issuperset(one.spec.required) and given.issubset(one.spec.fields)
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
+        known = "; ".join(
+            f"/predict/{one.name} with {', '.join(one.spec.fields)}"
+            for one in self.datasets.values()
+        )
+        which = "several datasets have" if fitting else "no dataset has"
+        named = ", ".join(sorted(given)) or "none"
+        raise InputError("query", f"{which} just these fields ({named}); there are: {known}")
+
+
+def load_catalog(connection: Connection, before: Catalog | None, settings: Settings) -> Catalog:
+    """Read what is to be served; students that have not changed are taken over.
+
+    A damaged student is logged and left out: the store's answers go on being served.
+    """
+    # The number first: what changes while we read raises it again.
+    generation = read_generation(connection)
+    served = [_served(connection, found, before) for found in all_datasets(connection)]
+    most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)
+    return Catalog(generation, served, Memory(settings.cache_entries, most_bytes))
+
+
+def _served(connection: Connection, found: Dataset, before: Catalog | None) -> Served:
+    model = active_model(connection, found.id)
+    if model is None:
+        return Served(found.id, found.spec)
+    old = before.datasets.get(found.name) if before else None
+    name = model_name(found, model.version)
+    if old and old.student and (old.id, old.student_sha256) == (found.id, model.student_sha256):
+        return Served(found.id, found.spec, name, old.student, old.student_sha256)
+    student = _student(connection, model, name)
+    return Served(found.id, found.spec, name, student, model.student_sha256)
+
+
+def _student(connection: Connection, model: Model, name: str) -> Student | None:
+    try:
+        artifact = read_student(connection, model)
+        return Student(decode_student(artifact.data, artifact.sha256))
+    except ArtifactError as error:
+        log.error("%s: %s", name, error)  # noqa: TRY400  the message says all that there is
+        return None

@@ -1,0 +1,1 @@
+"""The server processes: waitress, granian, supervision, reload."""

@@ -1,0 +1,40 @@
+"""The lone process: one that serves without a crew beside it, which would hold half as much again.
+
+Whoever started it starts it again when it dies; on SIGHUP it becomes today's code by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from types import FrameType
+
+from db.cli.console import Interrupted
+from db.settings import Settings
+from serve.telemetry.log import Scribe
+
+from .reload import ASKING, Rehearsal, become_anew
+from .waitress_server import Calls
+from .web_process import serve_as_member
+
+
+def serve_alone(settings: Settings, scribe: Scribe, listener: socket.socket) -> None:
+    """Serve on the socket until SIGTERM."""
+    # The threads that begin now never hear a signal: one that came to them just before the heir
+    # takes over would be lost. The server listens to signals in this thread alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    rehearsal = Rehearsal()
+
+    def rehearse(_number: int, _frame: FrameType | None) -> None:
+        rehearsal.begin()
+
+    signal.signal(signal.SIGHUP, rehearse)
+    is_succeeded = False
+    # Told to end before it listens: nothing has come that could be lost.
+    with contextlib.suppress(Interrupted):
+        calls = Calls(has_heir=rehearsal.has_passed)
+        is_succeeded = serve_as_member(settings, scribe, None, listener, calls)
+    rehearsal.cancel()
+    if is_succeeded:
+        become_anew(listener)

@@ -1,0 +1,186 @@
+"""Connections: what ours do besides waitress's.
+
+waitress 3.0.2 has no public names for these; its version is pinned, and tests hold them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import Error
+
+from serve.api.wsgi import WAITED, Environ
+
+# From the first byte of a request to its last; whoever is slower holds a connection for nothing.
+REQUEST_SECONDS = 20.0
+# For so long a client may leave something of its answers unread.
+UNREAD_SECONDS = 60.0
+# For so long a connection may be kept on which nothing comes.
+IDLE_SECONDS = 60.0
+# A disk or a lock that stalls one answer must not stall those of others.
+STALL_SECONDS = 0.02
+REST_SECONDS = 1.0
+
+
+class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """Hands requests to threads, but for those that the loop answers sooner than it hands them on.
+
+    A third of the time of an answer went into waking a thread and waiting for Python's one lock.
+    """
+
+    def __init__(self, is_quick: Callable[[str, str, str], bool]) -> None:
+        super().__init__()
+        # Of a method, a path and a query.
+        self._is_quick = is_quick
+        self._loop = threading.get_ident()
+        self._resting_until = 0.0
+
+    def add_task(self, task: Channel) -> None:
+        """Put a connection with a request into the queue, or leave it to the loop."""
+        task.queued_at = time.monotonic()
+        if self._is_for_loop(task):
+            task.is_due = True
+        else:
+            super().add_task(task)
+
+    def _is_for_loop(self, task: Channel) -> bool:
+        # The next one of a client that sends many at once comes after what others have sent.
+        if task.is_serving or self._loop != threading.get_ident():
+            return False
+        if task.queued_at < self._resting_until:
+            return False
+        asked = task.requests[0]
+        return not asked.error and self._is_quick(asked.command, asked.path, asked.query)
+
+    def note_loop(self, seconds: float) -> None:
+        """Leave all to the threads for a while where an answer has kept the loop for too long."""
+        if seconds > STALL_SECONDS:
+            self._resting_until = time.monotonic() + REST_SECONDS
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """One request and its answer."""
+
+    wrote_header: bool
+    content_bytes_written: int
+
+    def get_environment(self) -> Environ:
+        """Return the WSGI environment, with how long the request has waited."""
+        environ: Environ = super().get_environment()
+        environ[WAITED] = time.monotonic() - self.channel.queued_at
+        return environ
+
+    def build_response_header(self) -> bytes:
+        """Return the head; while the process ends, it says that this connection does too."""
+        if self.channel.server.is_draining:
+            self.request.headers["CONNECTION"] = "close"
+        head: bytes = super().build_response_header()
+        return head
+
+    def write(self, data: bytes) -> None:
+        """Send head and body together where the body is whole: one system call instead of two."""
+        is_whole = self.complete and len(data) == self.content_length
+        if not data or not is_whole or self.wrote_header:
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header = True
+        if self.has_body:
+            self.content_bytes_written += len(data)
+            head += data
+        self.channel.write_soon(head)
+
+
+class NoRoom(Error):  # type: ignore[misc]
+    """There is no room for what a client sends."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection."""
+
+    task_class = Task
+    request: Any
+    queued_at = 0.0
+    # Whether the loop is to answer its request, and whether it is doing so.
+    is_due = False
+    is_serving = False
+    # When the request that is still incomplete began.
+    begun_at: float | None = None
+    # Since when there has been something to send.
+    unread_since: float | None = None
+
+    @property
+    def last_activity(self) -> float:
+        """When something came or went last; waitress takes the time of day, which may be set."""
+        return self._active_at
+
+    @last_activity.setter
+    def last_activity(self, _time_of_day: float) -> None:
+        self._active_at = time.monotonic()
+
+    def received(self, data: bytes) -> bool:
+        """Take bytes that have come."""
+        before = self.request
+        try:
+            taken: bool = super().received(data)
+        except OSError as error:
+            if self.request is None:
+                raise
+            # A large body waits in a file.
+            taken = self._refuse(NoRoom(f"there is no room for the body: {error.strerror}"))
+        if self.request is None:
+            self.begun_at = None
+        elif self.request is not before:
+            self.begun_at = time.monotonic()
+        if self.is_due:
+            self._serve_at_once()
+        return taken
+
+    def _refuse(self, error: Error) -> bool:
+        with self.requests_lock:
+            self.request.error, self.request.completed = error, True
+            self.requests.append(self.request)
+            self.request = None
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+        return True
+
+    def _serve_at_once(self) -> None:
+        self.is_due, self.is_serving = False, True
+        self.service()
+        self.is_serving = False
+        self.server.task_dispatcher.note_loop(time.monotonic() - self.queued_at)
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Cut a client that asks for more and reads nothing; waitress would let a thread wait."""
+        if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+            return
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            self.connected = False
+            self.will_close = True
+            self.server.pull_trigger()
+
+    def is_busy(self) -> bool:
+        """Tell whether a request is being sent or answered."""
+        return bool(self.requests or self.total_outbufs_len or self.request)
+
+    def is_too_slow(self, now: float) -> bool:
+        """Tell whether a request or nothing has been coming, or an answer been unread, too long."""
+        if not self.total_outbufs_len:
+            self.unread_since = None
+        elif self.unread_since is None:
+            self.unread_since = now
+        is_slow_to_send = self.begun_at is not None and now - self.begun_at > REQUEST_SECONDS
+        is_slow_to_read = now - (self.unread_since or now) > UNREAD_SECONDS
+        is_idle = not self.requests and now - self._active_at > IDLE_SECONDS
+        return is_slow_to_send or is_slow_to_read or is_idle

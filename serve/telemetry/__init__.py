@@ -1,0 +1,1 @@
+"""Counters, logs and metrics of web processes and workers."""

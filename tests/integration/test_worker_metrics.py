@@ -1,0 +1,99 @@
+"""What web processes and workers tell one another."""
+
+from __future__ import annotations
+
+import re
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from db.queue.coverage import write_counts
+from db.queue.pause import pause_workers, resume_workers
+from db.queue.worker import Report, register_worker, see_worker
+from db.records.dataset import find_dataset
+from db.store.engine import Store
+from db.store.tables import web_signal
+from db.traffic.web_load import read_load
+
+from .conftest import Site, until
+
+
+def figure(site: Site, name: str, **labels: str) -> float | None:
+    """Return a figure of /metrics, None where it is not there."""
+    for family in text_string_to_metric_families(site.get("/metrics").body.decode()):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    return None
+
+
+def told(store: Store) -> int:
+    """Count the web processes that say something of their load."""
+    with store.reading() as connection:
+        return len(connection.execute(web_signal.select()).all())
+
+
+def test_a_web_process_tells_its_load_while_there_is_some(own_site: Site) -> None:
+    """Workers read it within a second or two."""
+
+    def load_after_a_request() -> bool:
+        own_site.get("/livez")
+        with own_site.store.reading() as connection:
+            load = read_load(connection)
+        return load is not None and load.requests_per_second > 0 and load.p95_seconds > 0
+
+    assert until(load_after_a_request)
+    assert told(own_site.store) == 1
+
+
+def test_a_web_process_that_ends_takes_back_what_it_told(own_site: Site) -> None:
+    """Nobody waits for a load that is gone."""
+
+    def has_told() -> bool:
+        own_site.get("/livez")
+        return told(own_site.store) == 1
+
+    until(has_told)
+    own_site.process.terminate()
+    own_site.process.wait(30)
+    assert told(own_site.store) == 0
+
+
+def test_the_workers_figures_are_among_those_of_the_web_process(own_site: Site) -> None:
+    """One address to scrape for all."""
+    report = Report("suspended", 0.0, "others use 1.4 cores", 500, 25.0, 0.75)
+    with own_site.store.writing() as connection:
+        worker_id = register_worker(connection)
+        see_worker(connection, worker_id, report)
+        found = find_dataset(connection, "intents")
+        write_counts(connection, found.id, 1810, {"language": 1810, "embedding": 310})
+    assert figure(own_site, "veilleuse_workers", gate="suspended") == 1
+    assert figure(own_site, "veilleuse_workers", gate="open") == 0
+    assert figure(own_site, "veilleuse_worker_rate", worker=str(worker_id)) == 25
+    assert figure(own_site, "veilleuse_worker_open_share", worker=str(worker_id)) == 0.75
+    assert figure(own_site, "veilleuse_worker_records", worker=str(worker_id)) == 500
+    of = {"dataset": "intents", "enricher": "embedding"}
+    assert figure(own_site, "veilleuse_fresh_records", **of) == 310
+    assert figure(own_site, "veilleuse_backlog_records", **of) == 1500
+    assert (figure(own_site, "veilleuse_counted_timestamp_seconds", **of) or 0) > 1.7e9
+
+
+def test_a_pause_is_a_figure(own_site: Site) -> None:
+    """An alarm may ask whether somebody forgot it."""
+    assert figure(own_site, "veilleuse_workers_paused") == 0
+    own_site.store.write(pause_workers)
+    assert figure(own_site, "veilleuse_workers_paused") == 1
+    own_site.store.write(resume_workers)
+    assert figure(own_site, "veilleuse_workers_paused") == 0
+
+
+def test_every_figure_of_the_workers_stands_in_the_docs(own_site: Site) -> None:
+    """As do no others."""
+    from tests.test_docs import PAGES  # noqa: PLC0415  the page is read when that is imported
+
+    text = own_site.get("/metrics").body.decode()
+    names = set(
+        re.findall(
+            r"^# TYPE (veilleuse_(?:worker|backlog_rec|fresh|counted)\w*)", text, re.MULTILINE
+        )
+    )
+    assert names == set(re.findall(r"`(veilleuse_\w+)`", PAGES["workers.md"]))

@@ -1,0 +1,232 @@
+"""Look-ups in a table that somebody else keeps beside ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from db.errors import EnricherError
+from db.files.exporter import export_rows
+from db.queue.quarantine import list_quarantine
+from db.records.dataset import Dataset
+from db.records.record import NewRecord, add_records
+from db.settings import Settings
+from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.field import TextField
+from db.store.engine import Store
+from enrich.enrichers.sql import Sql
+from enrich.executors.local import LocalExecutor
+from enrich.worker.worker import working
+from tests.conftest import Done, register
+from tests.inline import enrich_now
+
+CITIES = ("Lille", "Lyon", "Nowhere")
+LENGTH = EnricherSpec(use="tests.store.sample_enrichers.Length", reads=("sentence",))
+TOWNS = """
+    CREATE TABLE towns (
+        name TEXT, region TEXT, population INTEGER,
+        area DECIMAL(8, 2), founded DATE, coastal BOOLEAN
+    )
+"""
+ROWS = """
+    INSERT INTO towns VALUES
+        ('Lille', 'Nord', 236000, 34.51, '1054-01-02', FALSE),
+        ('Lyon', 'Rhône', 522000, NULL, NULL, FALSE),
+        ('Nice', 'Var', 1, 1.5, '2000-02-29', TRUE),
+        ('Nice', 'Alpes', 2, 2.5, NULL, TRUE)
+"""
+
+
+@pytest.fixture(autouse=True)
+def towns(store: Store) -> None:
+    """Put a table of towns beside ours; Nice is in it twice."""
+    with store.writing() as connection:
+        connection.execute(text(TOWNS))
+        connection.execute(text(ROWS))
+
+
+def look_up(columns: list[str], **config: Any) -> EnricherSpec:  # noqa: ANN401
+    """Return an enricher that looks a city up."""
+    config = {"table": "towns", "match": {"city": "name"}, "columns": columns, **config}
+    return EnricherSpec(use="sql", config=config)
+
+
+def trips(name: str = "trips", **enrichers: EnricherSpec) -> DatasetSpec:
+    """Return a spec of sentences about cities."""
+    return DatasetSpec(
+        name=name,
+        kind="classification",
+        target="tone",
+        fields={"sentence": TextField(), "city": TextField()},
+        enrichers={"length": LENGTH, **enrichers},
+    )
+
+
+def load(store: Store, spec: DatasetSpec, *more: str) -> Dataset:
+    """Put a dataset with a record for each city into the store."""
+    found = register(store, spec)
+    raw = [{"sentence": f"à {city}", "city": city} for city in (*CITIES, *more)]
+    rows = [NewRecord(spec.key(one), spec.read_inputs(one)) for one in raw]
+    with store.writing() as connection:
+        add_records(connection, found.id, rows, "import")
+    return found
+
+
+def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
+    """Return the values that are there, by city."""
+    return {
+        row["inputs"]["city"]: row["enrichments"][enricher]
+        for row in export_rows(store, found)
+        if enricher in row["enrichments"]
+    }
+
+
+def test_one_column_gives_its_value_and_no_match_gives_null(
+    store: Store, settings: Settings
+) -> None:
+    """Which is a value: it is not looked up again."""
+    found = load(store, trips(people=look_up(["population"])))
+    enrich_now(store, settings)
+    assert values(store, found, "people") == {"Lille": 236000, "Lyon": 522000, "Nowhere": None}
+    assert enrich_now(store, settings) == 0
+
+
+def test_several_columns_give_an_object(store: Store, settings: Settings) -> None:
+    """No match still gives null."""
+    found = load(store, trips(town=look_up(["region", "population"])))
+    enrich_now(store, settings)
+    assert values(store, found, "town") == {
+        "Lille": {"region": "Nord", "population": 236000},
+        "Lyon": {"region": "Rhône", "population": 522000},
+        "Nowhere": None,
+    }
+
+
+def test_several_fields_may_have_to_match(store: Store, settings: Settings) -> None:
+    """Nice is in the table twice, each in a region of its own."""
+    spec = trips(people=look_up(["population"], match={"city": "name", "sentence": "region"}))
+    found = register(store, spec)
+    raw = [{"sentence": region, "city": "Nice"} for region in ("Var", "Alpes", "Nord")]
+    with store.writing() as connection:
+        rows = [NewRecord(spec.key(one), spec.read_inputs(one)) for one in raw]
+        add_records(connection, found.id, rows, "import")
+    enrich_now(store, settings)
+    rows_made = export_rows(store, found)
+    made = {row["inputs"]["sentence"]: row["enrichments"]["people"] for row in rows_made}
+    assert made == {"Var": 1, "Alpes": 2, "Nord": None}
+
+
+def test_decimals_become_numbers_and_dates_text(store: Store, settings: Settings) -> None:
+    """As JSON can say them; null stays null."""
+    found = load(store, trips(town=look_up(["area", "founded", "coastal"])))
+    enrich_now(store, settings)
+    made = values(store, found, "town")
+    assert made["Lille"] == {"area": 34.51, "founded": "1054-01-02", "coastal": False}
+    assert made["Lyon"] == {"area": None, "founded": None, "coastal": False}
+
+
+def test_two_rows_that_match_are_an_error_and_nobody_is_quarantined(
+    store: Store, command: Callable[..., Done]
+) -> None:
+    """It names the table and the value; other enrichers' values are there."""
+    found = load(store, trips(people=look_up(["population"])), "Nice")
+    done = command("enrich", "once")
+    assert_told(store, done, "people: config.match: towns has several rows for ('Nice',)")
+    assert len(values(store, found, "length")) == 4
+
+
+def assert_told(store: Store, done: Done, words: str) -> None:
+    """A command failed with one clear line, and blamed no record."""
+    assert done.code == 1
+    assert words in done.err
+    assert len(done.err.strip().splitlines()) == 1, done.err
+    with store.reading() as connection:
+        assert list_quarantine(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"table": "villages"}, "villages"),
+        ({"columns": ["inhabitants"]}, "inhabitants"),
+        ({"columns": ["Inhabitants"]}, "Inhabitants"),
+        ({"match": {"city": "title"}}, "title"),
+        ({"match": {"city": "Title"}}, "Title"),
+        ({"match": {"town": "name"}}, "town is not read"),
+    ],
+    ids=["table", "column", "column in capitals", "match", "match in capitals", "field"],
+)
+def test_what_is_not_there_is_named_and_nobody_is_quarantined(
+    store: Store, command: Callable[..., Done], config: dict[str, Any], named: str
+) -> None:
+    """A table, a column however it is spelt, or a field."""
+    found = load(store, trips(people=look_up(**{"columns": ["population"], **config})))
+    assert_told(store, command("enrich", "once"), named)
+    assert values(store, found, "people") == {}
+
+
+def test_a_column_of_another_type_is_told(store: Store, settings: Settings) -> None:
+    """Where the database minds; SQLite takes a text for the number that it spells."""
+    load(store, trips(people=look_up(["region"], match={"city": "population"})))
+    told: list[str] = []
+    with working(store, settings, threading.Event(), LocalExecutor()) as worker:
+        worker.enrich(on_error=lambda _, error: told.append(str(error)))
+    is_sqlite = store.writer.dialect.name == "sqlite"
+    assert [one.partition(":")[0] for one in told] == ([] if is_sqlite else ["people"])
+
+
+@pytest.mark.parametrize("table", ["record", "response", "RECORD", "alembic_version"])
+def test_our_own_tables_are_refused_at_once(table: str) -> None:
+    """However they are spelt: SQLite does not mind."""
+    with pytest.raises(EnricherError, match=r"config\.table: .* is a table of ours"):
+        Sql(table, {"city": "name"}, ["population"])
+
+
+def test_a_refused_configuration_holds_no_other_dataset_up(
+    store: Store, settings: Settings
+) -> None:
+    """Its error is told, its other enrichers' values are there, and the rest is done."""
+    wrong = load(store, trips("wrong", zone=look_up(["label"], table="record")))
+    right = load(store, trips("yonder", people=look_up(["population"])))
+    told: list[str] = []
+    with working(store, settings, threading.Event(), LocalExecutor()) as worker:
+        worker.enrich(on_error=lambda name, error: told.append(f"{name}: {error}"))
+    assert ["record is a table of ours" in one for one in told] == [True]
+    assert len(values(store, wrong, "length")) == 3
+    assert len(values(store, right, "people")) == 3
+
+
+def test_a_table_that_has_changed_is_read_again_when_its_edition_does(
+    store: Store, settings: Settings
+) -> None:
+    """And not before: nobody watches it."""
+    found = load(store, trips(people=look_up(["population"], edition="2025")))
+    enrich_now(store, settings)
+    with store.writing() as connection:
+        connection.execute(text("UPDATE towns SET population = 237000 WHERE name = 'Lille'"))
+    enrich_now(store, settings)
+    assert values(store, found, "people")["Lille"] == 236000
+    register(store, trips(people=look_up(["population"], edition="2026")))
+    enrich_now(store, settings)
+    assert values(store, found, "people")["Lille"] == 237000
+
+
+def test_more_records_than_a_statement_takes_are_looked_up_in_several(
+    store: Store, settings: Settings
+) -> None:
+    """In order, each its own."""
+    with store.writing() as connection:
+        for number in range(450):
+            connection.execute(
+                text("INSERT INTO towns (name, population) VALUES (:name, :people)"),
+                {"name": f"Ville {number}", "people": number},
+            )
+    more = [f"Ville {number}" for number in range(0, 900, 2)]
+    found = load(store, trips(people=look_up(["population"])), *more)
+    enrich_now(store, settings)
+    made = values(store, found, "people")
+    assert all(made[f"Ville {n}"] == (n if n < 450 else None) for n in range(0, 900, 2))

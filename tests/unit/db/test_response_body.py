@@ -1,0 +1,101 @@
+"""Answers: the body that a client gets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.scoring.response_body import (
+    Answer,
+    decode_answer,
+    encode_answer,
+    rank,
+    round_number,
+    student_answer,
+)
+from db.scoring.student import NumberPart, Student, StudentData
+
+ROOMS = Student(StudentData(labels=["big", "small"], bias=[0.0, 1.0], shift=4, parts={}))
+PRICES = Student(
+    StudentData(
+        labels=[],
+        bias=[0.0],
+        shift=4,
+        parts={
+            "age": NumberPart(
+                mean=0.0, scale=1.0, low=18.0, high=80.0, edges=[], slopes=[1.0], weights=bytes(4)
+            )
+        },
+        target_scale=1 / 3,
+    )
+)
+
+
+def test_a_body_has_what_is_promised_in_its_order() -> None:
+    """Clients and people read it."""
+    body = encode_answer(student_answer("rooms", "rooms@3", ROOMS, {}, "queued"))
+    assert list(json.loads(body).items()) == [
+        ("dataset", "rooms"),
+        ("prediction", "small"),
+        ("probabilities", {"small": 0.731059, "big": 0.268941}),
+        ("source", "student"),
+        ("model", "rooms@3"),
+        ("enrichment", "queued"),
+        ("warnings", []),
+    ]
+
+
+def test_a_regression_has_no_probabilities() -> None:
+    """But a number, and warnings where training saw no such input."""
+    answer = student_answer("prices", "prices@1", PRICES, {"age": 100}, "off")
+    body = json.loads(encode_answer(answer))
+    assert body["prediction"] == 33.33333333
+    assert "probabilities" not in body
+    assert body["enrichment"] == "off"
+    assert body["warnings"] == ["age: 100 is above 80, the largest seen in training"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        student_answer("rooms", "rooms@3", ROOMS, {}, "queued"),
+        student_answer("prices", "prices@1", PRICES, {"age": 20}, "off"),
+    ],
+)
+def test_a_body_reads_back_as_it_was_written(answer: Answer) -> None:
+    """Export reads what the store keeps."""
+    again = decode_answer(encode_answer(answer))
+    assert encode_answer(again) == encode_answer(answer)
+    assert again.prediction == answer.prediction
+    assert again.probabilities == answer.probabilities
+
+
+def test_the_most_likely_label_comes_first_and_equal_ones_by_name() -> None:
+    """The same input gives the same bytes."""
+    ranked = rank(["d", "c", "b", "a"], [0.2, 0.3, 0.3, 0.2])
+    assert list(ranked.items()) == [("b", 0.3), ("c", 0.3), ("a", 0.2), ("d", 0.2)]
+
+
+def test_labels_that_round_to_the_same_are_equal() -> None:
+    """The order must not tell digits apart that are not sent."""
+    assert list(rank(["b", "a"], [0.50000004, 0.49999996])) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("number", "sent"),
+    [(1 / 3, 0.3333333333), (123456.7890123, 123456.789), (1e300, 1e300), (-0.1, -0.1), (42, 42)],
+)
+def test_a_number_is_sent_with_ten_digits(number: float, sent: float) -> None:
+    """The rest is noise."""
+    assert round_number(number) == sent
+
+
+@given(st.floats(-1e300, 1e300))
+def test_a_rounded_number_stays_as_it_is(number: float) -> None:
+    """And close to what it was."""
+    once = round_number(number)
+    assert round_number(once) == once
+    assert once == pytest.approx(number, rel=1e-9)

@@ -1,0 +1,362 @@
+"""Control groups, as bare hosts and containers show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from enrich.gate.machine.cgroup import Cgroup, Use
+
+MIB = 2**20
+V1_NO_LIMIT = "9223372036854771712"
+V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
+
+
+def mount_v1(controllers: str, root: str = "/") -> str:
+    """Return the line of a v1 mount, which is named as its controllers are."""
+    return f"33 32 0:30 {root} /sys/fs/cgroup/{controllers} rw - cgroup cgroup rw,{controllers}"
+
+
+class Machine:
+    """A made-up machine, of which files and mounts are written one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.process = folder / "self"
+        self.process.mkdir(parents=True)
+        self.groups = self.root / "sys/fs/cgroup"
+        self.groups.mkdir(parents=True)
+
+    def process_is(self, cgroup: str, *mounts: str) -> None:
+        """Write what /proc/self says."""
+        (self.process / "cgroup").write_text(cgroup)
+        others = "23 1 0:4 / /proc rw,relatime shared:5 - proc proc rw"
+        (self.process / "mountinfo").write_text("\n".join([others, *mounts]) + "\n")
+
+    def group(self, path: str, files: Mapping[str, str]) -> Path:
+        """Write a group's files."""
+        folder = self.groups / path
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(f"{text}\n")
+        return folder
+
+    def cgroup(self) -> Cgroup:
+        """Read it."""
+        return Cgroup(self.process, self.root)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Give a machine without any group."""
+    return Machine(tmp_path)
+
+
+def v2_memory(limit: str, current: int = 0, inactive: int = 0) -> dict[str, str]:
+    """Return a v2 group's files about memory, in MiB."""
+    return {
+        "memory.max": limit,
+        "memory.current": str(current * MIB),
+        "memory.stat": f"anon 5\nactive_file 99\ninactive_file {inactive * MIB}\nworkingset 1",
+    }
+
+
+def v1_memory(limit: str, usage: int = 0, inactive: int = 0) -> dict[str, str]:
+    """Return a v1 group's files about memory, in MiB."""
+    return {
+        "memory.limit_in_bytes": limit,
+        "memory.usage_in_bytes": str(usage * MIB),
+        "memory.stat": f"inactive_file 7\ntotal_inactive_file {inactive * MIB}\ntotal_rss 1",
+    }
+
+
+def v1_quota(quota_us: int, period_us: int = 100_000) -> dict[str, str]:
+    """Return a v1 group's files about CPU."""
+    return {"cpu.cfs_quota_us": str(quota_us), "cpu.cfs_period_us": str(period_us)}
+
+
+def limited_level(cgroup: Cgroup) -> int | None:
+    """Return how many groups out of its own the one with the least CPU is."""
+    group, folders = cgroup.limited_group(), cgroup._quota.folders
+    return None if group is None else folders.index(folders[-1] / group)
+
+
+def cpu_at(cgroup: Cgroup, level: int) -> float:
+    """Return the CPU that the group so far out of its own has used."""
+    folders = cgroup._usage.folders
+    return cgroup.cpu_seconds(folders[level].relative_to(folders[-1]))
+
+
+def test_a_bare_host_has_no_limits_but_tells_its_cpu(machine: Machine) -> None:
+    """The top of v2 has no memory.max at all, a slice has one that says none."""
+    machine.process_is("0::/user.slice\n", V2_MOUNT)
+    machine.group("", {"cpu.stat": "usage_usec 9000000\nuser_usec 1"})
+    machine.group(
+        "user.slice",
+        {"cpu.max": "max 100000", "cpu.stat": "usage_usec 2500000", **v2_memory("max", 100)},
+    )
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == []
+    assert limited_level(cgroup) is None
+    assert cgroup.cpu_seconds() == 2.5
+    assert cpu_at(cgroup, 1) == 9.0
+
+
+def test_a_machine_without_groups_has_no_limits(machine: Machine) -> None:
+    """Nor are there any files to read."""
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == []
+    assert limited_level(cgroup) is None
+    assert cgroup.pressure_folder is None
+    with pytest.raises(OSError, match="no CPU accounting"):
+        cgroup.cpu_seconds()
+
+
+def test_nested_v2_groups_each_have_their_limit(machine: Machine) -> None:
+    """The nearest one may be an ancestor's."""
+    machine.process_is("0::/kube/pod/box\n", V2_MOUNT)
+    machine.group("", {"cpu.stat": "usage_usec 100000000"})
+    machine.group(
+        "kube",
+        {"cpu.max": "300000 100000", "cpu.stat": "usage_usec 50000000", **v2_memory("max")},
+    )
+    machine.group(
+        "kube/pod",
+        {
+            "cpu.max": "50000 100000",
+            "cpu.stat": "usage_usec 5000000",
+            **v2_memory(str(300 * MIB), 200, 60),
+        },
+    )
+    machine.group(
+        "kube/pod/box",
+        {"cpu.max": "200000 100000", "cpu.stat": "usage_usec 1", **v2_memory(str(900 * MIB), 80)},
+    )
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(900 * MIB, 80 * MIB), Use(300 * MIB, 140 * MIB)]
+    assert limited_level(cgroup) == 1
+    assert cpu_at(cgroup, 1) == 5.0
+
+
+def test_a_v2_limit_of_an_ancestor_counts_where_the_own_group_has_none(machine: Machine) -> None:
+    """As under a systemd slice."""
+    machine.process_is("0::/app.slice/app.service\n", V2_MOUNT)
+    machine.group("app.slice", {"cpu.max": "150000 100000", **v2_memory(str(512 * MIB), 12)})
+    machine.group("app.slice/app.service", {"cpu.max": "max 100000", **v2_memory("max", 10)})
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(512 * MIB, 12 * MIB)]
+    assert limited_level(cgroup) == 1
+
+
+def test_a_v2_container_with_a_namespace_of_its_own_sees_itself_at_the_top(
+    machine: Machine,
+) -> None:
+    """Its path is "/", and its limits stand where the mount is."""
+    machine.process_is("0::/\n", V2_MOUNT)
+    top = machine.group(
+        "",
+        {
+            "cpu.max": "50000 100000",
+            "cpu.stat": "usage_usec 1500000",
+            "memory.pressure": "some avg10=0.00 total=0",
+            **v2_memory(str(256 * MIB), 100, 40),
+        },
+    )
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(256 * MIB, 60 * MIB)]
+    assert limited_level(cgroup) == 0
+    assert cgroup.cpu_seconds() == 1.5
+    assert cgroup.pressure_folder == top
+
+
+def test_a_v2_container_under_a_path_of_its_host_sees_itself_at_the_top(machine: Machine) -> None:
+    """The path that /proc tells is not visible within."""
+    machine.process_is("0::/system.slice/docker-abc.scope\n", V2_MOUNT)
+    machine.group("", {"cpu.max": "50000 100000", **v2_memory(str(256 * MIB), 100)})
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(256 * MIB, 100 * MIB)]
+    assert limited_level(cgroup) == 0
+
+
+def test_without_pressure_files_there_is_no_folder_of_them(machine: Machine) -> None:
+    """The kernel may be built without."""
+    machine.process_is("0::/\n", V2_MOUNT)
+    machine.group("", v2_memory("max"))
+    assert machine.cgroup().pressure_folder is None
+
+
+def test_v1_reads_each_controller_where_it_is_mounted(machine: Machine) -> None:
+    """Each hierarchy has a path of its own for the process."""
+    machine.process_is(
+        "4:memory:/jobs/one\n3:cpu:/jobs/one\n2:cpuacct:/jobs/one\n1:name=systemd:/elsewhere\n",
+        mount_v1("cpu"),
+        mount_v1("cpuacct"),
+        mount_v1("memory"),
+    )
+    machine.group("memory", v1_memory(V1_NO_LIMIT, 4000))
+    machine.group("memory/jobs", v1_memory(str(600 * MIB), 500, 100))
+    machine.group("memory/jobs/one", v1_memory(str(400 * MIB), 50))
+    machine.group("cpu", v1_quota(-1))
+    machine.group("cpu/jobs", v1_quota(400_000))
+    machine.group("cpu/jobs/one", v1_quota(25_000, 50_000))
+    machine.group("cpuacct/jobs", {"cpuacct.usage": "7000000000"})
+    machine.group("cpuacct/jobs/one", {"cpuacct.usage": "3500000000"})
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(400 * MIB, 50 * MIB), Use(600 * MIB, 400 * MIB)]
+    assert limited_level(cgroup) == 0
+    assert cpu_at(cgroup, 0) == 3.5
+    assert cpu_at(cgroup, 1) == 7.0
+    assert cgroup.pressure_folder is None
+
+
+def test_v1_controllers_may_share_a_mount(machine: Machine) -> None:
+    """As cpu and cpuacct mostly do."""
+    machine.process_is("2:cpu,cpuacct:/one\n", mount_v1("cpu,cpuacct"))
+    machine.group("cpu,cpuacct/one", {**v1_quota(50_000), "cpuacct.usage": "1000000000"})
+    machine.group("cpu,cpuacct", {**v1_quota(-1), "cpuacct.usage": "9000000000"})
+    cgroup = machine.cgroup()
+    assert limited_level(cgroup) == 0
+    assert cgroup.cpu_seconds() == 1.0
+
+
+def test_a_v1_container_is_the_root_of_its_mounts(machine: Machine) -> None:
+    """The mount's root and the process's path are both the host's name for it."""
+    machine.process_is(
+        "3:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n",
+        mount_v1("memory", "/docker/abc"),
+        mount_v1("cpu,cpuacct", "/docker/abc"),
+    )
+    machine.group("memory", v1_memory(str(128 * MIB), 64, 4))
+    machine.group("cpu,cpuacct", {**v1_quota(50_000), "cpuacct.usage": "2000000000"})
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(128 * MIB, 60 * MIB)]
+    assert limited_level(cgroup) == 0
+    assert cgroup.cpu_seconds() == 2.0
+
+
+def test_a_group_within_a_v1_container_lies_below_its_mount(machine: Machine) -> None:
+    """Limits of both count."""
+    machine.process_is("3:memory:/docker/abc/job\n", mount_v1("memory", "/docker/abc"))
+    machine.group("memory", v1_memory(str(128 * MIB), 64))
+    machine.group("memory/job", v1_memory(str(32 * MIB), 16))
+    assert machine.cgroup().memory_use() == [Use(32 * MIB, 16 * MIB), Use(128 * MIB, 64 * MIB)]
+
+
+def test_a_v1_container_whose_path_is_not_visible_reads_the_top(machine: Machine) -> None:
+    """It is there that it was put."""
+    machine.process_is("3:memory:/docker/abc\n2:cpu:/docker/abc\n", mount_v1("memory"))
+    machine.group("memory", v1_memory(str(128 * MIB), 64))
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(128 * MIB, 64 * MIB)]
+    # Its CPU's hierarchy is not mounted at all.
+    assert limited_level(cgroup) is None
+
+
+def test_another_containers_name_that_begins_alike_is_not_taken_for_the_own(
+    machine: Machine,
+) -> None:
+    """/docker/abc does not lie within /docker/ab."""
+    machine.process_is("3:memory:/docker/abc\n", mount_v1("memory", "/docker/ab"))
+    machine.group("memory", v1_memory(str(128 * MIB), 64))
+    machine.group("memory/c", v1_memory(str(2 * MIB), 1))
+    assert machine.cgroup().memory_use() == [Use(128 * MIB, 64 * MIB)]
+
+
+def test_a_hybrid_host_has_each_controller_in_one_version(machine: Machine) -> None:
+    """Memory and CPU in v1; v2 is mounted beside them, without controllers but with pressure."""
+    machine.process_is(
+        "9:name=systemd:/\n4:memory:/process_api/21d9\n2:cpuacct:/\n1:cpu:/\n0::/\n",
+        "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755",
+        mount_v1("cpu"),
+        mount_v1("cpuacct"),
+        mount_v1("memory"),
+        "40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd",
+        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw",
+    )
+    machine.group("unified", {"cpu.stat": "usage_usec 1", "memory.pressure": "some total=0"})
+    machine.group("cpu", v1_quota(-1))
+    machine.group("cpuacct", {"cpuacct.usage": "8000000000"})
+    machine.group("memory", v1_memory(V1_NO_LIMIT, 100))
+    machine.group("memory/process_api", v1_memory(V1_NO_LIMIT, 90))
+    machine.group("memory/process_api/21d9", v1_memory(str(64 * MIB), 32, 2))
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(64 * MIB, 30 * MIB)]
+    assert limited_level(cgroup) is None
+    assert cgroup.cpu_seconds() == 8.0
+    assert cgroup.pressure_folder is None
+
+
+def test_a_hybrid_host_may_have_its_memory_in_v2(machine: Machine) -> None:
+    """What v1 does not mount is read there."""
+    machine.process_is(
+        "2:cpu,cpuacct:/job\n0::/job\n",
+        mount_v1("cpu,cpuacct"),
+        "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
+    )
+    machine.group("cpu,cpuacct/job", {**v1_quota(50_000), "cpuacct.usage": "1000000000"})
+    machine.group("unified/job", v2_memory(str(64 * MIB), 32))
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == [Use(64 * MIB, 32 * MIB)]
+    assert limited_level(cgroup) == 0
+    assert cgroup.cpu_seconds() == 1.0
+
+
+def test_the_level_with_the_least_cpu_is_the_one_whose_use_is_read(machine: Machine) -> None:
+    """Although v1's hierarchies may differ in depth: levels are groups, not numbers."""
+    machine.process_is(
+        "2:cpuacct:/\n1:cpu:/docker/abc\n",
+        mount_v1("cpu"),
+        mount_v1("cpuacct"),
+    )
+    machine.group("cpu", v1_quota(-1))
+    machine.group("cpu/docker", v1_quota(50_000))
+    machine.group("cpu/docker/abc", v1_quota(-1))
+    machine.group("cpuacct", {"cpuacct.usage": "9000000000"})
+    cgroup = machine.cgroup()
+    assert cgroup.cpu_seconds(cgroup.limited_group()) == 9.0
+
+
+def test_missing_files_are_no_limit(machine: Machine) -> None:
+    """A controller may be mounted, and not turned on for the group."""
+    machine.process_is("3:memory:/\n2:cpu:/\n0::/\n", mount_v1("memory"), mount_v1("cpu"))
+    machine.group("memory", {})
+    machine.group("cpu", {"cpu.cfs_quota_us": "50000"})
+    cgroup = machine.cgroup()
+    assert cgroup.memory_use() == []
+    assert limited_level(cgroup) is None
+
+
+def test_a_group_without_cpu_accounting_says_so(machine: Machine) -> None:
+    """Its CPU is not taken for none."""
+    machine.process_is("0::/\n", V2_MOUNT)
+    with pytest.raises(OSError, match=r"cpu\.stat"):
+        machine.cgroup().cpu_seconds()
+    machine.process_is("")
+    with pytest.raises(OSError, match="no CPU accounting"):
+        machine.cgroup().cpu_seconds()
+
+
+def test_memory_that_the_kernel_would_drop_counts_as_free(machine: Machine) -> None:
+    """Inactive file pages do; where the kernel does not tell them, none are."""
+    machine.process_is("0::/\n", V2_MOUNT)
+    machine.group("", {**v2_memory(str(100 * MIB), 90), "memory.stat": "anon 1"})
+    assert machine.cgroup().memory_use() == [Use(100 * MIB, 90 * MIB)]
+
+
+def test_a_mount_with_an_accent_in_its_name_does_no_harm(machine: Machine) -> None:
+    """Somebody's USB stick is in the same list."""
+    stick = "99 23 8:1 / /media/zoé/Clé\\040USB rw - vfat /dev/sdb1 rw"
+    machine.process_is("0::/\n", stick, V2_MOUNT)
+    machine.group("", v2_memory(str(100 * MIB), 90))
+    assert machine.cgroup().memory_use() == [Use(100 * MIB, 90 * MIB)]
+
+
+def test_the_groups_of_this_very_process_can_be_read() -> None:
+    """Whatever machine runs the tests."""
+    cgroup = Cgroup()
+    for use in cgroup.memory_use():
+        assert use.limit_bytes > 0
+        assert use.used_bytes >= 0
+    assert cgroup.cpu_seconds(cgroup.limited_group()) >= 0

@@ -1,0 +1,142 @@
+"""Scores: metrics, how much worse one model is than another, and answers out of fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from enrich.learning.cross_validation import (
+    OutOfFold,
+    answer,
+    decode_out_of_fold,
+    encode_out_of_fold,
+    number_type,
+)
+from enrich.learning.metrics import classification_report, is_worse, loss_rise, regression_report
+
+NAMES = ["big", "huge", "small"]
+TRUTH = np.array(["big", "big", "big", "small", "small", "big"])
+ANSWERS = np.array(["big", "big", "small", "small", "big", "big"])
+
+
+def test_a_classification_is_reported_as_one_would_count_it() -> None:
+    """Four of six are right; a label without rows scores nothing."""
+    report = classification_report(TRUTH, ANSWERS, NAMES)
+    assert report["rows"] == 6
+    assert report["accuracy"] == pytest.approx(4 / 6)
+    assert report["micro"] == pytest.approx({"precision": 4 / 6, "recall": 4 / 6, "f1": 4 / 6})
+    assert report["labels"] == {
+        "big": pytest.approx({"precision": 3 / 4, "recall": 3 / 4, "f1": 3 / 4, "rows": 4}),
+        "huge": {"precision": 0, "recall": 0, "f1": 0, "rows": 0},
+        "small": pytest.approx({"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "rows": 2}),
+    }
+    assert report["macro"]["f1"] == pytest.approx((3 / 4 + 0 + 1 / 2) / 3)
+
+
+def test_the_confusion_has_a_row_for_each_true_label() -> None:
+    """And a column for each answer, in the labels' order."""
+    confusion = classification_report(TRUTH, ANSWERS, NAMES)["confusion"]
+    assert confusion == [[3, 0, 1], [0, 0, 0], [1, 0, 1]]
+
+
+def test_a_regression_is_reported_by_its_squared_error() -> None:
+    """Errors of 1, 1 and 2 around a truth that varies by 2/3."""
+    report = regression_report(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 5.0]))
+    assert report == pytest.approx({"mse": 2.0, "rmse": 2**0.5, "r2": 1 - 6 / 2, "rows": 3})
+
+
+def test_the_rise_of_a_squared_error_has_the_standard_error_of_a_mean() -> None:
+    """Paired, row by row."""
+    truth, old = np.zeros(4), np.zeros(4)
+    new = np.array([1.0, 0.0, 1.0, 0.0])
+    rise, error = loss_rise(truth, old, new, regression=True)
+    assert rise == pytest.approx(0.5)
+    assert error == pytest.approx((1 / 3) ** 0.5 / 2)
+
+
+def test_the_rise_of_a_macro_f1_is_what_is_lost_of_it() -> None:
+    """And the same each time, although its standard error is drawn by chance."""
+    truth = np.array(["big", "small"] * 50)
+    rise, error = loss_rise(truth, truth, truth[::-1], regression=False)
+    assert rise == pytest.approx(1)
+    assert loss_rise(truth, truth, truth[::-1], regression=False) == (rise, error)
+    back, _ = loss_rise(truth, truth[::-1], truth, regression=False)
+    assert back == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("regression", [True, False])
+def test_the_same_answers_are_neither_worse_nor_better(*, regression: bool) -> None:
+    """Even where both are wrong."""
+    truth = np.arange(20) if regression else np.array(["big", "small"] * 10)
+    answers = truth[::-1]
+    assert loss_rise(truth, answers, answers, regression=regression) == (0, 0)
+    assert not is_worse(truth, answers, answers, regression=regression)
+
+
+@pytest.mark.parametrize(
+    ("new", "worse"),
+    [
+        # Rises of ¼ and ½ in the mean, with standard errors of 0.48 and 0.29.
+        ([1, 1, 0, 0], False),
+        ([1, 1, 0, 1], True),
+    ],
+)
+def test_worse_means_by_more_than_one_standard_error(new: list[int], *, worse: bool) -> None:
+    """A smaller rise may be chance."""
+    old = np.array([0, 0, 0, 1])
+    assert is_worse(np.zeros(4), old, np.array(new), regression=True) is worse
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.5, 10))
+def test_numbers_that_are_all_farther_off_are_worse(truth: list[float], by: float) -> None:
+    """By the same amount each, so that chance has no part in it."""
+    right = np.array(truth)
+    assert is_worse(right, right, right + by, regression=True)
+    assert not is_worse(right, right + by, right, regression=True)
+
+
+def out_of_fold(labels: list[str], teacher: list[float], student: list[float]) -> OutOfFold:
+    """Return answers to two rows."""
+    return OutOfFold(
+        labels=labels,
+        keys=b"a" * 16 + b"b" * 16,
+        teacher=np.array(teacher, dtype=number_type(labels)).tobytes(),
+        student=np.array(student, dtype=number_type(labels)).tobytes(),
+    )
+
+
+def test_answers_out_of_fold_are_the_most_likely_labels_by_key() -> None:
+    """Teacher and student each have their own."""
+    made = out_of_fold(["big", "small"], [0.9, 0.1, 0.2, 0.8], [0.4, 0.6, 0.3, 0.7])
+    assert made.answers("teacher") == {b"a" * 16: "big", b"b" * 16: "small"}
+    assert made.answers("student") == {b"a" * 16: "small", b"b" * 16: "small"}
+
+
+def test_answers_out_of_fold_of_a_regression_are_numbers_by_key() -> None:
+    """With every digit."""
+    made = out_of_fold([], [1.5, -2.0], [0.25, 1e6])
+    assert made.answers("teacher") == {b"a" * 16: 1.5, b"b" * 16: -2.0}
+    assert made.answers("student") == {b"a" * 16: 0.25, b"b" * 16: 1e6}
+
+
+def test_answers_out_of_fold_read_back_as_they_were_stored() -> None:
+    """The next model is held against them."""
+    made = out_of_fold(["big", "small"], [0.9, 0.1, 0.2, 0.8], [0.4, 0.6, 0.3, 0.7])
+    assert decode_out_of_fold(encode_out_of_fold(made)) == made
+
+
+def test_a_label_that_a_model_never_saw_has_no_probability() -> None:
+    """Four folds may lack a rare one; the columns stay in their places."""
+    rows = np.zeros((4, 1))
+    model = DummyClassifier(strategy="prior").fit(rows, ["small", "small", "big", "small"])
+    assert answer(model, rows[:1], NAMES).tolist() == [[0.25, 0.0, 0.75]]
+
+
+def test_a_regression_answers_one_number_a_row() -> None:
+    """In a column, as probabilities are in several."""
+    rows = np.zeros((3, 1))
+    model = DummyRegressor().fit(rows, [1.0, 2.0, 6.0])
+    assert answer(model, rows[:2], []).tolist() == [[3.0], [3.0]]

@@ -1,0 +1,141 @@
+"""Verdicts: whether a new model comes into use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from enrich.learning.cross_validation import OutOfFold
+from enrich.learning.promotion import judge
+
+LABELS = ["big", "small"]
+ROWS = 200
+TRUTH = [LABELS[at % 2] for at in range(ROWS)]
+WRONG = [LABELS[1 - at % 2] for at in range(ROWS)]
+
+
+def key(at: int) -> bytes:
+    """Return the key of a row."""
+    return at.to_bytes(16, "big")
+
+
+def truth(labels: Sequence[object], first: int = 0) -> dict[bytes, object]:
+    """Return labels by key."""
+    return {key(first + at): label for at, label in enumerate(labels)}
+
+
+def names(teacher: Sequence[str], student: Sequence[str] | None = None) -> OutOfFold:
+    """Return answers of a classification; the student's are the teacher's if not given."""
+    return OutOfFold(
+        labels=LABELS,
+        keys=b"".join(map(key, range(len(teacher)))),
+        teacher=one_hot(teacher),
+        student=one_hot(student or teacher),
+    )
+
+
+def one_hot(answers: Sequence[str]) -> bytes:
+    """Return a row of probabilities for each answer."""
+    rows = [[0.9 if name == answer else 0.1 for name in LABELS] for answer in answers]
+    return np.array(rows, dtype="<f4").tobytes()
+
+
+def numbers(teacher: Sequence[float], student: Sequence[float] | None = None) -> OutOfFold:
+    """Return answers of a regression."""
+    return OutOfFold(
+        labels=[],
+        keys=b"".join(map(key, range(len(teacher)))),
+        teacher=np.array(teacher, dtype="<f8").tobytes(),
+        student=np.array(student or teacher, dtype="<f8").tobytes(),
+    )
+
+
+def slips(count: int) -> list[str]:
+    """Return answers that are right but for the first so many."""
+    return [*WRONG[:count], *TRUTH[count:]]
+
+
+def test_the_first_model_comes_into_use() -> None:
+    """However bad it is."""
+    verdict = judge(None, names(WRONG), truth(TRUTH))
+    assert verdict.active
+    assert verdict.reason == "there is no other"
+
+
+def test_a_model_of_other_labels_comes_into_use() -> None:
+    """The old one does not know the new label."""
+    old = OutOfFold(labels=["big", "huge", "small"], keys=b"", teacher=b"", student=b"")
+    verdict = judge(old, names(WRONG), truth(TRUTH))
+    assert verdict.active
+    assert verdict.reason == "the set of labels has changed"
+
+
+@pytest.mark.parametrize("common", [0, 9])
+def test_models_that_hardly_share_a_record_are_not_compared(common: int) -> None:
+    """Chance alone would decide."""
+    verdict = judge(names(TRUTH), names(WRONG), truth(TRUTH[:common]))
+    assert verdict.active
+    assert verdict.reason == "hardly a record was answered by both"
+
+
+def test_ten_common_records_are_enough_to_compare() -> None:
+    """Where all answers are wrong."""
+    assert not judge(names(TRUTH), names(WRONG), truth(TRUTH[:10])).active
+
+
+def test_the_same_answers_are_not_worse() -> None:
+    """Training anew on the same records changes nothing."""
+    verdict = judge(names(slips(20)), names(slips(20)), truth(TRUTH))
+    assert verdict.active
+    assert verdict.reason == "not worse on 200 records"
+
+
+@pytest.mark.parametrize(("of", "teacher", "student"), [("teacher", 60, 0), ("student", 0, 60)])
+def test_a_model_is_refused_if_either_half_is_worse(of: str, teacher: int, student: int) -> None:
+    """The reason says which."""
+    new = names(slips(teacher), slips(student))
+    verdict = judge(names(slips(10)), new, truth(TRUTH))
+    assert not verdict.active
+    assert verdict.reason == f"its {of} is worse on 200 records"
+
+
+def test_a_better_model_comes_into_use() -> None:
+    """That is what training is for."""
+    assert judge(names(slips(60)), names(slips(10)), truth(TRUTH)).active
+
+
+def test_one_slip_more_is_within_chance() -> None:
+    """One standard error is allowed."""
+    old, new = slips(20), slips(20)
+    new[50], old[100], old[150] = WRONG[50], WRONG[100], WRONG[150]
+    new[101], new[151] = WRONG[101], WRONG[151]
+    assert judge(names(old), names(new), truth(TRUTH)).active
+
+
+def test_todays_labels_decide() -> None:
+    """A record that was labelled anew counts as it is now."""
+    assert not judge(names(TRUTH), names(WRONG), truth(TRUTH)).active
+    assert judge(names(TRUTH), names(WRONG), truth(WRONG)).active
+
+
+def test_only_records_that_both_answered_and_that_have_a_label_count() -> None:
+    """Where the new model alone answers, there is nothing to hold it against."""
+    old, new = names(TRUTH[:100]), names([*TRUTH[:100], *WRONG[100:]])
+    verdict = judge(old, new, truth(TRUTH))
+    assert verdict.active
+    assert verdict.reason == "not worse on 100 records"
+    assert judge(names(TRUTH), names(slips(100)), truth(TRUTH[100:], first=100)).active
+
+
+def test_numbers_are_judged_by_their_squared_error() -> None:
+    """One far slip weighs more than many near ones, in the teacher and in the student."""
+    right = [float(at) for at in range(ROWS)]
+    near = [number + (-1) ** at for at, number in enumerate(right)]
+    far = [number + 3 for number in near]
+    assert judge(numbers(far), numbers(near), truth(right)).active
+    assert judge(numbers(near), numbers(near), truth(right)).active
+    refused = judge(numbers(near), numbers(near, far), truth(right))
+    assert not refused.active
+    assert refused.reason == "its student is worse on 200 records"

@@ -1,0 +1,52 @@
+"""How far answers lie from those in training."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve.telemetry.drift import FEWEST_ANSWERS, LARGE, MODERATE, drift_of, stability_index
+
+COUNTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 10_000), min_size=1)
+
+
+def test_answers_that_come_as_in_training_have_not_drifted() -> None:
+    """However many there are."""
+    assert stability_index({"a": 500, "b": 300, "c": 200}, {"a": 5000, "b": 3000, "c": 2000}) < 1e-4
+
+
+def test_the_index_is_what_it_is_by_hand() -> None:
+    """Two names, from half and half to nine of ten: 0.4 ln 1.8 - 0.4 ln 0.2."""
+    by_hand = 0.4 * math.log(1.8) - 0.4 * math.log(0.2)
+    index = stability_index({"a": 50_000, "b": 50_000}, {"a": 90_000, "b": 10_000})
+    assert abs(index - by_hand) < 1e-3
+
+
+@given(COUNTS, COUNTS)
+def test_the_index_is_the_same_both_ways_and_never_below_nothing(
+    before: dict[str, int], now: dict[str, int]
+) -> None:
+    """Names that only one of them has are no trouble."""
+    index = stability_index(before, now)
+    assert 0 <= index < math.inf
+    assert math.isclose(index, stability_index(now, before), abs_tol=1e-9)
+
+
+def test_levels_are_said_in_words_from_their_marks_on() -> None:
+    """And nothing is said where there is too little to tell."""
+    before = {"a": 1000, "b": 1000}
+    fine, large = drift_of(before, {"a": 500, "b": 500}), drift_of(before, {"c": 1000})
+    moderate = drift_of(before, {"a": 700, "b": 300})
+    assert (fine.level, moderate.level, large.level) == ("fine", "warn", "bad")
+    assert (fine.index or 0) < MODERATE <= (moderate.index or 0) < LARGE <= (large.index or 0)
+    assert "train anew" in large.words
+    few = drift_of(before, {"c": FEWEST_ANSWERS - 1})
+    assert (few.index, few.level) == (None, "unknown")
+    assert "too few" in few.words
+
+
+def test_a_model_from_before_drift_was_measured_says_so() -> None:
+    """Its training kept no answers to hold others against."""
+    assert "train anew" in drift_of({}, {"a": 1000}).words
