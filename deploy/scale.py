@@ -27,8 +27,8 @@ from db.admin.read_benchmark import measure_floor
 from db.queue.planner import plan_chunks
 from db.records.dataset import find_dataset
 from db.settings import load_settings
+from db.store import tables
 from db.store.engine import Store, open_store
-from db.store.tables import dataset, prediction, record
 
 ROOT = Path(__file__).parent.parent
 SPEC = """
@@ -105,7 +105,7 @@ def plan_seconds(store: Store) -> float:
 
 def _plan(connection: Connection) -> float:
     undone = connection.begin_nested()
-    connection.execute(update(dataset).values(revision=dataset.c.revision + 1))
+    connection.execute(update(tables.dataset).values(revision=tables.dataset.c.revision + 1))
     found, began = find_dataset(connection, "scale"), time.perf_counter()
     assert plan_chunks(connection, found, workers=1)  # noqa: S101  else it has measured nothing
     seconds = time.perf_counter() - began
@@ -116,16 +116,20 @@ def _plan(connection: Connection) -> float:
 def predict_all(store: Store) -> None:
     """Give every record a prediction as long as a real one."""
     of_record = select(
-        record.c.dataset_id, record.c.key, literal(BODY), literal("scale"), literal(0.0)
+        tables.record.c.dataset_id,
+        tables.record.c.key,
+        literal(BODY),
+        literal("scale"),
+        literal(0.0),
     )
     names = ["dataset_id", "key", "body", "fingerprint", "made_at"]
     with store.writing() as connection:
-        connection.execute(prediction.insert().from_select(names, of_record))
+        connection.execute(tables.prediction.insert().from_select(names, of_record))
 
 
 def mark_all(store: Store) -> None:
     """Give every second record a label, and every one an answer, an issue or a group."""
-    number = record.c.id
+    number = tables.record.c.id
     label, answer = (case((number % size == 0, "rare"), else_="common") for size in (10, 11))
     values = {
         "label": case((number % 2 == 0, label)),
@@ -135,7 +139,7 @@ def mark_all(store: Store) -> None:
         "duplicates": case((number % 20 == 0, cast(number / 60, Text))),
     }
     with store.writing() as connection:
-        connection.execute(update(record).values(**values))
+        connection.execute(update(tables.record).values(**values))
 
 
 def page_seconds(environment: dict[str, str]) -> Iterator[tuple[str, float, float]]:

@@ -13,8 +13,8 @@ from db.records.dataset import Dataset, find_dataset
 from db.records.model import active_model, read_out_of_fold
 from db.records.record import each_record
 from db.settings import Settings
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import record
 from enrich.enrichers.base import Enricher, Row
 from enrich.planning.analysis_due import due_surveys, find_basis
 from enrich.planning.plan import stamp_alone
@@ -69,7 +69,7 @@ def _survey_answers(connection: Connection, found: Dataset, enricher: Enricher) 
     answers = decode_out_of_fold(stored)
     labels = {
         one.key: one.label
-        for one in each_record(connection, found.id, record.c.label.isnot(None))
+        for one in each_record(connection, found.id, tables.record.c.label.isnot(None))
         if one.label is not None
     }
     keys, rows = answers.rows("teacher")

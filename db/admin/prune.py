@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Select, delete, select, update
 
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import batches, erase_records
+from db.store import tables
 from db.store.engine import Store
 from db.store.generation import raise_generation
-from db.store.tables import enrichment, record, run, worker
 from db.traffic.prediction_counts import prune_served
 
 BATCH_RECORDS = 1000
@@ -33,25 +33,25 @@ def prune_store(store: Store) -> dict[str, int]:
         "requests": sum(_prune_requests(store, found) for found in datasets),
         "enrichments": sum(_prune_enrichments(store, found) for found in datasets),
         "served": store.write(prune_served),
-        "runs": _delete_old(store, run, run.c.started_at, KEEP_RUNS_DAYS),
-        "workers": _delete_old(store, worker, worker.c.seen_at, KEEP_WORKERS_DAYS),
+        "runs": _delete_old(store, tables.run, tables.run.c.started_at, KEEP_RUNS_DAYS),
+        "workers": _delete_old(store, tables.worker, tables.worker.c.seen_at, KEEP_WORKERS_DAYS),
     }
 
 
 def _prune_requests(store: Store, found: Dataset) -> int:
     """Forget unlabelled inputs that came with requests, once they are old enough."""
     oldest = time.time() - found.spec.retain_days * DAY_SECONDS
-    due = select(record.c.id).where(
-        record.c.dataset_id == found.id,
-        record.c.origin == "request",
-        record.c.label.is_(None),
-        record.c.chunk_id.is_(None),
-        record.c.made_at < oldest,
+    due = select(tables.record.c.id).where(
+        tables.record.c.dataset_id == found.id,
+        tables.record.c.origin == "request",
+        tables.record.c.label.is_(None),
+        tables.record.c.chunk_id.is_(None),
+        tables.record.c.made_at < oldest,
     )
 
     def drop(connection: Connection, ids: list[int]) -> None:
         # Some may have got a label since they were chosen.
-        still = due.where(record.c.id.in_(ids)).with_for_update()
+        still = due.where(tables.record.c.id.in_(ids)).with_for_update()
         erase_records(connection, found.id, list(connection.execute(still).scalars()))
 
     return _in_batches(store, due, drop)
@@ -60,19 +60,25 @@ def _prune_requests(store: Store, found: Dataset) -> int:
 def _prune_enrichments(store: Store, found: Dataset) -> int:
     """Drop the values of enrichers that the spec no longer names."""
     gone = (
-        select(enrichment.c.record_id)
-        .join(record, record.c.id == enrichment.c.record_id)
-        .where(record.c.dataset_id == found.id, enrichment.c.enricher.notin_(found.spec.enrichers))
+        select(tables.enrichment.c.record_id)
+        .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
+        .where(
+            tables.record.c.dataset_id == found.id,
+            tables.enrichment.c.enricher.notin_(found.spec.enrichers),
+        )
     )
 
     marks = _orphaned_marks(found)
 
     def drop(connection: Connection, ids: list[int]) -> None:
         if marks:
-            connection.execute(update(record).where(record.c.id.in_(ids)).values(**marks))
+            connection.execute(
+                update(tables.record).where(tables.record.c.id.in_(ids)).values(**marks)
+            )
         connection.execute(
-            delete(enrichment).where(
-                enrichment.c.record_id.in_(ids), enrichment.c.enricher.notin_(found.spec.enrichers)
+            delete(tables.enrichment).where(
+                tables.enrichment.c.record_id.in_(ids),
+                tables.enrichment.c.enricher.notin_(found.spec.enrichers),
             )
         )
 

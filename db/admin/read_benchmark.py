@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select
 from db.errors import VeilleuseError
 from db.records.dataset import find_dataset
 from db.records.prediction import find_body
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import prediction
 
 # Keys that are asked for lie all over the index, as those of questions do.
 PLACES, KEYS_A_PLACE = 100, 50
@@ -56,15 +56,15 @@ def measure_floor(store: Store, name: str, seconds: float) -> Floor:
 def _keys(connection: Connection, dataset_id: int) -> list[bytes]:
     """Return keys from many places of the index."""
     query = (
-        select(prediction.c.key)
-        .where(prediction.c.dataset_id == dataset_id)
-        .order_by(prediction.c.key)
+        select(tables.prediction.c.key)
+        .where(tables.prediction.c.dataset_id == dataset_id)
+        .order_by(tables.prediction.c.key)
     )
     found = {
         key
         for _ in range(PLACES)
         for key in connection.scalars(
-            query.where(prediction.c.key >= secrets.token_bytes(16)).limit(KEYS_A_PLACE)
+            query.where(tables.prediction.c.key >= secrets.token_bytes(16)).limit(KEYS_A_PLACE)
         )
     }
     return list(found or connection.scalars(query.limit(KEYS_A_PLACE)))

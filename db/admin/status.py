@@ -10,10 +10,10 @@ from db.queue.quarantine import count_quarantined
 from db.records.dataset import Dataset, all_datasets
 from db.records.enrichment import count_enrichments
 from db.records.model import active_model, model_name
+from db.store import tables
 from db.store.dialect import store_bytes
 from db.store.engine import Store
 from db.store.generation import read_generation
-from db.store.tables import chunk, prediction, record
 
 
 def store_status(store: Store) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def dataset_status(connection: Connection, found: Dataset) -> dict[str, Any]:
         "labelled": labels,
         "asked": asked,
         "enriched": _fresh_counts(connection, found),
-        "predictions": _count(connection, prediction, found.id),
-        "chunks": _count(connection, chunk, found.id),
+        "predictions": _count(connection, tables.prediction, found.id),
+        "chunks": _count(connection, tables.chunk, found.id),
         "quarantined": count_quarantined(connection, found.id),
         "model": model_name(found, model.version) if model else None,
     }
@@ -46,9 +46,9 @@ def dataset_status(connection: Connection, found: Dataset) -> dict[str, Any]:
 def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int, int]:
     query = select(
         func.count(),
-        func.count(record.c.label),
-        func.coalesce(func.sum(case((record.c.asked, 1), else_=0)), 0),
-    ).where(record.c.dataset_id == dataset_id)
+        func.count(tables.record.c.label),
+        func.coalesce(func.sum(case((tables.record.c.asked, 1), else_=0)), 0),
+    ).where(tables.record.c.dataset_id == dataset_id)
     records, labels, asked = connection.execute(query).one()
     return records, labels, int(asked)
 
@@ -66,7 +66,7 @@ def _fresh_counts(connection: Connection, found: Dataset) -> dict[str, int]:
 
 def _fresh_predictions(connection: Connection, dataset_id: int, fingerprint: str) -> int:
     query = select(func.count()).where(
-        prediction.c.dataset_id == dataset_id, prediction.c.fingerprint == fingerprint
+        tables.prediction.c.dataset_id == dataset_id, tables.prediction.c.fingerprint == fingerprint
     )
     return connection.execute(query).scalar_one()
 

@@ -14,8 +14,8 @@ from db.records.enrichment import Enrichment, Vector, enrichments_between
 from db.records.record import Record, batches, each_record
 from db.scoring.response_body import decode_answer
 from db.spec.field import normal_number
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import prediction
 
 PAGE_RECORDS = 500
 
@@ -73,9 +73,9 @@ def export_rows(store: Store, found: Dataset) -> Iterator[dict[str, Any]]:
 
 
 def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dict[bytes, bytes]:
-    query = select(prediction.c.key, prediction.c.body).where(
-        prediction.c.dataset_id == dataset_id,
-        prediction.c.key.in_([record.key for record in page]),
+    query = select(tables.prediction.c.key, tables.prediction.c.body).where(
+        tables.prediction.c.dataset_id == dataset_id,
+        tables.prediction.c.key.in_([record.key for record in page]),
     )
     return {row.key: row.body for row in connection.execute(query)}
 

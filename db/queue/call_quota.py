@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
+from db.store import tables
 from db.store.dialect import insert, lease_clock, wall_seconds
-from db.store.tables import call_grant, meter, record, response
 
 DAY_SECONDS = 86_400.0
 # A slot further away is not waited for: others may have better things to do meanwhile.
@@ -111,9 +111,9 @@ def _locked_meter(connection: Connection, asker: Asker, terms: Terms) -> _Meter:
     now = connection.execute(select(clock)).scalar_one()
     wall = wall_seconds(connection)
     mine = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
-    fresh = insert(connection, meter).values(**mine, period_at=wall)
+    fresh = insert(connection, tables.meter).values(**mine, period_at=wall)
     connection.execute(fresh.on_conflict_do_nothing())
-    row = connection.execute(select(meter).filter_by(**mine).with_for_update()).one()
+    row = connection.execute(select(tables.meter).filter_by(**mine).with_for_update()).one()
     is_over = wall - row.period_at >= terms.budget_days * DAY_SECONDS
     lost = _lost_calls(connection, asker, now, boot)
     return _Meter(
@@ -134,19 +134,21 @@ def _lost_calls(connection: Connection, asker: Asker, now: float, boot: str) -> 
     A worker asks when it makes no call: what it seems to hold then it has not heard of.
     """
     is_lost = or_(
-        call_grant.c.held_boot != boot,
-        call_grant.c.held_until <= now,
-        call_grant.c.worker_id == asker.worker_id,
+        tables.call_grant.c.held_boot != boot,
+        tables.call_grant.c.held_until <= now,
+        tables.call_grant.c.worker_id == asker.worker_id,
     )
-    mine = delete(call_grant).filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
-    lost = connection.execute(mine.where(is_lost).returning(call_grant.c.calls))
+    mine = delete(tables.call_grant).filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
+    lost = connection.execute(mine.where(is_lost).returning(tables.call_grant.c.calls))
     return sum(lost.scalars())
 
 
 def _find_known(
     connection: Connection, asker: Asker, wanted: Collection[str], state: _Meter
 ) -> _Known:
-    rows = connection.execute(select(response).where(response.c.hash.in_(wanted))).all()
+    rows = connection.execute(
+        select(tables.response).where(tables.response.c.hash.in_(wanted))
+    ).all()
     return _Known(
         answers={row.hash: row.text for row in rows if row.text is not None},
         others=frozenset(
@@ -184,7 +186,9 @@ def _budget_wait(budget: int, state: _Meter, terms: Terms) -> tuple[str, float]:
 
 def _still_there(connection: Connection, ids: Collection[int]) -> set[int]:
     """Return which records have not been erased, and keep them until the transaction ends."""
-    here = select(record.c.id).where(record.c.id.in_(ids)).order_by(record.c.id)
+    here = (
+        select(tables.record.c.id).where(tables.record.c.id.in_(ids)).order_by(tables.record.c.id)
+    )
     return set(connection.execute(here.with_for_update(read=True, key_share=True)).scalars())
 
 
@@ -207,18 +211,18 @@ def _hold(
             "held_by": token,
             "made_at": time.time(),
         }
-        statement = insert(connection, response).values(hash=one, **row)
+        statement = insert(connection, tables.response).values(hash=one, **row)
         # Another enricher has a meter of its own, and so does not wait for this one's lock.
         is_free = and_(
-            response.c.text.is_(None),
+            tables.response.c.text.is_(None),
             or_(
-                response.c.held_boot != state.boot,
-                response.c.held_until <= state.now,
-                response.c.held_worker == asker.worker_id,
+                tables.response.c.held_boot != state.boot,
+                tables.response.c.held_until <= state.now,
+                tables.response.c.held_worker == asker.worker_id,
             ),
         )
         taken = statement.on_conflict_do_update(index_elements=["hash"], set_=row, where=is_free)
-        held += connection.execute(taken.returning(response.c.hash)).scalars()
+        held += connection.execute(taken.returning(tables.response.c.hash)).scalars()
     return held
 
 
@@ -230,10 +234,10 @@ def _charge(
     if count:
         held = {"held_until": state.now + terms.hold_seconds, "held_boot": state.boot}
         who = {"token": token, "worker_id": asker.worker_id, "calls": count * terms.tries}
-        connection.execute(call_grant.insert().values(**mine, **who, **held))
+        connection.execute(tables.call_grant.insert().values(**mine, **who, **held))
     gap = count / terms.calls_per_second if terms.calls_per_second else 0.0
     connection.execute(
-        update(meter)
+        update(tables.meter)
         .filter_by(**mine)
         .values(
             calls=state.calls,
@@ -255,42 +259,44 @@ def settle_calls(
     """Keep the answers, let others ask what had none, and count the calls that were `made`."""
     mine_meter = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
     # In the order of a grant: the meter first.
-    connection.execute(select(meter.c.calls).filter_by(**mine_meter).with_for_update())
-    of_mine = call_grant.c.token == granted.token
-    taken = delete(call_grant).where(of_mine).returning(call_grant.c.calls)
+    connection.execute(select(tables.meter.c.calls).filter_by(**mine_meter).with_for_update())
+    of_mine = tables.call_grant.c.token == granted.token
+    taken = delete(tables.call_grant).where(of_mine).returning(tables.call_grant.c.calls)
     held = connection.execute(taken).scalar()
     for asked, text in sorted(answers.items()):
         connection.execute(
-            update(response)
-            .where(response.c.hash == asked, response.c.text.is_(None))
+            update(tables.response)
+            .where(tables.response.c.hash == asked, tables.response.c.text.is_(None))
             .values(text=text, held_until=None, held_boot=None, made_at=time.time())
         )
     # What was taken over by somebody else meanwhile is theirs.
-    mine = response.c.held_by == granted.token
-    connection.execute(delete(response).where(mine, response.c.text.is_(None)))
-    connection.execute(update(response).where(mine).values(held_by=None, held_worker=None))
+    mine = tables.response.c.held_by == granted.token
+    connection.execute(delete(tables.response).where(mine, tables.response.c.text.is_(None)))
+    connection.execute(update(tables.response).where(mine).values(held_by=None, held_worker=None))
     if held is None:
         # It was taken for lost, and counted in full; or this is done for the second time.
         return
     connection.execute(
-        update(meter)
+        update(tables.meter)
         .filter_by(**mine_meter)
-        .values(calls=meter.c.calls + made, held=meter.c.held - held)
+        .values(calls=tables.meter.c.calls + made, held=tables.meter.c.held - held)
     )
 
 
 def free_calls_of(connection: Connection, worker_id: int) -> None:
     """Let others make the calls of a worker that is known to be gone."""
     connection.execute(
-        update(response)
-        .where(response.c.held_worker == worker_id, response.c.text.is_(None))
+        update(tables.response)
+        .where(tables.response.c.held_worker == worker_id, tables.response.c.text.is_(None))
         .values(held_until=0.0)
     )
-    gone = call_grant.c.worker_id == worker_id
-    connection.execute(update(call_grant).where(gone).values(held_until=0.0))
+    gone = tables.call_grant.c.worker_id == worker_id
+    connection.execute(update(tables.call_grant).where(gone).values(held_until=0.0))
 
 
 def spent_calls(connection: Connection, dataset_id: int) -> dict[str, int]:
     """Return how many calls each enricher has spent in its period."""
-    query = select(meter.c.enricher, meter.c.calls).where(meter.c.dataset_id == dataset_id)
+    query = select(tables.meter.c.enricher, tables.meter.c.calls).where(
+        tables.meter.c.dataset_id == dataset_id
+    )
     return {row.enricher: row.calls for row in connection.execute(query)}

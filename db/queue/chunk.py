@@ -22,8 +22,8 @@ from db.records.enrichment import Enrichment, write_enrichments
 from db.records.listing_columns import write_marks
 from db.records.prediction import Prediction, write_predictions
 from db.records.record import Record, decode_inputs
+from db.store import tables
 from db.store.dialect import lease_clock
-from db.store.tables import chunk, quarantine, record
 
 from .quarantine import Refusal, write_refusals
 
@@ -56,9 +56,11 @@ def make_chunk(
     connection: Connection, dataset_id: int, revision: int, ids: Sequence[int], *, asked: bool
 ) -> None:
     """Put records into a new chunk that nobody holds."""
-    made = insert(chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
-    chunk_id = connection.execute(made.returning(chunk.c.id)).scalar_one()
-    connection.execute(update(record).where(record.c.id.in_(ids)).values(chunk_id=chunk_id))
+    made = insert(tables.chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
+    chunk_id = connection.execute(made.returning(tables.chunk.c.id)).scalar_one()
+    connection.execute(
+        update(tables.record).where(tables.record.c.id.in_(ids)).values(chunk_id=chunk_id)
+    )
 
 
 def claim_chunk(
@@ -71,11 +73,15 @@ def claim_chunk(
     if not revisions:
         return None
     now, boot = lease_clock(connection)
-    free = or_(chunk.c.lease_until.is_(None), chunk.c.lease_boot != boot, chunk.c.lease_until < now)
+    free = or_(
+        tables.chunk.c.lease_until.is_(None),
+        tables.chunk.c.lease_boot != boot,
+        tables.chunk.c.lease_until < now,
+    )
     picked = (
-        select(chunk.c.id)
-        .where(free, chunk.c.dataset_id.in_(revisions))
-        .order_by(chunk.c.asked.desc(), chunk.c.id)
+        select(tables.chunk.c.id)
+        .where(free, tables.chunk.c.dataset_id.in_(revisions))
+        .order_by(tables.chunk.c.asked.desc(), tables.chunk.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
         .cte("picked")
@@ -83,17 +89,17 @@ def claim_chunk(
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     claimed = (
-        update(chunk)
-        .where(chunk.c.id == select(picked.c.id).scalar_subquery())
+        update(tables.chunk)
+        .where(tables.chunk.c.id == select(picked.c.id).scalar_subquery())
         .values(
-            fence=chunk.c.fence + 1,
-            revision=case(revisions, value=chunk.c.dataset_id),
-            attempts=chunk.c.attempts + 1,
+            fence=tables.chunk.c.fence + 1,
+            revision=case(revisions, value=tables.chunk.c.dataset_id),
+            attempts=tables.chunk.c.attempts + 1,
             owner=worker_id,
             lease_until=now + lease_seconds,
             lease_boot=boot,
         )
-        .returning(*(chunk.c[name] for name in Chunk.__dataclass_fields__))
+        .returning(*(tables.chunk.c[name] for name in Chunk.__dataclass_fields__))
     )
     row = connection.execute(claimed).first()
     return None if row is None else Chunk(*row)
@@ -107,15 +113,19 @@ def renew_lease(connection: Connection, held: Chunk, lease_seconds: float) -> No
 
 
 def _fenced(connection: Connection, held: Chunk, **values: object) -> None:
-    mine = and_(chunk.c.id == held.id, chunk.c.fence == held.fence)
-    done = connection.execute(update(chunk).where(mine).values(**values))
+    mine = and_(tables.chunk.c.id == held.id, tables.chunk.c.fence == held.fence)
+    done = connection.execute(update(tables.chunk).where(mine).values(**values))
     if done.rowcount != 1:
         raise LeaseLost(f"chunk {held.id}: its lease ran out and another worker took it")
 
 
 def records_in_chunk(connection: Connection, held: Chunk) -> list[Record]:
     """Return a chunk's records by key."""
-    query = select(record).where(record.c.chunk_id == held.id).order_by(record.c.key)
+    query = (
+        select(tables.record)
+        .where(tables.record.c.chunk_id == held.id)
+        .order_by(tables.record.c.key)
+    )
     return [
         Record(row.id, row.key, decode_inputs(row.inputs), row.label, row.origin)
         for row in connection.execute(query)
@@ -135,7 +145,7 @@ def finish_chunk(
     """
     _fenced(connection, held, owner=None)
     here = _write_results(connection, held, enrichments, predictions)
-    connection.execute(delete(quarantine).where(quarantine.c.record_id.in_(here)))
+    connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(here)))
     still = [one for one in refused if one.record_id in here]
     write_refusals(connection, held.dataset_id, held.revision, still)
     _end_chunk(connection, held)
@@ -160,18 +170,20 @@ def _write_results(
 
 
 def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Row[int, bytes]]:
-    of_chunk = record.c.chunk_id == held.id
-    query = select(record.c.id, record.c.key).where(of_chunk).order_by(record.c.id)
+    of_chunk = tables.record.c.chunk_id == held.id
+    query = (
+        select(tables.record.c.id, tables.record.c.key).where(of_chunk).order_by(tables.record.c.id)
+    )
     return connection.execute(query.with_for_update()).all()
 
 
 def _end_chunk(connection: Connection, held: Chunk) -> None:
     connection.execute(
-        update(record)
-        .where(record.c.chunk_id == held.id)
+        update(tables.record)
+        .where(tables.record.c.chunk_id == held.id)
         .values(chunk_id=None, revision=held.revision)
     )
-    connection.execute(delete(chunk).where(chunk.c.id == held.id))
+    connection.execute(delete(tables.chunk).where(tables.chunk.c.id == held.id))
 
 
 def return_chunk(
@@ -218,15 +230,15 @@ def _split(connection: Connection, held: Chunk, ids: Sequence[int]) -> None:
     middle = len(ids) // 2
     for half in (ids[:middle], ids[middle:]):
         make_chunk(connection, held.dataset_id, held.revision, half, asked=True)
-    connection.execute(delete(chunk).where(chunk.c.id == held.id))
+    connection.execute(delete(tables.chunk).where(tables.chunk.c.id == held.id))
 
 
 def free_chunks_of(connection: Connection, worker_id: int) -> None:
     """End the leases of a worker that is known to be dead."""
     connection.execute(
-        update(chunk)
-        .where(chunk.c.owner == worker_id)
-        .values(owner=None, lease_until=None, lease_boot=None, fence=chunk.c.fence + 1)
+        update(tables.chunk)
+        .where(tables.chunk.c.owner == worker_id)
+        .values(owner=None, lease_until=None, lease_boot=None, fence=tables.chunk.c.fence + 1)
     )
 
 
@@ -245,9 +257,12 @@ def wait_for_chunk(connection: Connection, dataset_ids: Sequence[int]) -> Wait |
     """
     now, boot = lease_clock(connection)
     rows = connection.execute(
-        select(chunk.c.owner, chunk.c.lease_boot, chunk.c.lease_until - now, chunk.c.error).where(
-            chunk.c.dataset_id.in_(dataset_ids)
-        )
+        select(
+            tables.chunk.c.owner,
+            tables.chunk.c.lease_boot,
+            tables.chunk.c.lease_until - now,
+            tables.chunk.c.error,
+        ).where(tables.chunk.c.dataset_id.in_(dataset_ids))
     ).all()
     waits = [
         Wait(

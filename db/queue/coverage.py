@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select
 
+from db.store import tables
 from db.store.dialect import insert, wall_seconds
-from db.store.tables import dataset, progress
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ def write_counts(
 ) -> None:
     """Put a dataset's counts in the place of those before."""
     connection.execute(
-        delete(progress).where(
-            progress.c.dataset_id == dataset_id, progress.c.enricher.notin_(fresh)
+        delete(tables.progress).where(
+            tables.progress.c.dataset_id == dataset_id, tables.progress.c.enricher.notin_(fresh)
         )
     )
     now = wall_seconds(connection)
@@ -43,7 +43,7 @@ def write_counts(
     ]
     if not rows:
         return
-    statement = insert(connection, progress)
+    statement = insert(connection, tables.progress)
     new = {name: statement.excluded[name] for name in ("fresh", "records", "made_at")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["dataset_id", "enricher"], set_=new), rows
@@ -54,19 +54,19 @@ def all_counts(connection: Connection) -> list[Count]:
     """Return what was last counted, by dataset and enricher."""
     query = (
         select(
-            dataset.c.name,
-            progress.c.enricher,
-            progress.c.fresh,
-            progress.c.records,
-            progress.c.made_at,
+            tables.dataset.c.name,
+            tables.progress.c.enricher,
+            tables.progress.c.fresh,
+            tables.progress.c.records,
+            tables.progress.c.made_at,
         )
-        .join(dataset, dataset.c.id == progress.c.dataset_id)
-        .order_by(dataset.c.name, progress.c.enricher)
+        .join(tables.dataset, tables.dataset.c.id == tables.progress.c.dataset_id)
+        .order_by(tables.dataset.c.name, tables.progress.c.enricher)
     )
     return [Count(*row) for row in connection.execute(query)]
 
 
 def seconds_since_count(connection: Connection) -> float:
     """Return how long ago somebody last counted, infinity where nobody has."""
-    last = connection.execute(select(func.max(progress.c.made_at))).scalar()
+    last = connection.execute(select(func.max(tables.progress.c.made_at))).scalar()
     return float("inf") if last is None else abs(wall_seconds(connection) - last)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
+from db.store import tables
 from db.store.dialect import wall_seconds
-from db.store.tables import reading
 
 KEEP_SECONDS = 3600.0
 
@@ -28,16 +28,16 @@ class Means:
 
 def add_means(connection: Connection, worker_id: int, at: float, means: dict[str, object]) -> None:
     """Keep what a worker's gate has read, and drop what is older than an hour, whoever's it is."""
-    connection.execute(insert(reading).values(worker_id=worker_id, at=at, **means))
-    connection.execute(delete(reading).where(reading.c.at < at - KEEP_SECONDS))
+    connection.execute(insert(tables.reading).values(worker_id=worker_id, at=at, **means))
+    connection.execute(delete(tables.reading).where(tables.reading.c.at < at - KEEP_SECONDS))
 
 
 def last_hour(connection: Connection) -> dict[int, list[tuple[float, Means]]]:
     """Return what each worker's gate has read, with how many seconds ago that was, oldest first."""
     now = wall_seconds(connection)
-    query = select(reading).where(reading.c.at > now - KEEP_SECONDS)
+    query = select(tables.reading).where(tables.reading.c.at > now - KEEP_SECONDS)
     found: dict[int, list[tuple[float, Means]]] = {}
-    for row in connection.execute(query.order_by(reading.c.worker_id, reading.c.at)):
+    for row in connection.execute(query.order_by(tables.reading.c.worker_id, tables.reading.c.at)):
         means = Means(*(getattr(row, name) for name in Means.__dataclass_fields__))
         found.setdefault(row.worker_id, []).append((now - row.at, means))
     return found

@@ -6,21 +6,21 @@ import time
 
 from sqlalchemy import Connection, delete, select
 
+from db.store import tables
 from db.store.dialect import insert
-from db.store.tables import pause
 
 
 def pause_workers(connection: Connection) -> None:
     """Let every worker wait, those too that are not there yet."""
-    paused = insert(connection, pause).values(id=1, made_at=time.time())
+    paused = insert(connection, tables.pause).values(id=1, made_at=time.time())
     connection.execute(paused.on_conflict_do_nothing())
 
 
 def resume_workers(connection: Connection) -> None:
     """Let every worker go on."""
-    connection.execute(delete(pause))
+    connection.execute(delete(tables.pause))
 
 
 def paused_at(connection: Connection) -> float | None:
     """Return since when workers wait, None while they may work."""
-    return connection.execute(select(pause.c.made_at)).scalar()
+    return connection.execute(select(tables.pause.c.made_at)).scalar()

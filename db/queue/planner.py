@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, and_, func, or_, select
 
 from db.records.dataset import Dataset
+from db.store import tables
 from db.store.dialect import lease_clock
-from db.store.tables import chunk, dataset, record
 
 from .chunk import make_chunk
 
@@ -22,8 +22,8 @@ def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int |
     the transaction ends nobody can change it.
     """
     # Two planners at once would put the same records into two chunks.
-    of_dataset = dataset.c.id == planned.id
-    lock = select(dataset.c.revision).where(of_dataset).with_for_update(key_share=True)
+    of_dataset = tables.dataset.c.id == planned.id
+    lock = select(tables.dataset.c.revision).where(of_dataset).with_for_update(key_share=True)
     if connection.execute(lock).scalar_one() != planned.revision:
         return None
     room = OPEN_CHUNKS_A_WORKER * max(workers, 1) - _open_chunks(connection, planned.id)
@@ -37,23 +37,27 @@ def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int |
 def _open_chunks(connection: Connection, dataset_id: int) -> int:
     """Count chunks but for those put off, which would keep all other records from their turn."""
     now, boot = lease_clock(connection)
-    put_off = and_(chunk.c.owner.is_(None), chunk.c.lease_boot == boot, chunk.c.lease_until > now)
+    put_off = and_(
+        tables.chunk.c.owner.is_(None),
+        tables.chunk.c.lease_boot == boot,
+        tables.chunk.c.lease_until > now,
+    )
     query = select(func.count()).where(
-        chunk.c.dataset_id == dataset_id, or_(chunk.c.lease_until.is_(None), ~put_off)
+        tables.chunk.c.dataset_id == dataset_id, or_(tables.chunk.c.lease_until.is_(None), ~put_off)
     )
     return connection.execute(query).scalar_one()
 
 
 def _plan_chunk(connection: Connection, planned: Dataset, *, asked: bool) -> bool:
     stale = (
-        select(record.c.id)
+        select(tables.record.c.id)
         .where(
-            record.c.dataset_id == planned.id,
-            record.c.asked == asked,
-            record.c.revision < planned.revision,
-            record.c.chunk_id.is_(None),
+            tables.record.c.dataset_id == planned.id,
+            tables.record.c.asked == asked,
+            tables.record.c.revision < planned.revision,
+            tables.record.c.chunk_id.is_(None),
         )
-        .order_by(record.c.revision, record.c.key)
+        .order_by(tables.record.c.revision, tables.record.c.key)
         .limit(CHUNK_RECORDS)
     )
     ids = connection.execute(stale).scalars().all()

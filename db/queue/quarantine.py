@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from db.records.record import erase_records
+from db.store import tables
 from db.store.dialect import insert, wall_seconds
 from db.store.generation import raise_generation
-from db.store.tables import dataset, quarantine, record
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def write_refusals(
     ]
     if not rows:
         return
-    statement = insert(connection, quarantine)
+    statement = insert(connection, tables.quarantine)
     new = {name: statement.excluded[name] for name in ("revision", "reason", "made_at")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["record_id", "enricher"], set_=new), rows
@@ -62,24 +62,31 @@ def write_refusals(
 def refusals_in_chunk(connection: Connection, chunk_id: int, revision: int) -> list[Refusal]:
     """Return what of a chunk was refused already under that revision of its dataset."""
     query = (
-        select(quarantine.c.record_id, quarantine.c.enricher, quarantine.c.reason)
-        .join(record, record.c.id == quarantine.c.record_id)
-        .where(record.c.chunk_id == chunk_id, quarantine.c.revision == revision)
+        select(
+            tables.quarantine.c.record_id, tables.quarantine.c.enricher, tables.quarantine.c.reason
+        )
+        .join(tables.record, tables.record.c.id == tables.quarantine.c.record_id)
+        .where(tables.record.c.chunk_id == chunk_id, tables.quarantine.c.revision == revision)
     )
     return [Refusal(*row) for row in connection.execute(query)]
 
 
 def count_quarantined(connection: Connection, dataset_id: int) -> int:
     """Return how many records of a dataset lack a value of an enricher."""
-    query = select(func.count(quarantine.c.record_id.distinct()))
+    query = select(func.count(tables.quarantine.c.record_id.distinct()))
     return connection.execute(query.where(_of(dataset_id))).scalar_one()
 
 
 def quarantined_since(connection: Connection, at: float) -> tuple[int, str]:
     """Return how many records were quarantined from then on, and why the first was."""
-    later = quarantine.c.made_at >= at
-    count = select(func.count(quarantine.c.record_id.distinct())).where(later)
-    first = select(quarantine.c.reason).where(later).order_by(quarantine.c.made_at).limit(1)
+    later = tables.quarantine.c.made_at >= at
+    count = select(func.count(tables.quarantine.c.record_id.distinct())).where(later)
+    first = (
+        select(tables.quarantine.c.reason)
+        .where(later)
+        .order_by(tables.quarantine.c.made_at)
+        .limit(1)
+    )
     reason = connection.execute(first).scalar_one_or_none()
     return connection.execute(count).scalar_one(), reason or ""
 
@@ -90,25 +97,29 @@ def list_quarantine(
     """Return what is quarantined, the latest first."""
     query = (
         select(
-            dataset.c.name,
-            record.c.key,
-            record.c.inputs,
-            quarantine.c.enricher,
-            quarantine.c.reason,
-            quarantine.c.made_at,
+            tables.dataset.c.name,
+            tables.record.c.key,
+            tables.record.c.inputs,
+            tables.quarantine.c.enricher,
+            tables.quarantine.c.reason,
+            tables.quarantine.c.made_at,
         )
-        .join(record, record.c.id == quarantine.c.record_id)
-        .join(dataset, dataset.c.id == quarantine.c.dataset_id)
+        .join(tables.record, tables.record.c.id == tables.quarantine.c.record_id)
+        .join(tables.dataset, tables.dataset.c.id == tables.quarantine.c.dataset_id)
         .where(_of(dataset_id))
-        .order_by(quarantine.c.made_at.desc(), quarantine.c.record_id, quarantine.c.enricher)
+        .order_by(
+            tables.quarantine.c.made_at.desc(),
+            tables.quarantine.c.record_id,
+            tables.quarantine.c.enricher,
+        )
         .limit(most)
     )
     return [Quarantined(name, key.hex(), *more) for name, key, *more in connection.execute(query)]
 
 
 def _of(dataset_id: int | None) -> ColumnElement[bool]:
-    every = quarantine.c.record_id.isnot(None)
-    return every if dataset_id is None else quarantine.c.dataset_id == dataset_id
+    every = tables.quarantine.c.record_id.isnot(None)
+    return every if dataset_id is None else tables.quarantine.c.dataset_id == dataset_id
 
 
 def _chosen(
@@ -116,13 +127,13 @@ def _chosen(
 ) -> list[tuple[int, int]]:
     """Return the record and dataset ids of what is meant, all if no key is given."""
     query = (
-        select(quarantine.c.record_id, quarantine.c.dataset_id)
+        select(tables.quarantine.c.record_id, tables.quarantine.c.dataset_id)
         .distinct()
-        .join(record, record.c.id == quarantine.c.record_id)
+        .join(tables.record, tables.record.c.id == tables.quarantine.c.record_id)
         .where(_of(dataset_id))
     )
     if keys:
-        query = query.where(record.c.key.in_(keys))
+        query = query.where(tables.record.c.key.in_(keys))
     return [(record_id, of) for record_id, of in connection.execute(query)]
 
 
@@ -131,8 +142,8 @@ def retry_quarantine(
 ) -> int:
     """Make quarantined records stale, so that they are tried again; returns how many."""
     ids = [record_id for record_id, _ in _chosen(connection, dataset_id, keys)]
-    connection.execute(update(record).where(record.c.id.in_(ids)).values(revision=0))
-    connection.execute(delete(quarantine).where(quarantine.c.record_id.in_(ids)))
+    connection.execute(update(tables.record).where(tables.record.c.id.in_(ids)).values(revision=0))
+    connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(ids)))
     return len(ids)
 
 

@@ -9,9 +9,9 @@ from functools import partial
 
 from sqlalchemy import Connection, exists, select, update
 
+from db.store import tables
 from db.store.dialect import wall_seconds
 from db.store.engine import Store
-from db.store.tables import dataset, run, worker
 
 from .worker import SILENT_SECONDS
 
@@ -20,21 +20,21 @@ FAILED = "failed"
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
     """Note that a command has begun on a dataset; returns the run's id."""
-    made = run.insert().values(
+    made = tables.run.insert().values(
         dataset_id=dataset_id,
         command=command,
         worker_id=worker_id,
         started_at=wall_seconds(connection),
     )
-    run_id: int = connection.execute(made.returning(run.c.id)).scalar_one()
+    run_id: int = connection.execute(made.returning(tables.run.c.id)).scalar_one()
     return run_id
 
 
 def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> None:
     """Note how a run ended."""
     connection.execute(
-        update(run)
-        .where(run.c.id == run_id)
+        update(tables.run)
+        .where(tables.run.c.id == run_id)
         .values(ended_at=wall_seconds(connection), records=records, outcome=outcome)
     )
 
@@ -78,12 +78,18 @@ class Run:
 
 def failed_runs(connection: Connection, most: int) -> list[Run]:
     """Return the runs that failed, the latest first."""
-    columns = (run.c.command, run.c.started_at, run.c.ended_at, run.c.records, run.c.outcome)
+    columns = (
+        tables.run.c.command,
+        tables.run.c.started_at,
+        tables.run.c.ended_at,
+        tables.run.c.records,
+        tables.run.c.outcome,
+    )
     query = (
-        select(dataset.c.name, *columns)
-        .join(dataset, dataset.c.id == run.c.dataset_id)
-        .where(run.c.outcome == FAILED)
-        .order_by(run.c.id.desc())
+        select(tables.dataset.c.name, *columns)
+        .join(tables.dataset, tables.dataset.c.id == tables.run.c.dataset_id)
+        .where(tables.run.c.outcome == FAILED)
+        .order_by(tables.run.c.id.desc())
         .limit(most)
     )
     return [Run(*row) for row in connection.execute(query)]
@@ -91,9 +97,12 @@ def failed_runs(connection: Connection, most: int) -> list[Run]:
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
     """Tell whether a living worker runs that command on a dataset."""
-    seen = worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
-    living = exists().where(worker.c.id == run.c.worker_id, seen)
+    seen = tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
+    living = exists().where(tables.worker.c.id == tables.run.c.worker_id, seen)
     query = exists().where(
-        run.c.dataset_id == dataset_id, run.c.command == command, run.c.ended_at.is_(None), living
+        tables.run.c.dataset_id == dataset_id,
+        tables.run.c.command == command,
+        tables.run.c.ended_at.is_(None),
+        living,
     )
     return bool(connection.execute(select(query)).scalar_one())

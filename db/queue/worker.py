@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from db.store import tables
 from db.store.dialect import boot_id, wall_seconds
 from db.store.generation import raise_generation
-from db.store.tables import reading, worker
 
 from .call_quota import free_calls_of
 from .chunk import free_chunks_of
@@ -27,7 +27,7 @@ SILENT_SECONDS = 120.0
 def register_worker(connection: Connection) -> int:
     """Add this process to the store's workers; returns its id."""
     now = wall_seconds(connection)
-    made = worker.insert().values(
+    made = tables.worker.insert().values(
         host=_host(),
         process=_process(os.getpid()),
         started_at=now,
@@ -36,7 +36,7 @@ def register_worker(connection: Connection) -> int:
         since=now,
         reason="",
     )
-    worker_id: int = connection.execute(made.returning(worker.c.id)).scalar_one()
+    worker_id: int = connection.execute(made.returning(tables.worker.c.id)).scalar_one()
     return worker_id
 
 
@@ -71,12 +71,16 @@ def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
         add_means(connection, worker_id, now, means)
     if report.error_at is not None:
         said["error_at"] = report.error_at + behind
-    connection.execute(update(worker).where(worker.c.id == worker_id).values(seen_at=now, **said))
+    connection.execute(
+        update(tables.worker).where(tables.worker.c.id == worker_id).values(seen_at=now, **said)
+    )
 
 
 def neighbours(connection: Connection) -> set[int]:
     """Return the process ids of this machine's workers, this one's too."""
-    rows = connection.execute(select(worker.c.process).where(worker.c.host == _host()))
+    rows = connection.execute(
+        select(tables.worker.c.process).where(tables.worker.c.host == _host())
+    )
     return {_pid(process) for process in rows.scalars() if _is_alive(process)}
 
 
@@ -84,14 +88,14 @@ def leave_worker(connection: Connection, worker_id: int) -> None:
     """Remove a worker that ends; whatever it still held is free at once."""
     free_chunks_of(connection, worker_id)
     free_calls_of(connection, worker_id)
-    connection.execute(delete(reading).where(reading.c.worker_id == worker_id))
-    connection.execute(delete(worker).where(worker.c.id == worker_id))
+    connection.execute(delete(tables.reading).where(tables.reading.c.worker_id == worker_id))
+    connection.execute(delete(tables.worker).where(tables.worker.c.id == worker_id))
 
 
 def bury_dead(connection: Connection) -> int:
     """Free what the dead workers of this machine held, without waiting for their leases."""
     neighbours = connection.execute(
-        select(worker.c.id, worker.c.process).where(worker.c.host == _host())
+        select(tables.worker.c.id, tables.worker.c.process).where(tables.worker.c.host == _host())
     ).all()
     dead = [row.id for row in neighbours if not _is_alive(row.process)]
     for worker_id in dead:
@@ -104,7 +108,9 @@ def bury_dead(connection: Connection) -> int:
 
 def count_workers(connection: Connection) -> int:
     """Return how many workers were seen of late."""
-    query = select(func.count()).where(worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS)
+    query = select(func.count()).where(
+        tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
+    )
     return connection.execute(query).scalar_one()
 
 
@@ -148,7 +154,7 @@ def _is_alive(process: str) -> bool:
 
 def all_workers(connection: Connection) -> list[dict[str, object]]:
     """Return what each worker last said of itself."""
-    rows = connection.execute(select(worker).order_by(worker.c.id))
+    rows = connection.execute(select(tables.worker).order_by(tables.worker.c.id))
     return [
         {
             "id": row.id,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
+from db.store import tables
 from db.store.dialect import insert
-from db.store.tables import snapshot
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,17 @@ class Snapshot:
 
 def all_snapshots(connection: Connection, dataset_id: int) -> dict[str, Snapshot]:
     """Return a dataset's snapshots by enricher."""
-    columns = [snapshot.c[name] for name in Snapshot.__dataclass_fields__]
-    query = select(*columns).where(snapshot.c.dataset_id == dataset_id)
+    columns = [tables.snapshot.c[name] for name in Snapshot.__dataclass_fields__]
+    query = select(*columns).where(tables.snapshot.c.dataset_id == dataset_id)
     return {row.enricher: Snapshot(*row) for row in connection.execute(query)}
 
 
 def read_findings(connection: Connection, dataset_id: int, enricher: str, number: int) -> bytes:
     """Return what was found, b"" where there is a newer snapshot by now."""
-    query = select(snapshot.c.findings).where(
-        snapshot.c.dataset_id == dataset_id,
-        snapshot.c.enricher == enricher,
-        snapshot.c.number == number,
+    query = select(tables.snapshot.c.findings).where(
+        tables.snapshot.c.dataset_id == dataset_id,
+        tables.snapshot.c.enricher == enricher,
+        tables.snapshot.c.number == number,
     )
     return connection.execute(query).scalar() or b""
 
@@ -49,19 +49,19 @@ def write_snapshot(
         "findings": findings,
         "made_at": time.time(),
     }
-    statement = insert(connection, snapshot).values(
+    statement = insert(connection, tables.snapshot).values(
         dataset_id=dataset_id, enricher=made.enricher, **values
     )
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["dataset_id", "enricher"],
             set_=values,
-            where=snapshot.c.number < made.number,
+            where=tables.snapshot.c.number < made.number,
         )
     )
 
 
 def drop_snapshots(connection: Connection, dataset_id: int, kept: set[str]) -> None:
     """Drop the snapshots of enrichers that the spec no longer names."""
-    gone = snapshot.c.dataset_id == dataset_id, snapshot.c.enricher.notin_(kept)
-    connection.execute(delete(snapshot).where(*gone))
+    gone = tables.snapshot.c.dataset_id == dataset_id, tables.snapshot.c.enricher.notin_(kept)
+    connection.execute(delete(tables.snapshot).where(*gone))

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, exists, select, update
 
 from db.errors import SpecChangeRefused, SpecError, UnknownDataset
 from db.spec.dataset_spec import DatasetSpec, decode_spec, encode_spec
+from db.store import tables
 from db.store.generation import raise_generation
-from db.store.tables import dataset, record
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -43,14 +43,21 @@ class Dataset:
 
 def all_datasets(connection: Connection) -> list[Dataset]:
     """Return every dataset, by name."""
-    return [_dataset(row) for row in connection.execute(select(dataset).order_by(dataset.c.name))]
+    return [
+        _dataset(row)
+        for row in connection.execute(select(tables.dataset).order_by(tables.dataset.c.name))
+    ]
 
 
 def find_dataset(connection: Connection, name: str) -> Dataset:
     """Return the dataset of that name; raises UnknownDataset naming those there are."""
-    row = connection.execute(select(dataset).where(dataset.c.name == name)).first()
+    row = connection.execute(select(tables.dataset).where(tables.dataset.c.name == name)).first()
     if row is None:
-        names = connection.execute(select(dataset.c.name).order_by(dataset.c.name)).scalars().all()
+        names = (
+            connection.execute(select(tables.dataset.c.name).order_by(tables.dataset.c.name))
+            .scalars()
+            .all()
+        )
         known = f"there are {', '.join(names)}" if names else "load one: python -m db load FILE"
         raise UnknownDataset(f"no dataset is named {name!r}; {known}")
     return _dataset(row)
@@ -69,15 +76,19 @@ def register_dataset(
     Raises SpecChangeRefused where that would change the key of records that exist.
     """
     _check_flat_route(connection, spec)
-    row = connection.execute(select(dataset).where(dataset.c.name == spec.name)).first()
+    row = connection.execute(
+        select(tables.dataset).where(tables.dataset.c.name == spec.name)
+    ).first()
     if row is None:
-        connection.execute(dataset.insert().values(name=spec.name, spec=encode_spec(spec)))
+        connection.execute(tables.dataset.insert().values(name=spec.name, spec=encode_spec(spec)))
         raise_generation(connection)
         return "created"
     if row.spec == encode_spec(spec):
         return "unchanged"
     _refuse_other_keys(connection, row.id, decode_spec(row.spec), spec)
-    connection.execute(update(dataset).where(dataset.c.id == row.id).values(spec=encode_spec(spec)))
+    connection.execute(
+        update(tables.dataset).where(tables.dataset.c.id == row.id).values(spec=encode_spec(spec))
+    )
     raise_generation(connection)
     return "updated"
 
@@ -95,7 +106,9 @@ def _refuse_other_keys(
     changes = _key_changes(old, new)
     if not changes:
         return
-    if connection.execute(select(exists().where(record.c.dataset_id == dataset_id))).scalar_one():
+    if connection.execute(
+        select(exists().where(tables.record.c.dataset_id == dataset_id))
+    ).scalar_one():
         raise SpecChangeRefused(
             f"{new.name} has records, and {changes} would change their keys; keep the field as it"
             f" was, or give the spec another name and import the records there, or erase the"
@@ -124,8 +137,8 @@ def set_plan(connection: Connection, found: Dataset, plan: tuple[Step, ...]) -> 
     encoded = msgspec.json.encode(plan).decode()
     # Of several workers that start together only the first makes records stale.
     connection.execute(
-        update(dataset)
-        .where(dataset.c.id == found.id, dataset.c.plan != encoded)
-        .values(plan=encoded, revision=dataset.c.revision + 1)
+        update(tables.dataset)
+        .where(tables.dataset.c.id == found.id, tables.dataset.c.plan != encoded)
+        .values(plan=encoded, revision=tables.dataset.c.revision + 1)
     )
     return find_dataset(connection, found.name)

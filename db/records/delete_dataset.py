@@ -6,27 +6,25 @@ from functools import partial
 
 from sqlalchemy import Connection, delete, select
 
+from db.store import tables
 from db.store.engine import Store
 from db.store.generation import raise_generation
-from db.store.tables import (
-    call_grant,
-    chunk,
-    dataset,
-    meter,
-    model,
-    progress,
-    quarantine,
-    record,
-    run,
-    served,
-    snapshot,
-)
 
 from .dataset import Dataset
 from .record import erase_records
 
 BATCH_RECORDS = 5000
-_OTHERS = (call_grant, chunk, meter, model, progress, quarantine, run, served, snapshot)
+_OTHERS = (
+    tables.call_grant,
+    tables.chunk,
+    tables.meter,
+    tables.model,
+    tables.progress,
+    tables.quarantine,
+    tables.run,
+    tables.served,
+    tables.snapshot,
+)
 
 
 def drop_dataset(store: Store, found: Dataset) -> int:
@@ -42,8 +40,8 @@ def drop_dataset(store: Store, found: Dataset) -> int:
 
 
 def _erase_some(connection: Connection, found: Dataset) -> int:
-    mine = select(record.c.id).where(record.c.dataset_id == found.id)
-    ids = list(connection.execute(mine.order_by(record.c.id).limit(BATCH_RECORDS)).scalars())
+    mine = select(tables.record.c.id).where(tables.record.c.dataset_id == found.id)
+    ids = list(connection.execute(mine.order_by(tables.record.c.id).limit(BATCH_RECORDS)).scalars())
     erase_records(connection, found.id, ids)
     return len(ids)
 
@@ -51,5 +49,5 @@ def _erase_some(connection: Connection, found: Dataset) -> int:
 def _erase_rest(connection: Connection, found: Dataset) -> None:
     for table in _OTHERS:
         connection.execute(delete(table).where(table.c.dataset_id == found.id))
-    connection.execute(delete(dataset).where(dataset.c.id == found.id))
+    connection.execute(delete(tables.dataset).where(tables.dataset.c.id == found.id))
     raise_generation(connection)

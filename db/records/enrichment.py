@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from sqlalchemy import Connection, and_, exists, func, select
 
+from db.store import tables
 from db.store.dialect import insert
-from db.store.tables import enrichment, record
 
 EnrichmentValue: TypeAlias = Any  # whatever JSON can say, or a vector
 
@@ -61,7 +61,7 @@ def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> N
     rows = [{**_columns(value), "made_at": now} for value in values]
     if not rows:
         return
-    statement = insert(connection, enrichment)
+    statement = insert(connection, tables.enrichment)
     new = {name: statement.excluded[name] for name in ("fingerprint", "value", "vector", "made_at")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["record_id", "enricher"], set_=new), rows
@@ -89,9 +89,11 @@ def enrichments_between(
 ) -> dict[int, dict[str, Enrichment]]:
     """Return all enrichments of the dataset's records with ids in that range."""
     query = (
-        select(enrichment)
-        .join(record, record.c.id == enrichment.c.record_id)
-        .where(record.c.dataset_id == dataset_id, record.c.id.between(first_id, last_id))
+        select(tables.enrichment)
+        .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
+        .where(
+            tables.record.c.dataset_id == dataset_id, tables.record.c.id.between(first_id, last_id)
+        )
     )
     return _by_record(connection, query)
 
@@ -99,9 +101,9 @@ def enrichments_between(
 def enrichments_in_chunk(connection: Connection, chunk_id: int) -> dict[int, dict[str, Enrichment]]:
     """Return all enrichments of a chunk's records."""
     query = (
-        select(enrichment)
-        .join(record, record.c.id == enrichment.c.record_id)
-        .where(record.c.chunk_id == chunk_id)
+        select(tables.enrichment)
+        .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
+        .where(tables.record.c.chunk_id == chunk_id)
     )
     return _by_record(connection, query)
 
@@ -128,20 +130,20 @@ def covers_labels(
 
 def _gap(dataset_id: int, name: str, fingerprint: str) -> Any:  # noqa: ANN401
     fresh = exists().where(
-        enrichment.c.record_id == record.c.id,
-        enrichment.c.enricher == name,
-        enrichment.c.fingerprint == fingerprint,
+        tables.enrichment.c.record_id == tables.record.c.id,
+        tables.enrichment.c.enricher == name,
+        tables.enrichment.c.fingerprint == fingerprint,
     )
-    labelled = and_(record.c.dataset_id == dataset_id, record.c.label.isnot(None))
+    labelled = and_(tables.record.c.dataset_id == dataset_id, tables.record.c.label.isnot(None))
     return exists().where(labelled, ~fresh)
 
 
 def count_enrichments(connection: Connection, dataset_id: int) -> dict[tuple[str, str], int]:
     """Return how many records have a value, by enricher and fingerprint."""
     query = (
-        select(enrichment.c.enricher, enrichment.c.fingerprint, func.count())
-        .join(record, record.c.id == enrichment.c.record_id)
-        .where(record.c.dataset_id == dataset_id)
-        .group_by(enrichment.c.enricher, enrichment.c.fingerprint)
+        select(tables.enrichment.c.enricher, tables.enrichment.c.fingerprint, func.count())
+        .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
+        .where(tables.record.c.dataset_id == dataset_id)
+        .group_by(tables.enrichment.c.enricher, tables.enrichment.c.fingerprint)
     )
     return {(name, stamp): count for name, stamp, count in connection.execute(query)}

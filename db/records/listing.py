@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, literal_column, select, text, 
 
 from db.errors import InputError
 from db.spec.field import Inputs, normal_text
-from db.store.tables import record
+from db.store import tables
 from db.store.tables.content import FAR, LISTED
 
 from .record import decode_inputs
@@ -24,7 +24,7 @@ MOST_LOOKED_AT = 1500
 
 _ERROR: ColumnElement[Any] = literal_column(FAR)
 _columns: dict[str, ColumnElement[Any]] = {
-    name: record.c[name] for name in ("label", "answer", "score", "duplicates", "key")
+    name: tables.record.c[name] for name in ("label", "answer", "score", "duplicates", "key")
 }
 _columns["error"] = _ERROR
 
@@ -149,9 +149,9 @@ def _look(
     order = [_columns[name] for name in way.order]
     # Nothing that would have to be fetched from the record itself.
     names = dict.fromkeys([*way.order, *more])
-    columns = [record.c.id, *(_columns[name].label(name) for name in names)]
-    where: list[Any] = [record.c.dataset_id == dataset_id]
-    where += [record.c[name] == value for name, value in way.fixed.items()]
+    columns = [tables.record.c.id, *(_columns[name].label(name) for name in names)]
+    where: list[Any] = [tables.record.c.dataset_id == dataset_id]
+    where += [tables.record.c[name] == value for name, value in way.fixed.items()]
     if way.where:
         where.append(text(f"({way.where})"))
     if after:
@@ -187,7 +187,7 @@ def _read_place(after: str, way: Way) -> list[Any]:
 
 def _whole(connection: Connection, ids: list[int]) -> list[Listed]:
     """Return the records, in the order of their ids as given."""
-    rows = connection.execute(select(record).where(record.c.id.in_(ids)))
+    rows = connection.execute(select(tables.record).where(tables.record.c.id.in_(ids)))
     found = {row.id: row for row in rows}
     return [
         Listed(

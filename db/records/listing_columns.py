@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 
 from db.scoring.response_body import decode_answer
-from db.store.tables import record
+from db.store import tables
 
 from .enrichment import Enrichment
 from .prediction import Prediction
@@ -53,8 +53,10 @@ def write_marks(
 
 def clear_held_out(connection: Connection, dataset_id: int) -> None:
     """Let what another version said be overwritten by predictions."""
-    of_dataset = record.c.dataset_id == dataset_id
-    connection.execute(update(record).where(of_dataset, record.c.held_out).values(held_out=False))
+    of_dataset = tables.record.c.dataset_id == dataset_id
+    connection.execute(
+        update(tables.record).where(of_dataset, tables.record.c.held_out).values(held_out=False)
+    )
 
 
 def write_held_out(
@@ -62,8 +64,8 @@ def write_held_out(
 ) -> None:
     """Mark labelled records by answers that were given without having seen their labels."""
     statement = (
-        update(record)
-        .where(record.c.dataset_id == dataset_id, record.c.key == bindparam("of"))
+        update(tables.record)
+        .where(tables.record.c.dataset_id == dataset_id, tables.record.c.key == bindparam("of"))
         .values(answer=bindparam("new_answer"), score=bindparam("new_score"), held_out=True)
     )
     values = [{"of": key, "new_answer": answer, "new_score": it} for key, answer, it in answers]
@@ -74,10 +76,10 @@ def write_held_out(
 def _write(connection: Connection, columns: Collection[str], rows: list[tuple[int, Marks]]) -> None:
     if not rows:
         return
-    statement = update(record).where(record.c.id == bindparam("of"))
+    statement = update(tables.record).where(tables.record.c.id == bindparam("of"))
     if "answer" in columns:
         # Of what it has learnt from, a teacher says what it was told.
-        statement = statement.where(~record.c.held_out)
+        statement = statement.where(~tables.record.c.held_out)
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
     values = [
         {"of": of, **{f"new_{name}": value for name, value in marks.items()}} for of, marks in rows

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, func, select, update
 
 from db.errors import ArtifactError, UnknownModel
+from db.store import tables
 from db.store.generation import raise_generation
-from db.store.tables import dataset, model
 
 from .dataset import Dataset
 
@@ -51,15 +51,15 @@ class Model:
 
 
 _columns = (
-    model.c.id,
-    model.c.version,
-    model.c.active,
-    model.c.made_at,
-    model.c.metrics,
-    model.c.reads,
-    model.c.student_sha256,
-    model.c.teacher_sha256,
-    model.c.student.isnot(None).label("kept"),
+    tables.model.c.id,
+    tables.model.c.version,
+    tables.model.c.active,
+    tables.model.c.made_at,
+    tables.model.c.metrics,
+    tables.model.c.reads,
+    tables.model.c.student_sha256,
+    tables.model.c.teacher_sha256,
+    tables.model.c.student.isnot(None).label("kept"),
 )
 
 
@@ -70,25 +70,29 @@ def model_name(found: Dataset, version: int) -> str:
 
 def all_models(connection: Connection, dataset_id: int) -> list[Model]:
     """Return every version, the newest first."""
-    query = select(*_columns).where(model.c.dataset_id == dataset_id)
-    return [_model(row) for row in connection.execute(query.order_by(model.c.version.desc()))]
+    query = select(*_columns).where(tables.model.c.dataset_id == dataset_id)
+    return [
+        _model(row) for row in connection.execute(query.order_by(tables.model.c.version.desc()))
+    ]
 
 
 def newest_models(connection: Connection, dataset_id: int, most: int) -> list[Model]:
     """Return so many versions, the newest first."""
-    query = select(*_columns).where(model.c.dataset_id == dataset_id)
-    rows = connection.execute(query.order_by(model.c.version.desc()).limit(most))
+    query = select(*_columns).where(tables.model.c.dataset_id == dataset_id)
+    rows = connection.execute(query.order_by(tables.model.c.version.desc()).limit(most))
     return [_model(row) for row in rows]
 
 
 def active_model(connection: Connection, dataset_id: int) -> Model | None:
     """Return the version in use."""
-    return _one(connection, model.c.dataset_id == dataset_id, model.c.active)
+    return _one(connection, tables.model.c.dataset_id == dataset_id, tables.model.c.active)
 
 
 def find_model(connection: Connection, found: Dataset, version: int) -> Model:
     """Return a version; raises UnknownModel naming the command that lists them."""
-    wanted = _one(connection, model.c.dataset_id == found.id, model.c.version == version)
+    wanted = _one(
+        connection, tables.model.c.dataset_id == found.id, tables.model.c.version == version
+    )
     if wanted is None:
         raise UnknownModel(
             f"{model_name(found, version)}: there is no such version;"
@@ -113,14 +117,16 @@ def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
     """Add a version that is not active yet; returns its number."""
     # Two trainings that end at once must not take the same number.
     connection.execute(
-        select(dataset.c.id).where(dataset.c.id == dataset_id).with_for_update(key_share=True)
+        select(tables.dataset.c.id)
+        .where(tables.dataset.c.id == dataset_id)
+        .with_for_update(key_share=True)
     )
-    newest = select(func.coalesce(func.max(model.c.version), 0)).where(
-        model.c.dataset_id == dataset_id
+    newest = select(func.coalesce(func.max(tables.model.c.version), 0)).where(
+        tables.model.c.dataset_id == dataset_id
     )
     version: int = connection.execute(newest).scalar_one() + 1
     connection.execute(
-        model.insert().values(
+        tables.model.insert().values(
             dataset_id=dataset_id,
             version=version,
             active=False,
@@ -146,10 +152,14 @@ def activate_model(connection: Connection, found: Dataset, version: int) -> None
             f"{model_name(found, version)}: its artifacts are no longer kept;"
             f" train anew: python -m enrich train {found.name}"
         )
-    of_dataset = model.c.dataset_id == found.id
-    connection.execute(update(model).where(of_dataset, model.c.active).values(active=False))
+    of_dataset = tables.model.c.dataset_id == found.id
     connection.execute(
-        update(model).where(model.c.id == wanted.id).values(active=True, activated_at=time.time())
+        update(tables.model).where(of_dataset, tables.model.c.active).values(active=False)
+    )
+    connection.execute(
+        update(tables.model)
+        .where(tables.model.c.id == wanted.id)
+        .values(active=True, activated_at=time.time())
     )
     _drop_old_artifacts(connection, found.id)
     raise_generation(connection)
@@ -157,32 +167,34 @@ def activate_model(connection: Connection, found: Dataset, version: int) -> None
 
 def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
     """Keep the artifacts of the active version, the one before and the newest."""
-    of_dataset = model.c.dataset_id == dataset_id
-    used = select(model.c.id).where(of_dataset, model.c.activated_at.isnot(None))
-    newest = select(model.c.id).where(of_dataset).order_by(model.c.version.desc()).limit(1)
+    of_dataset = tables.model.c.dataset_id == dataset_id
+    used = select(tables.model.c.id).where(of_dataset, tables.model.c.activated_at.isnot(None))
+    newest = (
+        select(tables.model.c.id).where(of_dataset).order_by(tables.model.c.version.desc()).limit(1)
+    )
     keep = {
-        *connection.execute(used.order_by(model.c.activated_at.desc()).limit(2)).scalars(),
+        *connection.execute(used.order_by(tables.model.c.activated_at.desc()).limit(2)).scalars(),
         *connection.execute(newest).scalars(),
     }
     connection.execute(
-        update(model)
-        .where(of_dataset, model.c.id.notin_(keep))
+        update(tables.model)
+        .where(of_dataset, tables.model.c.id.notin_(keep))
         .values(student=None, teacher=None, out_of_fold=None)
     )
 
 
 def read_student(connection: Connection, found: Model) -> Artifact:
     """Return a version's student, as bytes that nothing has read yet."""
-    return _artifact(connection, found, model.c.student, found.student_sha256)
+    return _artifact(connection, found, tables.model.c.student, found.student_sha256)
 
 
 def read_teacher(connection: Connection, found: Model) -> Artifact:
     """Return a version's teacher, as bytes that nothing has read yet."""
-    return _artifact(connection, found, model.c.teacher, found.teacher_sha256)
+    return _artifact(connection, found, tables.model.c.teacher, found.teacher_sha256)
 
 
 def _artifact(connection: Connection, found: Model, column: Column[bytes], sha256: str) -> Artifact:
-    data = connection.execute(select(column).where(model.c.id == found.id)).scalar_one()
+    data = connection.execute(select(column).where(tables.model.c.id == found.id)).scalar_one()
     if data is None:
         raise ArtifactError(f"version {found.version}: its {column.name} is no longer kept")
     return Artifact(data, sha256)
@@ -190,6 +202,6 @@ def _artifact(connection: Connection, found: Model, column: Column[bytes], sha25
 
 def read_out_of_fold(connection: Connection, found: Model) -> bytes | None:
     """Return a version's out-of-fold answers."""
-    query = select(model.c.out_of_fold).where(model.c.id == found.id)
+    query = select(tables.model.c.out_of_fold).where(tables.model.c.id == found.id)
     stored: bytes | None = connection.execute(query).scalar_one()
     return stored

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from db.store import tables
 from db.store.dialect import find_row, insert
-from db.store.tables import prediction, record
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def write_predictions(
     ]
     if not rows:
         return
-    statement = insert(connection, prediction)
+    statement = insert(connection, tables.prediction)
     new = {name: statement.excluded[name] for name in ("body", "fingerprint", "made_at")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["dataset_id", "key"], set_=new), rows
@@ -60,8 +60,8 @@ def fingerprints_in_chunk(
 ) -> dict[bytes, str]:
     """Return the fingerprint of the prediction of each of a chunk's records that has one."""
     query = (
-        select(prediction.c.key, prediction.c.fingerprint)
-        .join(record, record.c.key == prediction.c.key)
-        .where(prediction.c.dataset_id == dataset_id, record.c.chunk_id == chunk_id)
+        select(tables.prediction.c.key, tables.prediction.c.fingerprint)
+        .join(tables.record, tables.record.c.key == tables.prediction.c.key)
+        .where(tables.prediction.c.dataset_id == dataset_id, tables.record.c.chunk_id == chunk_id)
     )
     return {row.key: row.fingerprint for row in connection.execute(query)}

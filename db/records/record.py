@@ -24,9 +24,9 @@ from sqlalchemy import (
 
 from db.errors import UnknownRecord
 from db.spec.field import Inputs
+from db.store import tables
 from db.store.dialect import insert
 from db.store.generation import raise_generation
-from db.store.tables import enrichment, prediction, quarantine, record, response
 
 # SQLite once took no more than 999 parameters in a statement.
 KEYS_A_STATEMENT = 500
@@ -131,8 +131,8 @@ def _known(
 ) -> dict[bytes, Row[bytes, str | None, str]]:
     known: dict[bytes, Row[bytes, str | None, str]] = {}
     for some in slices(keys, KEYS_A_STATEMENT):
-        found = select(record.c.key, record.c.label, record.c.origin).where(
-            record.c.dataset_id == dataset_id, record.c.key.in_(some)
+        found = select(tables.record.c.key, tables.record.c.label, tables.record.c.origin).where(
+            tables.record.c.dataset_id == dataset_id, tables.record.c.key.in_(some)
         )
         known.update({row.key: row for row in connection.execute(found)})
     return known
@@ -157,8 +157,8 @@ def _insert(
         for row in rows
     ]
     # Another may have added the same meanwhile; its label must not be lost for that.
-    statement = insert(connection, record)
-    label = func.coalesce(statement.excluded.label, record.c.label)
+    statement = insert(connection, tables.record)
+    label = func.coalesce(statement.excluded.label, tables.record.c.label)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["dataset_id", "key"], set_={"label": label}
@@ -168,13 +168,15 @@ def _insert(
 
 
 _set = (
-    update(record)
-    .where(record.c.dataset_id == bindparam("of"), record.c.key == bindparam("known"))
+    update(tables.record)
+    .where(tables.record.c.dataset_id == bindparam("of"), tables.record.c.key == bindparam("known"))
     .values(
-        label=func.coalesce(bindparam("new"), record.c.label),
+        label=func.coalesce(bindparam("new"), tables.record.c.label),
         origin=bindparam("way"),
         # Of the new label nobody has said yet that it is wrong.
-        issue=case((bindparam("new") != record.c.label, null()), else_=record.c.issue),
+        issue=case(
+            (bindparam("new") != tables.record.c.label, null()), else_=tables.record.c.issue
+        ),
     )
 )
 
@@ -208,9 +210,9 @@ def each_record(
     last = 0
     while True:
         query = (
-            select(record)
-            .where(record.c.dataset_id == dataset_id, record.c.id > last, *where)
-            .order_by(record.c.id)
+            select(tables.record)
+            .where(tables.record.c.dataset_id == dataset_id, tables.record.c.id > last, *where)
+            .order_by(tables.record.c.id)
             .limit(page)
         )
         rows = connection.execute(query).all()
@@ -223,21 +225,21 @@ def each_record(
 
 def some_inputs(connection: Connection, dataset_id: int, most: int) -> list[Inputs]:
     """Return the inputs of a few records, the first by key."""
-    query = select(record.c.inputs).where(record.c.dataset_id == dataset_id)
-    rows = connection.execute(query.order_by(record.c.key).limit(most)).scalars()
+    query = select(tables.record.c.inputs).where(tables.record.c.dataset_id == dataset_id)
+    rows = connection.execute(query.order_by(tables.record.c.key).limit(most)).scalars()
     return [decode_inputs(row) for row in rows]
 
 
 def count_records(connection: Connection, dataset_id: int) -> int:
     """Return how many records there are."""
-    query = select(func.count()).where(record.c.dataset_id == dataset_id)
+    query = select(func.count()).where(tables.record.c.dataset_id == dataset_id)
     return connection.execute(query).scalar_one()
 
 
 def count_stale(connection: Connection, dataset_id: int, revision: int) -> int:
     """Return how many records are not up to date with a dataset's revision."""
     query = select(func.count()).where(
-        record.c.dataset_id == dataset_id, record.c.revision < revision
+        tables.record.c.dataset_id == dataset_id, tables.record.c.revision < revision
     )
     return connection.execute(query).scalar_one()
 
@@ -245,16 +247,18 @@ def count_stale(connection: Connection, dataset_id: int, revision: int) -> int:
 def count_labels(connection: Connection, dataset_id: int) -> int:
     """Return how many records have a label."""
     query = select(func.count()).where(
-        record.c.dataset_id == dataset_id, record.c.label.isnot(None)
+        tables.record.c.dataset_id == dataset_id, tables.record.c.label.isnot(None)
     )
     return connection.execute(query).scalar_one()
 
 
 def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
     """Erase a record and all that came of it."""
-    mine = record.c.dataset_id == dataset_id, record.c.key == key
+    mine = tables.record.c.dataset_id == dataset_id, tables.record.c.key == key
     # Waits for whoever is just writing what came of it.
-    record_id = connection.execute(select(record.c.id).where(*mine).with_for_update()).scalar()
+    record_id = connection.execute(
+        select(tables.record.c.id).where(*mine).with_for_update()
+    ).scalar()
     if record_id is None:
         raise UnknownRecord(f"no record has the key {key.hex()}")
     erase_records(connection, dataset_id, [record_id])
@@ -263,10 +267,12 @@ def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
 
 def erase_records(connection: Connection, dataset_id: int, ids: Sequence[int]) -> None:
     """Erase records of a dataset and all that came of them."""
-    for table in (enrichment, quarantine, response):
+    for table in (tables.enrichment, tables.quarantine, tables.response):
         connection.execute(delete(table).where(table.c.record_id.in_(ids)))
-    keys = select(record.c.key).where(record.c.id.in_(ids))
+    keys = select(tables.record.c.key).where(tables.record.c.id.in_(ids))
     connection.execute(
-        delete(prediction).where(prediction.c.dataset_id == dataset_id, prediction.c.key.in_(keys))
+        delete(tables.prediction).where(
+            tables.prediction.c.dataset_id == dataset_id, tables.prediction.c.key.in_(keys)
+        )
     )
-    connection.execute(delete(record).where(record.c.id.in_(ids)))
+    connection.execute(delete(tables.record).where(tables.record.c.id.in_(ids)))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from db.errors import UnknownRecord
 from db.spec.field import Inputs
-from db.store.tables import chunk, enrichment, prediction, quarantine, record
+from db.store import tables
 
 from .dataset import Dataset
 from .enrichment import Vector, read_value
@@ -67,16 +67,20 @@ SHOWN_NUMBERS = 6
 
 def read_dossier(connection: Connection, found: Dataset, key: bytes) -> Dossier:
     """Return all that is known of a record; raises UnknownRecord."""
-    query = select(record).where(record.c.dataset_id == found.id, record.c.key == key)
+    query = select(tables.record).where(
+        tables.record.c.dataset_id == found.id, tables.record.c.key == key
+    )
     row = connection.execute(query).first()
     if row is None:
         raise UnknownRecord(f"{found.name} has no record with the key {key.hex()}")
     today = found.fingerprints()
-    of_record = enrichment.c.record_id == row.id
-    made = connection.execute(select(enrichment).where(of_record).order_by(enrichment.c.enricher))
-    of_key = prediction.c.dataset_id == found.id, prediction.c.key == key
-    predicted = connection.execute(select(prediction).where(*of_key)).first()
-    owner = select(chunk.c.owner).where(chunk.c.id == row.chunk_id)
+    of_record = tables.enrichment.c.record_id == row.id
+    made = connection.execute(
+        select(tables.enrichment).where(of_record).order_by(tables.enrichment.c.enricher)
+    )
+    of_key = tables.prediction.c.dataset_id == found.id, tables.prediction.c.key == key
+    predicted = connection.execute(select(tables.prediction).where(*of_key)).first()
+    owner = select(tables.chunk.c.owner).where(tables.chunk.c.id == row.chunk_id)
     return Dossier(
         key=key.hex(),
         inputs=decode_inputs(row.inputs),
@@ -110,6 +114,8 @@ def _value(row: Row[Any], today: dict[str, str]) -> Value:
 
 
 def _refused(connection: Connection, record_id: int) -> list[Refused]:
-    columns = quarantine.c.enricher, quarantine.c.reason, quarantine.c.made_at
-    query = select(*columns).where(quarantine.c.record_id == record_id)
-    return [Refused(*row) for row in connection.execute(query.order_by(quarantine.c.enricher))]
+    columns = tables.quarantine.c.enricher, tables.quarantine.c.reason, tables.quarantine.c.made_at
+    query = select(*columns).where(tables.quarantine.c.record_id == record_id)
+    return [
+        Refused(*row) for row in connection.execute(query.order_by(tables.quarantine.c.enricher))
+    ]

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.errors import StoreError
 from db.settings import Settings
+from db.store import tables
 
 from .dialect import PAGE_CACHE_KIB, is_transient, make_reader, make_writer
-from .tables import SCHEMA
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ def check_schema(store: Store) -> None:
         version = _schema_version(connection)
     if version is None:
         raise StoreError(f"{where(store)}: has no tables yet; run: python -m db upgrade")
-    if version < SCHEMA:
+    if version < tables.SCHEMA:
         raise StoreError(
             f"{where(store)}: has tables of an older version; run: python -m db upgrade"
         )

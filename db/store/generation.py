@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from .tables import generation
+from db.store import tables
 
-_read = select(generation.c.number)
-_raise = update(generation).values(number=generation.c.number + 1)
+_read = select(tables.generation.c.number)
+_raise = update(tables.generation).values(number=tables.generation.c.number + 1)
 
 
 def read_generation(connection: Connection) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, select
 
+from db.store import tables
 from db.store.dialect import insert, wall_seconds
-from db.store.tables import served
 
 HOUR_SECONDS = 3600
 KEEP_HOURS = 24 * 90
@@ -29,8 +29,8 @@ def count_served(connection: Connection, counts: Mapping[tuple[int, str, str], i
     ]
     if not rows:
         return
-    statement = insert(connection, served)
-    more = served.c.answers + statement.excluded.answers
+    statement = insert(connection, tables.served)
+    more = tables.served.c.answers + statement.excluded.answers
     keys = ["dataset_id", "hour", "source", "prediction"]
     connection.execute(
         statement.on_conflict_do_update(index_elements=keys, set_={"answers": more}), rows
@@ -43,9 +43,14 @@ def all_served(
     """Return hour (since the epoch), source, prediction and number of answers, by hour."""
     oldest = int(wall_seconds(connection)) // HOUR_SECONDS - hours
     query = (
-        select(served.c.hour, served.c.source, served.c.prediction, served.c.answers)
-        .where(served.c.dataset_id == dataset_id, served.c.hour > oldest)
-        .order_by(served.c.hour, served.c.source, served.c.prediction)
+        select(
+            tables.served.c.hour,
+            tables.served.c.source,
+            tables.served.c.prediction,
+            tables.served.c.answers,
+        )
+        .where(tables.served.c.dataset_id == dataset_id, tables.served.c.hour > oldest)
+        .order_by(tables.served.c.hour, tables.served.c.source, tables.served.c.prediction)
     )
     return [(hour, source, it, count) for hour, source, it, count in connection.execute(query)]
 
@@ -53,7 +58,7 @@ def all_served(
 def prune_served(connection: Connection) -> int:
     """Drop hours that nobody looks at any more; returns how many rows."""
     oldest = int(wall_seconds(connection)) // HOUR_SECONDS - KEEP_HOURS
-    return connection.execute(delete(served).where(served.c.hour < oldest)).rowcount
+    return connection.execute(delete(tables.served).where(tables.served.c.hour < oldest)).rowcount
 
 
 def prediction_name(prediction: str | float) -> str:

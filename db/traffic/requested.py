@@ -11,8 +11,8 @@ from sqlalchemy import Connection, LargeBinary, bindparam, func, literal, select
 from db.records.record import encode_inputs
 from db.spec.field import Inputs
 from db.spec.key import KEY_BYTES
+from db.store import tables
 from db.store.dialect import insert, json_elements
-from db.store.tables import record
 
 
 class Asked(NamedTuple):
@@ -44,10 +44,10 @@ def ask_for(connection: Connection, dataset_id: int, asked: Iterable[Asked]) -> 
     ).where(true())
     columns = ["dataset_id", "key", "inputs", "origin", "asked", "made_at"]
     connection.execute(
-        insert(connection, record)
+        insert(connection, tables.record)
         .from_select(columns, found)
         .on_conflict_do_update(
-            index_elements=["dataset_id", "key"], set_={"asked": True}, where=~record.c.asked
+            index_elements=["dataset_id", "key"], set_={"asked": True}, where=~tables.record.c.asked
         ),
         {
             "keys": b"".join(one.key for one in rows),
@@ -59,12 +59,12 @@ def ask_for(connection: Connection, dataset_id: int, asked: Iterable[Asked]) -> 
 def count_waiting(connection: Connection, dataset_id: int, most: int) -> int:
     """Return how many records that came with requests have never been enriched, up to `most`."""
     waiting = (
-        select(record.c.id)
+        select(tables.record.c.id)
         .where(
-            record.c.dataset_id == dataset_id,
-            record.c.asked,
-            record.c.revision == 0,
-            record.c.chunk_id.is_(None),
+            tables.record.c.dataset_id == dataset_id,
+            tables.record.c.asked,
+            tables.record.c.revision == 0,
+            tables.record.c.chunk_id.is_(None),
         )
         .limit(most)
         .subquery()

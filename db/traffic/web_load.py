@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, delete, or_, select
 
+from db.store import tables
 from db.store.dialect import insert, lease_clock
-from db.store.tables import web_signal
 
 # A web process that has said nothing for so long has nothing to do, or is gone.
 SILENT_SECONDS = 5.0
@@ -32,7 +32,7 @@ def tell_load(connection: Connection, process: str, load: WebLoad) -> None:
         "told": now,
         "told_boot": boot,
     }
-    statement = insert(connection, web_signal).values(process=process, **said)
+    statement = insert(connection, tables.web_signal).values(process=process, **said)
     connection.execute(statement.on_conflict_do_update(index_elements=["process"], set_=said))
 
 
@@ -40,17 +40,22 @@ def end_signal(connection: Connection, process: str) -> None:
     """Take back what a web process that ends has said, and what those said that are gone."""
     now, boot = lease_clock(connection)
     # Another host's clock may count from another boot; on SQLite there is one host.
-    gone = or_(web_signal.c.told_boot != boot, web_signal.c.told < now - 60 * SILENT_SECONDS)
-    connection.execute(delete(web_signal).where(or_(web_signal.c.process == process, gone)))
+    gone = or_(
+        tables.web_signal.c.told_boot != boot, tables.web_signal.c.told < now - 60 * SILENT_SECONDS
+    )
+    connection.execute(
+        delete(tables.web_signal).where(or_(tables.web_signal.c.process == process, gone))
+    )
 
 
 def read_load(connection: Connection) -> WebLoad | None:
     """Return what all web processes do together, the slowest one's p95; None without any."""
     now, boot = lease_clock(connection)
     lately = and_(
-        web_signal.c.told_boot == boot, web_signal.c.told.between(now - SILENT_SECONDS, now + 1)
+        tables.web_signal.c.told_boot == boot,
+        tables.web_signal.c.told.between(now - SILENT_SECONDS, now + 1),
     )
-    rows = connection.execute(select(web_signal).where(lately)).all()
+    rows = connection.execute(select(tables.web_signal).where(lately)).all()
     if not rows:
         return None
     return WebLoad(

@@ -14,7 +14,7 @@ from db.records.dataset import Dataset
 from db.records.enrichment import enrichments_between
 from db.records.record import Record, batches, each_record
 from db.spec.key import fold_of
-from db.store.tables import record
+from db.store import tables
 
 from .column import Columns, Table, columns_of, first_value, make_table
 
@@ -42,9 +42,9 @@ class Frame:
 
 def read_labelled(connection: Connection, found: Dataset, fingerprints: Mapping[str, str]) -> Frame:
     """Return all labelled records with the named enrichers' values."""
-    where = [record.c.label.isnot(None)]
+    where = [tables.record.c.label.isnot(None)]
     if found.spec.labels:
-        where.append(record.c.label.in_(found.spec.labels))
+        where.append(tables.record.c.label.in_(found.spec.labels))
     return _read(connection, found, fingerprints, None, *where)
 
 
@@ -52,9 +52,9 @@ def read_unlabelled(
     connection: Connection, found: Dataset, fingerprints: Mapping[str, str]
 ) -> Frame:
     """Return unlabelled records that a student may learn from and that have all values."""
-    where: list[ColumnElement[bool]] = [record.c.label.is_(None)]
+    where: list[ColumnElement[bool]] = [tables.record.c.label.is_(None)]
     if not found.spec.distil_requests:
-        where.append(record.c.origin != "request")
+        where.append(tables.record.c.origin != "request")
     return _read(connection, found, fingerprints, MOST_UNLABELLED, *where)
 
 

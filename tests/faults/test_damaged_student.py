@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 from db.records.dataset import find_dataset
 from db.records.model import activate_model
 from db.records.record import NewRecord, add_records
+from db.store import tables
 from db.store.engine import Store, connect_store
 from db.store.generation import raise_generation
-from db.store.tables import model
 from enrich.learning.training import train_model
 from tests.conftest import sample_spec, settings_for
 from tests.integration.answers import TAUGHT, teach
@@ -44,11 +44,15 @@ def served(trained: Path, folder: Path, *damaged: str) -> Iterator[Site]:
 def damage(store: Store, name: str) -> bytes:
     """Change one bit of the active student's bytes and nothing else; returns what they were."""
     with store.writing() as connection:
-        active = (model.c.dataset_id == find_dataset(connection, name).id) & model.c.active
-        before: bytes = connection.execute(select(model.c.student).where(active)).scalar_one()
+        active = (
+            tables.model.c.dataset_id == find_dataset(connection, name).id
+        ) & tables.model.c.active
+        before: bytes = connection.execute(
+            select(tables.model.c.student).where(active)
+        ).scalar_one()
         middle = len(before) // 2
         after = before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :]
-        connection.execute(update(model).where(active).values(student=after))
+        connection.execute(update(tables.model).where(active).values(student=after))
         raise_generation(connection)
     return before
 
@@ -129,8 +133,10 @@ def test_bytes_that_are_put_right_are_served_at_the_next_activation(
     with serving_copy(tmp_path / "own" / trained.name, tmp_path / "next") as site:
         check_only_stored_answers(site, 1)
         with site.store.writing() as connection:
-            active = (model.c.dataset_id == find_dataset(connection, "intents").id) & model.c.active
-            connection.execute(update(model).where(active).values(student=before))
+            active = (
+                tables.model.c.dataset_id == find_dataset(connection, "intents").id
+            ) & tables.model.c.active
+            connection.execute(update(tables.model).where(active).values(student=before))
         activate(site.store, "intents", 1)
         until(lambda: site.get(PREDICT).status == 200)
         assert site.get(PREDICT).json()["source"] == "student"

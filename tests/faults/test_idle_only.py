@@ -19,8 +19,8 @@ from sqlalchemy import func, select
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import enrichment
 from tests.conftest import ROOT, command_environment, make_store, notes_spec, register
 
 from .conftest import FULL
@@ -64,7 +64,9 @@ class Site:
     def done(self) -> int:
         """Count the values that are there."""
         with self.store.reading() as connection:
-            return connection.execute(select(func.count()).select_from(enrichment)).scalar_one()
+            return connection.execute(
+                select(func.count()).select_from(tables.enrichment)
+            ).scalar_one()
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, enrichment, prediction, quarantine, record
 from enrich.learning.training import train_model
 from tests.conftest import ROOT, command_environment, notes_spec, register
 from tests.inline import enrich_now
@@ -66,9 +66,9 @@ def everything(store: Store, found: Dataset) -> list[dict[str, Any]]:
 def make_stale(store: Store) -> None:
     """Drop all that was made, as if nothing had been enriched yet."""
     with store.writing() as connection:
-        for table in (enrichment, prediction):
+        for table in (tables.enrichment, tables.prediction):
             connection.execute(delete(table))
-        connection.execute(update(record).values(revision=0))
+        connection.execute(update(tables.record).values(revision=0))
 
 
 def left_over(store: Store) -> list[int]:
@@ -76,7 +76,7 @@ def left_over(store: Store) -> list[int]:
     with store.reading() as connection:
         return [
             connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (chunk, quarantine)
+            for table in (tables.chunk, tables.quarantine)
         ]
 
 

@@ -16,9 +16,9 @@ from db.records.dataset import Dataset, find_dataset
 from db.records.record import NewRecord, add_records, count_stale
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
 from db.store.generation import read_generation
-from db.store.tables import chunk, record
 from enrich.learning.training import train_model
 from enrich.status import outlook
 from tests.conftest import notes_spec, register
@@ -84,7 +84,7 @@ def fill(store: Store, found: Dataset, first: int, last: int) -> None:
 def is_done(store: Store, found: Dataset) -> bool:
     """Tell whether nothing is stale, and nobody at work."""
     with store.reading() as connection:
-        chunks = connection.execute(select(func.count()).select_from(chunk)).scalar_one()
+        chunks = connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
         return not chunks and not count_stale(connection, found.id, found.revision)
 
 
@@ -175,7 +175,7 @@ class Ordeal:
     def _words(self, crew: Crew) -> str:
         with self._store.reading() as connection:
             stale = count_stale(connection, self._found.id, self._found.revision)
-            chunks = connection.execute(select(chunk)).all()
+            chunks = connection.execute(select(tables.chunk)).all()
         left = dict(tokens_left(self._tokens))
         return f"{stale} records stale in round {self.rounds}, {chunks=}, {left=}\n{crew.words()}"
 
@@ -213,7 +213,9 @@ def test_what_a_worker_did_not_live_to_tell_the_web_its_successor_tells(
     ordeal.lay(["web_not_told"], 1)
     with store.writing() as connection:
         # They have all their values: looking at them is quick.
-        connection.execute(update(record).where(record.c.label.isnot(None)).values(revision=0))
+        connection.execute(
+            update(tables.record).where(tables.record.c.label.isnot(None)).values(revision=0)
+        )
     with ordeal.crew(1) as crew:
         crew.workers[0].wait(PATIENCE_SECONDS)
         untold = generation_of(store)

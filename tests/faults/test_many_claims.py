@@ -21,8 +21,8 @@ from sqlalchemy import func, insert, select
 from db.errors import LeaseLost
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk, return_chunk
 from db.records.dataset import Dataset, Step, set_plan
+from db.store import tables
 from db.store.engine import Store, connect_store
-from db.store.tables import chunk
 from tests.conftest import register, sample_spec, settings_for
 
 from .conftest import FULL
@@ -159,11 +159,11 @@ def feed(store: Store, found: Dataset, claimers: Iterable[BaseProcess]) -> None:
         assert time.monotonic() < until, f"{left} chunks have still to be added"
         assert not [one for one in claimers if one.exitcode], "a process has died"
         with store.reading() as connection:
-            there = connection.execute(select(func.count()).select_from(chunk)).scalar_one()
+            there = connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
         room = min(MOST_AT_ONCE - there, left)
         if there <= MOST_AT_ONCE // 2 and room:
             with store.writing() as connection:
-                connection.execute(insert(chunk), [row] * room)
+                connection.execute(insert(tables.chunk), [row] * room)
             left -= room
         else:
             time.sleep(LOOK_SECONDS)
@@ -201,7 +201,7 @@ def test_eight_processes_claim_each_chunk_for_one_owner_at_a_time(
         assert all(one.outcome != "lost" for one in live)
         assert all(one.ended < after.began for one, after in itertools.pairwise(live))
     with store.reading() as connection:
-        assert connection.execute(select(chunk.c.id)).all() == []
+        assert connection.execute(select(tables.chunk.c.id)).all() == []
     tell(holds)
 
 

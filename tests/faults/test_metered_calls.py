@@ -31,9 +31,8 @@ from db.records.record import NewRecord, add_records, each_record, forget_record
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import response
-from db.store.tables import worker as worker_table
 from enrich.enrichers.base import find_enricher
 from enrich.executors.base import Stopped
 from enrich.pipeline.api_calls import terms_of
@@ -250,7 +249,7 @@ def test_every_call_is_made_once_and_every_record_has_its_answer(
     assert sum(spent(store, found) for found in datasets) == len(asked)
     assert all(call.headers["authorization"] == f"Bearer {SECRET}" for call in server.calls)
     with store.reading() as connection:
-        kept = connection.execute(select(response.c.text)).scalars().all()
+        kept = connection.execute(select(tables.response.c.text)).scalars().all()
     assert len(kept) == TEXTS
     assert all(json.loads(one)["headers"]["authorization"] == "Bearer ***" for one in kept if one)
     assert_no_secret(store, database_url, tmp_path)
@@ -527,7 +526,7 @@ def register_other(store: Store, pid: int) -> int:
     """Do as if a process were a worker of this machine; returns its id."""
     worker_id = store.write(register_worker)
     with store.writing() as connection:
-        mine = update(worker_table).where(worker_table.c.id == worker_id)
+        mine = update(tables.worker).where(tables.worker.c.id == worker_id)
         connection.execute(mine.values(process=_process(pid)))
     return worker_id
 

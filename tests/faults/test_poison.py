@@ -25,8 +25,8 @@ from db.queue.chunk import MOST_ATTEMPTS
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec, encode_spec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk
 from enrich.enrichers.base import Row
 from enrich.executors.base import ChildDied
 from enrich.executors.local import LocalExecutor
@@ -133,7 +133,7 @@ class Notes:
     def chunks(self) -> int:
         """Count chunks that are left."""
         with self.store.reading() as connection:
-            return connection.execute(select(func.count()).select_from(chunk)).scalar_one()
+            return connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
 
 
 def make_notes(store: Store, folder: Path, bite: str, neighbours: int = NEIGHBOURS) -> Notes:

@@ -20,8 +20,8 @@ from db.files.exporter import export_rows
 from db.records.dataset import Dataset, find_dataset
 from db.records.record import NewRecord, add_records, count_stale
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, enrichment, quarantine
 from enrich.enrichers.base import Row
 from tests import processes
 from tests.conftest import ROOT, command_environment, make_store, notes_spec, register
@@ -105,14 +105,16 @@ class Notes:
     def made(self) -> int:
         """Count values."""
         with self.store.reading() as connection:
-            return connection.execute(select(func.count()).select_from(enrichment)).scalar_one()
+            return connection.execute(
+                select(func.count()).select_from(tables.enrichment)
+            ).scalar_one()
 
     def left_over(self) -> list[int]:
         """Count chunks and quarantined records."""
         with self.store.reading() as connection:
             return [
                 connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (chunk, quarantine)
+                for table in (tables.chunk, tables.quarantine)
             ]
 
     def check(self) -> int:

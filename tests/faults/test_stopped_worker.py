@@ -18,8 +18,8 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records, count_stale
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, worker
 from enrich.planning.maintenance import refresh_plan
 from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
@@ -104,7 +104,9 @@ class Victim:
 
 def holders_of(store: Store) -> set[int]:
     """Return the process ids of the workers that hold a chunk."""
-    query = select(worker.c.process).join(chunk, chunk.c.owner == worker.c.id)
+    query = select(tables.worker.c.process).join(
+        tables.chunk, tables.chunk.c.owner == tables.worker.c.id
+    )
     with store.reading() as connection:
         return {int(process.split()[0]) for process in connection.execute(query).scalars()}
 
@@ -112,7 +114,7 @@ def holders_of(store: Store) -> set[int]:
 def count_registered(store: Store) -> int:
     """Count the workers that have begun."""
     with store.reading() as connection:
-        return connection.execute(select(func.count()).select_from(worker)).scalar_one()
+        return connection.execute(select(func.count()).select_from(tables.worker)).scalar_one()
 
 
 def backlog(store: Store, found: Dataset) -> int:

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from db.files.importer import import_files
+from db.store import tables
 from db.store.generation import raise_generation
-from db.store.tables import model
 from enrich.learning.training import train_model
 from tests.conftest import ROOT, make_store, register, run_command, sample_spec, settings_for
 from tests.integration.conftest import Site, serving, until
@@ -101,7 +101,7 @@ def test_a_damaged_student_is_not_used(on_sqlite: Site) -> None:
     before = on_sqlite.get(STORED).json()
     with on_sqlite.store.writing() as connection:
         wrong = hashlib.sha256(b"other").hexdigest()
-        connection.execute(update(model).values(student_sha256=wrong))
+        connection.execute(update(tables.model).values(student_sha256=wrong))
         raise_generation(connection)
     until(lambda: "do not match their SHA-256" in on_sqlite.log.read_text())
     reply = on_sqlite.get(STORED)

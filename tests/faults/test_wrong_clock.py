@@ -27,8 +27,8 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, worker
 from db.traffic.web_load import WebLoad, read_load, tell_load
 from enrich.enrichers.base import Row
 from enrich.gate.sampler import News, Reader
@@ -170,7 +170,9 @@ class Notes:
 
     def held(self) -> list[tuple[int, int, int]]:
         """Return the id, fence and owner of each chunk that somebody holds."""
-        query = select(chunk.c.id, chunk.c.fence, chunk.c.owner).where(chunk.c.owner.isnot(None))
+        query = select(tables.chunk.c.id, tables.chunk.c.fence, tables.chunk.c.owner).where(
+            tables.chunk.c.owner.isnot(None)
+        )
         with self.store.reading() as connection:
             return [(row.id, row.fence, row.owner) for row in connection.execute(query)]
 
@@ -255,7 +257,9 @@ def test_a_lease_of_a_worker_that_died_elsewhere_runs_out_in_its_time(
         wait_for(lambda: bool(notes.held()))
         ((chunk_id, _, owner),) = notes.held()
         with notes.store.writing() as connection:
-            elsewhere = update(worker).where(worker.c.id == owner).values(host="elsewhere")
+            elsewhere = (
+                update(tables.worker).where(tables.worker.c.id == owner).values(host="elsewhere")
+            )
             connection.execute(elsewhere)
         holder.kill()
         holder.wait()
@@ -387,6 +391,6 @@ def test_a_dead_worker_whose_clock_was_ahead_counts_no_longer_than_others(
         begin_run(connection, found.id, "train", register_worker(connection))
         monkeypatch.undo()
         # Five minutes later it has not been seen again.
-        connection.execute(update(worker).values(seen_at=worker.c.seen_at - 300))
+        connection.execute(update(tables.worker).values(seen_at=tables.worker.c.seen_at - 300))
         assert count_workers(connection) == 0
         assert not is_running(connection, found.id, "train")

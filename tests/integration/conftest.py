@@ -21,8 +21,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from sqlalchemy import func, select
 
+from db.store import tables
 from db.store.engine import Store, connect_store
-from db.store.tables import record
 from tests.conftest import ROOT, command_environment, settings_for
 from tests.processes import children_of, wait_for
 
@@ -107,13 +107,13 @@ class Site:
     def record_count(self) -> int:
         """Return how many records the store holds."""
         with self.store.reading() as connection:
-            return connection.execute(select(func.count()).select_from(record)).scalar_one()
+            return connection.execute(select(func.count()).select_from(tables.record)).scalar_one()
 
     def records(self, **where: object) -> list[Any]:
         """Return the records whose columns have these values."""
-        conditions = [record.c[name] == value for name, value in where.items()]
+        conditions = [tables.record.c[name] == value for name, value in where.items()]
         with self.store.reading() as connection:
-            return list(connection.execute(select(record).where(*conditions)))
+            return list(connection.execute(select(tables.record).where(*conditions)))
 
 
 def ask(

@@ -24,8 +24,8 @@ from db.files.exporter import export_rows
 from db.files.importer import import_files
 from db.records.dataset import Dataset, find_dataset
 from db.records.record import count_stale
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import record
 from enrich.executors.dask import DaskExecutor
 from enrich.worker.worker import working as enrich_working
 from tests import processes
@@ -67,7 +67,7 @@ def load_intents(store: Store) -> Dataset:
     found = register(store, sample_spec("intents"))
     import_files(store, found, [ROOT / "datasets" / "intents.csv"])
     with store.writing() as connection:
-        connection.execute(update(record).values(label=None))
+        connection.execute(update(tables.record).values(label=None))
     return found
 
 

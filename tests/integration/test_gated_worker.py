@@ -29,8 +29,8 @@ from db.records.dataset import Dataset
 from db.records.enrichment import count_enrichments
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, quarantine, record
 from db.traffic.web_load import WebLoad, tell_load
 from enrich.gate.machine.process_tree import tree
 from tests import processes
@@ -151,10 +151,12 @@ class Site:
     def left_over(self) -> list[Any]:
         """Return all chunks that have an owner or were tried, and what is quarantined."""
         with self.store.reading() as connection:
-            tried = chunk.c.owner.isnot(None) | (chunk.c.attempts > 0)
+            tried = tables.chunk.c.owner.isnot(None) | (tables.chunk.c.attempts > 0)
             return [
-                *connection.execute(select(chunk.c.id, chunk.c.attempts).where(tried)),
-                *connection.execute(select(quarantine.c.reason)),
+                *connection.execute(
+                    select(tables.chunk.c.id, tables.chunk.c.attempts).where(tried)
+                ),
+                *connection.execute(select(tables.quarantine.c.reason)),
             ]
 
 
@@ -190,7 +192,7 @@ def assert_values_are_right(site: Site) -> None:
     for row in rows:
         assert row["enrichments"]["slow"] == len(row["inputs"]["sentence"])
     with site.store.reading() as connection:
-        waiting = select(record.c.id).where(record.c.chunk_id.isnot(None))
+        waiting = select(tables.record.c.id).where(tables.record.c.chunk_id.isnot(None))
         assert connection.execute(waiting).all() == []
 
 
@@ -384,5 +386,5 @@ def test_time_spent_suspended_does_not_make_the_rate_look_slower(site: Site) -> 
 def only_one_chunk(site: Site) -> None:
     """Leave the worker no more records than it takes at once."""
     with site.store.writing() as connection:
-        kept = select(record.c.id).order_by(record.c.id).limit(CHUNK_RECORDS)
-        connection.execute(delete(record).where(record.c.id.not_in(kept)))
+        kept = select(tables.record.c.id).order_by(tables.record.c.id).limit(CHUNK_RECORDS)
+        connection.execute(delete(tables.record).where(tables.record.c.id.not_in(kept)))

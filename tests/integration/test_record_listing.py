@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from db.store.tables import record
+from db.store import tables
 
 from .answers import TAUGHT, teach
 from .conftest import API_KEY, Reply, Site, query, serving_copy
@@ -176,7 +176,9 @@ def test_a_label_that_was_mended_is_no_issue_any_more(own_site: Site) -> None:
     """The list grows shorter as a person works through it."""
     doubted = own_site.records(label="purchase")[0]
     with own_site.store.writing() as connection:
-        connection.execute(update(record).where(record.c.id == doubted.id).values(issue=True))
+        connection.execute(
+            update(tables.record).where(tables.record.c.id == doubted.id).values(issue=True)
+        )
     target = "/records/intents?show=issues"
     assert len(own_site.get(target).json()["records"]) == 1
     sentence = json.loads(doubted.inputs)["sentence"]

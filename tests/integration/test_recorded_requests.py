@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
+from db.store import tables
 from db.store.engine import connect_store
-from db.store.tables import dataset, served
 from db.traffic.prediction_counts import prediction_name
 from serve.prediction.request_recorder import COUNT_SECONDS
 from tests.conftest import settings_for
@@ -32,10 +32,17 @@ PATIENCE_SECONDS = 60.0
 def all_counts(url: str) -> dict[tuple[str, str, str], int]:
     """Return what the store holds of answers, by dataset, source and prediction."""
     store = connect_store(settings_for(url))
-    columns = (dataset.c.name, served.c.source, served.c.prediction, served.c.answers)
+    columns = (
+        tables.dataset.c.name,
+        tables.served.c.source,
+        tables.served.c.prediction,
+        tables.served.c.answers,
+    )
     sums: dict[tuple[str, str, str], int] = {}
     with store.reading() as connection:
-        query = select(*columns).join_from(served, dataset, served.c.dataset_id == dataset.c.id)
+        query = select(*columns).join_from(
+            tables.served, tables.dataset, tables.served.c.dataset_id == tables.dataset.c.id
+        )
         for name, source, prediction, answers in connection.execute(query):
             place = name, source, prediction
             sums[place] = sums.get(place, 0) + answers

@@ -15,8 +15,8 @@ from db.records.dataset import Dataset, find_dataset
 from db.records.model import active_model
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, worker
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register
 
@@ -97,6 +97,8 @@ def test_a_worker_told_to_end_in_the_middle_gives_its_chunk_back(
     with worker_running(database_url):
         wait_for(is_at_work)
     with store.reading() as connection:
-        assert connection.execute(select(worker.c.id)).all() == []
-        owned = select(chunk.c.id).where(chunk.c.owner.isnot(None) | (chunk.c.attempts > 0))
+        assert connection.execute(select(tables.worker.c.id)).all() == []
+        owned = select(tables.chunk.c.id).where(
+            tables.chunk.c.owner.isnot(None) | (tables.chunk.c.attempts > 0)
+        )
         assert connection.execute(owned).all() == []

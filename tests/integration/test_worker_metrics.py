@@ -10,8 +10,8 @@ from db.queue.coverage import write_counts
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.worker import Report, register_worker, see_worker
 from db.records.dataset import find_dataset
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import web_signal
 from db.traffic.web_load import read_load
 
 from .conftest import Site, until
@@ -29,7 +29,7 @@ def figure(site: Site, name: str, **labels: str) -> float | None:
 def told(store: Store) -> int:
     """Count the web processes that say something of their load."""
     with store.reading() as connection:
-        return len(connection.execute(web_signal.select()).all())
+        return len(connection.execute(tables.web_signal.select()).all())
 
 
 def test_a_web_process_tells_its_load_while_there_is_some(own_site: Site) -> None:

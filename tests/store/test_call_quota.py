@@ -26,8 +26,8 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records, each_record, forget_record
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import call_grant, meter, response
 from tests.conftest import register
 from tests.faults.conftest import FULL
 
@@ -92,7 +92,7 @@ def spent(store: Store, found: Dataset, enricher: str = "score") -> int:
 def charged(store: Store, found: Dataset, enricher: str = "score") -> tuple[int, int]:
     """Return what an enricher has spent, and what it may be spending now."""
     with store.reading() as connection:
-        mine = select(meter.c.calls, meter.c.held)
+        mine = select(tables.meter.c.calls, tables.meter.c.held)
         row = connection.execute(mine.filter_by(dataset_id=found.id, enricher=enricher)).one()
     return row.calls, row.held
 
@@ -100,15 +100,15 @@ def charged(store: Store, found: Dataset, enricher: str = "score") -> tuple[int,
 def age_holds(store: Store) -> None:
     """Let whoever is asking have asked for too long."""
     with store.writing() as connection:
-        connection.execute(update(response).values(held_until=0.0))
-        connection.execute(update(call_grant).values(held_until=0.0))
+        connection.execute(update(tables.response).values(held_until=0.0))
+        connection.execute(update(tables.call_grant).values(held_until=0.0))
 
 
 def begin_period_anew(store: Store, days: float) -> None:
     """Put the beginning of every period so far into the past."""
     with store.writing() as connection:
-        earlier = meter.c.period_at - days * DAY_SECONDS
-        connection.execute(update(meter).values(period_at=earlier))
+        earlier = tables.meter.c.period_at - days * DAY_SECONDS
+        connection.execute(update(tables.meter).values(period_at=earlier))
 
 
 def test_a_call_is_granted_once_while_it_is_being_made(store: Store, notes: Dataset) -> None:
@@ -541,7 +541,7 @@ def test_what_has_an_answer_is_given_though_the_budget_is_spent(
 def next_slot(store: Store) -> float:
     """Return when the next call may be made, by the store's clock."""
     with store.reading() as connection:
-        return float(connection.execute(select(meter.c.next_call)).scalar_one())
+        return float(connection.execute(select(tables.meter.c.next_call)).scalar_one())
 
 
 @pytest.mark.parametrize("rate", [0.5, 20.0, 1000.0])
@@ -581,7 +581,7 @@ def test_a_rate_that_is_used_up_says_so_and_for_how_long(store: Store, notes: Da
 def response_count(store: Store) -> int:
     """Count calls that are being made or answered."""
     with store.reading() as connection:
-        return connection.execute(select(func.count()).select_from(response)).scalar_one()
+        return connection.execute(select(func.count()).select_from(tables.response)).scalar_one()
 
 
 def forget(store: Store, found: Dataset, record_id: int) -> None:

@@ -31,8 +31,8 @@ from db.queue.worker import bury_dead, register_worker
 from db.records.dataset import Dataset, Step, set_plan
 from db.records.enrichment import Enrichment, count_enrichments
 from db.records.record import NewRecord, add_records
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import chunk, quarantine, record, worker
 from tests.conftest import ask, register, sample_spec
 
 LEASE = 60.0
@@ -67,9 +67,9 @@ def let_lease_run_out(store: Store, taken: Chunk) -> None:
     """Make a lease end in the past."""
     with store.writing() as connection:
         connection.execute(
-            update(chunk)
-            .where(chunk.c.id == taken.id)
-            .values(lease_until=chunk.c.lease_until - 1e6)
+            update(tables.chunk)
+            .where(tables.chunk.c.id == taken.id)
+            .values(lease_until=tables.chunk.c.lease_until - 1e6)
         )
 
 
@@ -79,7 +79,7 @@ def test_stale_records_are_put_into_chunks_each_once(store: Store, planned: Data
         assert plan_chunks(connection, planned, 1) == 3
         assert plan_chunks(connection, planned, 1) == 0
         sizes = connection.execute(
-            select(record.c.chunk_id).where(record.c.chunk_id.isnot(None))
+            select(tables.record.c.chunk_id).where(tables.record.c.chunk_id.isnot(None))
         ).scalars()
         counts = [0, 0, 0]
         for chunk_id in sizes:
@@ -158,7 +158,7 @@ def test_a_finished_chunk_is_gone_and_its_records_are_fresh(store: Store, planne
         finish_chunk(connection, taken, made, [])
     with store.reading() as connection:
         assert count_enrichments(connection, planned.id) == {("language", "f1"): CHUNK_RECORDS}
-        waiting = select(record.c.id).where(record.c.revision < planned.revision)
+        waiting = select(tables.record.c.id).where(tables.record.c.revision < planned.revision)
         assert len(connection.execute(waiting).all()) == 700
 
 
@@ -168,7 +168,7 @@ def test_results_for_a_record_erased_meanwhile_are_dropped(store: Store, planned
     with store.reading() as connection:
         records = records_in_chunk(connection, taken)
     with store.writing() as connection:
-        connection.execute(record.delete().where(record.c.id == records[0].id))
+        connection.execute(tables.record.delete().where(tables.record.c.id == records[0].id))
     with store.writing() as connection:
         made = [Enrichment(one.id, "language", "f1", "fr") for one in records]
         finish_chunk(connection, taken, made, [])
@@ -188,7 +188,7 @@ def test_a_returned_chunk_does_not_count_as_tried(store: Store, planned: Dataset
 def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset) -> None:
     """All its neighbours are done."""
     with store.reading() as connection:
-        poison = connection.execute(select(record.c.id).limit(1)).scalar_one()
+        poison = connection.execute(select(tables.record.c.id).limit(1)).scalar_one()
     while True:
         with store.writing() as connection:
             plan_chunks(connection, planned, 1)
@@ -203,7 +203,9 @@ def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset
                 made = [Enrichment(one, "language", "f1", "fr") for one in ids]
                 finish_chunk(connection, taken, made, [])
     with store.reading() as connection:
-        rows = connection.execute(select(quarantine.c.record_id, quarantine.c.reason)).all()
+        rows = connection.execute(
+            select(tables.quarantine.c.record_id, tables.quarantine.c.reason)
+        ).all()
         assert rows == [(poison, "it bites")]
         assert count_enrichments(connection, planned.id) == {("language", "f1"): 1199}
 
@@ -241,7 +243,7 @@ def test_what_a_dead_neighbour_held_is_free_at_once(store: Store, planned: Datas
         with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
             ended.wait()
         connection.execute(
-            update(worker).where(worker.c.id == dead).values(process=f"{ended.pid} 1")
+            update(tables.worker).where(tables.worker.c.id == dead).values(process=f"{ended.pid} 1")
         )
     held, kept = claim(store, planned, dead), claim(store, planned, living)
     with store.writing() as connection:

@@ -13,8 +13,8 @@ from db.queue.worker import SILENT_SECONDS, register_worker
 from db.records.model import Artifact, NewModel, activate_model, add_model
 from db.records.record import NewRecord, add_records
 from db.settings import Settings
+from db.store import tables
 from db.store.engine import Store, connect_store
-from db.store.tables import worker
 from tests.conftest import make_store, notes_spec, register, run_command, settings_for
 
 
@@ -57,8 +57,8 @@ def test_workers_that_fell_silent_are_told(settings: Settings, store: Store) -> 
         register_worker(connection)
     assert found(settings, store)["workers"].word == "good"
     with store.writing() as connection:
-        long_ago = worker.c.seen_at - SILENT_SECONDS - 60
-        connection.execute(update(worker).values(seen_at=long_ago))
+        long_ago = tables.worker.c.seen_at - SILENT_SECONDS - 60
+        connection.execute(update(tables.worker).values(seen_at=long_ago))
     said = found(settings, store)["workers"]
     assert (said.word, said.says) == ("warning", "1 were there, and have said nothing for 3 min")
 

@@ -22,8 +22,8 @@ from db.records.prediction import Prediction
 from db.records.record import NewRecord, add_records
 from db.records.record_detail import read_dossier
 from db.scoring.response_body import Answer, encode_answer
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import reading, record
 from enrich.learning.training import train_model
 from tests.conftest import Done, notes_spec, register, run_command, sample_spec, settings_for
 
@@ -44,13 +44,15 @@ def notes(store: Store) -> Dataset:
         records.append(NewRecord(found.spec.key(inputs), inputs, label))
     with store.writing() as connection:
         add_records(connection, found.id, records, "import")
-        rows = connection.execute(select(record)).all()
+        rows = connection.execute(select(tables.record)).all()
         for row in rows:
             score = round(chance.uniform(0.3, 1.0), 2)
             marks = {"answer": chance.choice(LABELS), "score": score}
             marks["issue"] = chance.random() < 0.2
             marks["duplicates"] = f"g{row.id % 7}" if row.id % 5 == 0 else None
-            connection.execute(update(record).where(record.c.id == row.id).values(**marks))
+            connection.execute(
+                update(tables.record).where(tables.record.c.id == row.id).values(**marks)
+            )
     return found
 
 
@@ -99,7 +101,7 @@ def test_page_after_page_a_listing_holds_just_what_was_asked_for(
     """Each record once."""
     with store.reading() as connection:
         keys = listed(connection, notes, wanted)
-        rows = connection.execute(select(record.c.key).where(text(condition))).scalars()
+        rows = connection.execute(select(tables.record.c.key).where(text(condition))).scalars()
         assert sorted(keys) == sorted(key.hex() for key in rows)
     assert len(keys) > 7
 
@@ -136,7 +138,7 @@ def test_a_page_that_finds_nothing_fitting_says_where_to_go_on(
         found = list(pages(connection, notes, Wanted("uncertain", label="warm")))
         keys = [one.key for page in found for one in page.rows]
         condition = text("score < 0.75 AND label = 'warm'")
-        rows = connection.execute(select(record.c.key).where(condition)).scalars()
+        rows = connection.execute(select(tables.record.c.key).where(condition)).scalars()
         assert sorted(keys) == sorted(key.hex() for key in rows)
     assert any(not page.rows for page in found[:-1])
 
@@ -205,7 +207,7 @@ def test_what_a_chunk_gave_is_what_its_records_are_listed_by(store: Store) -> No
     key = found.spec.key(inputs)
     with store.writing() as connection:
         add_records(connection, found.id, [NewRecord(key, inputs, None)], "import")
-        (record_id,) = connection.execute(select(record.c.id)).scalars()
+        (record_id,) = connection.execute(select(tables.record.c.id)).scalars()
     found_this = [
         Enrichment(record_id, "a", "f", {"issue": True, "quality": 0.1}, "issue"),
         Enrichment(record_id, "b", "f", {"group": key.hex(), "size": 2}, "duplicates"),
@@ -231,8 +233,12 @@ def test_labelled_records_are_listed_by_what_was_said_without_their_label(store:
     found = register(store, CHAIN)
     fill(store, found)
     with store.writing() as connection:
-        wrong = connection.execute(select(record.c.id).where(record.c.label == "warm")).scalars()
-        connection.execute(update(record).where(record.c.id == wrong.first()).values(label="cold"))
+        wrong = connection.execute(
+            select(tables.record.c.id).where(tables.record.c.label == "warm")
+        ).scalars()
+        connection.execute(
+            update(tables.record).where(tables.record.c.id == wrong.first()).values(label="cold")
+        )
     url = store.writer.url.render_as_string(hide_password=False)
     trained = train_model(store, "notes", settings_for(url))
     assert trained.verdict.active
@@ -253,7 +259,7 @@ def test_a_dossier_says_what_is_known_and_by_which_version(store: Store) -> None
     assert run_enrich(url).code == 0
     with store.reading() as connection:
         today = find_dataset(connection, "notes")
-        key = connection.execute(select(record.c.key)).scalars().first()
+        key = connection.execute(select(tables.record.c.key)).scalars().first()
         assert key is not None
         known = read_dossier(connection, today, key)
         assert {one.enricher for one in known.values} == set(CHAIN.enrichers)
@@ -284,7 +290,7 @@ def test_what_gates_have_read_is_kept_for_an_hour(store: Store) -> None:
         see_worker(connection, second, Report("open", 5.0))
         ((ago, read),) = last_hour(connection)[first]
         assert (read, abs(ago) < 60) == (means, True)
-        connection.execute(update(reading).values(at=reading.c.at - KEEP_SECONDS - 5))
+        connection.execute(update(tables.reading).values(at=tables.reading.c.at - KEEP_SECONDS - 5))
         assert last_hour(connection) == {}
         see_worker(connection, first, Report("open", 5.0, means=means))
         assert connection.execute(text("SELECT count(*) FROM reading")).scalar() == 1

@@ -15,9 +15,9 @@ from db.admin.prune import prune_store
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records, forget_record
 from db.settings import Settings
+from db.store import tables
 from db.store.dialect import wall_seconds
 from db.store.engine import Store
-from db.store.tables import dataset, served
 from db.traffic.prediction_counts import (
     HOUR_SECONDS,
     KEEP_HOURS,
@@ -66,7 +66,7 @@ def put_hour(store: Store, found: Dataset, hour: int, answers: int = 1) -> None:
     """Have answers counted in another hour."""
     row = {"dataset_id": found.id, "hour": hour, "source": "student", "prediction": "purchase"}
     with store.writing() as connection:
-        connection.execute(insert(served).values(**row, answers=answers))
+        connection.execute(insert(tables.served).values(**row, answers=answers))
 
 
 def test_counts_add_up(store: Store, intents: Dataset) -> None:
@@ -146,7 +146,7 @@ def test_hours_that_nobody_looks_at_any_more_are_dropped(store: Store, intents: 
     with store.writing() as connection:
         assert prune_served(connection) == 2
         assert prune_served(connection) == 0
-        kept = sorted(connection.execute(select(served.c.hour)).scalars())
+        kept = sorted(connection.execute(select(tables.served.c.hour)).scalars())
     assert kept == [hour - KEEP_HOURS + 5, hour]
 
 
@@ -156,7 +156,7 @@ def test_pruning_the_store_drops_old_hours_too(store: Store, intents: Dataset) -
     put_hour(store, intents, this_hour(store))
     prune_store(store)
     with store.reading() as connection:
-        assert len(connection.execute(select(served)).all()) == 1
+        assert len(connection.execute(select(tables.served)).all()) == 1
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,9 @@ def test_what_was_enriched_once_waits_no_more_when_it_is_stale(
     enrich_now(store, settings)
     with store.writing() as connection:
         assert (
-            connection.execute(update(dataset).values(revision=dataset.c.revision + 1)).rowcount
+            connection.execute(
+                update(tables.dataset).values(revision=tables.dataset.c.revision + 1)
+            ).rowcount
             == 1
         )
     assert waiting(store, notes) == 0

@@ -12,8 +12,8 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import enrichment, record
 from tests.conftest import ask, register
 from tests.inline import enrich_now
 
@@ -38,8 +38,8 @@ def make_old(store: Store, found: Dataset, sentence: str, days: float) -> None:
     key = found.spec.key(found.spec.read_inputs({"sentence": sentence}))
     with store.writing() as connection:
         connection.execute(
-            update(record)
-            .where(record.c.key == key)
+            update(tables.record)
+            .where(tables.record.c.key == key)
             .values(made_at=time.time() - days * DAY_SECONDS)
         )
 
@@ -53,8 +53,8 @@ def test_a_request_older_than_retain_days_goes_with_all_that_came_of_it(
     make_old(store, notes, "merci beaucoup 0", 400)
     assert prune_store(store)["requests"] == 1
     with store.reading() as connection:
-        assert len(connection.execute(select(record.c.id)).all()) == 21
-        assert len(connection.execute(select(enrichment.c.record_id)).all()) == 63
+        assert len(connection.execute(select(tables.record.c.id)).all()) == 21
+        assert len(connection.execute(select(tables.enrichment.c.record_id)).all()) == 63
 
 
 def test_a_request_that_was_labelled_since_is_kept(store: Store, notes: Dataset) -> None:
@@ -72,7 +72,7 @@ def test_values_of_an_enricher_that_is_gone_go(store: Store, notes: Dataset) -> 
     register(store, spec_with(length=EnricherSpec(use=f"{WHERE}.Length")))
     assert prune_store(store)["enrichments"] == 44
     with store.reading() as connection:
-        left = connection.execute(select(enrichment.c.enricher)).scalars()
+        left = connection.execute(select(tables.enrichment.c.enricher)).scalars()
         assert set(left) == {"length"}
     assert notes.name == "notes"
 

@@ -18,9 +18,9 @@ from db.records.prediction import Prediction, find_body
 from db.records.record import NewRecord, add_records, count_labels, forget_record
 from db.scoring.response_body import Answer, encode_answer
 from db.settings import Settings
+from db.store import tables
 from db.store.engine import Store
 from db.store.generation import read_generation
-from db.store.tables import record, worker
 from enrich.learning.training import train_model
 from enrich.planning.maintenance import use_model
 from enrich.worker.worker import PlanChanged, _raise, working
@@ -91,7 +91,9 @@ def test_a_request_that_is_imported_later_is_no_request_any_more(
         ask(connection, notes.id, [sentence(notes, "bonjour")])
         add_records(connection, notes.id, [sentence(notes, "bonjour")], "import")
         ask(connection, notes.id, [sentence(notes, "bonjour")])
-        connection.execute(update(record).values(made_at=record.c.made_at - 99 * DAY_SECONDS))
+        connection.execute(
+            update(tables.record).values(made_at=tables.record.c.made_at - 99 * DAY_SECONDS)
+        )
     assert prune_store(store)["requests"] == 0
 
 
@@ -148,7 +150,7 @@ def test_what_a_killed_worker_had_finished_is_told_by_the_next(
     with store.reading() as connection:
         before = read_generation(connection)
     with store.writing() as connection:
-        dead = worker.insert().values(
+        dead = tables.worker.insert().values(
             host=_host(), process="999999999 1", started_at=0, seen_at=0, state="", reason=""
         )
         connection.execute(dead)
@@ -186,10 +188,10 @@ def test_a_training_whose_worker_fell_silent_does_not_count_as_running(
 ) -> None:
     """Nobody may be left to remove its row."""
     with store.writing() as connection:
-        made = worker.insert().values(
+        made = tables.worker.insert().values(
             host="elsewhere", process="1 1", started_at=0, seen_at=0, state="", reason=""
         )
-        silent = connection.execute(made.returning(worker.c.id)).scalar_one()
+        silent = connection.execute(made.returning(tables.worker.c.id)).scalar_one()
         begin_run(connection, notes.id, "train", silent)
         assert not is_running(connection, notes.id, "train")
 
@@ -203,7 +205,7 @@ def test_a_lone_worker_takes_over_from_a_version_that_has_left(
         with store.writing() as connection:
             set_plan(connection, notes, (Step("length", "of another version"),))
         assert mine.enrich() == 60
-        other = select(worker.c.id)
+        other = select(tables.worker.c.id)
         with store.reading() as connection:
             assert len(connection.execute(other).all()) == 1
 

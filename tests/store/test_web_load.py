@@ -24,8 +24,8 @@ from db.queue.worker import (
 )
 from db.records.dataset import Step, set_plan
 from db.records.record import NewRecord, add_records
+from db.store import tables
 from db.store.engine import Store
-from db.store.tables import web_signal, worker
 from db.traffic.web_load import SILENT_SECONDS, WebLoad, end_signal, read_load, tell_load
 from enrich.commands.status import in_time, in_words
 from enrich.status import outlook
@@ -50,16 +50,16 @@ def read(store: Store) -> WebLoad | None:
 
 def make_older(store: Store, process: str, seconds: float) -> None:
     """Let what a process has said lie so far in the past, or in the future if that is negative."""
-    of_process = web_signal.c.process == process
+    of_process = tables.web_signal.c.process == process
     with store.writing() as connection:
-        told = web_signal.c.told - seconds
-        connection.execute(update(web_signal).where(of_process).values(told=told))
+        told = tables.web_signal.c.told - seconds
+        connection.execute(update(tables.web_signal).where(of_process).values(told=told))
 
 
 def processes(store: Store) -> list[str]:
     """Return whose words are in the store."""
     with store.reading() as connection:
-        return sorted(connection.execute(select(web_signal.c.process)).scalars())
+        return sorted(connection.execute(select(tables.web_signal.c.process)).scalars())
 
 
 def test_without_web_processes_there_is_no_load(store: Store) -> None:
@@ -106,7 +106,7 @@ def test_words_from_before_the_last_boot_do_not_count(store: Store) -> None:
     """Their time is of another clock."""
     tell(store, "a", BUSY)
     with store.writing() as connection:
-        connection.execute(update(web_signal).values(told_boot="another"))
+        connection.execute(update(tables.web_signal).values(told_boot="another"))
     assert read(store) is None
 
 
@@ -131,8 +131,8 @@ def test_a_web_process_that_ends_drops_what_those_have_said_who_are_long_gone(
     make_older(store, "gone", 3600)
     make_older(store, "lately", 2 * SILENT_SECONDS)
     with store.writing() as connection:
-        of_another = web_signal.c.process == "before the boot"
-        connection.execute(update(web_signal).where(of_another).values(told_boot="another"))
+        of_another = tables.web_signal.c.process == "before the boot"
+        connection.execute(update(tables.web_signal).where(of_another).values(told_boot="another"))
         end_signal(connection, "a")
     assert processes(store) == ["lately"]
 
@@ -209,7 +209,7 @@ def test_a_worker_that_was_taken_for_dead_says_nothing_any_more(store: Store) ->
     """Its word makes no row of its own."""
     worker_id = enlist(store)
     with store.writing() as connection:
-        connection.execute(delete(worker))
+        connection.execute(delete(tables.worker))
         see_worker(connection, worker_id, REPORT)
         assert all_workers(connection) == []
 
@@ -322,7 +322,9 @@ def test_the_outlook_knows_no_worker_that_has_died(store: Store) -> None:
     worker_id = enlist(store, REPORT)
     with store.writing() as connection:
         connection.execute(
-            update(worker).where(worker.c.id == worker_id).values(process=f"{2**22 + 1} 1")
+            update(tables.worker)
+            .where(tables.worker.c.id == worker_id)
+            .values(process=f"{2**22 + 1} 1")
         )
     assert outlook(store)["workers"] == []
 
