@@ -23,53 +23,57 @@ from enrich.planning.plan import stamp_alone
 def survey_dataset(store: Store, name: str, settings: Settings) -> dict[str, str]:
     """Make the surveys that are due; returns what each was told by."""
     with store.reading() as connection:
-        found = find_dataset(connection, name)
-        snapshots = all_snapshots(connection, found.id)
-        due = [one for one, _ in due_surveys(connection, found, settings)]
-    made = {one.name: _survey(store, found, one, snapshots.get(one.name), settings) for one in due}
+        dataset = find_dataset(connection, name)
+        snapshots = all_snapshots(connection, dataset.id)
+        due = [one for one, _ in due_surveys(connection, dataset, settings)]
+    made = {
+        one.name: _survey(store, dataset, one, snapshots.get(one.name), settings) for one in due
+    }
     with store.writing() as connection:
-        drop_snapshots(connection, found.id, set(found.spec.enrichers))
+        drop_snapshots(connection, dataset.id, set(dataset.spec.enrichers))
     return made
 
 
 def _survey(
-    store: Store, found: Dataset, enricher: Enricher, before: Snapshot | None, settings: Settings
+    store: Store, dataset: Dataset, enricher: Enricher, before: Snapshot | None, settings: Settings
 ) -> str:
     with store.reading() as connection:
-        basis = find_basis(connection, found, enricher) or ""
+        basis = find_basis(connection, dataset, enricher) or ""
         if enricher.code.of_set == "answers":
-            findings = _survey_answers(connection, found, enricher)
+            findings = _survey_answers(connection, dataset, enricher)
         else:
-            rows = _rows(connection, found, enricher)
+            rows = _rows(connection, dataset, enricher)
             findings = enricher.make().survey(rows)
     made = Snapshot(
         enricher=enricher.name,
         number=before.number + 1 if before else 1,
         basis=basis,
-        fingerprint=stamp_alone(found, enricher.name, settings.code_paths),
+        fingerprint=stamp_alone(dataset, enricher.name, settings.code_paths),
     )
     with store.writing() as connection:
-        write_snapshot(connection, found.id, made, msgspec.json.encode(findings))
+        write_snapshot(connection, dataset.id, made, msgspec.json.encode(findings))
     return basis
 
 
-def _rows(connection: Connection, found: Dataset, enricher: Enricher) -> Iterator[tuple[str, Row]]:
-    for one in each_record(connection, found.id):
+def _rows(
+    connection: Connection, dataset: Dataset, enricher: Enricher
+) -> Iterator[tuple[str, Row]]:
+    for one in each_record(connection, dataset.id):
         yield one.key.hex(), {name: one.inputs[name] for name in enricher.reads}
 
 
-def _survey_answers(connection: Connection, found: Dataset, enricher: Enricher) -> dict[str, Any]:
+def _survey_answers(connection: Connection, dataset: Dataset, enricher: Enricher) -> dict[str, Any]:
     """Survey the labels of today by the active model's out-of-fold answers."""
     from enrich.learning.cross_validation import decode_out_of_fold  # noqa: PLC0415  slow to import
 
-    model = active_model(connection, found.id)
+    model = active_model(connection, dataset.id)
     stored = read_out_of_fold(connection, model) if model else None
     if stored is None:
         return {}
     answers = decode_out_of_fold(stored)
     labels = {
         one.key: one.label
-        for one in each_record(connection, found.id, tables.record.c.label.isnot(None))
+        for one in each_record(connection, dataset.id, tables.record.c.label.isnot(None))
         if one.label is not None
     }
     keys, rows = answers.rows("teacher")

@@ -64,8 +64,8 @@ def measure_overhead(records: int, enrichers: Sequence[str], url: str = "") -> O
         )
         with store.writing() as connection:
             register_dataset(connection, spec)
-            found = find_dataset(connection, NAME)
-        in_store = _through_store(store, settings, found, records)
+            dataset = find_dataset(connection, NAME)
+        in_store = _through_store(store, settings, dataset, records)
     in_memory = _in_memory(spec, records, settings)
     return Overhead(records, tuple(enrichers), in_memory, in_store)
 
@@ -82,21 +82,21 @@ def _store(url: str) -> Iterator[tuple[Store, Settings]]:
             store.close()
 
 
-def _add(store: Store, found: Dataset, texts: Iterator[str]) -> None:
+def _add(store: Store, dataset: Dataset, texts: Iterator[str]) -> None:
     for some in batches(texts, BATCH_ROWS):
         rows = []
         for text in some:
-            inputs = found.spec.read_inputs({"sentence": text})
-            rows.append(NewRecord(found.spec.key(inputs), inputs))
+            inputs = dataset.spec.read_inputs({"sentence": text})
+            rows.append(NewRecord(dataset.spec.key(inputs), inputs))
         with store.writing() as connection:
-            add_records(connection, found.id, rows, "import")
+            add_records(connection, dataset.id, rows, "import")
 
 
-def _through_store(store: Store, settings: Settings, found: Dataset, records: int) -> float:
-    _add(store, found, sentences(BATCH_ROWS))
+def _through_store(store: Store, settings: Settings, dataset: Dataset, records: int) -> float:
+    _add(store, dataset, sentences(BATCH_ROWS))
     with working(store, settings, threading.Event()) as worker:
         worker.enrich()
-        _add(store, found, sentences(records + BATCH_ROWS))
+        _add(store, dataset, sentences(records + BATCH_ROWS))
         began = time.perf_counter()
         worker.enrich()
         return time.perf_counter() - began

@@ -33,20 +33,20 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
     Enrichments that the teacher reads are computed here and not kept.
     """
     with store.reading() as connection:
-        found = find_dataset(connection, name)
-        model = active_model(connection, found.id)
+        dataset = find_dataset(connection, name)
+        model = active_model(connection, dataset.id)
         if model is None:
             raise TrainingError(f"{name} has no model yet; run: python -m enrich train {name}")
         packed, kept = read_student(connection, model), read_teacher(connection, model)
         seen = _keys(read_out_of_fold(connection, model))
-    lost = lost_reads(model, found.spec)
+    lost = lost_reads(model, dataset.spec)
     if lost:
         raise TrainingError(
             f"{name}: the teacher reads {lost}, which the spec no longer names;"
             f" run: python -m enrich train {name}"
         )
-    rows, skipped = _read(found, path, seen)
-    frame = _frame(found, rows, tuple(model.reads), settings)
+    rows, skipped = _read(dataset, path, seen)
+    frame = _frame(dataset, rows, tuple(model.reads), settings)
     student = Student(decode_student(packed.data, packed.sha256))
     teacher = load_teacher(kept, settings.code_paths)
     names = list(student.labels)
@@ -57,7 +57,7 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
         student=_student_answers(student, frame).astype(number_type(names)).tobytes(),
     )
     report = report_on(frame, given)
-    title = model_name(found, model.version)
+    title = model_name(dataset, model.version)
     known = {name: model.metrics[name] for name in ("estimator", "target")}
     return {"model": title, "seen": skipped, **known, **report}
 
@@ -66,7 +66,7 @@ def _keys(out_of_fold: bytes | None) -> set[bytes]:
     return set(decode_out_of_fold(out_of_fold).answers("teacher")) if out_of_fold else set()
 
 
-def _read(found: Dataset, path: Path, seen: set[bytes]) -> tuple[list[Row], int]:
+def _read(dataset: Dataset, path: Path, seen: set[bytes]) -> tuple[list[Row], int]:
     """Return the labelled rows by key, and how many training has seen."""
     check_rows(path)
     rows: dict[bytes, Row] = {}
@@ -75,23 +75,23 @@ def _read(found: Dataset, path: Path, seen: set[bytes]) -> tuple[list[Row], int]
         if row.fault:
             raise DataFileError(f"{path}:{row.line}: {row.fault}")
         try:
-            inputs = found.spec.pick_inputs(row.values)
-            label = found.spec.pick_label(row.values)
+            inputs = dataset.spec.pick_inputs(row.values)
+            label = dataset.spec.pick_label(row.values)
         except InputError as error:
             raise DataFileError(f"{path}:{row.line}: {error}") from None
-        key = found.spec.key(inputs)
+        key = dataset.spec.key(inputs)
         if key in seen:
             skipped += 1
         elif label is not None:
-            rows[key] = {**inputs, found.spec.target: label}
+            rows[key] = {**inputs, dataset.spec.target: label}
     if not rows:
         raise DataFileError(f"{path}: has no labelled row that training has not seen")
     return list(rows.values()), skipped
 
 
-def _frame(found: Dataset, rows: list[Row], reads: tuple[str, ...], settings: Settings) -> Frame:
-    spec = found.spec
-    filled = _enrich(found, [dict(row) for row in rows], reads, settings)
+def _frame(dataset: Dataset, rows: list[Row], reads: tuple[str, ...], settings: Settings) -> Frame:
+    spec = dataset.spec
+    filled = _enrich(dataset, [dict(row) for row in rows], reads, settings)
     columns = columns_of(spec, {name: first_value(name, filled) for name in reads})
     labels: list[Any] = [row[spec.target] for row in rows]
     keys = [spec.key(row) for row in rows]
@@ -106,28 +106,28 @@ def _frame(found: Dataset, rows: list[Row], reads: tuple[str, ...], settings: Se
 
 
 def _enrich(
-    found: Dataset, rows: list[dict[str, Any]], reads: tuple[str, ...], settings: Settings
+    dataset: Dataset, rows: list[dict[str, Any]], reads: tuple[str, ...], settings: Settings
 ) -> list[dict[str, Any]]:
-    needed = _needed(found, reads, settings)
-    for step in make_plan(found, None, settings.code_paths):
+    needed = _needed(dataset, reads, settings)
+    for step in make_plan(dataset, None, settings.code_paths):
         if step.name not in needed:
             continue
-        read = find_enricher(found.spec, step.name, settings.code_paths).reads
-        recipe = EnricherRecipe(encode_spec(found.spec), step.name, settings.code_paths)
+        read = find_enricher(dataset.spec, step.name, settings.code_paths).reads
+        recipe = EnricherRecipe(encode_spec(dataset.spec), step.name, settings.code_paths)
         values = recipe.start()([{name: row[name] for name in read} for row in rows])
         for row, value in zip(rows, values, strict=True):
             row[step.name] = value
     return rows
 
 
-def _needed(found: Dataset, reads: tuple[str, ...], settings: Settings) -> set[str]:
+def _needed(dataset: Dataset, reads: tuple[str, ...], settings: Settings) -> set[str]:
     """Return those enrichers and all that they read."""
     needed, waiting = set[str](), list(reads)
     while waiting:
         name = waiting.pop()
-        if name not in needed and name in found.spec.enrichers:
+        if name not in needed and name in dataset.spec.enrichers:
             needed.add(name)
-            waiting += find_enricher(found.spec, name, settings.code_paths).reads
+            waiting += find_enricher(dataset.spec, name, settings.code_paths).reads
     return needed
 
 

@@ -25,11 +25,11 @@ def outlook(store: Store) -> dict[str, Any]:
     with store.reading() as connection:
         datasets = [
             {
-                **dataset_status(connection, found),
-                "stale": _stale(connection, found),
-                "calls": spent_calls(connection, found.id),
+                **dataset_status(connection, dataset),
+                "stale": _stale(connection, dataset),
+                "calls": spent_calls(connection, dataset.id),
             }
-            for found in all_datasets(connection)
+            for dataset in all_datasets(connection)
         ]
         workers = all_workers(connection)
         paused = paused_at(connection)
@@ -47,8 +47,8 @@ def outlook(store: Store) -> dict[str, Any]:
     }
 
 
-def _stale(connection: Connection, found: Dataset) -> int:
-    if not found.plan and found.spec.enrichers:
+def _stale(connection: Connection, dataset: Dataset) -> int:
+    if not dataset.plan and dataset.spec.enrichers:
         # No worker has looked at it yet.
-        return count_records(connection, found.id)
-    return count_stale(connection, found.id, found.revision)
+        return count_records(connection, dataset.id)
+    return count_stale(connection, dataset.id, dataset.revision)

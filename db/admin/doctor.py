@@ -85,18 +85,18 @@ def _store(connection: Connection, settings: Settings) -> Iterator[Finding]:
     yield _workers([now - float(str(one["seen_at"])) for one in workers])
 
 
-def _dataset(connection: Connection, found: Dataset) -> Iterator[Finding]:
-    about = f"dataset {found.name}"
-    model = active_model(connection, found.id)
+def _dataset(connection: Connection, dataset: Dataset) -> Iterator[Finding]:
+    about = f"dataset {dataset.name}"
+    model = active_model(connection, dataset.id)
     if model is None:
-        mend = f"python -m enrich train {found.name}"
-        if not count_labels(connection, found.id):
-            mend = f"python -m db import {found.name} FILE, with labels; then {mend}"
+        mend = f"python -m enrich train {dataset.name}"
+        if not count_labels(connection, dataset.id):
+            mend = f"python -m db import {dataset.name} FILE, with labels; then {mend}"
         yield Finding("fault", about, "has no model, so nothing can be predicted", mend)
     else:
-        yield Finding("good", about, f"is answered by {model_name(found, model.version)}")
-    if count := count_quarantined(connection, found.id):
-        mend = f"python -m enrich quarantine list {found.name}"
+        yield Finding("good", about, f"is answered by {model_name(dataset, model.version)}")
+    if count := count_quarantined(connection, dataset.id):
+        mend = f"python -m enrich quarantine list {dataset.name}"
         yield Finding("warning", about, f"{count:,} records are quarantined", mend)
 
 

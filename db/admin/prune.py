@@ -30,19 +30,19 @@ def prune_store(store: Store) -> dict[str, int]:
     with store.reading() as connection:
         datasets = all_datasets(connection)
     return {
-        "requests": sum(_prune_requests(store, found) for found in datasets),
-        "enrichments": sum(_prune_enrichments(store, found) for found in datasets),
+        "requests": sum(_prune_requests(store, dataset) for dataset in datasets),
+        "enrichments": sum(_prune_enrichments(store, dataset) for dataset in datasets),
         "served": store.write(prune_served),
         "runs": _delete_old(store, tables.run, tables.run.c.started_at, KEEP_RUNS_DAYS),
         "workers": _delete_old(store, tables.worker, tables.worker.c.seen_at, KEEP_WORKERS_DAYS),
     }
 
 
-def _prune_requests(store: Store, found: Dataset) -> int:
+def _prune_requests(store: Store, dataset: Dataset) -> int:
     """Forget unlabelled inputs that came with requests, once they are old enough."""
-    oldest = time.time() - found.spec.retain_days * DAY_SECONDS
+    oldest = time.time() - dataset.spec.retain_days * DAY_SECONDS
     due = select(tables.record.c.id).where(
-        tables.record.c.dataset_id == found.id,
+        tables.record.c.dataset_id == dataset.id,
         tables.record.c.origin == "request",
         tables.record.c.label.is_(None),
         tables.record.c.chunk_id.is_(None),
@@ -52,23 +52,23 @@ def _prune_requests(store: Store, found: Dataset) -> int:
     def drop(connection: Connection, ids: list[int]) -> None:
         # Some may have got a label since they were chosen.
         still = due.where(tables.record.c.id.in_(ids)).with_for_update()
-        erase_records(connection, found.id, list(connection.execute(still).scalars()))
+        erase_records(connection, dataset.id, list(connection.execute(still).scalars()))
 
     return _in_batches(store, due, drop)
 
 
-def _prune_enrichments(store: Store, found: Dataset) -> int:
+def _prune_enrichments(store: Store, dataset: Dataset) -> int:
     """Drop the values of enrichers that the spec no longer names."""
     gone = (
         select(tables.enrichment.c.record_id)
         .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
         .where(
-            tables.record.c.dataset_id == found.id,
-            tables.enrichment.c.enricher.notin_(found.spec.enrichers),
+            tables.record.c.dataset_id == dataset.id,
+            tables.enrichment.c.enricher.notin_(dataset.spec.enrichers),
         )
     )
 
-    marks = _orphaned_marks(found)
+    marks = _orphaned_marks(dataset)
 
     def drop(connection: Connection, ids: list[int]) -> None:
         if marks:
@@ -78,16 +78,16 @@ def _prune_enrichments(store: Store, found: Dataset) -> int:
         connection.execute(
             delete(tables.enrichment).where(
                 tables.enrichment.c.record_id.in_(ids),
-                tables.enrichment.c.enricher.notin_(found.spec.enrichers),
+                tables.enrichment.c.enricher.notin_(dataset.spec.enrichers),
             )
         )
 
     return _in_batches(store, gone, drop)
 
 
-def _orphaned_marks(found: Dataset) -> dict[str, None]:
+def _orphaned_marks(dataset: Dataset) -> dict[str, None]:
     """Return the marks that none of a dataset's enrichers makes any more."""
-    uses = {one.use or name for name, one in found.spec.enrichers.items()}
+    uses = {one.use or name for name, one in dataset.spec.enrichers.items()}
     made = {"issue": "label_issues", "duplicates": "near_duplicates"}
     return {mark: None for mark, use in made.items() if use not in uses}
 

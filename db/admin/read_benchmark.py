@@ -38,14 +38,14 @@ class Floor:
 def measure_floor(store: Store, name: str, seconds: float) -> Floor:
     """Read predictions of a dataset by chance, one after the other."""
     with store.reading() as connection:
-        found = find_dataset(connection, name)
-        keys = _keys(connection, found.id)
+        dataset = find_dataset(connection, name)
+        keys = _keys(connection, dataset.id)
         if not keys:
             raise VeilleuseError(f"{name} has no predictions yet: python -m enrich once {name}")
         took, began = [], time.perf_counter()
         while time.perf_counter() - began < seconds:
             key, before = random.choice(keys), time.perf_counter()  # noqa: S311  no secret
-            find_body(connection, found.id, key)
+            find_body(connection, dataset.id, key)
             took.append(time.perf_counter() - before)
         whole = time.perf_counter() - began
     took.sort()

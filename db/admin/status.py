@@ -22,24 +22,26 @@ def store_status(store: Store) -> dict[str, Any]:
         return {
             "generation": read_generation(connection),
             "bytes": store_bytes(connection),
-            "datasets": [dataset_status(connection, found) for found in all_datasets(connection)],
+            "datasets": [
+                dataset_status(connection, dataset) for dataset in all_datasets(connection)
+            ],
         }
 
 
-def dataset_status(connection: Connection, found: Dataset) -> dict[str, Any]:
+def dataset_status(connection: Connection, dataset: Dataset) -> dict[str, Any]:
     """Return what one dataset holds."""
-    records, labels, asked = _record_counts(connection, found.id)
-    model = active_model(connection, found.id)
+    records, labels, asked = _record_counts(connection, dataset.id)
+    model = active_model(connection, dataset.id)
     return {
-        "name": found.name,
+        "name": dataset.name,
         "records": records,
         "labelled": labels,
         "asked": asked,
-        "enriched": _fresh_counts(connection, found),
-        "predictions": _count(connection, tables.prediction, found.id),
-        "chunks": _count(connection, tables.chunk, found.id),
-        "quarantined": count_quarantined(connection, found.id),
-        "model": model_name(found, model.version) if model else None,
+        "enriched": _fresh_counts(connection, dataset),
+        "predictions": _count(connection, tables.prediction, dataset.id),
+        "chunks": _count(connection, tables.chunk, dataset.id),
+        "quarantined": count_quarantined(connection, dataset.id),
+        "model": model_name(dataset, model.version) if model else None,
     }
 
 
@@ -53,14 +55,14 @@ def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int, i
     return records, labels, int(asked)
 
 
-def _fresh_counts(connection: Connection, found: Dataset) -> dict[str, int]:
+def _fresh_counts(connection: Connection, dataset: Dataset) -> dict[str, int]:
     """Return how many records have a fresh value, by enricher; in the plan's order."""
-    made = count_enrichments(connection, found.id)
+    made = count_enrichments(connection, dataset.id)
     return {
-        step.name: _fresh_predictions(connection, found.id, step.fingerprint)
+        step.name: _fresh_predictions(connection, dataset.id, step.fingerprint)
         if step.name == "prediction"
         else made.get((step.name, step.fingerprint), 0)
-        for step in found.plan
+        for step in dataset.plan
     }
 
 

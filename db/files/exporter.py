@@ -20,23 +20,23 @@ from db.store.engine import Store
 PAGE_RECORDS = 500
 
 
-def export_lines(store: Store, found: Dataset, out: IO[str]) -> int:
+def export_lines(store: Store, dataset: Dataset, out: IO[str]) -> int:
     """Write each record as a line of JSON; returns how many."""
     count = 0
-    for row in export_rows(store, found):
+    for row in export_rows(store, dataset):
         out.write(msgspec.json.encode(row).decode() + "\n")
         count += 1
     return count
 
 
-def export_csv(store: Store, found: Dataset, out: IO[str]) -> int:
+def export_csv(store: Store, dataset: Dataset, out: IO[str]) -> int:
     """Write each record as a row of CSV, enrichments as JSON in their cells; returns how many."""
-    enrichers = [step.name for step in found.plan if step.name != "prediction"]
+    enrichers = [step.name for step in dataset.plan if step.name != "prediction"]
     answer = ("prediction", "source", "model")
     writer = csv.writer(out)
-    writer.writerow([*found.spec.fields, found.spec.target, "key", *answer, *enrichers])
+    writer.writerow([*dataset.spec.fields, dataset.spec.target, "key", *answer, *enrichers])
     count = 0
-    for row in export_rows(store, found):
+    for row in export_rows(store, dataset):
         given = row["prediction"] or {}
         writer.writerow(
             [
@@ -55,17 +55,17 @@ def _cell(value: object) -> object:
     return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value
 
 
-def export_rows(store: Store, found: Dataset) -> Iterator[dict[str, Any]]:
+def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
     """Yield key, inputs, label, origin, enrichments and prediction of each record."""
     with store.reading() as connection:
-        for page in batches(each_record(connection, found.id), PAGE_RECORDS):
-            values = enrichments_between(connection, found.id, page[0].id, page[-1].id)
-            answers = _answers(connection, found.id, page)
+        for page in batches(each_record(connection, dataset.id), PAGE_RECORDS):
+            values = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
+            answers = _answers(connection, dataset.id, page)
             for record in page:
                 yield {
                     "key": record.key.hex(),
                     "inputs": record.inputs,
-                    "label": _label(found, record),
+                    "label": _label(dataset, record),
                     "origin": record.origin,
                     "enrichments": _plain(values.get(record.id, {})),
                     "prediction": _answer(answers.get(record.key)),
@@ -80,9 +80,9 @@ def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dic
     return {row.key: row.body for row in connection.execute(query)}
 
 
-def _label(found: Dataset, record: Record) -> str | float | None:
+def _label(dataset: Dataset, record: Record) -> str | float | None:
     """Return the label as it was imported: numbers are kept as text."""
-    if record.label is None or found.spec.kind == "classification":
+    if record.label is None or dataset.spec.kind == "classification":
         return record.label
     return normal_number(float(record.label))
 

@@ -130,15 +130,15 @@ def _key_changes(old: DatasetSpec, new: DatasetSpec) -> str:
     return ""
 
 
-def set_plan(connection: Connection, found: Dataset, plan: tuple[Step, ...]) -> Dataset:
+def set_plan(connection: Connection, dataset: Dataset, plan: tuple[Step, ...]) -> Dataset:
     """Say what today's enrichers are; where that changes, records become stale."""
-    if plan == found.plan:
-        return found
+    if plan == dataset.plan:
+        return dataset
     encoded = msgspec.json.encode(plan).decode()
     # Of several workers that start together only the first makes records stale.
     connection.execute(
         update(tables.dataset)
-        .where(tables.dataset.c.id == found.id, tables.dataset.c.plan != encoded)
+        .where(tables.dataset.c.id == dataset.id, tables.dataset.c.plan != encoded)
         .values(plan=encoded, revision=tables.dataset.c.revision + 1)
     )
-    return find_dataset(connection, found.name)
+    return find_dataset(connection, dataset.name)

@@ -63,9 +63,9 @@ _columns = (
 )
 
 
-def model_name(found: Dataset, version: int) -> str:
+def model_name(dataset: Dataset, version: int) -> str:
     """Return the name that predictions bear."""
-    return f"{found.name}@{version}"
+    return f"{dataset.name}@{version}"
 
 
 def all_models(connection: Connection, dataset_id: int) -> list[Model]:
@@ -88,15 +88,15 @@ def active_model(connection: Connection, dataset_id: int) -> Model | None:
     return _one(connection, tables.model.c.dataset_id == dataset_id, tables.model.c.active)
 
 
-def find_model(connection: Connection, found: Dataset, version: int) -> Model:
+def find_model(connection: Connection, dataset: Dataset, version: int) -> Model:
     """Return a version; raises UnknownModel naming the command that lists them."""
     wanted = _one(
-        connection, tables.model.c.dataset_id == found.id, tables.model.c.version == version
+        connection, tables.model.c.dataset_id == dataset.id, tables.model.c.version == version
     )
     if wanted is None:
         raise UnknownModel(
-            f"{model_name(found, version)}: there is no such version;"
-            f" list them: python -m enrich models {found.name}"
+            f"{model_name(dataset, version)}: there is no such version;"
+            f" list them: python -m enrich models {dataset.name}"
         )
     return wanted
 
@@ -144,15 +144,15 @@ def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
     return version
 
 
-def activate_model(connection: Connection, found: Dataset, version: int) -> None:
+def activate_model(connection: Connection, dataset: Dataset, version: int) -> None:
     """Put a version into use; raises UnknownModel where it is gone or has lost its artifacts."""
-    wanted = find_model(connection, found, version)
+    wanted = find_model(connection, dataset, version)
     if not wanted.kept:
         raise UnknownModel(
-            f"{model_name(found, version)}: its artifacts are no longer kept;"
-            f" train anew: python -m enrich train {found.name}"
+            f"{model_name(dataset, version)}: its artifacts are no longer kept;"
+            f" train anew: python -m enrich train {dataset.name}"
         )
-    of_dataset = tables.model.c.dataset_id == found.id
+    of_dataset = tables.model.c.dataset_id == dataset.id
     connection.execute(
         update(tables.model).where(of_dataset, tables.model.c.active).values(active=False)
     )
@@ -161,7 +161,7 @@ def activate_model(connection: Connection, found: Dataset, version: int) -> None
         .where(tables.model.c.id == wanted.id)
         .values(active=True, activated_at=time.time())
     )
-    _drop_old_artifacts(connection, found.id)
+    _drop_old_artifacts(connection, dataset.id)
     raise_generation(connection)
 
 

@@ -65,20 +65,20 @@ class Dossier:
 SHOWN_NUMBERS = 6
 
 
-def read_dossier(connection: Connection, found: Dataset, key: bytes) -> Dossier:
+def read_dossier(connection: Connection, dataset: Dataset, key: bytes) -> Dossier:
     """Return all that is known of a record; raises UnknownRecord."""
     query = select(tables.record).where(
-        tables.record.c.dataset_id == found.id, tables.record.c.key == key
+        tables.record.c.dataset_id == dataset.id, tables.record.c.key == key
     )
     row = connection.execute(query).first()
     if row is None:
-        raise UnknownRecord(f"{found.name} has no record with the key {key.hex()}")
-    today = found.fingerprints()
+        raise UnknownRecord(f"{dataset.name} has no record with the key {key.hex()}")
+    today = dataset.fingerprints()
     of_record = tables.enrichment.c.record_id == row.id
     made = connection.execute(
         select(tables.enrichment).where(of_record).order_by(tables.enrichment.c.enricher)
     )
-    of_key = tables.prediction.c.dataset_id == found.id, tables.prediction.c.key == key
+    of_key = tables.prediction.c.dataset_id == dataset.id, tables.prediction.c.key == key
     predicted = connection.execute(select(tables.prediction).where(*of_key)).first()
     owner = select(tables.chunk.c.owner).where(tables.chunk.c.id == row.chunk_id)
     return Dossier(
@@ -88,7 +88,7 @@ def read_dossier(connection: Connection, found: Dataset, key: bytes) -> Dossier:
         origin=row.origin,
         made_at=row.made_at,
         asked=row.asked,
-        is_fresh=row.revision >= found.revision and bool(found.plan),
+        is_fresh=row.revision >= dataset.revision and bool(dataset.plan),
         chunk=row.chunk_id,
         worker=connection.execute(owner).scalar(),
         answer=row.answer,

@@ -146,8 +146,8 @@ def activate(model: str, *, as_json_: bool) -> None:
     store, settings = open_worker_store()
     use_model(store, parts[1], int(parts[2]), settings)
     with store.reading() as connection:
-        found = find_dataset(connection, parts[1])
-    mark_held_out(store, found, int(parts[2]))
+        dataset = find_dataset(connection, parts[1])
+    mark_held_out(store, dataset, int(parts[2]))
     click.echo(
         as_json({"active": model}) if as_json_ else f"{model} is in use; run: python -m enrich once"
     )

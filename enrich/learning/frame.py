@@ -40,50 +40,55 @@ class Frame:
         return len(self.keys)
 
 
-def read_labelled(connection: Connection, found: Dataset, fingerprints: Mapping[str, str]) -> Frame:
+def read_labelled(
+    connection: Connection, dataset: Dataset, fingerprints: Mapping[str, str]
+) -> Frame:
     """Return all labelled records with the named enrichers' values."""
     where = [tables.record.c.label.isnot(None)]
-    if found.spec.labels:
-        where.append(tables.record.c.label.in_(found.spec.labels))
-    return _read(connection, found, fingerprints, None, *where)
+    if dataset.spec.labels:
+        where.append(tables.record.c.label.in_(dataset.spec.labels))
+    return _read(connection, dataset, fingerprints, None, *where)
 
 
 def read_unlabelled(
-    connection: Connection, found: Dataset, fingerprints: Mapping[str, str]
+    connection: Connection, dataset: Dataset, fingerprints: Mapping[str, str]
 ) -> Frame:
     """Return unlabelled records that a student may learn from and that have all values."""
     where: list[ColumnElement[bool]] = [tables.record.c.label.is_(None)]
-    if not found.spec.distil_requests:
+    if not dataset.spec.distil_requests:
         where.append(tables.record.c.origin != "request")
-    return _read(connection, found, fingerprints, MOST_UNLABELLED, *where)
+    return _read(connection, dataset, fingerprints, MOST_UNLABELLED, *where)
 
 
 def _read(
     connection: Connection,
-    found: Dataset,
+    dataset: Dataset,
     fingerprints: Mapping[str, str],
     most: int | None,
     *where: ColumnElement[bool],
 ) -> Frame:
     records: list[Record] = []
     rows: list[dict[str, Any]] = []
-    for page in batches(each_record(connection, found.id, *where), PAGE_RECORDS):
-        for one, row in zip(page, _rows(connection, found, page, fingerprints), strict=True):
+    for page in batches(each_record(connection, dataset.id, *where), PAGE_RECORDS):
+        for one, row in zip(page, _rows(connection, dataset, page, fingerprints), strict=True):
             if row is not None:
                 records.append(one)
                 rows.append(row)
         if most is not None and len(records) >= most:
             break
-    return _frame(found, records[:most], rows[:most], fingerprints)
+    return _frame(dataset, records[:most], rows[:most], fingerprints)
 
 
 def _rows(
-    connection: Connection, found: Dataset, page: Sequence[Record], fingerprints: Mapping[str, str]
+    connection: Connection,
+    dataset: Dataset,
+    page: Sequence[Record],
+    fingerprints: Mapping[str, str],
 ) -> list[dict[str, Any] | None]:
     """Return inputs and fresh values of each record, None where a value is not there."""
     if not fingerprints:
         return [dict(one.inputs) for one in page]
-    made = enrichments_between(connection, found.id, page[0].id, page[-1].id)
+    made = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
     rows: list[dict[str, Any] | None] = []
     for one in page:
         fresh = {
@@ -96,21 +101,21 @@ def _rows(
 
 
 def _frame(
-    found: Dataset,
+    dataset: Dataset,
     records: Sequence[Record],
     rows: Sequence[dict[str, Any]],
     fingerprints: Mapping[str, str],
 ) -> Frame:
     example = {name: first_value(name, rows) for name in fingerprints}
-    columns = columns_of(found.spec, example)
+    columns = columns_of(dataset.spec, example)
     labels: list[Any] = [one.label for one in records]
-    if found.spec.kind == "regression":
+    if dataset.spec.kind == "regression":
         labels = [np.nan if label is None else float(label) for label in labels]
     return Frame(
         keys=[one.key for one in records],
         inputs=[one.inputs for one in records],
         columns=columns,
         table=make_table(columns, rows),
-        labels=np.array(labels, dtype="f8" if found.spec.kind == "regression" else "U"),
+        labels=np.array(labels, dtype="f8" if dataset.spec.kind == "regression" else "U"),
         folds=np.array([fold_of(one.key) for one in records], dtype=int),
     )

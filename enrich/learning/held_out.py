@@ -19,15 +19,15 @@ from .cross_validation import decode_out_of_fold
 BATCH_RECORDS = 1000
 
 
-def mark_held_out(store: Store, found: Dataset, version: int) -> None:
+def mark_held_out(store: Store, dataset: Dataset, version: int) -> None:
     """List labelled records by a version's answers out of fold."""
     with store.reading() as connection:
-        stored = read_out_of_fold(connection, find_model(connection, found, version))
+        stored = read_out_of_fold(connection, find_model(connection, dataset, version))
     if stored is None:
         return
-    store.write(partial(clear_held_out, dataset_id=found.id))
+    store.write(partial(clear_held_out, dataset_id=dataset.id))
     for some in batches(_answers(stored), BATCH_RECORDS):
-        store.write(partial(write_held_out, dataset_id=found.id, answers=some))
+        store.write(partial(write_held_out, dataset_id=dataset.id, answers=some))
 
 
 def _answers(stored: bytes) -> Iterator[tuple[bytes, str, float]]:

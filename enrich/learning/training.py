@@ -45,7 +45,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class _Material:
-    found: Dataset
+    dataset: Dataset
     # Enrichers that cover the labelled records, and those that do not; of the former, those that
     # a teacher can take.
     covering: dict[str, str]
@@ -76,7 +76,7 @@ def train_model(
         raise
     except Exception as error:
         # A table that no estimator takes, or whatever a user's own teacher raises.
-        teacher = material.found.spec.teacher
+        teacher = material.dataset.spec.teacher
         words = f"{name}: the {teacher} teacher cannot learn this: {type(error).__name__}: {error}"
         raise TrainingError(words) from error
     progress(1)
@@ -85,29 +85,29 @@ def train_model(
 
 def _read(store: Store, name: str, settings: Settings) -> _Material:
     with store.reading() as connection:
-        found = find_dataset(connection, name)
-        steps = make_plan(found, None, settings.code_paths)
+        dataset = find_dataset(connection, name)
+        steps = make_plan(dataset, None, settings.code_paths)
         stamps = {step.name: step.fingerprint for step in steps}
-        covering = {read: stamps[read] for read in covers_labels(connection, found.id, stamps)}
-        frame = read_labelled(connection, found, covering)
+        covering = {read: stamps[read] for read in covers_labels(connection, dataset.id, stamps)}
+        frame = read_labelled(connection, dataset, covering)
         reads = {read: stamp for read, stamp in covering.items() if read in frame.columns}
-        unlabelled = read_unlabelled(connection, found, covering)
-    return _Material(found, covering, sorted(stamps.keys() - covering), reads, frame, unlabelled)
+        unlabelled = read_unlabelled(connection, dataset, covering)
+    return _Material(dataset, covering, sorted(stamps.keys() - covering), reads, frame, unlabelled)
 
 
 def _check_enough(material: _Material) -> None:
-    name, frame = material.found.name, material.frame
+    name, frame = material.dataset.name, material.frame
     if not len(frame):
         raise TrainingError(
             f"{name}: no record has a label; import a file with a column"
-            f" {material.found.spec.target}: python -m db import {name} FILE"
+            f" {material.dataset.spec.target}: python -m db import {name} FILE"
         )
     if len(frame) < FEWEST_LABELS:
         raise TrainingError(
             f"{name}: {len(frame)} labelled records are too few, training wants at least"
             f" {FEWEST_LABELS}; import more: python -m db import {name} FILE"
         )
-    if material.found.spec.kind == "regression":
+    if material.dataset.spec.kind == "regression":
         return
     labels, counts = np.unique(frame.labels, return_counts=True)
     if len(labels) == 1:
@@ -120,7 +120,7 @@ def _choose(
     material: _Material, settings: Settings, progress: Callable[[int], None]
 ) -> tuple[Candidate, OutOfFold]:
     """Return the teacher with the smallest loss out of fold, and its answers."""
-    spec, frame = material.found.spec, material.frame
+    spec, frame = material.dataset.spec, material.frame
     tried = []
     for candidate in candidates(spec, frame.columns, _rarest(material), settings.code_paths):
         answers = cross_validate(candidate, spec, frame, material.unlabelled, lambda: progress(1))
@@ -131,7 +131,7 @@ def _choose(
 def _rarest(material: _Material) -> int:
     """Return how many rows the rarest label has in the four folds where it has fewest."""
     frame = material.frame
-    if material.found.spec.kind == "regression":
+    if material.dataset.spec.kind == "regression":
         return 0
     labels, index = np.unique(frame.labels, return_inverse=True)
     counts = np.zeros((len(labels), FOLDS), dtype=int)
@@ -142,7 +142,7 @@ def _rarest(material: _Material) -> int:
 def _fit(
     material: _Material, candidate: Candidate, answers: OutOfFold, code_paths: tuple[str, ...]
 ) -> NewModel:
-    frame, spec = material.frame, material.found.spec
+    frame, spec = material.frame, material.dataset.spec
     teacher = candidate.make().fit(frame.table, frame.labels)
     lesson = lesson_of(spec, frame, np.arange(len(frame)), material.unlabelled, teacher)
     _, _, student = fit_student(spec, lesson)
@@ -175,7 +175,7 @@ def _keep(
     *,
     force: bool,
 ) -> Trained:
-    frame, found = material.frame, material.found
+    frame, found = material.frame, material.dataset
     truth = dict(zip(frame.keys, frame.labels.tolist(), strict=True))
     with store.reading() as connection:
         before = active_model(connection, found.id)

@@ -66,7 +66,7 @@ class _Round:
         self._job = job
         self._code = code
         self._check = check
-        self._asker = Asker(job.task.found.id, job.step.name, job.bench.worker_id)
+        self._asker = Asker(job.task.dataset.id, job.step.name, job.bench.worker_id)
         self._deaths = 0
         self.calls = 0
         self.seconds = 0.0
@@ -138,7 +138,7 @@ class _Round:
         return answers
 
     def _recipe(self) -> Recipe:
-        spec, code_paths = self._job.task.found.spec, self._job.bench.settings.code_paths
+        spec, code_paths = self._job.task.dataset.spec, self._job.bench.settings.code_paths
         return CallRecipe(encode_spec(spec), self._job.step.name, code_paths)
 
     def _settle(self, granted: Granted, answers: dict[str, Answer], made: int) -> None:

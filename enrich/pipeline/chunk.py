@@ -124,7 +124,7 @@ def _compute(bench: Bench, task: Task, load: _Load, lease: Lease, results: _Resu
     """Do each step of the plan, for the records that have what it reads."""
     # A call that was refused before the chunk was put off would be paid for again.
     refused = {(one.record_id, one.enricher) for one in load.refused}
-    for step in task.found.plan:
+    for step in task.dataset.plan:
         stale = [
             one for one in load.records if load.stamps[one.id].get(step.name) != step.fingerprint
         ]

@@ -27,7 +27,7 @@ from .context import Bench
 class Task:
     """A chunk to work on, under its dataset's plan and model."""
 
-    found: Dataset
+    dataset: Dataset
     model: Model | None
     chunk: Chunk
 
@@ -43,7 +43,7 @@ class Job:
     seconds: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        spec, code_paths = self.task.found.spec, self.bench.settings.code_paths
+        spec, code_paths = self.task.dataset.spec, self.bench.settings.code_paths
         self.enricher: Enricher | None = None
         if self.step.name == PREDICTION:
             self.reads: Sequence[str] = [*spec.fields, *self.step.reads]
@@ -71,7 +71,7 @@ class Job:
         return done.values
 
     def _recipe(self) -> Recipe:
-        spec, code_paths = encode_spec(self.task.found.spec), self.bench.settings.code_paths
+        spec, code_paths = encode_spec(self.task.dataset.spec), self.bench.settings.code_paths
         if self.enricher is None:
             return self._prediction_recipe(spec, code_paths)
         if self.enricher.kind == "set":
@@ -79,7 +79,7 @@ class Job:
         return EnricherRecipe(spec, self.step.name, code_paths)
 
     def _prediction_recipe(self, spec: str, code_paths: tuple[str, ...]) -> Recipe:
-        found, model = self.task.found, self.task.model
+        found, model = self.task.dataset, self.task.model
         if model is None:
             raise EnricherError(f"{found.name}: there is no active model to predict with")
         with self.bench.store.reading() as connection:
@@ -89,8 +89,8 @@ class Job:
 
     def _findings(self) -> bytes:
         with self.bench.store.reading() as connection:
-            newest = all_snapshots(connection, self.task.found.id)[self.step.name]
-            return read_findings(connection, self.task.found.id, self.step.name, newest.number)
+            newest = all_snapshots(connection, self.task.dataset.id)[self.step.name]
+            return read_findings(connection, self.task.dataset.id, self.step.name, newest.number)
 
 
 def each_outcome(job: Job, stale: Sequence[Record], check: Callable[[], None]) -> Iterator[Outcome]:

@@ -19,47 +19,49 @@ def has_grown(before: int, now: int) -> bool:
     return 10 * now >= 11 * before
 
 
-def survey_due(connection: Connection, found: Dataset, settings: Settings) -> str:
+def survey_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
     """Return why a dataset should be surveyed, or "" where nothing has changed much."""
-    reasons = [f"{one.name}: {reason}" for one, reason in due_surveys(connection, found, settings)]
+    reasons = [
+        f"{one.name}: {reason}" for one, reason in due_surveys(connection, dataset, settings)
+    ]
     return "; ".join(reasons)
 
 
 def due_surveys(
-    connection: Connection, found: Dataset, settings: Settings
+    connection: Connection, dataset: Dataset, settings: Settings
 ) -> list[tuple[Enricher, str]]:
     """Return the enrichers whose survey is due, and why."""
-    snapshots = all_snapshots(connection, found.id)
+    snapshots = all_snapshots(connection, dataset.id)
     each = (
-        (one, _reason(connection, found, one, snapshots.get(one.name), settings))
-        for one in set_enrichers(found, settings.code_paths)
+        (one, _reason(connection, dataset, one, snapshots.get(one.name), settings))
+        for one in set_enrichers(dataset, settings.code_paths)
     )
     return [(one, reason) for one, reason in each if reason]
 
 
 def _reason(
     connection: Connection,
-    found: Dataset,
+    dataset: Dataset,
     enricher: Enricher,
     newest: Snapshot | None,
     settings: Settings,
 ) -> str:
-    basis = find_basis(connection, found, enricher)
+    basis = find_basis(connection, dataset, enricher)
     if basis is None:
         return ""
     if newest is None:
         return "there is no survey yet"
-    if newest.fingerprint != stamp_alone(found, enricher.name, settings.code_paths):
+    if newest.fingerprint != stamp_alone(dataset, enricher.name, settings.code_paths):
         return "it works in another way by now"
     return "" if newest.basis == basis or not _has_grown(newest.basis, basis) else f"now {basis}"
 
 
-def find_basis(connection: Connection, found: Dataset, enricher: Enricher) -> str | None:
+def find_basis(connection: Connection, dataset: Dataset, enricher: Enricher) -> str | None:
     """Return what a survey made now would be told by, None where there is nothing yet."""
     if enricher.code.of_set == "answers":
-        model = active_model(connection, found.id)
-        return None if model is None else model_name(found, model.version)
-    records = count_records(connection, found.id)
+        model = active_model(connection, dataset.id)
+        return None if model is None else model_name(dataset, model.version)
+    records = count_records(connection, dataset.id)
     return f"{records} records" if records else None
 
 

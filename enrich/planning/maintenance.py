@@ -37,16 +37,16 @@ def due_errands(store: Store, settings: Settings) -> list[Due]:
     """Return what is due, but for what another worker is at."""
     due = []
     with store.reading() as connection:
-        for found in all_datasets(connection):
-            if not _is_usable(found, settings):
+        for dataset in all_datasets(connection):
+            if not _is_usable(dataset, settings):
                 # What is wrong with it is told when its plan is made.
                 continue
             for command, look in (("survey", survey_due), ("train", training_due)):
-                if is_running(connection, found.id, command):
+                if is_running(connection, dataset.id, command):
                     continue
-                reason = look(connection, found, settings)
+                reason = look(connection, dataset, settings)
                 if reason:
-                    due.append(Due(command, found.name, reason))
+                    due.append(Due(command, dataset.name, reason))
     return due
 
 
@@ -58,9 +58,9 @@ def due_surveys_of(store: Store, settings: Settings, names: Sequence[str]) -> li
         return [one.name for one in usable if survey_due(connection, one, settings)]
 
 
-def _is_usable(found: Dataset, settings: Settings) -> bool:
+def _is_usable(dataset: Dataset, settings: Settings) -> bool:
     try:
-        make_plan(found, None, settings.code_paths)
+        make_plan(dataset, None, settings.code_paths)
     except EnricherError:
         return False
     return True
@@ -77,43 +77,43 @@ def lost_reads(model: Model, spec: DatasetSpec) -> str:
 def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
     """Put a version into use; every prediction of another is stale from then on."""
     with store.writing() as connection:
-        found = find_dataset(connection, name)
-        lost = lost_reads(find_model(connection, found, version), found.spec)
+        dataset = find_dataset(connection, name)
+        lost = lost_reads(find_model(connection, dataset, version), dataset.spec)
         if lost:
             raise UnknownModel(f"{name}@{version}: reads {lost}, which the spec no longer names")
-        activate_model(connection, found, version)
-        refresh_plan(connection, found, settings)
+        activate_model(connection, dataset, version)
+        refresh_plan(connection, dataset, settings)
 
 
-def refresh_plan(connection: Connection, found: Dataset, settings: Settings) -> Dataset:
+def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -> Dataset:
     """Say in the store what this code's enrichers are, and the active model's prediction."""
-    model = active_model(connection, found.id)
-    snapshots = all_snapshots(connection, found.id)
-    return set_plan(connection, found, make_plan(found, model, settings.code_paths, snapshots))
+    model = active_model(connection, dataset.id)
+    snapshots = all_snapshots(connection, dataset.id)
+    return set_plan(connection, dataset, make_plan(dataset, model, settings.code_paths, snapshots))
 
 
-def training_due(connection: Connection, found: Dataset, settings: Settings) -> str:
+def training_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
     """Return why a new model is due, or "" where none is.
 
     It is when an enrichment has come to cover all labelled records, or labels have grown by a
     tenth, or an enricher that it reads is gone, since the newest version was trained; whether that
     one came into use does not matter.
     """
-    labels = count_labels(connection, found.id)
+    labels = count_labels(connection, dataset.id)
     if labels < FEWEST_LABELS:
         return ""
-    newest = next(iter(all_models(connection, found.id)), None)
+    newest = next(iter(all_models(connection, dataset.id)), None)
     if newest is None:
         return "there is no model yet"
     if has_grown(newest.metrics["rows"], labels):
         return f"labels have grown to {labels:,}"
-    lost = lost_reads(newest, found.spec)
+    lost = lost_reads(newest, dataset.spec)
     if lost:
         return f"the teacher reads {lost}, which the spec no longer names"
     changed = {
         step.name: step.fingerprint
-        for step in make_plan(found, None, settings.code_paths)
+        for step in make_plan(dataset, None, settings.code_paths)
         if newest.metrics["covering"].get(step.name) != step.fingerprint
     }
-    covering = covers_labels(connection, found.id, changed)
+    covering = covers_labels(connection, dataset.id, changed)
     return f"{', '.join(covering)} covers all labelled records" if covering else ""

@@ -18,7 +18,7 @@ PREDICTION = "prediction"
 
 
 def make_plan(
-    found: Dataset,
+    dataset: Dataset,
     model: Model | None,
     code_paths: Sequence[str],
     snapshots: Mapping[str, Snapshot] = MappingProxyType({}),
@@ -29,7 +29,7 @@ def make_plan(
     depends on it stale, and nothing else. An enricher over the whole set has a step once the set
     has been looked at, and so have those that read it.
     """
-    spec = found.spec
+    spec = dataset.spec
     enrichers = {name: find_enricher(spec, name, code_paths) for name in spec.enrichers}
     reads = {
         name: [read for read in enricher.reads if read in enrichers]
@@ -56,14 +56,14 @@ def _stamp(enricher: Enricher, spec: DatasetSpec, reads: Sequence[str]) -> str:
     return fingerprint(enricher.version, use, enricher.config, enricher.reads, reads)
 
 
-def stamp_alone(found: Dataset, name: str, code_paths: Sequence[str]) -> str:
+def stamp_alone(dataset: Dataset, name: str, code_paths: Sequence[str]) -> str:
     """Return the fingerprint of an enricher that reads no other's values."""
-    return _stamp(find_enricher(found.spec, name, code_paths), found.spec, [])
+    return _stamp(find_enricher(dataset.spec, name, code_paths), dataset.spec, [])
 
 
-def set_enrichers(found: Dataset, code_paths: Sequence[str]) -> list[Enricher]:
+def set_enrichers(dataset: Dataset, code_paths: Sequence[str]) -> list[Enricher]:
     """Return a dataset's enrichers over its whole set."""
-    each = (find_enricher(found.spec, name, code_paths) for name in found.spec.enrichers)
+    each = (find_enricher(dataset.spec, name, code_paths) for name in dataset.spec.enrichers)
     return [enricher for enricher in each if enricher.kind == "set"]
 
 

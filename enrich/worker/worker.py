@@ -57,7 +57,7 @@ class PlanChanged(Exception):
 class Planned:
     """A dataset, and the model that its plan was made with."""
 
-    found: Dataset
+    dataset: Dataset
     model: Model | None
 
 
@@ -137,34 +137,34 @@ class Worker:
         wanted = [one for one in found if not names or one.name in names]
         planned = [self._try_plan(one, on_error) for one in wanted if one.id not in self._left_out]
         return sorted(
-            (one for one in planned if one is not None and one.found.plan),
-            key=lambda one: one.found.id,
+            (one for one in planned if one is not None and one.dataset.plan),
+            key=lambda one: one.dataset.id,
         )
 
-    def _try_plan(self, found: Dataset, on_error: OnError) -> Planned | None:
+    def _try_plan(self, dataset: Dataset, on_error: OnError) -> Planned | None:
         try:
-            return self._planned(found)
+            return self._planned(dataset)
         except VeilleuseError as error:
-            self._left_out.add(found.id)
-            on_error(found.name, error)
+            self._left_out.add(dataset.id)
+            on_error(dataset.name, error)
             return None
 
-    def _planned(self, found: Dataset) -> Planned | None:
+    def _planned(self, dataset: Dataset) -> Planned | None:
         """Return a dataset under this code's plan, None where another version's is in force.
 
         When two versions of the code run side by side, the one that started last decides: each
         sets its plan when it starts, or when the plan changes for it too, or when it is alone.
         """
         with self._bench.store.reading() as connection:
-            model = active_model(connection, found.id)
-            snapshots = all_snapshots(connection, found.id)
-        mine = make_plan(found, model, self._bench.settings.code_paths, snapshots)
-        if mine != found.plan:
-            if self._set_by_me.get(found.id) == mine and not self._is_alone():
+            model = active_model(connection, dataset.id)
+            snapshots = all_snapshots(connection, dataset.id)
+        mine = make_plan(dataset, model, self._bench.settings.code_paths, snapshots)
+        if mine != dataset.plan:
+            if self._set_by_me.get(dataset.id) == mine and not self._is_alone():
                 return None
-            found = self._bench.write(partial(set_plan, found=found, plan=mine))
-        self._set_by_me[found.id] = mine
-        return Planned(found, model)
+            dataset = self._bench.write(partial(set_plan, dataset=dataset, plan=mine))
+        self._set_by_me[dataset.id] = mine
+        return Planned(dataset, model)
 
     def _is_alone(self) -> bool:
         with self._bench.store.reading() as connection:
@@ -176,9 +176,9 @@ class Worker:
     def _plan_and_claim(self, connection: Connection, datasets: list[Planned]) -> Chunk | None:
         workers = count_workers(connection)
         current = {
-            one.found.id: one.found.revision
+            one.dataset.id: one.dataset.revision
             for one in datasets
-            if plan_chunks(connection, one.found, workers) is not None
+            if plan_chunks(connection, one.dataset, workers) is not None
         }
         if len(current) < len(datasets):
             raise PlanChanged
@@ -188,11 +188,11 @@ class Worker:
         if chunk.attempts > MOST_ATTEMPTS:
             self._give_up(chunk)
             return 0
-        planned = next(one for one in datasets if one.found.id == chunk.dataset_id)
+        planned = next(one for one in datasets if one.dataset.id == chunk.dataset_id)
         began, stopped = time.monotonic(), self._shift.stopped_seconds()
         self._shift.hold(True)  # noqa: FBT003
         try:
-            worked = work_chunk(self._bench, Task(planned.found, planned.model, chunk))
+            worked = work_chunk(self._bench, Task(planned.dataset, planned.model, chunk))
         finally:
             self._shift.hold(False)  # noqa: FBT003
         if worked.records:
@@ -202,7 +202,7 @@ class Worker:
         if worked.fault is not None:
             self.tally.fail(str(worked.fault))
             if isinstance(worked.fault, RecipeError):
-                on_error(planned.found.name, worked.fault)
+                on_error(planned.dataset.name, worked.fault)
         return worked.records
 
     def _give_up(self, chunk: Chunk) -> None:
@@ -213,7 +213,7 @@ class Worker:
 
     def _wait_for_others(self, datasets: list[Planned]) -> bool:
         """Wait a little while chunks are held or put off; returns whether it is worth it."""
-        ids = [one.found.id for one in datasets]
+        ids = [one.dataset.id for one in datasets]
         self._bench.write(bury_dead)
         with self._bench.store.reading() as connection:
             wait = wait_for_chunk(connection, ids)

@@ -95,21 +95,21 @@ def load_catalog(connection: Connection, before: Catalog | None, settings: Setti
     """
     # The number first: what changes while we read raises it again.
     generation = read_generation(connection)
-    served = [_served(connection, found, before) for found in all_datasets(connection)]
+    served = [_served(connection, dataset, before) for dataset in all_datasets(connection)]
     most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)
     return Catalog(generation, served, Memory(settings.cache_entries, most_bytes))
 
 
-def _served(connection: Connection, found: Dataset, before: Catalog | None) -> Served:
-    model = active_model(connection, found.id)
+def _served(connection: Connection, dataset: Dataset, before: Catalog | None) -> Served:
+    model = active_model(connection, dataset.id)
     if model is None:
-        return Served(found.id, found.spec)
-    old = before.datasets.get(found.name) if before else None
-    name = model_name(found, model.version)
-    if old and old.student and (old.id, old.student_sha256) == (found.id, model.student_sha256):
-        return Served(found.id, found.spec, name, old.student, old.student_sha256)
+        return Served(dataset.id, dataset.spec)
+    old = before.datasets.get(dataset.name) if before else None
+    name = model_name(dataset, model.version)
+    if old and old.student and (old.id, old.student_sha256) == (dataset.id, model.student_sha256):
+        return Served(dataset.id, dataset.spec, name, old.student, old.student_sha256)
     student = _student(connection, model, name)
-    return Served(found.id, found.spec, name, student, model.student_sha256)
+    return Served(dataset.id, dataset.spec, name, student, model.student_sha256)
 
 
 def _student(connection: Connection, model: Model, name: str) -> Student | None:

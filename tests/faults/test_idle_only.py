@@ -82,14 +82,14 @@ def site(sqlite_url: str, tmp_path: Path) -> Iterator[Site]:
     store.close()
 
 
-def fill(store: Store, found: Dataset, first: int) -> None:
+def fill(store: Store, dataset: Dataset, first: int) -> None:
     """Add five thousand records."""
     records = []
     for number in range(first, first + 5000):
-        inputs = found.spec.read_inputs({"sentence": f"phrase {number}"})
-        records.append(NewRecord(found.spec.key(inputs), inputs))
+        inputs = dataset.spec.read_inputs({"sentence": f"phrase {number}"})
+        records.append(NewRecord(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
 
 
 @contextmanager

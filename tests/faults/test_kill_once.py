@@ -58,9 +58,9 @@ def notes(store: Store, settings: Settings) -> Dataset:
     return found
 
 
-def everything(store: Store, found: Dataset) -> list[dict[str, Any]]:
+def everything(store: Store, dataset: Dataset) -> list[dict[str, Any]]:
     """Return all that is known of every record."""
-    return sorted(export_rows(store, found), key=lambda row: str(row["key"]))
+    return sorted(export_rows(store, dataset), key=lambda row: str(row["key"]))
 
 
 def make_stale(store: Store) -> None:

@@ -69,23 +69,25 @@ def notes(store: Store, settings: Settings) -> Dataset:
         return find_dataset(connection, found.name)
 
 
-def fill(store: Store, found: Dataset, first: int, last: int) -> None:
+def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
     """Add records, of which the first have a label."""
     records = []
     for number in range(first, last):
         tone = ("warm", "cold")[number % 2]
         words = {"warm": "merci beaucoup", "cold": "rien du tout"}[tone]
-        inputs = found.spec.read_inputs({"sentence": f"{words} {number}"})
-        records.append(NewRecord(found.spec.key(inputs), inputs, tone if number < LABELS else None))
+        inputs = dataset.spec.read_inputs({"sentence": f"{words} {number}"})
+        records.append(
+            NewRecord(dataset.spec.key(inputs), inputs, tone if number < LABELS else None)
+        )
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
 
 
-def is_done(store: Store, found: Dataset) -> bool:
+def is_done(store: Store, dataset: Dataset) -> bool:
     """Tell whether nothing is stale, and nobody at work."""
     with store.reading() as connection:
         chunks = connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
-        return not chunks and not count_stale(connection, found.id, found.revision)
+        return not chunks and not count_stale(connection, dataset.id, dataset.revision)
 
 
 def generation_of(store: Store) -> int:
@@ -122,10 +124,10 @@ def most_redone(kills: Counter[str], largest_batch: int) -> int:
 class Ordeal:
     """Rounds of work over all records, until every token has been taken."""
 
-    def __init__(self, store: Store, url: str, found: Dataset, folder: Path) -> None:
+    def __init__(self, store: Store, url: str, dataset: Dataset, folder: Path) -> None:
         self._store = store
         self._url = url
-        self._found = found
+        self._found = dataset
         self._tokens = folder / "tokens"
         self._folder = folder
         self._until = time.monotonic() + PATIENCE_SECONDS

@@ -130,10 +130,12 @@ def planned(store: Store) -> Dataset:
 
 
 @contextmanager
-def claiming(url: str, found: Dataset, folder: Path, is_last: Event) -> Iterator[list[BaseProcess]]:
+def claiming(
+    url: str, dataset: Dataset, folder: Path, is_last: Event
+) -> Iterator[list[BaseProcess]]:
     """Run the processes; whatever happens, none is left."""
     context = multiprocessing.get_context("spawn")
-    revisions = {found.id: found.revision}
+    revisions = {dataset.id: dataset.revision}
     claimers: list[BaseProcess] = [
         context.Process(
             target=claim_all, args=(url, revisions, number, folder / f"{number}", is_last)
@@ -150,11 +152,11 @@ def claiming(url: str, found: Dataset, folder: Path, is_last: Event) -> Iterator
             one.join()
 
 
-def feed(store: Store, found: Dataset, claimers: Iterable[BaseProcess]) -> None:
+def feed(store: Store, dataset: Dataset, claimers: Iterable[BaseProcess]) -> None:
     """Add chunk rows as they go, until there have been enough."""
     left = CHUNKS
     until = time.monotonic() + PATIENCE_SECONDS
-    row = {"dataset_id": found.id, "revision": found.revision, "asked": False}
+    row = {"dataset_id": dataset.id, "revision": dataset.revision, "asked": False}
     while left:
         assert time.monotonic() < until, f"{left} chunks have still to be added"
         assert not [one for one in claimers if one.exitcode], "a process has died"

@@ -254,9 +254,9 @@ def fill(store: Store, limit_bytes: int, *texts: str) -> Dataset:
     return found
 
 
-def lacking(store: Store, found: Dataset) -> list[str]:
+def lacking(store: Store, dataset: Dataset) -> list[str]:
     """Return the sentences without their value."""
-    rows = list(export_rows(store, found))
+    rows = list(export_rows(store, dataset))
     texts = [(row["inputs"]["sentence"], row["enrichments"].get("hungry")) for row in rows]
     return [text for text, value in texts if value != len(text)]
 

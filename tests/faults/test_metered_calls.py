@@ -167,12 +167,12 @@ def once(url: str) -> Done:
     return run_command(url, "enrich", "once", API_TEST_KEY=SECRET, WORKER_NAME="worker-x")
 
 
-def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
+def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
     """Return the values that are there, by text."""
-    field = found.spec.enrichers[enricher].reads[0]
+    field = dataset.spec.enrichers[enricher].reads[0]
     return {
         row["inputs"][field]: row["enrichments"][enricher]
-        for row in export_rows(store, found)
+        for row in export_rows(store, dataset)
         if enricher in row["enrichments"]
     }
 
@@ -180,18 +180,18 @@ def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
 def is_done(store: Store, *datasets: Dataset) -> bool:
     """Tell whether every record has every value."""
     return all(
-        len(row["enrichments"]) == len(found.spec.enrichers)
-        for found in datasets
-        for row in export_rows(store, found)
+        len(row["enrichments"]) == len(dataset.spec.enrichers)
+        for dataset in datasets
+        for row in export_rows(store, dataset)
     )
 
 
 def assert_right(store: Store, *datasets: Dataset) -> None:
     """Every record has the server's answer to its own text, and nobody was blamed."""
-    for found in datasets:
-        for name, enricher in found.spec.enrichers.items():
+    for dataset in datasets:
+        for name, enricher in dataset.spec.enrichers.items():
             if enricher.use == "http":
-                made = values(store, found, name)
+                made = values(store, dataset, name)
                 assert len(made) == RECORDS
                 for asked, path in made.items():
                     assert parse_qs(urlsplit(path).query)["text"] == [asked]
@@ -199,10 +199,10 @@ def assert_right(store: Store, *datasets: Dataset) -> None:
         assert list_quarantine(connection) == []
 
 
-def spent(store: Store, found: Dataset) -> int:
+def spent(store: Store, dataset: Dataset) -> int:
     """Return what a dataset's enrichers have spent."""
     with store.reading() as connection:
-        return sum(spent_calls(connection, found.id).values())
+        return sum(spent_calls(connection, dataset.id).values())
 
 
 def texts_asked(server: BadServer) -> list[str]:
@@ -246,7 +246,7 @@ def test_every_call_is_made_once_and_every_record_has_its_answer(
     assert_right(store, *datasets)
     asked = texts_asked(server)
     assert sorted(asked) == sorted({said(number) for number in range(TEXTS)})
-    assert sum(spent(store, found) for found in datasets) == len(asked)
+    assert sum(spent(store, dataset) for dataset in datasets) == len(asked)
     assert all(call.headers["authorization"] == f"Bearer {SECRET}" for call in server.calls)
     with store.reading() as connection:
         kept = connection.execute(select(tables.response.c.text)).scalars().all()
@@ -293,8 +293,8 @@ def test_a_server_that_fails_stalls_and_asks_for_pauses_is_asked_within_the_budg
     with workers_running(database_url, tmp_path):
         wait_for(lambda: is_done(store, *datasets), lambda: logs(tmp_path))
     assert_right(store, *datasets)
-    assert all(spent(store, found) <= budget for found in datasets)
-    assert len(server.calls) <= sum(spent(store, found) for found in datasets)
+    assert all(spent(store, dataset) <= budget for dataset in datasets)
+    assert len(server.calls) <= sum(spent(store, dataset) for dataset in datasets)
     assert len(server.calls) > TEXTS
     assert_no_secret(store, database_url, tmp_path)
 
@@ -419,10 +419,10 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
 class Eraser(InlineExecutor):
     """Erases a record as soon as anything is computed of it."""
 
-    def __init__(self, store: Store, found: Dataset) -> None:
+    def __init__(self, store: Store, dataset: Dataset) -> None:
         super().__init__()
         self._store = store
-        self._found = found
+        self._found = dataset
 
     def compute(self, *arguments: Any) -> Any:  # noqa: ANN401
         if not self.rows:

@@ -113,7 +113,7 @@ class Notes:
     """A dataset with a poison record, its store, and the log of its tries."""
 
     store: Store
-    found: Dataset
+    dataset: Dataset
     log: Path
     poison: str
 
@@ -123,7 +123,7 @@ class Notes:
 
     def values(self) -> dict[str, Any]:
         """Return each sentence's value."""
-        rows = export_rows(self.store, self.found)
+        rows = export_rows(self.store, self.dataset)
         return {row["inputs"]["sentence"]: row["enrichments"].get("bitten") for row in rows}
 
     def lacking(self) -> list[str]:

@@ -78,7 +78,7 @@ class Notes:
     """A dataset that never runs out of work, unless it may."""
 
     store: Store
-    found: Dataset
+    dataset: Dataset
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def fill(self) -> None:
@@ -88,13 +88,13 @@ class Notes:
                 return
             rows = []
             for number in itertools.islice(self.numbers, RECORDS):
-                inputs = self.found.spec.read_inputs({"sentence": f"merci {number}"})
-                rows.append(NewRecord(self.found.spec.key(inputs), inputs))
-            add_records(connection, self.found.id, rows, "import")
+                inputs = self.dataset.spec.read_inputs({"sentence": f"merci {number}"})
+                rows.append(NewRecord(self.dataset.spec.key(inputs), inputs))
+            add_records(connection, self.dataset.id, rows, "import")
 
     def _left(self) -> int:
         with self.store.reading() as connection:
-            today = find_dataset(connection, self.found.name)
+            today = find_dataset(connection, self.dataset.name)
             # Until a worker has made a plan, all records are as fresh as they can be.
             return count_stale(connection, today.id, max(today.revision, 1))
 
@@ -120,7 +120,7 @@ class Notes:
     def check(self) -> int:
         """Check all values; returns how many records there are."""
         count = 0
-        for row in export_rows(self.store, self.found):
+        for row in export_rows(self.store, self.dataset):
             length = len(row["inputs"]["sentence"])
             assert row["enrichments"] == {"slow": length, "half": length / 2}
             count += 1

@@ -117,20 +117,22 @@ def count_registered(store: Store) -> int:
         return connection.execute(select(func.count()).select_from(tables.worker)).scalar_one()
 
 
-def backlog(store: Store, found: Dataset) -> int:
+def backlog(store: Store, dataset: Dataset) -> int:
     """Return how many records are stale."""
     with store.reading() as connection:
-        return count_stale(connection, found.id, found.revision)
+        return count_stale(connection, dataset.id, dataset.revision)
 
 
-def add_more(store: Store, found: Dataset, first: int) -> int:
+def add_more(store: Store, dataset: Dataset, first: int) -> int:
     """Add records without labels; returns the number of the next."""
     records = []
     for number in range(first, first + RECORDS_AT_ONCE):
-        inputs = found.spec.read_inputs({"sentence": f"merci {'beaucoup ' * (number % 7)}{number}"})
-        records.append(NewRecord(found.spec.key(inputs), inputs))
+        inputs = dataset.spec.read_inputs(
+            {"sentence": f"merci {'beaucoup ' * (number % 7)}{number}"}
+        )
+        records.append(NewRecord(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
     return first + RECORDS_AT_ONCE
 
 
@@ -139,16 +141,16 @@ def is_any_stopped(victims: Sequence[Victim]) -> bool:
     return any(victim.is_stopped for victim in victims)
 
 
-def torment(store: Store, found: Dataset, crew: Crew) -> None:
+def torment(store: Store, dataset: Dataset, crew: Crew) -> None:
     """Stop and continue some of the workers so many times, with work at hand; then let them end."""
     chance = random.Random(6)
     victims = [Victim(process, chance) for process in crew.workers[:VICTIMS]]
     records, stops, until = 0, 0, time.monotonic() + PATIENCE_SECONDS
-    while (waiting := backlog(store, found)) or stops < STOPS or is_any_stopped(victims):
+    while (waiting := backlog(store, dataset)) or stops < STOPS or is_any_stopped(victims):
         is_short = stops < STOPS and waiting < FEWEST_RECORDS
         # Whoever is stopped in a transaction would keep us from adding any.
         if is_short and not is_any_stopped(victims):
-            records = add_more(store, found, records)
+            records = add_more(store, dataset, records)
         holders = holders_of(store)
         for victim in victims:
             victim.turn(holders, may_stop=stops < STOPS and not is_short)

@@ -142,7 +142,7 @@ class Notes:
 
     store: Store
     url: str
-    found: Dataset
+    dataset: Dataset
     folder: Path
 
     def go(self) -> None:
@@ -153,17 +153,17 @@ class Notes:
         """Add records."""
         rows = []
         for number in range(count):
-            inputs = self.found.spec.read_inputs({"sentence": f"{text} {number}"})
-            rows.append(NewRecord(self.found.spec.key(inputs), inputs))
+            inputs = self.dataset.spec.read_inputs({"sentence": f"{text} {number}"})
+            rows.append(NewRecord(self.dataset.spec.key(inputs), inputs))
         with self.store.writing() as connection:
             if asked:
-                ask(connection, self.found.id, rows)
+                ask(connection, self.dataset.id, rows)
             else:
-                add_records(connection, self.found.id, rows, "import")
+                add_records(connection, self.dataset.id, rows, "import")
 
     def done(self) -> int:
         """Count records with their value."""
-        rows = list(export_rows(self.store, self.found))
+        rows = list(export_rows(self.store, self.dataset))
         return sum(
             row["enrichments"].get("waiting") == len(row["inputs"]["sentence"]) for row in rows
         )

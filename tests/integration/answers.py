@@ -22,7 +22,7 @@ def teach(store: Store, sentence: str = TAUGHT) -> None:
         warnings=(),
     )
     with store.writing() as connection:
-        found = find_dataset(connection, "intents")
-        key = found.spec.key(found.spec.read_inputs({"sentence": sentence}))
+        dataset = find_dataset(connection, "intents")
+        key = dataset.spec.key(dataset.spec.read_inputs({"sentence": sentence}))
         made = Prediction(key, encode_answer(answer), "of the tests")
-        write_predictions(connection, found.id, [made])
+        write_predictions(connection, dataset.id, [made])

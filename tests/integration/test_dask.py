@@ -163,13 +163,13 @@ def embedded(store: Store) -> int:
 def left(store: Store) -> tuple[int, int, int]:
     """Count stale records, chunks and quarantined records."""
     with store.reading() as connection:
-        found = find_dataset(connection, "intents")
-        status = dataset_status(connection, found)
-        stale = count_stale(connection, found.id, found.revision)
+        dataset = find_dataset(connection, "intents")
+        status = dataset_status(connection, dataset)
+        stale = count_stale(connection, dataset.id, dataset.revision)
     return stale, status["chunks"], status["quarantined"]
 
 
-def assert_as_computed_locally(store: Store, found: Dataset, folder: Path) -> None:
+def assert_as_computed_locally(store: Store, dataset: Dataset, folder: Path) -> None:
     """All values are those of a store that was enriched without a cluster."""
     url = f"sqlite:///{folder / 'local.db'}"
     local = make_store(url)
@@ -177,7 +177,7 @@ def assert_as_computed_locally(store: Store, found: Dataset, folder: Path) -> No
     assert run_command(url, "enrich", "once").code == 0
     ours, theirs = (
         {row["key"]: row["enrichments"] for row in export_rows(*where)}
-        for where in ((store, found), (local, same))
+        for where in ((store, dataset), (local, same))
     )
     local.close()
     assert ours.keys() == theirs.keys()

@@ -73,10 +73,10 @@ def enrich(url: str, *arguments: str, **environment: str) -> None:
     assert done.code == 0, done.err
 
 
-def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
+def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
     """Return each record's value by notice; each must have one."""
     return {
-        row["inputs"]["notice"]: row["enrichments"][enricher] for row in export_rows(store, found)
+        row["inputs"]["notice"]: row["enrichments"][enricher] for row in export_rows(store, dataset)
     }
 
 

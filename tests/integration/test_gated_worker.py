@@ -90,7 +90,7 @@ class Site:
 
     store: Store
     url: str
-    found: Dataset
+    dataset: Dataset
     journal: Path
     log: Path
 
@@ -142,7 +142,7 @@ class Site:
     def done(self) -> int:
         """Return how many records have their value."""
         with self.store.reading() as connection:
-            return sum(count_enrichments(connection, self.found.id).values())
+            return sum(count_enrichments(connection, self.dataset.id).values())
 
     def is_done(self) -> bool:
         """Tell whether every record has."""
@@ -187,7 +187,7 @@ def child_of(worker: subprocess.Popen[bytes]) -> int:
 
 def assert_values_are_right(site: Site) -> None:
     """Each record has its one value."""
-    rows = list(export_rows(site.store, site.found))
+    rows = list(export_rows(site.store, site.dataset))
     assert len(rows) == RECORDS
     for row in rows:
         assert row["enrichments"]["slow"] == len(row["inputs"]["sentence"])

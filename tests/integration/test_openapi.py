@@ -222,7 +222,7 @@ class Links(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.dataset: list[str] = []
         self.inline = 0
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -230,7 +230,7 @@ class Links(HTMLParser):
         named = dict(attributes)
         wanted = named.get("href") if tag == "link" else named.get("src")
         if wanted:
-            self.found.append(wanted)
+            self.dataset.append(wanted)
         elif tag == "script":
             self.inline += 1
 
@@ -242,9 +242,9 @@ def test_everything_that_a_page_loads_is_served_here(site: Site, page: str) -> N
     assert (reply.status, reply.content_type) == (200, "text/html")
     links = Links()
     links.feed(reply.body.decode())
-    assert links.found
+    assert links.dataset
     assert not links.inline
-    for target in links.found:
+    for target in links.dataset:
         assert target.startswith("/")
         assert not target.startswith("//")
         asset = site.get(target)
@@ -260,6 +260,6 @@ def test_the_page_shows_this_servers_document(site: Site) -> None:
     """Its script names the address."""
     links = Links()
     links.feed(site.get("/docs").body.decode())
-    scripts = [site.get(target).body.decode() for target in links.found if target.endswith(".js")]
+    scripts = [site.get(target).body.decode() for target in links.dataset if target.endswith(".js")]
     assert any('"/openapi.json"' in script for script in scripts)
     assert any("SwaggerUIBundle" in script for script in scripts)

@@ -190,8 +190,8 @@ def enrich_some(site: Site) -> None:
 def add_version(site: Site, name: str) -> int:
     """Add a version with the artifacts of the active one; returns its number."""
     with site.store.writing() as connection:
-        found = find_dataset(connection, name)
-        old = active_model(connection, found.id)
+        dataset = find_dataset(connection, name)
+        old = active_model(connection, dataset.id)
         assert old is not None
         new = NewModel(
             metrics=old.metrics,
@@ -200,8 +200,8 @@ def add_version(site: Site, name: str) -> int:
             teacher=read_teacher(connection, old),
             out_of_fold=read_out_of_fold(connection, old) or b"",
         )
-        version = add_model(connection, found.id, new)
-        assert not find_model(connection, found, version).active
+        version = add_model(connection, dataset.id, new)
+        assert not find_model(connection, dataset, version).active
         return version
 
 

@@ -160,9 +160,9 @@ def test_when_those_that_waited_are_gone_others_are_taken(narrow: Site) -> None:
     fill(narrow, numbers)
     first = {row.key for row in narrow.records(origin="request")}
     with narrow.store.writing() as connection:
-        found = find_dataset(connection, "intents")
+        dataset = find_dataset(connection, "intents")
         for key in first:
-            forget_record(connection, found.id, key)
+            forget_record(connection, dataset.id, key)
     until(lambda: ask_new(narrow, numbers) == "queued", PATIENCE_SECONDS)
     fill(narrow, numbers)
     second = {row.key for row in narrow.records(origin="request")}

@@ -26,16 +26,16 @@ PATIENCE_SECONDS = 60.0
 wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
 
 
-def fill(store: Store, found: Dataset, first: int, last: int) -> None:
+def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
     """Add labelled records."""
     words = ("merci beaucoup", "rien du tout")
     records = []
     for number in range(first, last):
-        inputs = found.spec.read_inputs({"sentence": f"{words[number % 2]} {number}"})
+        inputs = dataset.spec.read_inputs({"sentence": f"{words[number % 2]} {number}"})
         label = ("warm", "cold")[number % 2]
-        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+        records.append(NewRecord(dataset.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
 
 
 @contextmanager

@@ -64,8 +64,8 @@ def test_the_workers_figures_are_among_those_of_the_web_process(own_site: Site) 
     with own_site.store.writing() as connection:
         worker_id = register_worker(connection)
         see_worker(connection, worker_id, report)
-        found = find_dataset(connection, "intents")
-        write_counts(connection, found.id, 1810, {"language": 1810, "embedding": 310})
+        dataset = find_dataset(connection, "intents")
+        write_counts(connection, dataset.id, 1810, {"language": 1810, "embedding": 310})
     assert figure(own_site, "veilleuse_workers", gate="suspended") == 1
     assert figure(own_site, "veilleuse_workers", gate="open") == 0
     assert figure(own_site, "veilleuse_worker_rate", worker=str(worker_id)) == 25

@@ -38,17 +38,17 @@ def spec_with(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:
     return notes_spec(enrichers)
 
 
-def fill(store: Store, found: Dataset, first: int, last: int, *, labelled: bool = True) -> None:
+def fill(store: Store, dataset: Dataset, first: int, last: int, *, labelled: bool = True) -> None:
     """Add records in pairs that say nearly the same; a few labels are wrong."""
     rows = []
     for number in range(first, last):
         tone = ("warm", "cold")[number // 2 % 2]
         sentence = f"{TONES[tone]} {word(number // 2)}{' !' * (number % 2)}"
-        inputs = found.spec.read_inputs({"sentence": sentence})
+        inputs = dataset.spec.read_inputs({"sentence": sentence})
         label = ("cold" if tone == "warm" else "warm") if number in WRONG else tone
-        rows.append(NewRecord(found.spec.key(inputs), inputs, label if labelled else None))
+        rows.append(NewRecord(dataset.spec.key(inputs), inputs, label if labelled else None))
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
+        add_records(connection, dataset.id, rows, "import")
 
 
 def word(number: int) -> str:
@@ -65,19 +65,19 @@ def notes(store: Store) -> Dataset:
     return found
 
 
-def values(store: Store, found: Dataset, enricher: str) -> list[Any]:
+def values(store: Store, dataset: Dataset, enricher: str) -> list[Any]:
     """Return the values that are there."""
     return [
         row["enrichments"][enricher]
-        for row in export_rows(store, found)
+        for row in export_rows(store, dataset)
         if enricher in row["enrichments"]
     ]
 
 
-def told_by(store: Store, found: Dataset) -> dict[str, tuple[int, str]]:
+def told_by(store: Store, dataset: Dataset) -> dict[str, tuple[int, str]]:
     """Return each survey's number and what it was told by."""
     with store.reading() as connection:
-        snapshots = all_snapshots(connection, found.id)
+        snapshots = all_snapshots(connection, dataset.id)
     return {name: (one.number, one.basis) for name, one in snapshots.items()}
 
 
@@ -92,8 +92,8 @@ def done(store: Store, command: Callable[..., Done], *arguments: str) -> str:
 def plan(store: Store) -> tuple[object, int]:
     """Return the plan and its revision."""
     with store.reading() as connection:
-        found = find_dataset(connection, "notes")
-    return found.plan, found.revision
+        dataset = find_dataset(connection, "notes")
+    return dataset.plan, dataset.revision
 
 
 def test_near_duplicates_are_found_stored_and_exported_for_each_record(

@@ -52,21 +52,21 @@ def notes(store: Store) -> Dataset:
     return found
 
 
-def ids_of(store: Store, found: Dataset) -> list[int]:
+def ids_of(store: Store, dataset: Dataset) -> list[int]:
     """Return the ids of a dataset's records."""
     with store.reading() as connection:
-        return [one.id for one in each_record(connection, found.id)]
+        return [one.id for one in each_record(connection, dataset.id)]
 
 
-def wanted(store: Store, found: Dataset, *numbers: int) -> dict[str, int]:
+def wanted(store: Store, dataset: Dataset, *numbers: int) -> dict[str, int]:
     """Return requests, each for a record of its own."""
-    ids = ids_of(store, found)
+    ids = ids_of(store, dataset)
     return {f"hash {number}": ids[number % len(ids)] for number in numbers}
 
 
-def asker(found: Dataset, enricher: str = "score", worker_id: int = 1) -> Asker:
+def asker(dataset: Dataset, enricher: str = "score", worker_id: int = 1) -> Asker:
     """Return who asks."""
-    return Asker(found.id, enricher, worker_id)
+    return Asker(dataset.id, enricher, worker_id)
 
 
 def ask(store: Store, who: Asker, asked: dict[str, int], terms: Terms = TERMS) -> Granted:
@@ -83,17 +83,17 @@ def settle(
     store.write(partial(settled, made=made))
 
 
-def spent(store: Store, found: Dataset, enricher: str = "score") -> int:
+def spent(store: Store, dataset: Dataset, enricher: str = "score") -> int:
     """Return what an enricher has spent."""
     with store.reading() as connection:
-        return spent_calls(connection, found.id)[enricher]
+        return spent_calls(connection, dataset.id)[enricher]
 
 
-def charged(store: Store, found: Dataset, enricher: str = "score") -> tuple[int, int]:
+def charged(store: Store, dataset: Dataset, enricher: str = "score") -> tuple[int, int]:
     """Return what an enricher has spent, and what it may be spending now."""
     with store.reading() as connection:
         mine = select(tables.meter.c.calls, tables.meter.c.held)
-        row = connection.execute(mine.filter_by(dataset_id=found.id, enricher=enricher)).one()
+        row = connection.execute(mine.filter_by(dataset_id=dataset.id, enricher=enricher)).one()
     return row.calls, row.held
 
 
@@ -310,9 +310,9 @@ def _mine(granted: Sequence[Granted]) -> list[str]:
     return sorted(itertools.chain.from_iterable(one.mine for one in granted))
 
 
-def _ask_at_once(store: Store, found: Dataset, asked: dict[str, int]) -> list[Granted]:
+def _ask_at_once(store: Store, dataset: Dataset, asked: dict[str, int]) -> list[Granted]:
     """Let one ask while the other's transaction is still open, where there may be two."""
-    first, second = asker(found), asker(found, "other", 2)
+    first, second = asker(dataset), asker(dataset, "other", 2)
     if store.writer.dialect.name == "sqlite":
         return [ask(store, first, asked), ask(store, second, asked)]
     granted: list[Granted] = []
@@ -348,11 +348,11 @@ class Open:
 class Wanderer:
     """Enrichers that ask and settle in any order; counts what they called and may still call."""
 
-    def __init__(self, store: Store, found: Dataset, seed: int) -> None:
+    def __init__(self, store: Store, dataset: Dataset, seed: int) -> None:
         self.chance = random.Random(seed)
         self._store = store
-        self._found = found
-        self._ids = ids_of(store, found)
+        self._found = dataset
+        self._ids = ids_of(store, dataset)
         self._open: list[Open] = []
         # A period begins with the first who asks after the last one's end.
         self._periods = dict.fromkeys(ENRICHERS, 0)
@@ -426,9 +426,9 @@ class Wanderer:
             self.settle()
 
 
-def _wander(store: Store, found: Dataset, seed: int, *, periods: bool) -> None:
+def _wander(store: Store, dataset: Dataset, seed: int, *, periods: bool) -> None:
     terms = dataclasses.replace(TERMS, budget_calls=100, budget_days=1)
-    wanderer = Wanderer(store, found, seed)
+    wanderer = Wanderer(store, dataset, seed)
     for _ in range(80):
         step = wanderer.chance.random()
         if step < 0.5:
@@ -445,7 +445,7 @@ def _wander(store: Store, found: Dataset, seed: int, *, periods: bool) -> None:
             assert calls <= 100, key
     assert wanderer.worst()
     wanderer.settle_all()
-    assert [charged(store, found, name)[1] for name in ENRICHERS] == [0, 0, 0]
+    assert [charged(store, dataset, name)[1] for name in ENRICHERS] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -584,11 +584,11 @@ def response_count(store: Store) -> int:
         return connection.execute(select(func.count()).select_from(tables.response)).scalar_one()
 
 
-def forget(store: Store, found: Dataset, record_id: int) -> None:
+def forget(store: Store, dataset: Dataset, record_id: int) -> None:
     """Erase a record."""
     with store.writing() as connection:
-        [key] = [one.key for one in each_record(connection, found.id) if one.id == record_id]
-        forget_record(connection, found.id, key)
+        [key] = [one.key for one in each_record(connection, dataset.id) if one.id == record_id]
+        forget_record(connection, dataset.id, key)
 
 
 def test_a_forgotten_record_takes_its_answer_with_it(store: Store, notes: Dataset) -> None:

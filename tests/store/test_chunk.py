@@ -47,18 +47,18 @@ def planned(store: Store) -> Dataset:
         return set_plan(connection, found, (Step("language", "f1"),))
 
 
-def sentences(found: Dataset, count: int, word: str = "phrase") -> Iterator[NewRecord]:
+def sentences(dataset: Dataset, count: int, word: str = "phrase") -> Iterator[NewRecord]:
     """Yield so many records."""
     for number in range(count):
-        inputs = found.spec.read_inputs({"sentence": f"{word} {number}"})
-        yield NewRecord(found.spec.key(inputs), inputs)
+        inputs = dataset.spec.read_inputs({"sentence": f"{word} {number}"})
+        yield NewRecord(dataset.spec.key(inputs), inputs)
 
 
-def claim(store: Store, found: Dataset, worker_id: int = 1, seconds: float = LEASE) -> Chunk:
+def claim(store: Store, dataset: Dataset, worker_id: int = 1, seconds: float = LEASE) -> Chunk:
     """Plan and claim; there must be a chunk."""
     with store.writing() as connection:
-        plan_chunks(connection, found, 1)
-        taken = claim_chunk(connection, {found.id: found.revision}, worker_id, seconds)
+        plan_chunks(connection, dataset, 1)
+        taken = claim_chunk(connection, {dataset.id: dataset.revision}, worker_id, seconds)
     assert taken is not None
     return taken
 

@@ -42,16 +42,16 @@ CHAIN = spec_with(
 )
 
 
-def fill(store: Store, found: Dataset, rows: int = 60) -> None:
+def fill(store: Store, dataset: Dataset, rows: int = 60) -> None:
     """Add labelled records in which the label shows."""
     words = {"warm": "merci beaucoup", "cold": "rien du tout"}
     records = []
     for number in range(rows):
         tone = ("warm", "cold")[number % 2]
-        inputs = found.spec.read_inputs({"sentence": f"{words[tone]} {number}"})
-        records.append(NewRecord(found.spec.key(inputs), inputs, tone))
+        inputs = dataset.spec.read_inputs({"sentence": f"{words[tone]} {number}"})
+        records.append(NewRecord(dataset.spec.key(inputs), inputs, tone))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def fresh(store: Store, settings: Settings, name: str = "notes") -> dict[str, in
     return counts
 
 
-def values(store: Store, found: Dataset) -> dict[str, dict[str, Any]]:
+def values(store: Store, dataset: Dataset) -> dict[str, dict[str, Any]]:
     """Return each record's enrichments by sentence."""
-    return {row["inputs"]["sentence"]: row["enrichments"] for row in export_rows(store, found)}
+    return {row["inputs"]["sentence"]: row["enrichments"] for row in export_rows(store, dataset)}
 
 
 def test_every_record_gets_every_value(store: Store, settings: Settings, notes: Dataset) -> None:

@@ -56,13 +56,15 @@ def notes(store: Store) -> Dataset:
     return found
 
 
-def pages(connection: Connection, found: Dataset, wanted: Wanted, rows: int = 7) -> Iterator[Page]:
+def pages(
+    connection: Connection, dataset: Dataset, wanted: Wanted, rows: int = 7
+) -> Iterator[Page]:
     """Yield every page of a listing."""
     after = ""
     while True:
-        regression = found.spec.kind == "regression"
+        regression = dataset.spec.kind == "regression"
         page = list_records(
-            connection, found.id, wanted, regression=regression, after=after, rows=rows
+            connection, dataset.id, wanted, regression=regression, after=after, rows=rows
         )
         assert len(page.rows) <= rows
         yield page
@@ -71,9 +73,9 @@ def pages(connection: Connection, found: Dataset, wanted: Wanted, rows: int = 7)
             return
 
 
-def listed(connection: Connection, found: Dataset, wanted: Wanted) -> list[str]:
+def listed(connection: Connection, dataset: Dataset, wanted: Wanted) -> list[str]:
     """Return the keys of a whole listing, in its order."""
-    return [one.key for page in pages(connection, found, wanted) for one in page.rows]
+    return [one.key for page in pages(connection, dataset, wanted) for one in page.rows]
 
 
 @pytest.mark.parametrize(
@@ -173,11 +175,11 @@ def test_of_a_regression_those_farthest_from_their_label_come_first(store: Store
 
 
 def finish(
-    store: Store, found: Dataset, enrichments: list[Enrichment], predictions: list[Prediction]
+    store: Store, dataset: Dataset, enrichments: list[Enrichment], predictions: list[Prediction]
 ) -> Chunk:
     """Plan, claim and finish a chunk with these results."""
     with store.writing() as connection:
-        planned = set_plan(connection, found, (Step("prediction", str(time.time())),))
+        planned = set_plan(connection, dataset, (Step("prediction", str(time.time())),))
         plan_chunks(connection, planned, 1)
         worker_id = register_worker(connection)
         chunk = claim_chunk(connection, {planned.id: planned.revision}, worker_id, 60.0)

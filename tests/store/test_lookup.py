@@ -76,11 +76,11 @@ def load(store: Store, spec: DatasetSpec, *more: str) -> Dataset:
     return found
 
 
-def values(store: Store, found: Dataset, enricher: str) -> dict[str, Any]:
+def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
     """Return the values that are there, by city."""
     return {
         row["inputs"]["city"]: row["enrichments"][enricher]
-        for row in export_rows(store, found)
+        for row in export_rows(store, dataset)
         if enricher in row["enrichments"]
     }
 

@@ -37,17 +37,17 @@ def spec_with(teacher: str = "default") -> DatasetSpec:
     )
 
 
-def fill(store: Store, found: Dataset, rows: int, seed: int = 1, noise: float = 1.0) -> None:
+def fill(store: Store, dataset: Dataset, rows: int, seed: int = 1, noise: float = 1.0) -> None:
     """Add rooms whose price is three times their area, and a little noise."""
     chance = random.Random(seed)
     records = []
     for _ in range(rows):
         area, floor = chance.uniform(10, 90), chance.randint(0, 9)
-        inputs = found.spec.read_inputs({"area": area, "floor": floor})
+        inputs = dataset.spec.read_inputs({"area": area, "floor": floor})
         label = repr(3 * area + noise * chance.gauss(0, 1))
-        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+        records.append(NewRecord(dataset.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ def rooms(store: Store) -> Dataset:
     return found
 
 
-def version_in_use(store: Store, found: Dataset) -> int | None:
+def version_in_use(store: Store, dataset: Dataset) -> int | None:
     """Return the active version."""
     with store.reading() as connection:
-        model = active_model(connection, found.id)
+        model = active_model(connection, dataset.id)
     return model.version if model else None
 
 

@@ -47,11 +47,11 @@ def count(store: Store, counts: Counts) -> None:
         count_served(connection, counts)
 
 
-def counted(store: Store, found: Dataset, hours: int = 24) -> dict[tuple[str, str], int]:
+def counted(store: Store, dataset: Dataset, hours: int = 24) -> dict[tuple[str, str], int]:
     """Return what was answered, of all those hours together."""
     sums: dict[tuple[str, str], int] = {}
     with store.reading() as connection:
-        for _, source, prediction, answers in all_served(connection, found.id, hours):
+        for _, source, prediction, answers in all_served(connection, dataset.id, hours):
             sums[source, prediction] = sums.get((source, prediction), 0) + answers
     return sums
 
@@ -62,9 +62,9 @@ def this_hour(store: Store) -> int:
         return int(wall_seconds(connection)) // HOUR_SECONDS
 
 
-def put_hour(store: Store, found: Dataset, hour: int, answers: int = 1) -> None:
+def put_hour(store: Store, dataset: Dataset, hour: int, answers: int = 1) -> None:
     """Have answers counted in another hour."""
-    row = {"dataset_id": found.id, "hour": hour, "source": "student", "prediction": "purchase"}
+    row = {"dataset_id": dataset.id, "hour": hour, "source": "student", "prediction": "purchase"}
     with store.writing() as connection:
         connection.execute(insert(tables.served).values(**row, answers=answers))
 
@@ -198,16 +198,16 @@ def test_numbers_have_few_names(numbers: list[float]) -> None:
     assert len({prediction_name(number) for number in numbers}) <= 9 * 6 + 1
 
 
-def waiting(store: Store, found: Dataset, most: int = 100) -> int:
+def waiting(store: Store, dataset: Dataset, most: int = 100) -> int:
     """Return how many inputs wait for workers."""
     with store.reading() as connection:
-        return count_waiting(connection, found.id, most)
+        return count_waiting(connection, dataset.id, most)
 
 
-def new_record(found: Dataset, sentence: str) -> NewRecord:
+def new_record(dataset: Dataset, sentence: str) -> NewRecord:
     """Return a record of a sentence."""
-    inputs = found.spec.read_inputs({"sentence": sentence})
-    return NewRecord(found.spec.key(inputs), inputs)
+    inputs = dataset.spec.read_inputs({"sentence": sentence})
+    return NewRecord(dataset.spec.key(inputs), inputs)
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ def notes(store: Store, settings: Settings) -> Dataset:
     return found
 
 
-def make_old(store: Store, found: Dataset, sentence: str, days: float) -> None:
+def make_old(store: Store, dataset: Dataset, sentence: str, days: float) -> None:
     """Make a record as old as that."""
-    key = found.spec.key(found.spec.read_inputs({"sentence": sentence}))
+    key = dataset.spec.key(dataset.spec.read_inputs({"sentence": sentence}))
     with store.writing() as connection:
         connection.execute(
             update(tables.record)

@@ -51,10 +51,10 @@ def notes(store: Store) -> Dataset:
     return found
 
 
-def sentence(found: Dataset, text: str, label: str | None = None) -> NewRecord:
+def sentence(dataset: Dataset, text: str, label: str | None = None) -> NewRecord:
     """Return a record."""
-    inputs = found.spec.read_inputs({"sentence": text})
-    return NewRecord(found.spec.key(inputs), inputs, label)
+    inputs = dataset.spec.read_inputs({"sentence": text})
+    return NewRecord(dataset.spec.key(inputs), inputs, label)
 
 
 def test_a_label_is_kept_where_a_request_brings_the_same_input_at_the_same_time(
@@ -165,9 +165,9 @@ def test_a_record_forgotten_while_its_chunk_is_finished_leaves_no_prediction(
 ) -> None:
     """Whichever comes first."""
     with store.writing() as connection:
-        found = set_plan(connection, notes, (Step("prediction", "f"),))
-        plan_chunks(connection, found, 1)
-        taken = claim_chunk(connection, {found.id: found.revision}, 1, LEASE)
+        dataset = set_plan(connection, notes, (Step("prediction", "f"),))
+        plan_chunks(connection, dataset, 1)
+        taken = claim_chunk(connection, {dataset.id: dataset.revision}, 1, LEASE)
     assert taken is not None
     with store.reading() as connection:
         keys = [one.key for one in records_in_chunk(connection, taken)]

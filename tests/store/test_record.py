@@ -27,10 +27,10 @@ def customers(store: Store) -> Dataset:
     return register(store, sample_spec("customers"))
 
 
-def put(store: Store, found: Dataset, path: Path, text: str, *, strict: bool = False) -> Intake:
+def put(store: Store, dataset: Dataset, path: Path, text: str, *, strict: bool = False) -> Intake:
     """Import a file with that text."""
     path.write_text(text, "utf-8")
-    return import_files(store, found, [path], strict=strict)
+    return import_files(store, dataset, [path], strict=strict)
 
 
 HEADER = "age,education,income,spending\n"
