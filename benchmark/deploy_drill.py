@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmark.target.nginx import configure, nginx_command, running_nginx
 from benchmark.target.postgres import running_postgres
-from benchmark.target.resource_meter import Meter
+from benchmark.target.resource_meter import ResourceMeter
 
 from .options import REPORTS
 from .processes import (
@@ -79,7 +79,7 @@ class Formation:
             )
             self._running.enter_context(running)
         wait_until(self.name, lambda: answers(self.port, "/readyz"))
-        self._running.enter_context(Meter(self._note_memory))
+        self._running.enter_context(ResourceMeter(self._note_memory))
 
     def end(self) -> None:
         """Send all processes SIGTERM, as a platform does, and wait until the last has ended."""

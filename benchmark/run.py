@@ -22,17 +22,17 @@ from benchmark.report.changes import Change, changes
 from benchmark.report.page import PAGE, write_report
 from benchmark.report.plot import Run
 from benchmark.report.result import Result, describe, read_result, regressions
-from benchmark.target.environment import surroundings
-from benchmark.target.resource_meter import Meter
+from benchmark.target.environment import describe_environment
+from benchmark.target.resource_meter import ResourceMeter
 from benchmark.target.scrape import scrape
-from benchmark.target.target import Subject, deployed, started
+from benchmark.target.target import Target, deployed, started
 
 from .options import Options, read_options
 from .percentile import kinds_of
 from .processes import allow_connections, end_on_sigterm
 from .summary import summarize
 from .text_table import table
-from .verdict import EXIT_CODES, doubts, judge
+from .verdict import EXIT_CODES, reach_verdict, reasons_invalid
 
 # Web processes tell each other's figures a second later.
 SETTLE_SECONDS = 2.0
@@ -49,9 +49,9 @@ def main() -> int:
     allow_connections()
     end_on_sigterm()
     options.out.mkdir(parents=True, exist_ok=True)
-    with _subject(options) as subject:
-        played = _play(options, subject)
-    result = _conclude(options, subject, played)
+    with _subject(options) as target:
+        played = _play(options, target)
+    result = _conclude(options, target, played)
     compared = (
         None
         if earlier is None
@@ -62,7 +62,7 @@ def main() -> int:
     return EXIT_CODES[result.word]
 
 
-def _subject(options: Options) -> AbstractContextManager[Subject]:
+def _subject(options: Options) -> AbstractContextManager[Target]:
     if options.host:
         return deployed(options.host, options.headers, options.rows, options.scenario.dataset)
     if options.in_container:
@@ -77,7 +77,7 @@ class Played:
     began: str
     run: Run
     figures: dict[str, float]
-    surroundings: dict[str, str]
+    describe_environment: dict[str, str]
 
     @property
     def seen(self) -> Seen:
@@ -85,44 +85,44 @@ class Played:
         return self.run.seen
 
 
-def _play(options: Options, subject: Subject) -> Played:
+def _play(options: Options, target: Target) -> Played:
     scenario, began = options.scenario, time.strftime("%Y-%m-%d %H:%M:%S %z")
-    about = surroundings(subject.rows, subject.settings)
-    plan = Plan(scenario, str(options.out), make_mark(), str(subject.rows))
-    before = scrape(subject.host, options.headers)
-    with Meter(subject.read) as meter:
-        seen = play(plan, subject.host, options.headers, options.generator_cores)
+    about = describe_environment(target.rows, target.settings)
+    plan = Plan(scenario, str(options.out), make_mark(), str(target.rows))
+    before = scrape(target.host, options.headers)
+    with ResourceMeter(target.read) as meter:
+        seen = play(plan, target.host, options.headers, options.generator_cores)
     time.sleep(SETTLE_SECONDS)
-    after = scrape(subject.host, options.headers)
+    after = scrape(target.host, options.headers)
     server = np.array(meter.rows, float).reshape(-1, 3)
     figures = summarize(scenario, seen, server[:, 2], before, after)
     return Played(began, Run(scenario, seen, server), figures, about)
 
 
-def _conclude(options: Options, subject: Subject, played: Played) -> Result:
+def _conclude(options: Options, target: Target, played: Played) -> Result:
     """Return what a run came to, once its subject has ended."""
     scenario = options.scenario
-    found = doubts(scenario, played.seen)
-    verdict = judge(scenario.read_objectives(), played.figures, found, subject.parts)
+    found = reasons_invalid(scenario, played.seen)
+    verdict = reach_verdict(scenario.read_objectives(), played.figures, found, target.parts)
     return Result(
         name=options.name,
         word=verdict.word,
-        about=subject.about,
+        about=target.about,
         began=played.began,
         scenario=scenario,
         objectives=[describe(line) for line in verdict.lines],
-        doubts=found,
+        reasons_invalid=found,
         figures=played.figures,
         failures=played.seen.failures,
-        surroundings=played.surroundings,
-        parts=subject.parts,
+        describe_environment=played.describe_environment,
+        parts=target.parts,
     )
 
 
 def _say(result: Result, options: Options, compared: tuple[str, list[Change]] | None) -> None:
     """Print the verdict, then what it rests on."""
     print(f"{result.word}  {result.name}: {result.scenario.about}")
-    for doubt in result.doubts:
+    for doubt in result.reasons_invalid:
         print(f"  {doubt}")
     rows = [("objective", "measured", "margin", "")]
     rows += [

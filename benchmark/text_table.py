@@ -10,7 +10,7 @@ import msgspec
 Word = Literal["PASS", "FAIL", "INVALID"]
 
 
-class Part(msgspec.Struct, frozen=True):
+class ReportPart(msgspec.Struct, frozen=True):
     """A verdict beside a run's own, and what it rests on."""
 
     word: Word

@@ -12,7 +12,7 @@ from benchmark.load.generator import Seen
 from benchmark.load.scenario import Scenario
 
 from .objective import Objective
-from .text_table import Part, Word
+from .text_table import ReportPart, Word
 
 # 0 where all holds, 1 where something does not, 3 where nobody can say.
 EXIT_CODES: dict[Word, int] = {"PASS": 0, "FAIL": 1, "INVALID": 3}
@@ -44,29 +44,29 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RunVerdict:
     """One word, and what it rests on."""
 
     word: Word
     lines: tuple[Line, ...]
 
 
-def judge(
+def reach_verdict(
     objectives: list[Objective],
     figures: dict[str, float],
-    doubts: Sequence[str] = (),
-    parts: Sequence[Part] = (),
-) -> Verdict:
+    reasons_invalid: Sequence[str] = (),
+    parts: Sequence[ReportPart] = (),
+) -> RunVerdict:
     """Return the verdict on what was measured; a part that fails does, whatever was asked for."""
     lines = tuple(Line(one, figures.get(one.name)) for one in objectives)
     if any(part.word == "FAIL" for part in parts):
-        return Verdict("FAIL", lines)
-    if doubts:
-        return Verdict("INVALID", lines)
-    return Verdict("PASS" if all(line.holds for line in lines) else "FAIL", lines)
+        return RunVerdict("FAIL", lines)
+    if reasons_invalid:
+        return RunVerdict("INVALID", lines)
+    return RunVerdict("PASS" if all(line.holds for line in lines) else "FAIL", lines)
 
 
-def doubts(scenario: Scenario, seen: Seen) -> list[str]:
+def reasons_invalid(scenario: Scenario, seen: Seen) -> list[str]:
     """Return why a run tells of the generator rather than of the server."""
     found = [_busy(seen), _late(seen), _unsent(scenario, seen), _absent(scenario, seen)]
     found += [_narrow(scenario, seen), _out_of_connections(seen)]

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Text, case, cast, literal, select, update
 
-from db.admin.read_benchmark import measure_floor
+from db.admin.read_benchmark import measure_reads
 from db.queue.planner import plan_chunks
 from db.records.dataset import find_dataset
 from db.settings import load_settings
@@ -82,7 +82,7 @@ def measure(folder: Path, count: int) -> None:
         tell(count, "once", *run(environment, "enrich", "once"))
     tell(count, "status", *run(environment, "db", "status"))
     predict_all(store)
-    found = measure_floor(store, "scale", LOOK_UP_SECONDS)
+    found = measure_reads(store, "scale", LOOK_UP_SECONDS)
     tell(count, "look up", found.p50_microseconds / 1e6)
     tell(count, "(p99)", found.p99_microseconds / 1e6)
     mark_all(store)

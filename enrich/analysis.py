@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from db.records.analysis import Snapshot, all_snapshots, drop_snapshots, write_snapshot
+from db.records.analysis import Analysis, all_analyses, delete_analyses, write_analysis
 from db.records.dataset import Dataset, find_dataset
 from db.records.model import active_model, read_out_of_fold
 from db.records.record import each_record
@@ -16,26 +16,24 @@ from db.settings import Settings
 from db.store import tables
 from db.store.engine import Store
 from enrich.enrichers.base import Enricher, Row
-from enrich.planning.analysis_due import due_surveys, find_basis
+from enrich.planning.analysis_due import due_analyses, find_basis
 from enrich.planning.plan import stamp_alone
 
 
-def survey_dataset(store: Store, name: str, settings: Settings) -> dict[str, str]:
+def analyse_dataset(store: Store, name: str, settings: Settings) -> dict[str, str]:
     """Make the surveys that are due; returns what each was told by."""
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
-        snapshots = all_snapshots(connection, dataset.id)
-        due = [one for one, _ in due_surveys(connection, dataset, settings)]
-    made = {
-        one.name: _survey(store, dataset, one, snapshots.get(one.name), settings) for one in due
-    }
+        analyses = all_analyses(connection, dataset.id)
+        due = [one for one, _ in due_analyses(connection, dataset, settings)]
+    made = {one.name: _survey(store, dataset, one, analyses.get(one.name), settings) for one in due}
     with store.writing() as connection:
-        drop_snapshots(connection, dataset.id, set(dataset.spec.enrichers))
+        delete_analyses(connection, dataset.id, set(dataset.spec.enrichers))
     return made
 
 
 def _survey(
-    store: Store, dataset: Dataset, enricher: Enricher, before: Snapshot | None, settings: Settings
+    store: Store, dataset: Dataset, enricher: Enricher, before: Analysis | None, settings: Settings
 ) -> str:
     with store.reading() as connection:
         basis = find_basis(connection, dataset, enricher) or ""
@@ -44,14 +42,14 @@ def _survey(
         else:
             rows = _rows(connection, dataset, enricher)
             findings = enricher.make().survey(rows)
-    made = Snapshot(
+    made = Analysis(
         enricher=enricher.name,
         number=before.number + 1 if before else 1,
         basis=basis,
         fingerprint=stamp_alone(dataset, enricher.name, settings.code_paths),
     )
     with store.writing() as connection:
-        write_snapshot(connection, dataset.id, made, msgspec.json.encode(findings))
+        write_analysis(connection, dataset.id, made, msgspec.json.encode(findings))
     return basis
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from db.errors import EnricherError
 
 
-def load_dotted(path: str, code_paths: Sequence[str]) -> Any:  # noqa: ANN401
+def import_from_path(path: str, code_paths: Sequence[str]) -> Any:  # noqa: ANN401
     """Import what a dotted path names; raises EnricherError.
 
     Only packages in CODE_PATHS may be named: whoever may load a dataset may not thereby run

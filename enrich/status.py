@@ -9,19 +9,19 @@ from sqlalchemy import Connection
 from db.admin.status import dataset_status
 from db.queue.call_quota import spent_calls
 from db.queue.pause import paused_at
-from db.queue.worker import all_workers, bury_dead, rate_of, seconds_left
+from db.queue.worker import all_workers, rate_of, remove_dead_workers, seconds_left
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import count_records, count_stale
 from db.store.dialect import wall_seconds
 from db.store.engine import Store
 
 
-def outlook(store: Store) -> dict[str, Any]:
+def worker_status(store: Store) -> dict[str, Any]:
     """Return what `status` tells: datasets with their backlog, workers, and the time left.
 
     `seconds_left` is None while nobody works, or nobody has worked yet.
     """
-    store.write(bury_dead)
+    store.write(remove_dead_workers)
     with store.reading() as connection:
         datasets = [
             {

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from db.cli.console import Interrupted, run_command
 from db.settings import Settings, load_settings
-from serve.server.single_process import serve_alone
-from serve.server.supervisor import Crew
-from serve.server.waitress_server import Calls, listen, raise_descriptor_limit
-from serve.server.web_process import Member, serve_as_member
-from serve.telemetry.log import Scribe, set_up_log
-from serve.telemetry.multiprocess import bury
+from serve.server.single_process import serve_single_process
+from serve.server.supervisor import Supervisor
+from serve.server.waitress_server import ServerHooks, listen, raise_descriptor_limit
+from serve.server.web_process import WebProcess, serve_web_process
+from serve.telemetry.log import BatchedHandler, set_up_log
+from serve.telemetry.multiprocess import mark_process_dead
 
 from .malloc import use_one_arena
 
@@ -28,7 +28,7 @@ from .malloc import use_one_arena
 def main(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     settings = load_settings()
-    scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
+    log_handler = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
     if arguments.check:
         # Whoever asks may hold signals back, and so would we.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
             from serve.server.granian_server import check_granian  # noqa: PLC0415
 
             check_granian()
-        Member(settings, scribe, None)
+        WebProcess(settings, log_handler, None)
         print(f"would start on http://{settings.host}:{settings.port}")
     elif settings.server == "granian":
         # Only where it is asked for: it is not among the requirements of the web process.
@@ -48,38 +48,41 @@ def main(arguments: argparse.Namespace) -> None:
         raise_descriptor_limit()
         listener = _listener(settings, arguments.listener)
         if settings.web_concurrency == 1:
-            serve_alone(settings, scribe, listener)
+            serve_single_process(settings, log_handler, listener)
         else:
-            sys.exit(_keep_crew(settings, scribe, listener, arguments))
+            sys.exit(_run_supervisor(settings, log_handler, listener, arguments))
 
 
-def _keep_crew(
-    settings: Settings, scribe: Scribe, listener: socket.socket, arguments: argparse.Namespace
+def _run_supervisor(
+    settings: Settings,
+    log_handler: BatchedHandler,
+    listener: socket.socket,
+    arguments: argparse.Namespace,
 ) -> int:
     """Keep a crew until SIGTERM; returns the exit code."""
-    folder = Path(arguments.board or tempfile.mkdtemp(prefix="veilleuse-web-"))
+    folder = Path(arguments.process_metrics or tempfile.mkdtemp(prefix="veilleuse-web-"))
 
     def work(shared: socket.socket, on_listen: Callable[[], None]) -> int:
         parent = os.getppid()
-        calls = Calls(on_listen, is_kept=lambda: os.getppid() == parent)
+        calls = ServerHooks(on_listen, is_supervised=lambda: os.getppid() == parent)
 
         def serve() -> None:
             # Told to end before it listens: nothing has come that could be lost.
             with contextlib.suppress(Interrupted):
-                serve_as_member(settings, scribe, folder, shared, calls)
+                serve_web_process(settings, log_handler, folder, shared, calls)
 
         return run_command(serve)
 
-    crew = Crew(
+    supervisor = Supervisor(
         work,
         listener,
         settings.web_concurrency,
         before=[int(pid) for pid in filter(None, arguments.before.split(","))],
-        on_death=lambda pid: bury(folder, pid),
+        on_death=lambda pid: mark_process_dead(folder, pid),
         keep=(f"--board={folder}",),
     )
     try:
-        return crew.watch()
+        return supervisor.run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

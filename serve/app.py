@@ -12,8 +12,8 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 from db.errors import InputError
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec
-from serve.api.error_handling import guard
-from serve.api.middleware import Journal
+from serve.api.error_handling import handle_errors
+from serve.api.middleware import RequestMiddleware
 from serve.api.problem import Refusal, make_problem, problem_of
 from serve.api.query import read_item, read_items, read_query
 from serve.api.response import DOCS_POLICY, error_body, respond, respond_page, respond_problem
@@ -21,13 +21,13 @@ from serve.api.root_document import welcome
 from serve.openapi.document import openapi_document
 from serve.pages.assets import read_asset
 from serve.pages.dashboard import Dashboard
-from serve.pages.login import Door
+from serve.pages.login import Authenticator
 from serve.pages.records import RecordPages
 from serve.pages.rendering import fill, show_problem, wants_page
 from serve.pages.views import Pages
 from serve.prediction.catalog import Served
 from serve.prediction.service import Service
-from serve.telemetry.log import Scribe
+from serve.telemetry.log import BatchedHandler
 from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from serve.telemetry.prometheus import Metrics
 
@@ -37,18 +37,20 @@ MOST_BODY_BYTES = 2 * 2**20
 _encode = msgspec.json.Encoder().encode
 
 
-def make_app(service: Service, metrics: Metrics, dashboard: Dashboard, scribe: Scribe) -> Journal:
+def make_app(
+    service: Service, metrics: Metrics, dashboard: Dashboard, log_handler: BatchedHandler
+) -> RequestMiddleware:
     """Return the WSGI application."""
-    return Journal(make_routes(service, metrics, dashboard), service, scribe)
+    return RequestMiddleware(make_routes(service, metrics, dashboard), service, log_handler)
 
 
 def make_routes(service: Service, metrics: Metrics, dashboard: Dashboard) -> Bottle:
     """Return the application without its journal."""
     bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
     app = Bottle()
-    door = Door(service.access)
-    pages, records = Pages(service, dashboard, door), RecordPages(service, door)
-    views = Views(service, metrics, app, pages, door)
+    authenticator = Authenticator(service.access)
+    pages, records = Pages(service, dashboard, authenticator), RecordPages(service, authenticator)
+    views = Views(service, metrics, app, pages, authenticator)
     for method, path, view in (
         ("GET", "/predict", views.predict),
         ("GET", "/predict/<name>", views.predict_named),
@@ -65,19 +67,19 @@ def make_routes(service: Service, metrics: Metrics, dashboard: Dashboard) -> Bot
         ("GET", "/docs/<name>", views.asset),
         ("DELETE", "/records/<name>/<key>", records.forget),
     ):
-        app.route(path, method, guard(view))
+        app.route(path, method, handle_errors(view))
     for method, path, page in (
         ("GET", "/", views.welcome),
         ("GET", "/try/<name>", pages.try_out),
         ("GET", "/records/<name>", records.records),
         ("GET", "/records/<name>/<key>", records.record),
         ("POST", "/forget/<name>/<key>", records.forget_by_form),
-        ("GET", "/key", door.ask),
-        ("POST", "/key", door.take),
+        ("GET", "/key", authenticator.show_form),
+        ("POST", "/key", authenticator.submit_key),
         ("OPTIONS", "/", views.elsewhere),
         ("ANY", "/<path:path>", views.elsewhere),
     ):
-        app.route(path, method, guard(page, show_problem))
+        app.route(path, method, handle_errors(page, show_problem))
     app.default_error_handler = error_body
     return app
 
@@ -86,17 +88,22 @@ class Views:
     """What each route answers."""
 
     def __init__(
-        self, service: Service, metrics: Metrics, app: Bottle, pages: Pages, door: Door
+        self,
+        service: Service,
+        metrics: Metrics,
+        app: Bottle,
+        pages: Pages,
+        authenticator: Authenticator,
     ) -> None:
         self._service = service
         self._pages = pages
-        self._door = door
+        self._authenticator = authenticator
         self._metrics = metrics
         self._app = app
 
     def welcome(self) -> HTTPResponse:
         """Say what there is: to a browser as a page, to others as JSON."""
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         if wants_page():
             return self._pages.dashboard()
         return respond(_encode(welcome(list(self._service.catalog.datasets.values()))))
@@ -110,16 +117,16 @@ class Views:
         return self._predict(f"/predict/{name}")
 
     def _predict(self, path: str) -> HTTPResponse:
-        self._door.require_read_key()
-        kept = self._service.predict(path, request.query_string)
-        response = respond(kept.body)
-        response.set_header("ETag", kept.tag)
-        response.set_header("Cache-Control", self._service.cache_control(kept))
+        self._authenticator.require_read_key()
+        cached = self._service.predict(path, request.query_string)
+        response = respond(cached.body)
+        response.set_header("ETag", cached.tag)
+        response.set_header("Cache-Control", self._service.cache_control(cached))
         return response
 
     def predict_many(self, name: str) -> HTTPResponse:
         """Answer an array of inputs in their order; a bad one gets its own problem."""
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
         answers = [self._answer_item(served, item) for item in read_items(_body())]
         return respond(b"[" + b",".join(answers) + b"]")
@@ -132,7 +139,7 @@ class Views:
 
     def add_records(self, name: str) -> HTTPResponse:
         """Add records, all or none, for whoever has a key."""
-        self._door.require_write_key("adding records")
+        self._authenticator.require_write_key("adding records")
         served = self._service.catalog.find(name)
         rows = _read_records(served.spec, read_items(_body()))
         add = partial(add_records, dataset_id=served.id, rows=rows, origin="api")
@@ -152,7 +159,7 @@ class Views:
 
     def metrics(self) -> HTTPResponse:
         """Give all figures to Prometheus."""
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         return respond(self._metrics.render(), METRICS_TYPE)
 
     def openapi(self) -> HTTPResponse:
@@ -181,7 +188,7 @@ class Views:
             self._refuse(route)
         if request.method not in {"GET", "HEAD"}:
             _refuse_or_tell(["GET"])
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         if served is not None:
             return respond(_encode(self._flat(served)))
         return respond(_encode(spoken.spec.languages if spoken else []))

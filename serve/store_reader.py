@@ -21,14 +21,14 @@ T = TypeVar("T")
 log = logging.getLogger("veilleuse.web")
 
 
-class OutOfReach(VeilleuseError):
+class StoreUnreachable(VeilleuseError):
     """The store cannot be read now."""
 
     def __init__(self) -> None:
         super().__init__("the store is out of reach; try again soon")
 
 
-class Shelf:
+class StoreReader:
     """Reads that never fail: while the store is out of reach there is nothing on the shelf.
 
     Only `look` waits for a store that is gone; requests do not try until it is back.
@@ -50,7 +50,7 @@ class Shelf:
             self._lose(error)
             return None
 
-    def look(self) -> int | None:
+    def poll_generation(self) -> int | None:
         """Return the store's generation, None while it is out of reach."""
         try:
             generation = self._read(read_generation)
@@ -71,17 +71,17 @@ class Shelf:
         return read(self._connection())
 
     @contextmanager
-    def at_hand(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """Lend a connection for a page; raises OutOfReach at once while the store is gone."""
         if not self.is_up:
-            raise OutOfReach
+            raise StoreUnreachable
         try:
             yield self._connection()
         except SQLAlchemyError as error:
             self._lose(error)
-            raise OutOfReach from error
+            raise StoreUnreachable from error
 
-    def lend(self) -> Connection:
+    def connection(self) -> Connection:
         """Return this thread's connection."""
         return self._connection()
 

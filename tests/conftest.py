@@ -27,7 +27,7 @@ from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
 from db.spec.toml_file import read_spec
 from db.store.engine import Store, connect_store
-from db.traffic.requested import ask_for, pack_asked
+from db.traffic.requested import pack_requested, record_requested
 
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]
@@ -108,7 +108,7 @@ def register(store: Store, spec: DatasetSpec) -> Dataset:
 
 def ask(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
     """Do what a web process does with inputs that nobody had seen."""
-    ask_for(connection, dataset_id, [pack_asked(row.key, row.inputs) for row in rows])
+    record_requested(connection, dataset_id, [pack_requested(row.key, row.inputs) for row in rows])
 
 
 def sample_spec(name: str) -> DatasetSpec:

@@ -10,7 +10,7 @@ from db.settings import Settings
 from db.store.engine import Store
 from enrich.enrichers.base import Row
 from enrich.executors.base import Computed
-from enrich.executors.recipe import Recipe, Step
+from enrich.executors.recipe import ComputeRows, Recipe
 from enrich.worker.worker import working
 
 
@@ -20,7 +20,7 @@ class InlineExecutor:
     is_here = True
 
     def __init__(self) -> None:
-        self._steps: dict[str, Step] = {}
+        self._steps: dict[str, ComputeRows] = {}
         self.rows = 0
 
     def compute(

@@ -34,9 +34,9 @@ def _train(path: Path) -> None:
     fast = {name: made for name, made in intents.enrichers.items() if name != "embedding"}
     for spec in (msgspec.structs.replace(intents, enrichers=fast), sample_spec("customers")):
         found = register(store, spec)
-        intake = import_files(store, found, [ROOT / "datasets" / f"{spec.name}.csv"])
-        assert not intake.faults
-        assert train_model(store, spec.name, settings_for(url)).verdict.active
+        result = import_files(store, found, [ROOT / "datasets" / f"{spec.name}.csv"])
+        assert not result.faults
+        assert train_model(store, spec.name, settings_for(url)).decision.active
     store.close()
 
 

@@ -17,7 +17,7 @@ import msgspec
 from benchmark.options import REPORTS
 from benchmark.percentile import medians
 from benchmark.processes import allow_connections, call, end_on_sigterm
-from benchmark.target.environment import surroundings
+from benchmark.target.environment import describe_environment
 
 from .harness import (
     CONNECTIONS,
@@ -60,7 +60,7 @@ def stand(site: Site) -> Standing:
     store = call(
         site.environment, "db", "bench", "intents", "--seconds", f"{STORE_SECONDS}", "--json"
     )
-    about = surroundings(site.rows, {}) | {
+    about = describe_environment(site.rows, {}) | {
         "date": time.strftime("%Y-%m-%d"),
         "load": f"{CONNECTIONS} connections, {ROUNDS} rounds in turns, medians",
         "accuracy": f"student {site.accuracy:.3f} out of fold, peers {accuracy}",

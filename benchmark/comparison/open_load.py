@@ -13,7 +13,7 @@ from benchmark.load.scenario import Scenario
 from benchmark.percentile import kinds_of, percentiles
 from benchmark.processes import free_port
 from benchmark.target.nginx import running_nginx
-from benchmark.verdict import doubts
+from benchmark.verdict import reasons_invalid
 
 from .harness import LOAD_CORE, SERVER_CORE, Server, Site, ours, serving
 
@@ -52,7 +52,7 @@ def visit(site: Site, port: int, count: int, arrivals: int) -> str:
     plan = Plan(scenario, str(site.folder), make_mark(), str(site.rows))
     seen = play(plan, f"http://127.0.0.1:{port}", {}, LOAD_CORE)
     return line(seen, seen.between(rise, rise + steady), steady) + "".join(
-        f"  INVALID: {doubt}" for doubt in doubts(scenario, seen)
+        f"  INVALID: {doubt}" for doubt in reasons_invalid(scenario, seen)
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.processes import answers, core_list
-from benchmark.target.resource_meter import Meter, Reading
-from benchmark.text_table import Part, table
+from benchmark.target.resource_meter import Reading, ResourceMeter
+from benchmark.text_table import ReportPart, table
 
 from .cgroup import ControlGroup, group_of
 from .engine import ask, image_name, inspect_container
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 30
 
 
 @dataclass
-class Stay:
+class ContainerRun:
     """What a container held in MB, a reading a second, and how it ended."""
 
     room: str
@@ -47,13 +47,13 @@ class Stay:
 
 
 @contextmanager
-def staying(
+def running_container(
     room: str,
     folder: Path,
     environment: dict[str, str],
     cores: frozenset[int],
     *command: str,
-) -> Iterator[Stay]:
+) -> Iterator[ContainerRun]:
     """Run a room's container on a folder with a store for as long as the block does."""
     name = f"{image_name(room)}-{time.time_ns()}"
     memory = f"{LIMITS[room].given_mb}m"
@@ -64,11 +64,11 @@ def staying(
     _let_in(folder)
     ask("run", *options, image_name(room), *command)
     try:
-        stay = Stay(room, name, group_of(_pid(name)))
-        with Meter(reader_of(stay.group)) as meter:
-            yield stay
-            _end(stay)
-        stay.megabytes += [row[2] * 2**20 / 1e6 for row in meter.rows]
+        container_run = ContainerRun(room, name, group_of(_pid(name)))
+        with ResourceMeter(reader_of(container_run.group)) as meter:
+            yield container_run
+            _end(container_run)
+        container_run.megabytes += [row[2] * 2**20 / 1e6 for row in meter.rows]
         (folder / f"{room}.log").write_text(ask("logs", name), "utf-8")
     finally:
         ask("rm", "--force", name)
@@ -82,9 +82,9 @@ def _pid(name: str) -> int:
     return int(state["Pid"])
 
 
-def is_serving(stay: Stay, port: int) -> bool:
+def is_serving(container_run: ContainerRun, port: int) -> bool:
     """Tell whether a web process answers from a container; ends where it never will."""
-    return _pid(stay.name) > 0 and answers(port, "/readyz")
+    return _pid(container_run.name) > 0 and answers(port, "/readyz")
 
 
 def _let_in(folder: Path) -> None:
@@ -93,15 +93,18 @@ def _let_in(folder: Path) -> None:
         path.chmod(0o777)
 
 
-def _end(stay: Stay) -> None:
+def _end(container_run: ContainerRun) -> None:
     # Gone where the container has ended by itself.
     with suppress(OSError):
-        stay.kills = stay.group.kills()
+        container_run.kills = container_run.group.kills()
     began = time.monotonic()
-    ask("stop", "--time", str(PATIENCE_SECONDS), stay.name)
-    stay.stop_seconds = time.monotonic() - began
-    state = inspect_container(stay.name)["State"]
-    stay.code, stay.kills = state["ExitCode"], max(stay.kills, int(state["OOMKilled"]))
+    ask("stop", "--time", str(PATIENCE_SECONDS), container_run.name)
+    container_run.stop_seconds = time.monotonic() - began
+    state = inspect_container(container_run.name)["State"]
+    container_run.code, container_run.kills = (
+        state["ExitCode"],
+        max(container_run.kills, int(state["OOMKilled"])),
+    )
 
 
 def reader_of(group: ControlGroup) -> Callable[[], Reading | None]:
@@ -116,25 +119,25 @@ def reader_of(group: ControlGroup) -> Callable[[], Reading | None]:
     return read
 
 
-def describe(stays: list[Stay]) -> Part:
+def describe(stays: list[ContainerRun]) -> ReportPart:
     """Return the verdict on what containers held."""
     rows: list[tuple[str, ...]] = [
         ("container", "at the start", "at most", "limit", "given", "killed", "exit", "ended in")
     ]
     rows += [_row(one) for one in stays]
     good = all(one.is_within_limits for one in stays)
-    return Part("PASS" if good else "FAIL", "container memory", table(rows))
+    return ReportPart("PASS" if good else "FAIL", "container memory", table(rows))
 
 
-def _row(stay: Stay) -> tuple[str, ...]:
-    limit = LIMITS[stay.room]
+def _row(container_run: ContainerRun) -> tuple[str, ...]:
+    limit = LIMITS[container_run.room]
     return (
-        stay.room,
-        f"{stay.megabytes[0]:.1f} MB" if stay.megabytes else "not measured",
-        f"{stay.most_megabytes:.1f} MB",
+        container_run.room,
+        f"{container_run.megabytes[0]:.1f} MB" if container_run.megabytes else "not measured",
+        f"{container_run.most_megabytes:.1f} MB",
         f"{limit.memory_mb:.0f} MB",
         f"{limit.given_mb} MiB",
-        str(stay.kills),
-        str(stay.code),
-        f"{stay.stop_seconds:.1f} s",
+        str(container_run.kills),
+        str(container_run.code),
+        f"{container_run.stop_seconds:.1f} s",
     )

@@ -10,7 +10,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-from benchmark.text_table import Part, table
+from benchmark.text_table import ReportPart, table
 
 from .engine import ask, image_name, inspect_image
 from .limits import FOLLOWED_MB, LIMITS, Limit
@@ -82,7 +82,7 @@ def _packages(name: str) -> tuple[tuple[str, float], ...]:
     return tuple((package, size / 1e6) for package, size in json.loads(said))
 
 
-def describe(sizes: list[Size]) -> Part:
+def describe(sizes: list[Size]) -> ReportPart:
     """Return the verdict on images, and what each is made of."""
     rows = [("image", "total", "over its base", "at most", "smaller than the 1.26 GB we follow")]
     rows += [
@@ -96,7 +96,7 @@ def describe(sizes: list[Size]) -> Part:
         for one in sizes
     ]
     good = all(one.holds(LIMITS[one.room]) for one in sizes)
-    return Part(
+    return ReportPart(
         "PASS" if good else "FAIL", "image size", table(rows), "\n\n".join(map(_made_of, sizes))
     )
 

@@ -64,7 +64,7 @@ def waited_seconds() -> float:
         return 0.0
 
 
-class Tally:
+class ResponseLog:
     """Every answer of the run, and what the generator itself was at."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Tally:
         self.unsent = 0
         self.ticks: list[list[float]] = []
 
-    def note(self, began: float, status: int, content: bytes, failure: str) -> None:
+    def record(self, began: float, status: int, content: bytes, failure: str) -> None:
         """Take an answer to what was asked at a monotonic time, or why there is none."""
         self.began.append(began - self.zero)
         self.milliseconds.append(1000 * (time.monotonic() - began))
@@ -107,7 +107,7 @@ class Tally:
 
 # What 5,000 users are made of is no garbage, and looking for it takes a tenth of the time.
 gc.disable()
-tally = Tally()
+responses = ResponseLog()
 to_ask = paths(SCENARIO.dataset, SCENARIO.asks, read_rows(Path(PLAN.rows)), PLAN.mark)
 
 
@@ -130,9 +130,9 @@ def ask(user: FastHttpUser, began: float) -> None:
         response = client.get(before + next(to_ask), HEADERS)
         content, status = response.read(), response.status_code
     except Exception as error:  # noqa: BLE001  whatever it was, nobody was answered
-        tally.note(began, 0, b"", name_of(error))
+        responses.record(began, 0, b"", name_of(error))
     else:
-        tally.note(began, status, content, "" if status == GOOD else str(status))
+        responses.record(began, status, content, "" if status == GOOD else str(status))
 
 
 class Person(FastHttpUser):
@@ -176,7 +176,7 @@ class Arrivals(FastHttpUser):
                 in_the_air += 1
                 gevent.spawn(ask_once, began + due)
             else:
-                tally.unsent += 1
+                responses.unsent += 1
         while in_the_air:
             gevent.sleep(TICK_SECONDS / 10)
         raise StopUser
@@ -199,13 +199,13 @@ def watch(environment: Environment) -> None:
         time.sleep(TICK_SECONDS)
         took = time.monotonic() - now
         shares = (time.process_time() - used) / took, (waited_seconds() - waited) / took
-        tally.tick(runner.user_count, took - TICK_SECONDS, *shares)
+        responses.tick(runner.user_count, took - TICK_SECONDS, *shares)
     runner.quit()
 
 
 def begin(environment: Environment) -> None:
     """Begin the run: its time counts from here."""
-    tally.zero = time.monotonic()
+    responses.zero = time.monotonic()
     # Locust makes threads green, as it does sleep.
     threading.Thread(target=watch, args=(environment,), daemon=True).start()
 
@@ -215,7 +215,7 @@ def prepare(environment: Environment, **_others: object) -> None:
     # Locust declares no types for how its events are heard.
     hooks: Any = environment.events
     hooks.test_start.add_listener(lambda **_: begin(environment))
-    hooks.quitting.add_listener(lambda **_: tally.write(Path(PLAN.folder)))
+    hooks.quitting.add_listener(lambda **_: responses.write(Path(PLAN.folder)))
 
 
 init: Any = events.init

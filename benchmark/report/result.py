@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from benchmark.load.scenario import Scenario
-from benchmark.text_table import Part, Word
+from benchmark.text_table import ReportPart, Word
 from benchmark.verdict import Line
 
 from .changes import Change
@@ -34,11 +34,11 @@ class Result(msgspec.Struct, frozen=True):
     began: str
     scenario: Scenario
     objectives: list[dict[str, Any]]
-    doubts: list[str]
+    reasons_invalid: list[str]
     figures: dict[str, float]
     failures: dict[str, int]
-    surroundings: dict[str, str]
-    parts: list[Part]
+    describe_environment: dict[str, str]
+    parts: list[ReportPart]
 
 
 def told(name: str, value: float | None) -> str:

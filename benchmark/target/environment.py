@@ -15,7 +15,7 @@ from benchmark.processes import ROOT
 PACKAGES = ("bottle", "waitress", "granian", "sqlalchemy", "scikit-learn", "locust")
 
 
-def surroundings(rows: Path, settings: dict[str, str]) -> dict[str, str]:
+def describe_environment(rows: Path, settings: dict[str, str]) -> dict[str, str]:
     """Return what is known of code, machine and data, by name."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     told = {

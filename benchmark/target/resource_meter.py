@@ -17,7 +17,7 @@ EVERY_SECONDS = 1.0
 Reading = tuple[float, float]
 
 
-class Meter:
+class ResourceMeter:
     """Reads in a thread of its own for as long as the block takes."""
 
     def __init__(self, read: Callable[[], Reading | None]) -> None:

@@ -20,7 +20,7 @@ from benchmark.processes import (
     running_command,
     wait_until,
 )
-from benchmark.text_table import Part
+from benchmark.text_table import ReportPart
 
 from .nginx import running_nginx
 from .resource_meter import Reading, of_host, of_process
@@ -30,7 +30,7 @@ FRONT = "front"
 
 
 @dataclass(frozen=True)
-class Subject:
+class Target:
     """Where to ask, rows to ask for, and how to read what the server takes."""
 
     about: str
@@ -39,13 +39,13 @@ class Subject:
     read: Callable[[], Reading | None]
     settings: dict[str, str]
     # What is found out about it beside the run's own figures, complete once it has ended.
-    parts: list[Part] = field(default_factory=list)
+    parts: list[ReportPart] = field(default_factory=list)
 
 
 @contextmanager
 def deployed(
     host: str, headers: dict[str, str], rows: Path | None, dataset: str
-) -> Iterator[Subject]:
+) -> Iterator[Target]:
     """Give a server that somebody else runs; without rows the sample's are asked for."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -53,11 +53,11 @@ def deployed(
             environment = environment_of(f"{SQLITE}{folder}/samples.db")
             fill_samples(environment, [dataset])
             rows = export_rows(environment, dataset, folder)
-        yield Subject(f"the server at {host}", host, rows, of_host(host, headers), {})
+        yield Target(f"the server at {host}", host, rows, of_host(host, headers), {})
 
 
 @contextmanager
-def started(scenario: Scenario, cores: frozenset[int], log: Path) -> Iterator[Subject]:
+def started(scenario: Scenario, cores: frozenset[int], log: Path) -> Iterator[Target]:
     """Start a web process on some cores, on a store that may be asked anything."""
     settings = settings_of(scenario)
     with tempfile.TemporaryDirectory() as name:
@@ -69,7 +69,7 @@ def started(scenario: Scenario, cores: frozenset[int], log: Path) -> Iterator[Su
             fronted(scenario, folder, port, cores) as (front, host),
         ):
             about = f"{front}python -m serve on {cores_in_words(cores)}"
-            yield Subject(about, host, rows, of_process(process.pid), settings)
+            yield Target(about, host, rows, of_process(process.pid), settings)
 
 
 def settings_of(scenario: Scenario) -> dict[str, str]:

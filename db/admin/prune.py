@@ -68,12 +68,12 @@ def _prune_enrichments(store: Store, dataset: Dataset) -> int:
         )
     )
 
-    marks = _orphaned_marks(dataset)
+    columns = _orphaned_columns(dataset)
 
     def drop(connection: Connection, ids: list[int]) -> None:
-        if marks:
+        if columns:
             connection.execute(
-                update(tables.record).where(tables.record.c.id.in_(ids)).values(**marks)
+                update(tables.record).where(tables.record.c.id.in_(ids)).values(**columns)
             )
         connection.execute(
             delete(tables.enrichment).where(
@@ -85,11 +85,11 @@ def _prune_enrichments(store: Store, dataset: Dataset) -> int:
     return _in_batches(store, gone, drop)
 
 
-def _orphaned_marks(dataset: Dataset) -> dict[str, None]:
-    """Return the marks that none of a dataset's enrichers makes any more."""
+def _orphaned_columns(dataset: Dataset) -> dict[str, None]:
+    """Return the columns that none of a dataset's enrichers makes any more."""
     uses = {one.use or name for name, one in dataset.spec.enrichers.items()}
     made = {"issue": "label_issues", "duplicates": "near_duplicates"}
-    return {mark: None for mark, use in made.items() if use not in uses}
+    return {column: None for column, use in made.items() if use not in uses}
 
 
 def _in_batches(

@@ -20,7 +20,7 @@ PLACES, KEYS_A_PLACE = 100, 50
 
 
 @dataclass(frozen=True)
-class Floor:
+class ReadBenchmark:
     """What a web process could do at most with one connection, if looking up were all it did."""
 
     dataset: str
@@ -35,7 +35,7 @@ class Floor:
         return self.reads / self.seconds
 
 
-def measure_floor(store: Store, name: str, seconds: float) -> Floor:
+def measure_reads(store: Store, name: str, seconds: float) -> ReadBenchmark:
     """Read predictions of a dataset by chance, one after the other."""
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
@@ -50,7 +50,7 @@ def measure_floor(store: Store, name: str, seconds: float) -> Floor:
         whole = time.perf_counter() - began
     took.sort()
     half, most = (1e6 * took[int(len(took) * share)] for share in (0.5, 0.99))
-    return Floor(name, len(took), whole, half, most)
+    return ReadBenchmark(name, len(took), whole, half, most)
 
 
 def _keys(connection: Connection, dataset_id: int) -> list[bytes]:

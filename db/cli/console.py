@@ -58,7 +58,7 @@ def as_json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value)).decode()
 
 
-class Progress:
+class ProgressBar:
     """Tells how far long work has come: in place on a terminal, now and then a line elsewhere."""
 
     def __init__(self, what: str, total: int | None = None, stream: IO[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from db.errors import VeilleuseError
-from db.files.infer import Draft, draft_dataset, draft_in_words
+from db.files.infer import InferredDataset, describe_inference, infer_dataset
 from db.records.dataset import find_dataset, register_dataset
 from db.records.delete_dataset import drop_dataset
 from db.settings import load_settings
@@ -58,33 +58,33 @@ def infer(  # noqa: PLR0913  a command takes what its options are
 
     Says what comes next.
     """
-    draft = draft_dataset(file, target, name, missing)
-    written = out or Path(f"{draft.spec.name}.toml")
+    inferred = infer_dataset(file, target, name, missing)
+    written = out or Path(f"{inferred.spec.name}.toml")
     if written.exists() and not force:
         raise VeilleuseError(
             f"{written}: is there already; --force writes over it, --out elsewhere"
         )
-    written.write_text(draft.text, "utf-8")
+    written.write_text(inferred.text, "utf-8")
     told = {
         "file": str(written),
-        "spec": msgspec.to_builtins(draft.spec),
-        "unused": draft.unused,
-        "doubts": draft.doubts,
+        "spec": msgspec.to_builtins(inferred.spec),
+        "unused": inferred.unused,
+        "warnings": inferred.warnings,
     }
-    lines = [f"{written}: {draft.spec.kind} of {target}", *draft_in_words(draft)]
-    lines += ["Look it over, then:", *_next_steps(draft, written, file)]
+    lines = [f"{written}: {inferred.spec.kind} of {target}", *describe_inference(inferred)]
+    lines += ["Look it over, then:", *_next_steps(inferred, written, file)]
     say(told, "\n".join(lines), as_json_=as_json_)
 
 
-def _next_steps(draft: Draft, written: Path, file: Path) -> Iterator[str]:
+def _next_steps(inferred: InferredDataset, written: Path, file: Path) -> Iterator[str]:
     """Yield the commands that lead from a draft to its predictions."""
-    name, quoted = draft.spec.name, shlex.quote(str(file))
+    name, quoted = inferred.spec.name, shlex.quote(str(file))
     store = sqlite_file(connect_store(load_settings()))
     if store is not None and not store.exists():
         yield "  python -m db upgrade"
     yield f"  python -m db load {shlex.quote(str(written))}"
     yield f"  python -m db import {name} {quoted}"
-    if draft.spec.enrichers:
+    if inferred.spec.enrichers:
         yield f"  python -m enrich once {name}"
     yield f"  python -m enrich train {name}"
     yield "  python -m serve"

@@ -37,7 +37,7 @@ _DATE = re.compile(
 
 
 @dataclass
-class Column:
+class ColumnProfile:
     """The values of a column: all of them if they are few."""
 
     name: str
@@ -59,7 +59,7 @@ class Column:
     ambiguous_cells: dict[str, str] = field(default_factory=dict)
     decimal_marks: set[str] = field(default_factory=set)
 
-    def take(self, raw: object) -> None:
+    def add(self, raw: object) -> None:
         """Look at a value, None where there is none."""
         self.rows += 1
         text = _text_of(raw)

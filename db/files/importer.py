@@ -10,7 +10,7 @@ from pathlib import Path
 
 from db.errors import DataFileError, InputError
 from db.records.dataset import Dataset
-from db.records.record import Added, NewRecord, add_records, batches
+from db.records.record import AddResult, NewRecord, add_records, batches
 from db.spec.dataset_spec import DatasetSpec
 from db.store.engine import Store
 
@@ -21,16 +21,16 @@ SHOWN_FAULTS = 20
 
 
 @dataclass
-class Intake:
+class ImportResult:
     """What an import did: counts, the first faults as `FILE:LINE: reason`, unused columns."""
 
-    added: Added = field(default_factory=Added)
+    added: AddResult = field(default_factory=AddResult)
     bad: int = 0
     faults: list[str] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     labelled: int = 0
 
-    def note(self, path: Path, line: int, fault: str) -> None:
+    def add_fault(self, path: Path, line: int, fault: str) -> None:
         """Count a bad row and keep its fault if it is among the first."""
         self.bad += 1
         if len(self.faults) < SHOWN_FAULTS:
@@ -44,7 +44,7 @@ def import_files(
     *,
     strict: bool = False,
     progress: Callable[[int], None] = lambda _: None,
-) -> Intake:
+) -> ImportResult:
     """Import rows in batches of their own, so that others can write meanwhile.
 
     Raises DataFileError, with nothing imported, where a file cannot be read to its end; and,
@@ -55,15 +55,15 @@ def import_files(
         check_rows(path)
     if strict:
         _check_strictly(target.spec, paths)
-    intake = Intake()
-    for rows in batches(_new_records(target.spec, paths, intake), BATCH_ROWS):
+    result = ImportResult()
+    for rows in batches(_new_records(target.spec, paths, result), BATCH_ROWS):
         add = partial(add_records, dataset_id=target.id, rows=rows, origin="import")
-        intake.added += store.write(add)
+        result.added += store.write(add)
         progress(len(rows))
         _let_others_write()
-    if intake.bad and intake.added == Added():
-        raise DataFileError(f"no row could be imported; the first: {intake.faults[0]}")
-    return intake
+    if result.bad and result.added == AddResult():
+        raise DataFileError(f"no row could be imported; the first: {result.faults[0]}")
+    return result
 
 
 def _let_others_write() -> None:
@@ -84,33 +84,35 @@ def _check_columns(spec: DatasetSpec, path: Path) -> None:
 
 
 def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
-    intake = Intake()
-    for _ in _new_records(spec, paths, intake):
+    result = ImportResult()
+    for _ in _new_records(spec, paths, result):
         pass
-    if intake.bad:
+    if result.bad:
         raise DataFileError(
-            f"{intake.bad} bad rows, so nothing was imported; the first: {intake.faults[0]}"
+            f"{result.bad} bad rows, so nothing was imported; the first: {result.faults[0]}"
         )
 
 
-def _new_records(spec: DatasetSpec, paths: list[Path], intake: Intake) -> Iterator[NewRecord]:
+def _new_records(spec: DatasetSpec, paths: list[Path], result: ImportResult) -> Iterator[NewRecord]:
     for path in paths:
         for row in read_rows(path):
-            made = _new_record(spec, path, row, intake)
+            made = _new_record(spec, path, row, result)
             if made is not None:
                 yield made
 
 
-def _new_record(spec: DatasetSpec, path: Path, row: SourceRow, intake: Intake) -> NewRecord | None:
+def _new_record(
+    spec: DatasetSpec, path: Path, row: SourceRow, result: ImportResult
+) -> NewRecord | None:
     if row.fault:
-        intake.note(path, row.line, row.fault)
+        result.add_fault(path, row.line, row.fault)
         return None
-    intake.unused.update(row.values.keys() - spec.columns)
+    result.unused.update(row.values.keys() - spec.columns)
     try:
         inputs = spec.pick_inputs(row.values)
         label = spec.pick_label(row.values)
     except InputError as error:
-        intake.note(path, row.line, str(error))
+        result.add_fault(path, row.line, str(error))
         return None
-    intake.labelled += label is not None
+    result.labelled += label is not None
     return NewRecord(spec.key(inputs), inputs, label)

@@ -19,7 +19,7 @@ from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Value, normal_number
 from db.spec.toml_file import MOST_CHARACTERS, check_spec
 
-from .column_profile import MOST_CHOICES, Column
+from .column_profile import MOST_CHOICES, ColumnProfile
 from .guess_language import guess_language
 from .reader import read_rows
 
@@ -37,7 +37,7 @@ UNUSED = {
 
 
 @dataclass(frozen=True)
-class Draft:
+class InferredDataset:
     """The text of a dataset's file, what it says, and the columns that it leaves out and why.
 
     Doubts are what a person should look at.
@@ -46,10 +46,12 @@ class Draft:
     text: str
     spec: DatasetSpec
     unused: dict[str, str]
-    doubts: list[str]
+    warnings: list[str]
 
 
-def draft_dataset(path: Path, target: str, name: str = "", missing: Collection[str] = ()) -> Draft:
+def infer_dataset(
+    path: Path, target: str, name: str = "", missing: Collection[str] = ()
+) -> InferredDataset:
     """Draft a dataset from the columns of a file; raises DataFileError.
 
     `missing` are words that the file has where there is nothing, besides the usual ones.
@@ -71,23 +73,23 @@ def draft_dataset(path: Path, target: str, name: str = "", missing: Collection[s
     text = "\n\n".join(["\n".join(head + notes), *_fields(used, target), *_enrichers(used)]) + "\n"
     spec = msgspec.convert(tomllib.loads(text), DatasetSpec)
     check_spec(spec)
-    return Draft(text, spec, unused, list(_doubts(label, used)))
+    return InferredDataset(text, spec, unused, list(_warnings(label, used)))
 
 
-def draft_in_words(draft: Draft) -> Iterator[str]:
+def describe_inference(inferred: InferredDataset) -> Iterator[str]:
     """Yield a line for each field, and what else a person should know."""
-    for name, one in draft.spec.fields.items():
+    for name, one in inferred.spec.fields.items():
         words = [str(getattr(type(one).__struct_config__, "tag", ""))]
         words += [f"from the column {one.column}"] if one.column else []
         words += [f"{one.default!r} where there is none"] if one.default is not None else []
         yield f"  {name}: {', '.join(words)}"
-    if draft.spec.enrichers:
-        yield f"  enrichers: {', '.join(draft.spec.enrichers)}"
-    yield from (f"not used: {column} {why}" for column, why in draft.unused.items())
-    yield from (f"look at {doubt}" for doubt in draft.doubts)
+    if inferred.spec.enrichers:
+        yield f"  enrichers: {', '.join(inferred.spec.enrichers)}"
+    yield from (f"not used: {column} {why}" for column, why in inferred.unused.items())
+    yield from (f"look at {doubt}" for doubt in inferred.warnings)
 
 
-def _doubts(label: Column, used: list[Column]) -> Iterator[str]:
+def _warnings(label: ColumnProfile, used: list[ColumnProfile]) -> Iterator[str]:
     for one in used:
         if one.is_nearly_number:
             yield (
@@ -99,9 +101,9 @@ def _doubts(label: Column, used: list[Column]) -> Iterator[str]:
         yield f"{label.name}: numbers the rows; is there anything to predict?"
 
 
-def read_columns(path: Path, missing: frozenset[str] = frozenset()) -> dict[str, Column]:
+def read_columns(path: Path, missing: frozenset[str] = frozenset()) -> dict[str, ColumnProfile]:
     """Return all columns of a file by name; raises DataFileError."""
-    columns: dict[str, Column] = {}
+    columns: dict[str, ColumnProfile] = {}
     rows = 0
     for row in read_rows(path):
         if row.fault:
@@ -109,16 +111,16 @@ def read_columns(path: Path, missing: frozenset[str] = frozenset()) -> dict[str,
         for name in row.values:
             if name not in columns:
                 # It had nothing in the rows before.
-                columns[name] = Column(name, rows=rows, missing=missing)
+                columns[name] = ColumnProfile(name, rows=rows, missing=missing)
         rows += 1
         for name, column in columns.items():
-            column.take(row.values.get(name))
+            column.add(row.values.get(name))
     if not rows:
         raise DataFileError(f"{path}: has no rows")
     return columns
 
 
-def _check_numbers(path: Path, columns: list[Column]) -> None:
+def _check_numbers(path: Path, columns: list[ColumnProfile]) -> None:
     """Raise DataFileError for a number column whose cells can be read in two ways.
 
     A comma in it, or a point where the file's other numbers have decimal commas.
@@ -135,7 +137,7 @@ def _check_numbers(path: Path, columns: list[Column]) -> None:
             )
 
 
-def _head(path: Path, name: str, label: Column, used: list[Column]) -> list[str]:
+def _head(path: Path, name: str, label: ColumnProfile, used: list[ColumnProfile]) -> list[str]:
     kind, labels = _target(path, label)
     lines = [
         f"# Drafted from {path.name}, {label.rows:,} rows. Look it over, then: python -m db load",
@@ -156,7 +158,7 @@ def _head(path: Path, name: str, label: Column, used: list[Column]) -> list[str]
     return lines
 
 
-def _target(path: Path, label: Column) -> tuple[str, list[str]]:
+def _target(path: Path, label: ColumnProfile) -> tuple[str, list[str]]:
     """Return the kind of a dataset, and its labels if it has any; raises DataFileError."""
     values = sorted(label.distinct)
     if len(values) < 2:  # noqa: PLR2004
@@ -172,7 +174,7 @@ def _target(path: Path, label: Column) -> tuple[str, list[str]]:
     return "classification", values
 
 
-def _fields(used: list[Column], target: str) -> list[str]:
+def _fields(used: list[ColumnProfile], target: str) -> list[str]:
     taken = {target}
     texts = sum(one.kind == "text" for one in used)
     found = []
@@ -186,7 +188,7 @@ def _fields(used: list[Column], target: str) -> list[str]:
     return found
 
 
-def _field(column: Column, most_characters: int) -> list[str]:
+def _field(column: ColumnProfile, most_characters: int) -> list[str]:
     kind, default = column.kind, _default(column)
     lines = [f"type = {_toml(kind)}"]
     if kind == "choice":
@@ -204,14 +206,14 @@ def _field(column: Column, most_characters: int) -> list[str]:
     return lines
 
 
-def _default(column: Column) -> Value:
+def _default(column: ColumnProfile) -> Value:
     """Return what stands for nothing where a row has nothing."""
     if column.kind == "choice":
         return UNKNOWN
     return "" if column.kind == "text" else _example(column)
 
 
-def _example(column: Column) -> Value:
+def _example(column: ColumnProfile) -> Value:
     if column.kind == "text":
         return column.typical_text()
     if column.kind == "boolean":
@@ -222,7 +224,7 @@ def _example(column: Column) -> Value:
     return round(middle) if column.kind == "integer" else normal_number(float(f"{middle:.4g}"))
 
 
-def _enrichers(used: list[Column]) -> list[str]:
+def _enrichers(used: list[ColumnProfile]) -> list[str]:
     if not any(one.kind == "text" for one in used):
         return []
     return ["[enrichers.text_profile]\n[enrichers.embedding]"]

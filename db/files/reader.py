@@ -203,18 +203,18 @@ def _read_array(file: IO[str]) -> Iterator[SourceRow]:
 def _array_items(file: IO[str]) -> Iterator[tuple[int, object]]:
     """Yield line and value of each item, holding only a part of the file at a time."""
     text = _Window(file)
-    text.take("[")
+    text.expect("[")
     if text.peek() == "]":
-        text.take("]")
+        text.expect("]")
     else:
         while True:
             text.peek()
             line = text.line
             yield line, text.value()
             if text.peek() == "]":
-                text.take("]")
+                text.expect("]")
                 break
-            text.take(",")
+            text.expect(",")
     if text.peek():
         raise ValueError(f"line {text.line}: there is more after the array's end")
 
@@ -248,7 +248,7 @@ class _Window:
             if not self._more():
                 return ""
 
-    def take(self, wanted: str) -> None:
+    def expect(self, wanted: str) -> None:
         if self.peek() != wanted:
             raise ValueError(f"line {self.line}: is not JSON: {wanted!r} expected")
         self._at += 1

@@ -20,7 +20,7 @@ HELD_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class Asker:
+class Caller:
     """Who asks: an enricher of a dataset, which has a meter, through a worker."""
 
     dataset_id: int
@@ -29,7 +29,7 @@ class Asker:
 
 
 @dataclass(frozen=True)
-class Terms:
+class Quota:
     """What an enricher may spend; each call may take that many tries, which all count."""
 
     tries: int
@@ -41,7 +41,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Granted:
+class Grant:
     """Which of the wanted calls are answered already, and which the asker must make now.
 
     `others` are being made by somebody else, `gone` belong to records that were erased.
@@ -81,20 +81,20 @@ class _Known:
 
 
 def grant_calls(
-    connection: Connection, asker: Asker, wanted: Mapping[str, int], terms: Terms
-) -> Granted:
+    connection: Connection, caller: Caller, wanted: Mapping[str, int], quota: Quota
+) -> Grant:
     """Say which calls to make, and charge for them; `wanted` maps a request's hash to a record."""
-    state = _locked_meter(connection, asker, terms)
-    known = _find_known(connection, asker, wanted, state)
+    state = _locked_meter(connection, caller, quota)
+    known = _find_known(connection, caller, wanted, state)
     missing = [one for one in wanted if one not in known.answers and one not in known.others]
-    chosen, reason, postponed = _affordable(missing, state, terms)
+    chosen, reason, postponed = _affordable(missing, state, quota)
     here = _still_there(connection, {wanted[one] for one in missing})
     gone = frozenset(one for one in missing if wanted[one] not in here)
     token = secrets.token_hex(16)
     held = {one: wanted[one] for one in sorted(chosen) if one not in gone}
-    mine = _hold(connection, asker, token, held, state, terms)
-    _charge(connection, asker, token, state, terms, len(mine))
-    return Granted(
+    mine = _hold(connection, caller, token, held, state, quota)
+    _charge(connection, caller, token, state, quota, len(mine))
+    return Grant(
         token=token,
         answers=known.answers,
         mine=tuple(mine),
@@ -106,16 +106,16 @@ def grant_calls(
     )
 
 
-def _locked_meter(connection: Connection, asker: Asker, terms: Terms) -> _Meter:
+def _locked_meter(connection: Connection, caller: Caller, quota: Quota) -> _Meter:
     clock, boot = lease_clock(connection)
     now = connection.execute(select(clock)).scalar_one()
     wall = wall_seconds(connection)
-    mine = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
+    mine = {"dataset_id": caller.dataset_id, "enricher": caller.enricher}
     fresh = insert(connection, tables.meter).values(**mine, period_at=wall)
     connection.execute(fresh.on_conflict_do_nothing())
     row = connection.execute(select(tables.meter).filter_by(**mine).with_for_update()).one()
-    is_over = wall - row.period_at >= terms.budget_days * DAY_SECONDS
-    lost = _lost_calls(connection, asker, now, boot)
+    is_over = wall - row.period_at >= quota.budget_days * DAY_SECONDS
+    lost = _lost_calls(connection, caller, now, boot)
     return _Meter(
         now=now,
         boot=boot,
@@ -128,7 +128,7 @@ def _locked_meter(connection: Connection, asker: Asker, terms: Terms) -> _Meter:
     )
 
 
-def _lost_calls(connection: Connection, asker: Asker, now: float, boot: str) -> int:
+def _lost_calls(connection: Connection, caller: Caller, now: float, boot: str) -> int:
     """Take back what nobody will settle; returns its calls, which may all have been made.
 
     A worker asks when it makes no call: what it seems to hold then it has not heard of.
@@ -136,15 +136,17 @@ def _lost_calls(connection: Connection, asker: Asker, now: float, boot: str) -> 
     is_lost = or_(
         tables.call_grant.c.held_boot != boot,
         tables.call_grant.c.held_until <= now,
-        tables.call_grant.c.worker_id == asker.worker_id,
+        tables.call_grant.c.worker_id == caller.worker_id,
     )
-    mine = delete(tables.call_grant).filter_by(dataset_id=asker.dataset_id, enricher=asker.enricher)
+    mine = delete(tables.call_grant).filter_by(
+        dataset_id=caller.dataset_id, enricher=caller.enricher
+    )
     lost = connection.execute(mine.where(is_lost).returning(tables.call_grant.c.calls))
     return sum(lost.scalars())
 
 
 def _find_known(
-    connection: Connection, asker: Asker, wanted: Collection[str], state: _Meter
+    connection: Connection, caller: Caller, wanted: Collection[str], state: _Meter
 ) -> _Known:
     rows = connection.execute(
         select(tables.response).where(tables.response.c.hash.in_(wanted))
@@ -155,32 +157,32 @@ def _find_known(
             row.hash
             for row in rows
             if row.text is None
-            and row.held_worker != asker.worker_id
+            and row.held_worker != caller.worker_id
             and row.held_boot == state.boot
             and row.held_until > state.now
         ),
     )
 
 
-def _affordable(missing: list[str], state: _Meter, terms: Terms) -> tuple[list[str], str, float]:
+def _affordable(missing: list[str], state: _Meter, quota: Quota) -> tuple[list[str], str, float]:
     """Return as many calls as rate and budget allow now, else why none and for how long."""
-    count = terms.most_calls
-    if terms.budget_calls is not None and missing:
-        count = min(count, (terms.budget_calls - state.calls - state.held) // terms.tries)
+    count = quota.most_calls
+    if quota.budget_calls is not None and missing:
+        count = min(count, (quota.budget_calls - state.calls - state.held) // quota.tries)
         if count <= 0:
-            return [], *_budget_wait(terms.budget_calls, state, terms)
-    if terms.calls_per_second is not None and missing:
+            return [], *_budget_wait(quota.budget_calls, state, quota)
+    if quota.calls_per_second is not None and missing:
         wait = state.next_call - state.now
         if wait > MOST_WAIT_SECONDS:
-            return [], f"its rate of {terms.calls_per_second:g} calls a second is used up", wait
-        count = min(count, 1 + int((MOST_WAIT_SECONDS - wait) * terms.calls_per_second))
+            return [], f"its rate of {quota.calls_per_second:g} calls a second is used up", wait
+        count = min(count, 1 + int((MOST_WAIT_SECONDS - wait) * quota.calls_per_second))
     return missing[:count], "", 0.0
 
 
-def _budget_wait(budget: int, state: _Meter, terms: Terms) -> tuple[str, float]:
-    if state.calls + terms.tries <= budget:
+def _budget_wait(budget: int, state: _Meter, quota: Quota) -> tuple[str, float]:
+    if state.calls + quota.tries <= budget:
         return f"what is left of its budget of {budget:,} calls is being used", HELD_SECONDS
-    left = state.period_at + terms.budget_days * DAY_SECONDS - state.wall
+    left = state.period_at + quota.budget_days * DAY_SECONDS - state.wall
     return f"its budget of {budget:,} calls is spent", max(left, 1.0)
 
 
@@ -194,20 +196,20 @@ def _still_there(connection: Connection, ids: Collection[int]) -> set[int]:
 
 def _hold(
     connection: Connection,
-    asker: Asker,
+    caller: Caller,
     token: str,
     records: Mapping[str, int],
     state: _Meter,
-    terms: Terms,
+    quota: Quota,
 ) -> list[str]:
     """Note that these calls are being made; returns those that nobody else has taken meanwhile."""
     held: list[str] = []
     for one, record_id in records.items():
         row = {
             "record_id": record_id,
-            "held_until": state.now + terms.hold_seconds,
+            "held_until": state.now + quota.hold_seconds,
             "held_boot": state.boot,
-            "held_worker": asker.worker_id,
+            "held_worker": caller.worker_id,
             "held_by": token,
             "made_at": time.time(),
         }
@@ -218,7 +220,7 @@ def _hold(
             or_(
                 tables.response.c.held_boot != state.boot,
                 tables.response.c.held_until <= state.now,
-                tables.response.c.held_worker == asker.worker_id,
+                tables.response.c.held_worker == caller.worker_id,
             ),
         )
         taken = statement.on_conflict_do_update(index_elements=["hash"], set_=row, where=is_free)
@@ -227,21 +229,21 @@ def _hold(
 
 
 def _charge(
-    connection: Connection, asker: Asker, token: str, state: _Meter, terms: Terms, count: int
+    connection: Connection, caller: Caller, token: str, state: _Meter, quota: Quota, count: int
 ) -> None:
     """Write the meter, and what is held of it."""
-    mine = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
+    mine = {"dataset_id": caller.dataset_id, "enricher": caller.enricher}
     if count:
-        held = {"held_until": state.now + terms.hold_seconds, "held_boot": state.boot}
-        who = {"token": token, "worker_id": asker.worker_id, "calls": count * terms.tries}
+        held = {"held_until": state.now + quota.hold_seconds, "held_boot": state.boot}
+        who = {"token": token, "worker_id": caller.worker_id, "calls": count * quota.tries}
         connection.execute(tables.call_grant.insert().values(**mine, **who, **held))
-    gap = count / terms.calls_per_second if terms.calls_per_second else 0.0
+    gap = count / quota.calls_per_second if quota.calls_per_second else 0.0
     connection.execute(
         update(tables.meter)
         .filter_by(**mine)
         .values(
             calls=state.calls,
-            held=state.held + count * terms.tries,
+            held=state.held + count * quota.tries,
             period_at=state.period_at,
             next_call=state.next_call + gap,
             next_boot=state.boot,
@@ -251,16 +253,16 @@ def _charge(
 
 def settle_calls(
     connection: Connection,
-    asker: Asker,
-    granted: Granted,
+    caller: Caller,
+    grant: Grant,
     answers: Mapping[str, str],
     made: int,
 ) -> None:
     """Keep the answers, let others ask what had none, and count the calls that were `made`."""
-    mine_meter = {"dataset_id": asker.dataset_id, "enricher": asker.enricher}
+    mine_meter = {"dataset_id": caller.dataset_id, "enricher": caller.enricher}
     # In the order of a grant: the meter first.
     connection.execute(select(tables.meter.c.calls).filter_by(**mine_meter).with_for_update())
-    of_mine = tables.call_grant.c.token == granted.token
+    of_mine = tables.call_grant.c.token == grant.token
     taken = delete(tables.call_grant).where(of_mine).returning(tables.call_grant.c.calls)
     held = connection.execute(taken).scalar()
     for asked, text in sorted(answers.items()):
@@ -270,7 +272,7 @@ def settle_calls(
             .values(text=text, held_until=None, held_boot=None, made_at=time.time())
         )
     # What was taken over by somebody else meanwhile is theirs.
-    mine = tables.response.c.held_by == granted.token
+    mine = tables.response.c.held_by == grant.token
     connection.execute(delete(tables.response).where(mine, tables.response.c.text.is_(None)))
     connection.execute(update(tables.response).where(mine).values(held_by=None, held_worker=None))
     if held is None:

@@ -19,13 +19,13 @@ from sqlalchemy import (
 
 from db.errors import LeaseLost
 from db.records.enrichment import Enrichment, write_enrichments
-from db.records.listing_columns import write_marks
+from db.records.listing_columns import write_listing_columns
 from db.records.prediction import Prediction, write_predictions
 from db.records.record import Record, decode_inputs
 from db.store import tables
 from db.store.dialect import lease_clock
 
-from .quarantine import Refusal, write_refusals
+from .quarantine import EnricherFailure, write_failures
 
 MOST_ATTEMPTS = 3
 
@@ -137,7 +137,7 @@ def finish_chunk(
     held: Chunk,
     enrichments: Sequence[Enrichment],
     predictions: Sequence[Prediction],
-    refused: Sequence[Refusal] = (),
+    refused: Sequence[EnricherFailure] = (),
 ) -> None:
     """Write a chunk's results and end it, in the caller's one transaction.
 
@@ -147,7 +147,7 @@ def finish_chunk(
     here = _write_results(connection, held, enrichments, predictions)
     connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(here)))
     still = [one for one in refused if one.record_id in here]
-    write_refusals(connection, held.dataset_id, held.revision, still)
+    write_failures(connection, held.dataset_id, held.revision, still)
     _end_chunk(connection, held)
 
 
@@ -165,7 +165,7 @@ def _write_results(
     predicted = [made for made in predictions if made.key in keys]
     write_enrichments(connection, enriched)
     write_predictions(connection, held.dataset_id, predicted)
-    write_marks(connection, here, enriched, predicted)
+    write_listing_columns(connection, here, enriched, predicted)
     return set(here)
 
 
@@ -191,7 +191,7 @@ def return_chunk(
     held: Chunk,
     enrichments: Sequence[Enrichment] = (),
     predictions: Sequence[Prediction] = (),
-    refused: Sequence[Refusal] = (),
+    refused: Sequence[EnricherFailure] = (),
     not_before: NotBefore = AT_ONCE,
 ) -> None:
     """Give a chunk back that is not done, with what was made of it; that is no attempt at it."""
@@ -207,7 +207,7 @@ def return_chunk(
     )
     here = _write_results(connection, held, enrichments, predictions)
     still = [one for one in refused if one.record_id in here]
-    write_refusals(connection, held.dataset_id, held.revision, still)
+    write_failures(connection, held.dataset_id, held.revision, still)
 
 
 def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:
@@ -221,8 +221,8 @@ def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:
     if len(ids) > 1:
         _split(connection, held, ids)
     elif held.attempts >= MOST_ATTEMPTS:
-        refusals = [Refusal(record_id, "", error) for record_id in ids]
-        write_refusals(connection, held.dataset_id, held.revision, refusals)
+        refusals = [EnricherFailure(record_id, "", error) for record_id in ids]
+        write_failures(connection, held.dataset_id, held.revision, refusals)
         _end_chunk(connection, held)
 
 

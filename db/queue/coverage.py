@@ -11,7 +11,7 @@ from db.store.dialect import insert, wall_seconds
 
 
 @dataclass(frozen=True)
-class Count:
+class CoverageCount:
     """How many of a dataset's records have a fresh value of an enricher."""
 
     dataset: str
@@ -50,7 +50,7 @@ def write_counts(
     )
 
 
-def all_counts(connection: Connection) -> list[Count]:
+def all_counts(connection: Connection) -> list[CoverageCount]:
     """Return what was last counted, by dataset and enricher."""
     query = (
         select(
@@ -63,7 +63,7 @@ def all_counts(connection: Connection) -> list[Count]:
         .join(tables.dataset, tables.dataset.c.id == tables.progress.c.dataset_id)
         .order_by(tables.dataset.c.name, tables.progress.c.enricher)
     )
-    return [Count(*row) for row in connection.execute(query)]
+    return [CoverageCount(*row) for row in connection.execute(query)]
 
 
 def seconds_since_count(connection: Connection) -> float:

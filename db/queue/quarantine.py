@@ -14,7 +14,7 @@ from db.store.generation import raise_generation
 
 
 @dataclass(frozen=True)
-class Refusal:
+class EnricherFailure:
     """Why a record has no value of an enricher."""
 
     record_id: int
@@ -34,8 +34,8 @@ class Quarantined:
     made_at: float
 
 
-def write_refusals(
-    connection: Connection, dataset_id: int, revision: int, refusals: Iterable[Refusal]
+def write_failures(
+    connection: Connection, dataset_id: int, revision: int, refusals: Iterable[EnricherFailure]
 ) -> None:
     """Quarantine records, of each enricher the last reason over the one before."""
     now = wall_seconds(connection)
@@ -59,7 +59,9 @@ def write_refusals(
     )
 
 
-def refusals_in_chunk(connection: Connection, chunk_id: int, revision: int) -> list[Refusal]:
+def failures_in_chunk(
+    connection: Connection, chunk_id: int, revision: int
+) -> list[EnricherFailure]:
     """Return what of a chunk was refused already under that revision of its dataset."""
     query = (
         select(
@@ -68,7 +70,7 @@ def refusals_in_chunk(connection: Connection, chunk_id: int, revision: int) -> l
         .join(tables.record, tables.record.c.id == tables.quarantine.c.record_id)
         .where(tables.record.c.chunk_id == chunk_id, tables.quarantine.c.revision == revision)
     )
-    return [Refusal(*row) for row in connection.execute(query)]
+    return [EnricherFailure(*row) for row in connection.execute(query)]
 
 
 def count_quarantined(connection: Connection, dataset_id: int) -> int:

@@ -40,7 +40,7 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """How a run ended."""
 
     words: str = FAILED
@@ -52,9 +52,9 @@ class Outcome:
 
 
 @contextmanager
-def running(store: Store, dataset_id: int, command: str, worker_id: int) -> Iterator[Outcome]:
+def running(store: Store, dataset_id: int, command: str, worker_id: int) -> Iterator[RunOutcome]:
     """Note that a command runs, and in the end what it says of itself."""
-    outcome = Outcome()
+    outcome = RunOutcome()
     run_id = store.write(
         partial(begin_run, dataset_id=dataset_id, command=command, worker_id=worker_id)
     )

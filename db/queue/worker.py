@@ -18,7 +18,7 @@ from db.store.generation import raise_generation
 
 from .call_quota import free_calls_of
 from .chunk import free_chunks_of
-from .gate_history import Means, add_means
+from .gate_history import GateAverages, add_gate_averages
 
 # A worker that has not been seen for so long does not count when chunks are planned.
 SILENT_SECONDS = 120.0
@@ -41,7 +41,7 @@ def register_worker(connection: Connection) -> int:
 
 
 @dataclass(frozen=True)
-class Report:
+class WorkerReport:
     """What a worker says of itself: its gate's state since when and why, and how it gets on.
 
     `limits` are its gate's, as JSON; `means` what that has read of late, where that is news.
@@ -56,10 +56,10 @@ class Report:
     error: str | None = None
     error_at: float | None = None
     limits: str | None = None
-    means: Means | None = None
+    means: GateAverages | None = None
 
 
-def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
+def record_heartbeat(connection: Connection, worker_id: int, report: WorkerReport) -> None:
     """Write what a worker says of itself, and that it lives."""
     now = wall_seconds(connection)
     # The worker's date may be another than the store's.
@@ -68,7 +68,7 @@ def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
     said["since"] += behind
     means = said.pop("means")
     if means is not None:
-        add_means(connection, worker_id, now, means)
+        add_gate_averages(connection, worker_id, now, means)
     if report.error_at is not None:
         said["error_at"] = report.error_at + behind
     connection.execute(
@@ -76,7 +76,7 @@ def see_worker(connection: Connection, worker_id: int, report: Report) -> None:
     )
 
 
-def neighbours(connection: Connection) -> set[int]:
+def local_worker_pids(connection: Connection) -> set[int]:
     """Return the process ids of this machine's workers, this one's too."""
     rows = connection.execute(
         select(tables.worker.c.process).where(tables.worker.c.host == _host())
@@ -84,7 +84,7 @@ def neighbours(connection: Connection) -> set[int]:
     return {_pid(process) for process in rows.scalars() if _is_alive(process)}
 
 
-def leave_worker(connection: Connection, worker_id: int) -> None:
+def remove_worker(connection: Connection, worker_id: int) -> None:
     """Remove a worker that ends; whatever it still held is free at once."""
     free_chunks_of(connection, worker_id)
     free_calls_of(connection, worker_id)
@@ -92,14 +92,14 @@ def leave_worker(connection: Connection, worker_id: int) -> None:
     connection.execute(delete(tables.worker).where(tables.worker.c.id == worker_id))
 
 
-def bury_dead(connection: Connection) -> int:
+def remove_dead_workers(connection: Connection) -> int:
     """Free what the dead workers of this machine held, without waiting for their leases."""
-    neighbours = connection.execute(
+    local_worker_pids = connection.execute(
         select(tables.worker.c.id, tables.worker.c.process).where(tables.worker.c.host == _host())
     ).all()
-    dead = [row.id for row in neighbours if not _is_alive(row.process)]
+    dead = [row.id for row in local_worker_pids if not _is_alive(row.process)]
     for worker_id in dead:
-        leave_worker(connection, worker_id)
+        remove_worker(connection, worker_id)
     if dead:
         # What they have finished they may not have lived to tell.
         raise_generation(connection)
@@ -165,7 +165,7 @@ def all_workers(connection: Connection) -> list[dict[str, object]]:
     ]
 
 
-_SAID = (*(set(Report.__dataclass_fields__) - {"means"}), "started_at", "seen_at")
+_SAID = (*(set(WorkerReport.__dataclass_fields__) - {"means"}), "started_at", "seen_at")
 
 
 def rate_of(workers: list[dict[str, Any]], now: float) -> float:

@@ -12,7 +12,7 @@ from db.store.dialect import insert
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Analysis:
     """The newest look at a set; `basis` says what it was told by, such as intents@3."""
 
     enricher: str
@@ -21,11 +21,11 @@ class Snapshot:
     fingerprint: str
 
 
-def all_snapshots(connection: Connection, dataset_id: int) -> dict[str, Snapshot]:
+def all_analyses(connection: Connection, dataset_id: int) -> dict[str, Analysis]:
     """Return a dataset's snapshots by enricher."""
-    columns = [tables.snapshot.c[name] for name in Snapshot.__dataclass_fields__]
+    columns = [tables.snapshot.c[name] for name in Analysis.__dataclass_fields__]
     query = select(*columns).where(tables.snapshot.c.dataset_id == dataset_id)
-    return {row.enricher: Snapshot(*row) for row in connection.execute(query)}
+    return {row.enricher: Analysis(*row) for row in connection.execute(query)}
 
 
 def read_findings(connection: Connection, dataset_id: int, enricher: str, number: int) -> bytes:
@@ -38,8 +38,8 @@ def read_findings(connection: Connection, dataset_id: int, enricher: str, number
     return connection.execute(query).scalar() or b""
 
 
-def write_snapshot(
-    connection: Connection, dataset_id: int, made: Snapshot, findings: bytes
+def write_analysis(
+    connection: Connection, dataset_id: int, made: Analysis, findings: bytes
 ) -> None:
     """Put a snapshot in the place of the one before; `made.number` must be the next."""
     values = {
@@ -61,7 +61,7 @@ def write_snapshot(
     )
 
 
-def drop_snapshots(connection: Connection, dataset_id: int, kept: set[str]) -> None:
+def delete_analyses(connection: Connection, dataset_id: int, kept: set[str]) -> None:
     """Drop the snapshots of enrichers that the spec no longer names."""
     gone = tables.snapshot.c.dataset_id == dataset_id, tables.snapshot.c.enricher.notin_(kept)
     connection.execute(delete(tables.snapshot).where(*gone))

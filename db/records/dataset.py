@@ -14,7 +14,7 @@ from db.store import tables
 from db.store.generation import raise_generation
 
 
-class Step(msgspec.Struct, frozen=True):
+class PlanStep(msgspec.Struct, frozen=True):
     """An enricher as its worker sees it today; `reads` are other steps' names."""
 
     name: str
@@ -28,7 +28,7 @@ class Dataset:
 
     id: int
     spec: DatasetSpec
-    plan: tuple[Step, ...]
+    plan: tuple[PlanStep, ...]
     revision: int
 
     @property
@@ -64,7 +64,7 @@ def find_dataset(connection: Connection, name: str) -> Dataset:
 
 
 def _dataset(row: Row[tuple[object, ...]]) -> Dataset:
-    plan = msgspec.json.decode(row.plan, type=tuple[Step, ...])
+    plan = msgspec.json.decode(row.plan, type=tuple[PlanStep, ...])
     return Dataset(row.id, decode_spec(row.spec), plan, row.revision)
 
 
@@ -130,7 +130,7 @@ def _key_changes(old: DatasetSpec, new: DatasetSpec) -> str:
     return ""
 
 
-def set_plan(connection: Connection, dataset: Dataset, plan: tuple[Step, ...]) -> Dataset:
+def set_plan(connection: Connection, dataset: Dataset, plan: tuple[PlanStep, ...]) -> Dataset:
     """Say what today's enrichers are; where that changes, records become stale."""
     if plan == dataset.plan:
         return dataset

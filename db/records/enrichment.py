@@ -44,7 +44,7 @@ class Vector:
 class Enrichment:
     """The value of one enricher on one record, under a fingerprint.
 
-    `mark` names what it says of the record in listings, if anything; see
+    `listing_column` names the column that the value fills, if any; see
     db.records.listing_columns.
     """
 
@@ -52,7 +52,7 @@ class Enrichment:
     enricher: str
     fingerprint: str
     value: EnrichmentValue
-    mark: Literal["", "issue", "duplicates"] = ""
+    listing_column: Literal["", "issue", "duplicates"] = ""
 
 
 def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> None:

@@ -30,7 +30,7 @@ _columns["error"] = _ERROR
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListingFilter:
     """Which records a listing is of; what is empty does not choose."""
 
     show: Show = "all"
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedRecord:
     """A record as a listing shows it; of answer and score see db.store.tables.content."""
 
     key: str
@@ -56,15 +56,15 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Page:
+class ListingPage:
     """Some of a listing; `after` is where the next page begins, "" after the last."""
 
-    rows: list[Listed]
+    rows: list[ListedRecord]
     after: str = ""
 
 
 @dataclass(frozen=True)
-class Way:
+class IndexScan:
     """How a listing is read: an index by its condition, in its order, each page after the last."""
 
     where: str
@@ -73,97 +73,102 @@ class Way:
     down: bool = False
 
 
-def way_to(wanted: Wanted, *, regression: bool) -> Way:
+def choose_scan(wanted: ListingFilter, *, regression: bool) -> IndexScan:
     """Return the way that an index has for a listing."""
     if wanted.group:
-        return _way("record_duplicated", ("key",), {"duplicates": wanted.group})
+        return _scan("record_duplicated", ("key",), {"duplicates": wanted.group})
     if wanted.show == "disagreements" and not regression:
         return _by_label("record_contradicted", wanted)
     if wanted.show != "all":
-        return _WAYS[wanted.show]
+        return _SCANS[wanted.show]
     if wanted.label:
         return _by_label("record_by_label", wanted)
     if wanted.prediction:
-        return _way("record_by_answer", ("key",), {"answer": wanted.prediction})
-    return Way("", ("key",), {})
+        return _scan("record_by_answer", ("key",), {"answer": wanted.prediction})
+    return IndexScan("", ("key",), {})
 
 
-def _by_label(index: str, wanted: Wanted) -> Way:
+def _by_label(index: str, wanted: ListingFilter) -> IndexScan:
     if wanted.label and wanted.prediction:
-        return _way(index, ("key",), {"label": wanted.label, "answer": wanted.prediction})
+        return _scan(index, ("key",), {"label": wanted.label, "answer": wanted.prediction})
     if wanted.label:
-        return _way(index, ("answer", "key"), {"label": wanted.label})
-    return _way(index, ("label", "answer", "key"))
+        return _scan(index, ("answer", "key"), {"label": wanted.label})
+    return _scan(index, ("label", "answer", "key"))
 
 
-def _way(
+def _scan(
     index: str,
     order: tuple[str, ...],
     fixed: Mapping[str, str] | None = None,
     *,
     down: bool = False,
-) -> Way:
-    return Way(LISTED[index][1], order, fixed or {}, down)
+) -> IndexScan:
+    return IndexScan(LISTED[index][1], order, fixed or {}, down)
 
 
-_WAYS: dict[Show, Way] = {
-    "duplicates": _way("record_duplicated", ("duplicates", "key")),
-    "issues": _way("record_with_issue", ("key",)),
-    "uncertain": _way("record_unsure", ("score", "key")),
+_SCANS: dict[Show, IndexScan] = {
+    "duplicates": _scan("record_duplicated", ("duplicates", "key")),
+    "issues": _scan("record_with_issue", ("key",)),
+    "uncertain": _scan("record_unsure", ("score", "key")),
     # Of a regression: the farthest first.
-    "disagreements": _way("record_far", ("error", "key"), down=True),
+    "disagreements": _scan("record_far", ("error", "key"), down=True),
 }
 
 
 def list_records(
     connection: Connection,
     dataset_id: int,
-    wanted: Wanted,
+    wanted: ListingFilter,
     *,
     regression: bool,
     after: str = "",
     rows: int = 50,
-) -> Page:
+) -> ListingPage:
     """Return a page of at most so many records; raises InputError where `after` is none of ours."""
-    way = way_to(wanted, regression=regression)
+    scan = choose_scan(wanted, regression=regression)
     rest = {"label": wanted.label, "answer": wanted.prediction}
-    rest = {name: value for name, value in rest.items() if value and name not in way.fixed}
+    rest = {name: value for name, value in rest.items() if value and name not in scan.fixed}
     rows = min(rows, MOST_ROWS)
     look_at = MOST_LOOKED_AT if rest else rows
-    found = _look(connection, dataset_id, way, after, look_at + 1, list(rest))
+    found = _look(connection, dataset_id, scan, after, look_at + 1, list(rest))
     fitting = [
         one for one in found[:look_at] if all(getattr(one, name) == rest[name] for name in rest)
     ]
     chosen = fitting[:rows]
     if len(fitting) > rows:
-        place = _place(chosen[-1], way)
+        place = _place(chosen[-1], scan)
     else:
-        place = _place(found[look_at - 1], way) if len(found) > look_at else ""
-    return Page(_whole(connection, [one.id for one in chosen]), place)
+        place = _place(found[look_at - 1], scan) if len(found) > look_at else ""
+    return ListingPage(_whole(connection, [one.id for one in chosen]), place)
 
 
 def _look(
-    connection: Connection, dataset_id: int, way: Way, after: str, most: int, more: Sequence[str]
+    connection: Connection,
+    dataset_id: int,
+    scan: IndexScan,
+    after: str,
+    most: int,
+    more: Sequence[str],
 ) -> Sequence[Any]:
     """Return rows of an index in its order: id, what it is ordered by, and `more` columns."""
-    order = [_columns[name] for name in way.order]
+    order = [_columns[name] for name in scan.order]
     # Nothing that would have to be fetched from the record itself.
-    names = dict.fromkeys([*way.order, *more])
+    names = dict.fromkeys([*scan.order, *more])
     columns = [tables.record.c.id, *(_columns[name].label(name) for name in names)]
     where: list[Any] = [tables.record.c.dataset_id == dataset_id]
-    where += [tables.record.c[name] == value for name, value in way.fixed.items()]
-    if way.where:
-        where.append(text(f"({way.where})"))
+    where += [tables.record.c[name] == value for name, value in scan.fixed.items()]
+    if scan.where:
+        where.append(text(f"({scan.where})"))
     if after:
-        place = tuple_(*_read_place(after, way))
-        where.append(tuple_(*order) < place if way.down else tuple_(*order) > place)
-    sorted_by = [column.desc() for column in order] if way.down else order
+        place = tuple_(*_read_place(after, scan))
+        where.append(tuple_(*order) < place if scan.down else tuple_(*order) > place)
+    sorted_by = [column.desc() for column in order] if scan.down else order
     return connection.execute(select(*columns).where(*where).order_by(*sorted_by).limit(most)).all()
 
 
-def _place(row: Any, way: Way) -> str:  # noqa: ANN401
+def _place(row: Any, scan: IndexScan) -> str:  # noqa: ANN401
     """Return where a row stands in its listing, as an address can say it."""
-    values = [row.key.hex() if name == "key" else getattr(row, name) for name in way.order]
+    values = [row.key.hex() if name == "key" else getattr(row, name) for name in scan.order]
     return msgspec.json.encode(values).decode() if len(values) > 1 else str(values[0])
 
 
@@ -176,21 +181,23 @@ def _read_text(value: object) -> str:
 _READ: dict[str, Callable[[Any], Any]] = {"score": float, "error": float, "key": bytes.fromhex}
 
 
-def _read_place(after: str, way: Way) -> list[Any]:
+def _read_place(after: str, scan: IndexScan) -> list[Any]:
     try:
-        values = msgspec.json.decode(after) if len(way.order) > 1 else [after]
-        read = [_READ.get(name, _read_text)(it) for name, it in zip(way.order, values, strict=True)]
+        values = msgspec.json.decode(after) if len(scan.order) > 1 else [after]
+        read = [
+            _READ.get(name, _read_text)(it) for name, it in zip(scan.order, values, strict=True)
+        ]
     except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
         raise InputError("after", "is not where a page of this listing ends") from None
     return read
 
 
-def _whole(connection: Connection, ids: list[int]) -> list[Listed]:
+def _whole(connection: Connection, ids: list[int]) -> list[ListedRecord]:
     """Return the records, in the order of their ids as given."""
     rows = connection.execute(select(tables.record).where(tables.record.c.id.in_(ids)))
     found = {row.id: row for row in rows}
     return [
-        Listed(
+        ListedRecord(
             key=row.key.hex(),
             inputs=decode_inputs(row.inputs),
             label=row.label,

@@ -1,8 +1,8 @@
-"""Marks: what stands beside a record so that listings find it."""
+"""Columns of a record by which listings find it: prediction, label issue, duplicates."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
@@ -13,10 +13,10 @@ from db.store import tables
 from .enrichment import Enrichment
 from .prediction import Prediction
 
-Marks = dict[str, Any]
+ListingColumns = dict[str, Any]
 
 
-def marks_of_answer(body: bytes) -> Marks:
+def listing_columns_of_answer(body: bytes) -> ListingColumns:
     """Return a prediction's label and its probability; of a regression the number alone."""
     answer = decode_answer(body)
     if isinstance(answer.probabilities, dict):
@@ -25,34 +25,37 @@ def marks_of_answer(body: bytes) -> Marks:
     return {"answer": "", "score": float(answer.prediction)}
 
 
-def marks_of_value(mark: str, value: Any) -> Marks:  # noqa: ANN401  whatever JSON can say
-    """Return what an enricher says of a record: an issue, or a group of duplicates."""
-    said = value if isinstance(value, dict) else {}
-    if mark == "issue":
-        return {"issue": bool(said.get("issue"))}
-    group = said.get("group")
+def listing_columns_of_value(column: str, value: Any) -> ListingColumns:  # noqa: ANN401  any JSON
+    """Return what an enricher's value says of a record: an issue, or a group of duplicates."""
+    finding = value if isinstance(value, dict) else {}
+    if column == "issue":
+        return {"issue": bool(finding.get("issue"))}
+    group = finding.get("group")
     return {"duplicates": None if group is None else str(group)}
 
 
-def write_marks(
+def write_listing_columns(
     connection: Connection,
-    here: Mapping[int, bytes],
+    keys: Mapping[int, bytes],
     enrichments: Iterable[Enrichment],
     predictions: Iterable[Prediction],
 ) -> None:
-    """Mark records, given with their keys, by what was just made of them."""
-    ids = {key: record_id for record_id, key in here.items()}
-    answered = [(ids[made.key], marks_of_answer(made.body)) for made in predictions]
-    marked = [
-        (made.record_id, marks_of_value(made.mark, made.value)) for made in enrichments if made.mark
+    """Write the listing columns of records, given by id with their keys, from new values."""
+    ids = {key: record_id for record_id, key in keys.items()}
+    changes = [
+        *((ids[made.key], listing_columns_of_answer(made.body)) for made in predictions),
+        *(
+            (made.record_id, listing_columns_of_value(made.listing_column, made.value))
+            for made in enrichments
+            if made.listing_column
+        ),
     ]
-    for columns in (("answer", "score"), ("issue",), ("duplicates",)):
-        rows = [(of, marks) for of, marks in [*answered, *marked] if columns[0] in marks]
-        _write(connection, columns, rows)
+    for names in (("answer", "score"), ("issue",), ("duplicates",)):
+        _write(connection, names, [change for change in changes if names[0] in change[1]])
 
 
 def clear_held_out(connection: Connection, dataset_id: int) -> None:
-    """Let what another version said be overwritten by predictions."""
+    """Let predictions overwrite the held-out answers of an earlier version."""
     of_dataset = tables.record.c.dataset_id == dataset_id
     connection.execute(
         update(tables.record).where(of_dataset, tables.record.c.held_out).values(held_out=False)
@@ -62,7 +65,7 @@ def clear_held_out(connection: Connection, dataset_id: int) -> None:
 def write_held_out(
     connection: Connection, dataset_id: int, answers: Iterable[tuple[bytes, str, float]]
 ) -> None:
-    """Mark labelled records by answers that were given without having seen their labels."""
+    """Write the answers that a model gave to labelled records without having seen their labels."""
     statement = (
         update(tables.record)
         .where(tables.record.c.dataset_id == dataset_id, tables.record.c.key == bindparam("of"))
@@ -73,15 +76,18 @@ def write_held_out(
         connection.execute(statement, values)
 
 
-def _write(connection: Connection, columns: Collection[str], rows: list[tuple[int, Marks]]) -> None:
-    if not rows:
+def _write(
+    connection: Connection, names: Sequence[str], changes: list[tuple[int, ListingColumns]]
+) -> None:
+    if not changes:
         return
     statement = update(tables.record).where(tables.record.c.id == bindparam("of"))
-    if "answer" in columns:
-        # Of what it has learnt from, a teacher says what it was told.
+    if "answer" in names:
+        # Keep the held-out answer: on its own training rows the teacher repeats the label.
         statement = statement.where(~tables.record.c.held_out)
-    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     values = [
-        {"of": of, **{f"new_{name}": value for name, value in marks.items()}} for of, marks in rows
+        {"of": record_id, **{f"new_{name}": value for name, value in columns.items()}}
+        for record_id, columns in changes
     ]
     connection.execute(statement.values(new), values)

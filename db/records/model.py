@@ -183,25 +183,27 @@ def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
     )
 
 
-def read_student(connection: Connection, found: Model) -> Artifact:
+def read_student(connection: Connection, of_version: Model) -> Artifact:
     """Return a version's student, as bytes that nothing has read yet."""
-    return _artifact(connection, found, tables.model.c.student, found.student_sha256)
+    return _artifact(connection, of_version, tables.model.c.student, of_version.student_sha256)
 
 
-def read_teacher(connection: Connection, found: Model) -> Artifact:
+def read_teacher(connection: Connection, of_version: Model) -> Artifact:
     """Return a version's teacher, as bytes that nothing has read yet."""
-    return _artifact(connection, found, tables.model.c.teacher, found.teacher_sha256)
+    return _artifact(connection, of_version, tables.model.c.teacher, of_version.teacher_sha256)
 
 
-def _artifact(connection: Connection, found: Model, column: Column[bytes], sha256: str) -> Artifact:
-    data = connection.execute(select(column).where(tables.model.c.id == found.id)).scalar_one()
+def _artifact(
+    connection: Connection, of_version: Model, column: Column[bytes], sha256: str
+) -> Artifact:
+    data = connection.execute(select(column).where(tables.model.c.id == of_version.id)).scalar_one()
     if data is None:
-        raise ArtifactError(f"version {found.version}: its {column.name} is no longer kept")
+        raise ArtifactError(f"version {of_version.version}: its {column.name} is no longer kept")
     return Artifact(data, sha256)
 
 
-def read_out_of_fold(connection: Connection, found: Model) -> bytes | None:
+def read_out_of_fold(connection: Connection, of_version: Model) -> bytes | None:
     """Return a version's out-of-fold answers."""
-    query = select(tables.model.c.out_of_fold).where(tables.model.c.id == found.id)
+    query = select(tables.model.c.out_of_fold).where(tables.model.c.id == of_version.id)
     stored: bytes | None = connection.execute(query).scalar_one()
     return stored

@@ -58,7 +58,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Added:
+class AddResult:
     """What became of new records."""
 
     created: int = 0
@@ -69,8 +69,8 @@ class Added:
     repeated: int = 0
     contradicted: int = 0
 
-    def __add__(self, other: Added) -> Added:
-        return Added(
+    def __add__(self, other: AddResult) -> AddResult:
+        return AddResult(
             self.created + other.created,
             self.relabelled + other.relabelled,
             self.unchanged + other.unchanged,
@@ -81,7 +81,7 @@ class Added:
 
 def add_records(
     connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
-) -> Added:
+) -> AddResult:
     """Add records; one that is there already only takes the new label, if it has one.
 
     A record that first came with a request is from then on kept as if it had come this way.
@@ -97,7 +97,7 @@ def add_records(
     changed.update(row.key for row in relabelled)
     _insert(connection, dataset_id, fresh, origin)
     _change(connection, dataset_id, [row for row in there if row.key in changed], origin)
-    return Added(
+    return AddResult(
         len(fresh),
         len(relabelled),
         len(latest) - len(fresh) - len(relabelled),

@@ -17,7 +17,7 @@ from .record import decode_inputs
 
 
 @dataclass(frozen=True)
-class Value:
+class EnrichmentDetail:
     """What one enricher made of a record; of a vector its first numbers and how many there are."""
 
     enricher: str
@@ -29,7 +29,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Refused:
+class QuarantineEntry:
     """Why an enricher has no value."""
 
     enricher: str
@@ -38,7 +38,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Dossier:
+class RecordDetail:
     """A record with all that came of it; `prediction` is the body as it is sent."""
 
     key: str
@@ -55,8 +55,8 @@ class Dossier:
     held_out: bool
     issue: bool | None
     group: str | None
-    values: list[Value]
-    refused: list[Refused]
+    values: list[EnrichmentDetail]
+    refused: list[QuarantineEntry]
     prediction: bytes | None
     prediction_fresh: bool
     predicted_at: float | None
@@ -65,7 +65,7 @@ class Dossier:
 SHOWN_NUMBERS = 6
 
 
-def read_dossier(connection: Connection, dataset: Dataset, key: bytes) -> Dossier:
+def read_record_detail(connection: Connection, dataset: Dataset, key: bytes) -> RecordDetail:
     """Return all that is known of a record; raises UnknownRecord."""
     query = select(tables.record).where(
         tables.record.c.dataset_id == dataset.id, tables.record.c.key == key
@@ -81,7 +81,7 @@ def read_dossier(connection: Connection, dataset: Dataset, key: bytes) -> Dossie
     of_key = tables.prediction.c.dataset_id == dataset.id, tables.prediction.c.key == key
     predicted = connection.execute(select(tables.prediction).where(*of_key)).first()
     owner = select(tables.chunk.c.owner).where(tables.chunk.c.id == row.chunk_id)
-    return Dossier(
+    return RecordDetail(
         key=key.hex(),
         inputs=decode_inputs(row.inputs),
         label=row.label,
@@ -104,18 +104,19 @@ def read_dossier(connection: Connection, dataset: Dataset, key: bytes) -> Dossie
     )
 
 
-def _value(row: Row[Any], today: dict[str, str]) -> Value:
+def _value(row: Row[Any], today: dict[str, str]) -> EnrichmentDetail:
     value, numbers = read_value(row.value, row.vector), 0
     if isinstance(value, Vector):
         every = value.numbers()
         value, numbers = every[:SHOWN_NUMBERS], len(every)
     is_fresh = today.get(row.enricher) == row.fingerprint
-    return Value(row.enricher, value, numbers, row.fingerprint, is_fresh, row.made_at)
+    return EnrichmentDetail(row.enricher, value, numbers, row.fingerprint, is_fresh, row.made_at)
 
 
-def _refused(connection: Connection, record_id: int) -> list[Refused]:
+def _refused(connection: Connection, record_id: int) -> list[QuarantineEntry]:
     columns = tables.quarantine.c.enricher, tables.quarantine.c.reason, tables.quarantine.c.made_at
     query = select(*columns).where(tables.quarantine.c.record_id == record_id)
     return [
-        Refused(*row) for row in connection.execute(query.order_by(tables.quarantine.c.enricher))
+        QuarantineEntry(*row)
+        for row in connection.execute(query.order_by(tables.quarantine.c.enricher))
     ]

@@ -148,7 +148,7 @@ def wall_seconds(connection: Connection) -> float:
     return time.time()
 
 
-def backends(connection: Connection) -> set[int]:
+def worker_backend_pids(connection: Connection) -> set[int]:
     """Return the server's processes that work for our workers, by their ids on its own machine."""
     if connection.dialect.name != "postgresql":
         return set()

@@ -15,19 +15,21 @@ from db.store import tables
 from db.store.dialect import insert, json_elements
 
 
-class Asked(NamedTuple):
+class RequestedInput(NamedTuple):
     """A key and its inputs as they are stored: thousands of them may wait in memory."""
 
     key: bytes
     inputs: bytes
 
 
-def pack_asked(key: bytes, inputs: Inputs) -> Asked:
+def pack_requested(key: bytes, inputs: Inputs) -> RequestedInput:
     """Return inputs that were asked for, ready to be stored."""
-    return Asked(key, encode_inputs(inputs))
+    return RequestedInput(key, encode_inputs(inputs))
 
 
-def ask_for(connection: Connection, dataset_id: int, asked: Iterable[Asked]) -> None:
+def record_requested(
+    connection: Connection, dataset_id: int, asked: Iterable[RequestedInput]
+) -> None:
     """Remember what was asked for; of a record that is there already, that somebody did.
 
     One statement for all: a statement each would hand Python's lock to and fro between this

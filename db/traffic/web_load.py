@@ -22,7 +22,7 @@ class WebLoad:
     p95_seconds: float = 0.0
 
 
-def tell_load(connection: Connection, process: str, load: WebLoad) -> None:
+def write_load(connection: Connection, process: str, load: WebLoad) -> None:
     """Say what a web process does now."""
     now, boot = lease_clock(connection)
     said = {

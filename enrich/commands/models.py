@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from db.cli.console import Progress, as_json
+from db.cli.console import ProgressBar, as_json
 from db.errors import UnknownModel
 from db.queue.run import running
 from db.records.dataset import all_datasets, find_dataset
 from db.records.model import active_model, all_models, model_name
 from enrich.planning.maintenance import use_model
 from enrich.worker.subcommand import yielding
-from enrich.worker.worker import Shift, open_report, working
+from enrich.worker.worker import WorkerHooks, open_report, working
 
 from .base import (
     dataset_argument,
@@ -52,24 +52,24 @@ def train(
     from enrich.learning.report import in_words  # noqa: PLC0415  scikit-learn is slow to import
     from enrich.learning.training import train_model  # noqa: PLC0415
 
-    shift = Shift(open_report(f"trains {dataset}"))
+    hooks = WorkerHooks(open_report(f"trains {dataset}"))
     with (
-        working(store, settings, threading.Event(), shift=shift) as worker,
+        working(store, settings, threading.Event(), hooks=hooks) as worker,
         running(store, found.id, "train", worker.id) as outcome,
     ):
-        progress = Progress(f"train {dataset}, folds fitted")
+        progress = ProgressBar(f"train {dataset}, folds fitted")
         trained = train_model(store, dataset, settings, force=force, progress=progress.advance)
         progress.end()
-        outcome.say(f"{model_name(found, trained.version)}: {trained.verdict.reason}")
+        outcome.say(f"{model_name(found, trained.version)}: {trained.decision.reason}")
     name = model_name(found, trained.version)
-    verdict = trained.verdict
+    decision = trained.decision
     if as_json_:
-        said = {"model": name, "active": verdict.active, "reason": verdict.reason}
+        said = {"model": name, "active": decision.active, "reason": decision.reason}
         click.echo(as_json({**said, **trained.metrics}))
         return
     for line in in_words(name, trained.metrics):
         click.echo(line)
-    click.echo(f"{name}: {'in use' if verdict.active else 'not in use'}, {verdict.reason}")
+    click.echo(f"{name}: {'in use' if decision.active else 'not in use'}, {decision.reason}")
 
 
 @click.command()
@@ -162,7 +162,7 @@ def survey(dataset: str | None, *, lock: Path | None, as_json_: bool) -> None:
 
     Workers and `enrich once` do so by themselves.
     """
-    from enrich.analysis import survey_dataset  # noqa: PLC0415  its enrichers are slow to import
+    from enrich.analysis import analyse_dataset  # noqa: PLC0415  its enrichers are slow to import
 
     store, settings = open_worker_store()
     store = yielding(store, lock)
@@ -176,12 +176,12 @@ def survey(dataset: str | None, *, lock: Path | None, as_json_: bool) -> None:
     for name in names:
         with store.reading() as connection:
             found = find_dataset(connection, name)
-        shift = Shift(open_report(f"surveys {name}"))
+        hooks = WorkerHooks(open_report(f"surveys {name}"))
         with (
-            working(store, settings, threading.Event(), shift=shift) as worker,
+            working(store, settings, threading.Event(), hooks=hooks) as worker,
             running(store, found.id, "survey", worker.id) as outcome,
         ):
-            made[name] = survey_dataset(store, name, settings)
+            made[name] = analyse_dataset(store, name, settings)
             outcome.say("done", len(made[name]))
     if as_json_:
         click.echo(as_json(made))

@@ -11,7 +11,7 @@ import click
 
 from db.cli.console import Interrupted, as_json
 from db.store.engine import Store
-from enrich.status import outlook
+from enrich.status import worker_status
 
 from .base import json_option, open_worker_store
 
@@ -27,7 +27,7 @@ def status(*, live: bool, as_json_: bool) -> None:
     if live:
         _show(store)
         return
-    seen = outlook(store)
+    seen = worker_status(store)
     if as_json_:
         click.echo(as_json(seen))
         return
@@ -42,7 +42,7 @@ def _show(store: Store) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     def view() -> Text:
-        return Text("\n".join(in_words(outlook(store))))
+        return Text("\n".join(in_words(worker_status(store))))
 
     try:
         while not sys.stdout.isatty():

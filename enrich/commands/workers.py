@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import click
 
-from db.cli.console import Interrupted, Progress, as_json
+from db.cli.console import Interrupted, ProgressBar, as_json
 from db.errors import EnricherError
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import quarantined_since
@@ -15,11 +15,11 @@ from db.queue.run import running
 from db.records.dataset import all_datasets, find_dataset
 from db.store.dialect import wall_seconds
 from enrich.executors.base import Executor, Stopped
-from enrich.planning.maintenance import due_surveys_of
-from enrich.worker.coverage import Progress as Counts
-from enrich.worker.loop import Order, run_worker
-from enrich.worker.subcommand import run_errand
-from enrich.worker.worker import Shift, open_report, working
+from enrich.planning.maintenance import due_analyses_of
+from enrich.worker.coverage import CoverageCounter as Counts
+from enrich.worker.loop import WorkerOptions, run_worker
+from enrich.worker.subcommand import run_subcommand
+from enrich.worker.worker import WorkerHooks, open_report, working
 
 from .base import json_option, maybe_dataset_argument, open_worker_store, stop_on_signals
 
@@ -64,13 +64,13 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
         found = [find_dataset(connection, dataset)] if dataset else all_datasets(connection)
         started = wall_seconds(connection)
     names = tuple(one.name for one in found) if dataset else ()
-    progress = Progress("enrich")
-    shift = Shift(open_report("enriches all that is stale"))
+    progress = ProgressBar("enrich")
+    hooks = WorkerHooks(open_report("enriches all that is stale"))
     mine = _executor(executor, scheduler, stop.is_set)
     try:
-        for name in due_surveys_of(store, settings, [one.name for one in found]):
-            run_errand("survey", name)
-        with working(store, settings, stop, mine, shift) as worker, ExitStack() as runs:
+        for name in due_analyses_of(store, settings, [one.name for one in found]):
+            run_subcommand("survey", name)
+        with working(store, settings, stop, mine, hooks) as worker, ExitStack() as runs:
             outcomes = [
                 runs.enter_context(running(store, one.id, "once", worker.id)) for one in found
             ]
@@ -106,7 +106,9 @@ def run(*, now: bool, executor: str, scheduler: str | None) -> None:
     """Be a worker: enrich and train whenever the machine is idle, until SIGTERM."""
     store, settings = open_worker_store()
     stop = stop_on_signals()
-    run_worker(store, settings, stop, Order(now, _executor(executor, scheduler, stop.is_set)))
+    run_worker(
+        store, settings, stop, WorkerOptions(now, _executor(executor, scheduler, stop.is_set))
+    )
 
 
 @click.command()

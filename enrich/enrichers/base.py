@@ -16,7 +16,7 @@ from db.errors import EnricherError
 from db.records.enrichment import Vector
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
-from enrich.import_string import load_dotted
+from enrich.import_string import import_from_path
 
 
 class WrongAnswer(EnricherError):
@@ -78,10 +78,10 @@ class Enricher:
         return "reference" if getattr(self.code, "looks_up", False) else "rows"
 
     @property
-    def mark(self) -> Literal["", "issue", "duplicates"]:
-        """What its values say of records in listings."""
-        mark: Literal["", "issue", "duplicates"] = getattr(self.code, "marks", "")
-        return mark
+    def listing_column(self) -> Literal["", "issue", "duplicates"]:
+        """The column of listings that its values fill, if any."""
+        column: Literal["", "issue", "duplicates"] = getattr(self.code, "listing_column", "")
+        return column
 
     def make(self) -> Any:  # noqa: ANN401  whatever a user's enricher is
         """Return the code with its configuration: a class is made with it."""
@@ -103,7 +103,7 @@ def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> En
         module, _, attribute = BUILT_IN[use].rpartition(".")
         code = getattr(importlib.import_module(module), attribute)
     elif "." in use:
-        code = load_dotted(use, code_paths)
+        code = import_from_path(use, code_paths)
     else:
         known = ", ".join(sorted(BUILT_IN))
         raise EnricherError(

@@ -32,7 +32,7 @@ class LabelIssues:
 
     version = "1"
     of_set = "answers"
-    marks = "issue"
+    listing_column = "issue"
 
     def __init__(self, filter_by: str = "prune_by_noise_rate") -> None:
         if filter_by not in FILTERS:

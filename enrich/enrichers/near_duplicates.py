@@ -33,7 +33,7 @@ class NearDuplicates:
 
     version = "1"
     of_set = "records"
-    marks = "duplicates"
+    listing_column = "duplicates"
     text_only = True
 
     def __init__(self, threshold: float = 0.8, permutations: int = 64) -> None:

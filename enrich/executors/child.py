@@ -16,7 +16,7 @@ import psutil
 
 from enrich.enrichers.base import Unavailable, WrongAnswer
 
-from .recipe import Recipe, Step
+from .recipe import ComputeRows, Recipe
 
 NICEST = 19
 READY = "ready"
@@ -46,7 +46,7 @@ def run_child(pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield_to_others()
-    started: dict[str, Step] = {}
+    started: dict[str, ComputeRows] = {}
     pipe.send(READY)
     while True:
         try:
@@ -78,7 +78,7 @@ def yield_to_others() -> None:
 
 
 def compute(
-    started: dict[str, Step], fingerprint: str, recipe: Recipe | None, rows: list[Any]
+    started: dict[str, ComputeRows], fingerprint: str, recipe: Recipe | None, rows: list[Any]
 ) -> Answer:
     """Return values, or else what failed: a recipe that cannot start, or these rows."""
     fault: Fault = "recipe"

@@ -18,7 +18,7 @@ from enrich.enrichers.base import Row, Unavailable
 from .base import ChildDied, Computed, Stopped
 from .child import Answer, compute
 from .local import read_answer
-from .recipe import Recipe, Step
+from .recipe import ComputeRows, Recipe
 
 CONNECT_SECONDS = 10.0
 POLL_SECONDS = 0.2
@@ -26,7 +26,7 @@ AGAIN_SECONDS = 5.0
 # Fewer rows a task would cost more in messages than they gain.
 FEWEST_ROWS = 8
 
-_started: dict[str, Step] = {}
+_started: dict[str, ComputeRows] = {}
 _turn = threading.Lock()
 # What it has to say of a lost connection we say ourselves, in one line.
 for _name in ("distributed", "distributed.client"):

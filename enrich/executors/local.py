@@ -13,7 +13,7 @@ from typing import Any
 
 from db.errors import EnricherError
 from enrich.enrichers.base import Row, Unavailable
-from enrich.gate.suspender import Brake, kill_group
+from enrich.gate.suspender import ProcessSuspender, kill_group
 
 from .base import ChildDied, Computed, RecipeError, Stopped, Suspended
 from .child import Answer, run_child
@@ -32,15 +32,15 @@ class LocalExecutor:
     def __init__(
         self,
         is_stopped: Callable[[], bool] = lambda: False,
-        brake: Brake | None = None,
+        suspender: ProcessSuspender | None = None,
         suspend_seconds: float = SUSPEND_SECONDS,
     ) -> None:
         self._is_stopped = is_stopped
-        self._brake = brake or Brake()
+        self._suspender = suspender or ProcessSuspender()
         self._suspend_seconds = suspend_seconds
         self._child: BaseProcess | None = None
         self._pipe: Connection | None = None
-        self._taught: set[str] = set()
+        self._sent: set[str] = set()
         self._starter: ThreadPoolExecutor | None = None
 
     def compute(
@@ -48,39 +48,39 @@ class LocalExecutor:
     ) -> Computed:
         """Return a value for each row, teaching the child the recipe if it has not got it."""
         while True:
-            self._wait_for_brake()
-            began, stopped = time.monotonic(), self._brake.stopped_seconds()
+            self._wait_while_suspended()
+            began, stopped = time.monotonic(), self._suspender.stopped_seconds()
             answer = self._ask(fingerprint, recipe, rows)
             if answer is not None:
-                seconds = time.monotonic() - began - (self._brake.stopped_seconds() - stopped)
-                self._taught.add(fingerprint)
+                seconds = time.monotonic() - began - (self._suspender.stopped_seconds() - stopped)
+                self._sent.add(fingerprint)
                 return Computed(read_answer(answer), max(seconds, 0.0))
 
-    def _wait_for_brake(self) -> None:
-        while self._brake.is_on:
+    def _wait_while_suspended(self) -> None:
+        while self._suspender.is_on:
             self._check()
             time.sleep(POLL_SECONDS)
 
     def _check(self) -> None:
         if self._is_stopped():
             raise Stopped
-        if self._brake.stopped_for() > self._suspend_seconds:
+        if self._suspender.stopped_for() > self._suspend_seconds:
             raise Suspended
 
     def _ask(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
     ) -> Answer | None:
         """Return the child's answer, None where the brake has ended it."""
-        lesson = None if self._child and fingerprint in self._taught else recipe()
+        payload = None if self._child and fingerprint in self._sent else recipe()
         try:
             pipe = self._started()
             self._check()
-            pipe.send((fingerprint, lesson, list(rows)))
+            pipe.send((fingerprint, payload, list(rows)))
             answer: Answer = self._receive(pipe)
         except (EOFError, OSError) as lost:
-            was_braked, code = self._end(0.0 if self._brake.is_on else JOIN_SECONDS)
+            was_suspended, code = self._end(0.0 if self._suspender.is_on else JOIN_SECONDS)
             self._check()
-            if was_braked:
+            if was_suspended:
                 return None
             raise ChildDied(f"the compute child died with exit code {code}") from lost
         except BaseException:
@@ -109,14 +109,14 @@ class LocalExecutor:
         self._child, self._pipe = child, ours
         # Before it says so it is not the head of its group yet.
         self._receive(ours)
-        self._brake.add(child.pid or 0)
+        self._suspender.add(child.pid or 0)
         return ours
 
     def _end(self, patience_seconds: float = 0.5) -> tuple[bool, int | None]:
         """End the child; returns whether the brake had done so already, and its exit code."""
         child, self._child = self._child, None
         pipe, self._pipe = self._pipe, None
-        self._taught.clear()
+        self._sent.clear()
         if pipe is not None:
             pipe.close()
         if child is None:
@@ -126,7 +126,7 @@ class LocalExecutor:
         # What an enricher has started ends with it.
         kill_group(child.pid or 0)
         child.join(JOIN_SECONDS)
-        return self._brake.remove(child.pid or 0), child.exitcode
+        return self._suspender.remove(child.pid or 0), child.exitcode
 
     def abort(self) -> None:
         """End the child from another thread: whoever waits for it finds it dead."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEY = "record.key"
 REQUEST = "record.request"
 
-Step: TypeAlias = Callable[[Sequence[Row]], list[Any]]
+ComputeRows: TypeAlias = Callable[[Sequence[Row]], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class EnricherRecipe:
     name: str
     code_paths: tuple[str, ...]
 
-    def start(self) -> Step:
+    def start(self) -> ComputeRows:
         """Return the function from rows to values as they are stored."""
         import numpy as np  # noqa: PLC0415
 
@@ -67,7 +67,7 @@ class PredictionRecipe:
     student: Artifact
     code_paths: tuple[str, ...]
 
-    def start(self) -> Step:
+    def start(self) -> ComputeRows:
         """Return the function from rows to bodies ready to send."""
         from enrich.learning.column import make_table  # noqa: PLC0415
         from enrich.learning.cross_validation import answer  # noqa: PLC0415
@@ -110,7 +110,7 @@ class CallRecipe:
     name: str
     code_paths: tuple[str, ...]
 
-    def start(self) -> Step:
+    def start(self) -> ComputeRows:
         """Return the function from requests to outcomes."""
         code = find_enricher(decode_spec(self.spec), self.name, self.code_paths).make()
 
@@ -126,7 +126,7 @@ class FindingsRecipe:
 
     findings: bytes
 
-    def start(self) -> Step:
+    def start(self) -> ComputeRows:
         """Return the function from keys to findings; a record without any has none."""
         found: dict[str, Any] = msgspec.json.decode(self.findings or b"{}")
         return lambda rows: [found.get(row[KEY]) for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 
-from db.queue.gate_history import Means
+from db.queue.gate_history import GateAverages
 from enrich.gate.machine.reading import Reading
 
 TAKE_SECONDS = 10.0
@@ -21,7 +21,7 @@ class Averages:
         # By figure: its sum over time, and over how much time.
         self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
-    def note(self, reading: Reading, now: float, *, is_open: bool) -> None:
+    def add(self, reading: Reading, now: float, *, is_open: bool) -> None:
         """Add a reading that has held since the one before."""
         with self._lock:
             seconds, self._at = now - self._at, now
@@ -31,13 +31,13 @@ class Averages:
                     self._sums[name][0] += value * seconds
                     self._sums[name][1] += seconds
 
-    def take(self, now: float) -> Means | None:
+    def flush(self, now: float) -> GateAverages | None:
         """Return the means and begin anew, None while they are of too short a time."""
         with self._lock:
             if now - self._since < TAKE_SECONDS or self._at <= self._since:
                 return None
             sums = self._sums.items()
-            means = Means(
+            means = GateAverages(
                 self._open_seconds / (self._at - self._since),
                 **{name: total / seconds for name, (total, seconds) in sums if seconds},
             )

@@ -33,7 +33,7 @@ BYTES_A_MIB = 2**20
 
 
 @dataclass(frozen=True)
-class News:
+class StoreState:
     """What the store said last, and when; `own` are our processes on this machine."""
 
     at: float
@@ -59,12 +59,12 @@ class _Seldom(Generic[T]):
         return self._value
 
 
-class Reader:
+class LoadSampler:
     """Reads this machine for one worker."""
 
     def __init__(self, settings: Settings, cgroup: Cgroup | None = None) -> None:
         cgroup = cgroup or Cgroup()
-        self.news: News | None = None
+        self.store_state: StoreState | None = None
         self._own: set[int] = set()
         self._cpu = Cpu(total_source(settings.gate_scope, cgroup))
         folder = _store_folder(settings)
@@ -76,14 +76,16 @@ class Reader:
 
     def read(self, window_seconds: float) -> Reading:
         """Return a reading; of the CPU over the window that ends now."""
-        news = self.news
-        if news is None:
+        store_state = self.store_state
+        if store_state is None:
             return Reading(failed="the store is being asked")
-        if time.monotonic() - news.at > STALE_SECONDS:
+        if time.monotonic() - store_state.at > STALE_SECONDS:
             return Reading(failed="the store does not answer")
-        reading = Reading(web=news.web, is_paused=news.is_paused, gpu_share=news.gpu_share)
+        reading = Reading(
+            web=store_state.web, is_paused=store_state.is_paused, gpu_share=store_state.gpu_share
+        )
         try:
-            own = trees(news.own)
+            own = trees(store_state.own)
             self._own = {pid for pids in own.values() for pid in pids}
             return dataclasses.replace(
                 reading,

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 
-class Brake:
+class ProcessSuspender:
     """The process groups that must stop when the gate closes.
 
     Groups, not processes: what a child has started stops with it.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.key import FOLDS, KEY_BYTES
 
-from .distil import Lesson, fit_student
+from .distil import StudentTrainingSet, fit_student
 from .frame import Frame
 from .teacher import Candidate, Estimator
 
@@ -98,8 +98,8 @@ def cross_validate(
             continue
         estimator = candidate.make().fit(frame.table[train], frame.labels[train])
         teacher[test] = answer(estimator, frame.table[test], names)
-        lesson = lesson_of(spec, frame, train, unlabelled, estimator)
-        model, design, data = fit_student(spec, lesson)
+        training_set = lesson_of(spec, frame, train, unlabelled, estimator)
+        model, design, data = fit_student(spec, training_set)
         given = answer(model, design.matrix([frame.inputs[at] for at in test]), names)
         student[test] = given if names else data.target_mean + data.target_scale * given
         progress()
@@ -118,14 +118,14 @@ def label_names(spec: DatasetSpec, frame: Frame) -> list[str]:
 
 def lesson_of(
     spec: DatasetSpec, frame: Frame, train: Array, unlabelled: Frame, teacher: Estimator
-) -> Lesson:
+) -> StudentTrainingSet:
     """Return what a student learns from those rows of the frame and from the teacher's answers."""
     names = label_names(spec, frame)
     width = max(len(names), 1)
     answers = np.zeros((0, width))
     if len(unlabelled):
         answers = answer(teacher, unlabelled.table, names)
-    return Lesson(
+    return StudentTrainingSet(
         rows=[frame.inputs[at] for at in train],
         labels=frame.labels[train],
         unlabelled=unlabelled.inputs,

@@ -35,11 +35,11 @@ STRENGTH = 0.3
 RAREST_FEATURE = 2
 # What stands in few texts says more of them: by this power of its inverse document frequency a
 # text's feature may weigh more. Won .008 of accuracy and .010 of macro-F1 over none.
-RARITY = 1.5
+IDF_POWER = 1.5
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
-class _Block:
+class _FeatureBlock:
     """The columns of one field."""
 
     def __init__(self, name: str, field: Field, rows: Rows) -> None:
@@ -106,7 +106,7 @@ class StudentDesign:
     """The columns that a student sees, learnt from rows; and the matrix of any rows."""
 
     def __init__(self, spec: DatasetSpec, rows: Rows) -> None:
-        self._blocks = [_Block(name, field, rows) for name, field in spec.fields.items()]
+        self._blocks = [_FeatureBlock(name, field, rows) for name, field in spec.fields.items()]
 
     def matrix(self, rows: Rows) -> sparse.csr_array:
         """Return rows by columns."""
@@ -128,7 +128,7 @@ class StudentDesign:
         """Return the student's parts and how far they are shifted; weights as fit on `matrix`."""
         # What a feature weighs where it is there, whatever its column was scaled by.
         unscaled = weights * np.concatenate([block.scales for block in self._blocks])[:, None]
-        shift, parts, start = _shift(unscaled), {}, 0
+        shift, parts, start = _hooks(unscaled), {}, 0
         for block in self._blocks:
             parts[block.name] = block.part(unscaled[start : start + block.width], shift)
             start += block.width
@@ -137,7 +137,7 @@ class StudentDesign:
 
 def rarity(frequencies: Array, rows: int) -> Array:
     """Return how much features may weigh that stand in so many of so many rows, 1 on average."""
-    scales: Array = (np.log((1 + rows) / (1 + frequencies)) + 1) ** RARITY
+    scales: Array = (np.log((1 + rows) / (1 + frequencies)) + 1) ** IDF_POWER
     return scales / scales.mean() if len(scales) else scales
 
 
@@ -151,14 +151,14 @@ def _pack(weights: Array, shift: int) -> bytes:
     return np.rint(weights * 2.0**shift).astype("<i4").tobytes()
 
 
-def _shift(weights: Array) -> int:
+def _hooks(weights: Array) -> int:
     """Return how far weights can be shifted and still fit: the finest unit there is room for."""
     largest = float(np.abs(weights).max(initial=0.0))
     return WEIGHT_BITS - 1 - max(math.ceil(math.log2(largest)), 0) if largest else 24
 
 
 @dataclass(frozen=True)
-class Lesson:
+class StudentTrainingSet:
     """What a student learns from: labelled rows, and unlabelled ones with the teacher's answers.
 
     `answers` has a row for each unlabelled one: its number, or a probability for each of `names`.
@@ -171,16 +171,18 @@ class Lesson:
     names: Sequence[str]
 
 
-def fit_classifier(design: StudentDesign, lesson: Lesson) -> tuple[LogisticRegression, StudentData]:
+def fit_classifier(
+    design: StudentDesign, training_set: StudentTrainingSet
+) -> tuple[LogisticRegression, StudentData]:
     """Fit on labels; where there are none, on one row per name, weighted by its probability."""
-    matrix = [design.matrix(lesson.rows)]
-    targets, weights = [lesson.labels], [np.ones(len(lesson.labels))]
-    if len(lesson.unlabelled):
-        unlabelled = design.matrix(lesson.unlabelled)
-        for column, name in enumerate(lesson.names):
+    matrix = [design.matrix(training_set.rows)]
+    targets, weights = [training_set.labels], [np.ones(len(training_set.labels))]
+    if len(training_set.unlabelled):
+        unlabelled = design.matrix(training_set.unlabelled)
+        for column, name in enumerate(training_set.names):
             matrix.append(unlabelled)
-            targets.append(np.full(len(lesson.unlabelled), name))
-            weights.append(lesson.answers[:, column])
+            targets.append(np.full(len(training_set.unlabelled), name))
+            weights.append(training_set.answers[:, column])
     target, weight = np.concatenate(targets), np.concatenate(weights)
     model = LogisticRegression(C=STRENGTH, max_iter=1000)
     model.fit(sparse.vstack(matrix).tocsr(), target, weight * _balance(target, weight))
@@ -210,12 +212,16 @@ def _lanes(model: LogisticRegression) -> tuple[Array, Array]:
     return coefficients, bias
 
 
-def fit_regressor(design: StudentDesign, lesson: Lesson) -> tuple[RidgeCV, StudentData]:
+def fit_regressor(
+    design: StudentDesign, training_set: StudentTrainingSet
+) -> tuple[RidgeCV, StudentData]:
     """Fit on numbers, in standard deviations from their mean."""
-    numbers = np.concatenate([lesson.labels, lesson.answers])
+    numbers = np.concatenate([training_set.labels, training_set.answers])
     mean, scale = float(numbers.mean()), spread(numbers)
     model = RidgeCV(alphas=ALPHAS, cv=5)
-    model.fit(design.matrix([*lesson.rows, *lesson.unlabelled]), (numbers - mean) / scale)
+    model.fit(
+        design.matrix([*training_set.rows, *training_set.unlabelled]), (numbers - mean) / scale
+    )
     parts, shift = design.parts(model.coef_.reshape(-1, 1))
     return model, StudentData(
         labels=[],
@@ -227,9 +233,11 @@ def fit_regressor(design: StudentDesign, lesson: Lesson) -> tuple[RidgeCV, Stude
     )
 
 
-def fit_student(spec: DatasetSpec, lesson: Lesson) -> tuple[Any, StudentDesign, StudentData]:
+def fit_student(
+    spec: DatasetSpec, training_set: StudentTrainingSet
+) -> tuple[Any, StudentDesign, StudentData]:
     """Return scikit-learn's model, the design of its columns, and the same as plain data."""
-    design = StudentDesign(spec, [*lesson.rows, *lesson.unlabelled])
+    design = StudentDesign(spec, [*training_set.rows, *training_set.unlabelled])
     fit = fit_classifier if spec.kind == "classification" else fit_regressor
-    model, data = fit(design, lesson)
+    model, data = fit(design, training_set)
     return model, design, data

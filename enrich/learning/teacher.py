@@ -28,7 +28,7 @@ from sklearn.svm import LinearSVC
 from db.errors import ArtifactError, TrainingError
 from db.records.model import Artifact
 from db.spec.dataset_spec import DatasetSpec
-from enrich.import_string import load_dotted
+from enrich.import_string import import_from_path
 
 from .column import Column, Columns, Kind
 
@@ -62,7 +62,7 @@ def candidates(
     The user's own factory is called with the columns and returns an unfitted estimator.
     """
     if spec.teacher != "default":
-        factory = load_dotted(spec.teacher, code_paths)
+        factory = import_from_path(spec.teacher, code_paths)
         return [Candidate(spec.teacher, lambda: _checked(spec, factory(dict(columns))))]
     linear = Candidate("linear", lambda: _linear(spec, _features(columns), rarest))
     if "text" in columns.values():

@@ -29,7 +29,7 @@ from .cross_validation import (
 from .distil import fit_student
 from .frame import Frame, read_labelled, read_unlabelled
 from .held_out import mark_held_out
-from .promotion import Verdict, judge
+from .promotion import PromotionDecision, decide_promotion
 from .report import loss_of, report_on
 from .teacher import Candidate, candidates, dump_teacher, load_teacher
 
@@ -40,7 +40,7 @@ class Trained:
 
     version: int
     metrics: dict[str, Any]
-    verdict: Verdict
+    decision: PromotionDecision
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def _fit(
 ) -> NewModel:
     frame, spec = material.frame, material.dataset.spec
     teacher = candidate.make().fit(frame.table, frame.labels)
-    lesson = lesson_of(spec, frame, np.arange(len(frame)), material.unlabelled, teacher)
-    _, _, student = fit_student(spec, lesson)
+    training_set = lesson_of(spec, frame, np.arange(len(frame)), material.unlabelled, teacher)
+    _, _, student = fit_student(spec, training_set)
     kept = dump_teacher(teacher)
     # What a worker could not load is better known now than at the first prediction.
     load_teacher(kept, code_paths)
@@ -182,12 +182,12 @@ def _keep(
         stored = read_out_of_fold(connection, before) if before else None
     if before and lost_reads(before, found.spec):
         stored = None
-    verdict = judge(decode_out_of_fold(stored) if stored else None, answers, truth)
-    if force and not verdict.active:
-        verdict = Verdict(active=True, reason=f"forced, although {verdict.reason}")
+    decision = decide_promotion(decode_out_of_fold(stored) if stored else None, answers, truth)
+    if force and not decision.active:
+        decision = PromotionDecision(active=True, reason=f"forced, although {decision.reason}")
     with store.writing() as connection:
         version = add_model(connection, found.id, new)
-    if verdict.active:
+    if decision.active:
         use_model(store, found.name, version, settings)
         mark_held_out(store, found, version)
-    return Trained(version, new.metrics, verdict)
+    return Trained(version, new.metrics, decision)

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TypeAlias
 
 from db.errors import EnricherError
-from db.queue.call_quota import Asker, Granted, Terms, grant_calls, settle_calls
+from db.queue.call_quota import Caller, Grant, Quota, grant_calls, settle_calls
 from db.queue.chunk import MOST_ATTEMPTS
-from db.queue.worker import bury_dead
+from db.queue.worker import remove_dead_workers
 from db.records.record import Record
 from db.spec.dataset_spec import encode_spec
 from enrich.enrichers.base import Unavailable, to_value
@@ -19,8 +19,8 @@ from enrich.executors.base import ChildDied, RecipeError
 from enrich.executors.recipe import REQUEST, CallRecipe, Recipe
 
 from .batch_size import MicroBatch
-from .bisect import Made, Outcome, Refused
-from .step import Job
+from .bisect import RecordFailure, RecordOutcome, RecordValue
+from .step import StepRun
 
 Answer: TypeAlias = Answered | Failed | Later
 
@@ -31,24 +31,28 @@ LOOK_SECONDS = 0.2
 MOST_PAUSE_SECONDS = 15.0
 
 
-def each_call(job: Job, stale: Sequence[Record], check: Callable[[], None]) -> Iterator[Outcome]:
+def each_call(
+    step_run: StepRun, stale: Sequence[Record], check: Callable[[], None]
+) -> Iterator[RecordOutcome]:
     """Yield what the service says of each record; raises Unavailable where it cannot be asked."""
-    code: Http = job.make()
-    batch = job.bench.batches.setdefault(job.step.fingerprint, MicroBatch(rows=FIRST_CALLS))
+    code: Http = step_run.make()
+    batch = step_run.context.batches.setdefault(
+        step_run.step.fingerprint, MicroBatch(rows=FIRST_CALLS)
+    )
     start = 0
     while start < len(stale):
         some = stale[start : start + batch.rows]
-        one = _Round(job, code, check)
+        one = _Round(step_run, code, check)
         yield from one.run(some)
         if one.calls:
             batch.measure(one.calls, one.seconds)
         start += len(some)
 
 
-def terms_of(code: Http, calls: int, suspend_seconds: float) -> Terms:
+def quota_of(code: Http, calls: int, suspend_seconds: float) -> Quota:
     """Return what the store must know to grant so many calls at once."""
     longest = code.tries * (code.timeout_seconds + MOST_PAUSE_SECONDS)
-    return Terms(
+    return Quota(
         tries=code.tries,
         # They are made one after another, by a process that may be stopped meanwhile.
         hold_seconds=calls * longest + suspend_seconds + MOST_PAUSE_SECONDS,
@@ -62,64 +66,68 @@ def terms_of(code: Http, calls: int, suspend_seconds: float) -> Terms:
 class _Round:
     """The calls for a few records."""
 
-    def __init__(self, job: Job, code: Http, check: Callable[[], None]) -> None:
-        self._job = job
+    def __init__(self, step_run: StepRun, code: Http, check: Callable[[], None]) -> None:
+        self._step_run = step_run
         self._code = code
         self._check = check
-        self._asker = Asker(job.task.dataset.id, job.step.name, job.bench.worker_id)
+        self._asker = Caller(
+            step_run.task.dataset.id, step_run.step.name, step_run.context.worker_id
+        )
         self._deaths = 0
         self.calls = 0
         self.seconds = 0.0
 
-    def run(self, some: Sequence[Record]) -> Iterator[Outcome]:
+    def run(self, some: Sequence[Record]) -> Iterator[RecordOutcome]:
         """Yield an outcome for each record that is still there, until all have one."""
         waiting: dict[str, list[Record]] = {}
         requests: dict[str, Request] = {}
         for one in some:
             try:
-                request = self._code.request(self._job.rows([one])[0])
+                request = self._code.request(self._step_run.rows([one])[0])
             except RowFault as error:
-                yield Refused(one, str(error))
+                yield RecordFailure(one, str(error))
                 continue
             except EnricherError as error:
-                raise RecipeError(f"{self._job.step.name}: {error}") from error
+                raise RecipeError(f"{self._step_run.step.name}: {error}") from error
             waiting.setdefault(request.hash, []).append(one)
             requests[request.hash] = request
         while waiting:
             self._check()
-            granted = self._grant(waiting)
-            for asked in granted.gone:
+            grant = self._grant(waiting)
+            for asked in grant.gone:
                 # Its record was erased; another one may make the same call.
                 waiting[asked].pop(0)
             waiting = {asked: records for asked, records in waiting.items() if records}
             found: dict[str, Answer] = {
-                asked: Answered(text) for asked, text in granted.answers.items()
+                asked: Answered(text) for asked, text in grant.answers.items()
             }
-            if granted.mine:
-                self._job.bench.wait(granted.wait_seconds)
-                found |= self._call(granted, [requests[asked] for asked in granted.mine])
+            if grant.mine:
+                self._step_run.context.wait(grant.wait_seconds)
+                found |= self._call(grant, [requests[asked] for asked in grant.mine])
             for asked, answer in found.items():
                 if not isinstance(answer, Later):
                     yield from (self._outcome(one, answer) for one in waiting.pop(asked))
             if waiting:
-                self._wait(granted, found)
+                self._wait(grant, found)
 
-    def _grant(self, waiting: dict[str, list[Record]]) -> Granted:
+    def _grant(self, waiting: dict[str, list[Record]]) -> Grant:
         wanted = {asked: records[0].id for asked, records in waiting.items()}
-        suspend_seconds = self._job.bench.settings.gate_suspend_seconds
-        terms = terms_of(self._code, len(wanted), suspend_seconds)
-        return self._job.bench.write(
-            partial(grant_calls, asker=self._asker, wanted=wanted, terms=terms)
+        suspend_seconds = self._step_run.context.settings.gate_suspend_seconds
+        quota = quota_of(self._code, len(wanted), suspend_seconds)
+        return self._step_run.context.write(
+            partial(grant_calls, caller=self._asker, wanted=wanted, quota=quota)
         )
 
-    def _call(self, granted: Granted, requests: Sequence[Request]) -> dict[str, Answer]:
+    def _call(self, grant: Grant, requests: Sequence[Request]) -> dict[str, Answer]:
         """Make calls that were granted; whatever happens, others may ask what has no answer."""
         rows = [{REQUEST: request} for request in requests]
         answers: dict[str, Answer] = {}
         # Of calls that nobody answers for it is not known how many were made.
         made = self._code.tries * len(requests)
         try:
-            done = self._job.bench.caller.compute(self._job.step.fingerprint, self._recipe, rows)
+            done = self._step_run.context.caller.compute(
+                self._step_run.step.fingerprint, self._recipe, rows
+            )
             answers = {one.hash: given for one, given in zip(requests, done.values, strict=True)}
             made = sum(given.calls for given in answers.values())
             self.calls, self.seconds = self.calls + len(answers), self.seconds + done.seconds
@@ -132,46 +140,51 @@ class _Round:
         except EnricherError as error:
             # It is what every call needs that is missing: none was made.
             made = 0
-            raise RecipeError(f"{self._job.step.name}: {error}") from error
+            raise RecipeError(f"{self._step_run.step.name}: {error}") from error
         finally:
-            self._settle(granted, answers, made)
+            self._settle(grant, answers, made)
         return answers
 
     def _recipe(self) -> Recipe:
-        spec, code_paths = self._job.task.dataset.spec, self._job.bench.settings.code_paths
-        return CallRecipe(encode_spec(spec), self._job.step.name, code_paths)
+        spec, code_paths = (
+            self._step_run.task.dataset.spec,
+            self._step_run.context.settings.code_paths,
+        )
+        return CallRecipe(encode_spec(spec), self._step_run.step.name, code_paths)
 
-    def _settle(self, granted: Granted, answers: dict[str, Answer], made: int) -> None:
+    def _settle(self, grant: Grant, answers: dict[str, Answer], made: int) -> None:
         texts = {one: given.text for one, given in answers.items() if isinstance(given, Answered)}
-        self._job.bench.write(
+        self._step_run.context.write(
             partial(
                 settle_calls,
-                asker=self._asker,
-                granted=granted,
+                caller=self._asker,
+                grant=grant,
                 answers=texts,
                 made=made,
             )
         )
 
-    def _outcome(self, record: Record, answer: Answered | Failed) -> Outcome:
+    def _outcome(self, record: Record, answer: Answered | Failed) -> RecordOutcome:
         """Return a value or a refusal; the same call would be paid for again, and in vain."""
         if isinstance(answer, Failed):
-            return Refused(record, answer.reason)
+            return RecordFailure(record, answer.reason)
         try:
-            return Made(record, to_value(self._code.pick(answer.text)))
+            return RecordValue(record, to_value(self._code.pick(answer.text)))
         except EnricherError as error:
-            return Refused(record, str(error))
+            return RecordFailure(record, str(error))
 
-    def _wait(self, granted: Granted, found: dict[str, Answer]) -> None:
+    def _wait(self, grant: Grant, found: dict[str, Answer]) -> None:
         """Wait for those who make the same calls; raises Unavailable where it takes too long."""
         later = [one for one in found.values() if isinstance(one, Later)]
         if later:
             raise Unavailable(
-                f"{self._job.step.name}: {later[0].reason}", max(one.seconds for one in later)
+                f"{self._step_run.step.name}: {later[0].reason}", max(one.seconds for one in later)
             )
-        if granted.reason:
-            raise Unavailable(f"{self._job.step.name}: {granted.reason}", granted.postponed_seconds)
-        if granted.others and not granted.mine:
+        if grant.reason:
+            raise Unavailable(
+                f"{self._step_run.step.name}: {grant.reason}", grant.postponed_seconds
+            )
+        if grant.others and not grant.mine:
             # Or those who wait would wait for one that is dead as long as its calls might take.
-            self._job.bench.write(bury_dead)
-            self._job.bench.wait(LOOK_SECONDS)
+            self._step_run.context.write(remove_dead_workers)
+            self._step_run.context.wait(LOOK_SECONDS)

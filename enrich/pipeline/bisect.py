@@ -17,7 +17,7 @@ HOPELESS_RECORDS = 10
 
 
 @dataclass(frozen=True)
-class Made:
+class RecordValue:
     """A record's value."""
 
     record: Record
@@ -25,18 +25,18 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RecordFailure:
     """Why a record has none."""
 
     record: Record
     reason: str
 
 
-Outcome: TypeAlias = Made | Refused
+RecordOutcome: TypeAlias = RecordValue | RecordFailure
 Compute: TypeAlias = Callable[[Sequence[Record]], list[Any]]
 
 
-class Trial:
+class BisectingRunner:
     """One step's tries on a chunk."""
 
     def __init__(self, name: str, compute: Compute, *, may_refuse_all: bool = False) -> None:
@@ -46,7 +46,7 @@ class Trial:
         self._made = 0
         self._refused = 0
 
-    def run(self, some: Sequence[Record], tried: int = 1) -> Iterator[Outcome]:
+    def run(self, some: Sequence[Record], tried: int = 1) -> Iterator[RecordOutcome]:
         """Yield an outcome for each record.
 
         A batch that fails, or kills its process, is halved until the record at fault is alone;
@@ -60,7 +60,7 @@ class Trial:
             reason = str(error)
         else:
             self._made += len(some)
-            yield from (Made(one, value) for one, value in zip(some, values, strict=True))
+            yield from (RecordValue(one, value) for one, value in zip(some, values, strict=True))
             return
         if len(some) > 1:
             middle = len(some) // 2
@@ -71,8 +71,8 @@ class Trial:
         else:
             yield self._refuse(some[0], reason)
 
-    def _refuse(self, record: Record, reason: str) -> Refused:
+    def _refuse(self, record: Record, reason: str) -> RecordFailure:
         self._refused += 1
         if self._refused >= HOPELESS_RECORDS and not self._made and not self._may_refuse_all:
             raise RecipeError(f"{self._name}: takes no record, the last because of {reason}")
-        return Refused(record, reason)
+        return RecordFailure(record, reason)

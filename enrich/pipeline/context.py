@@ -15,7 +15,7 @@ from db.store.engine import Store
 from enrich.executors.base import Executor, Stopped
 
 from .batch_size import MicroBatch
-from .retry import patiently
+from .retry import retry_while_unreachable
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ LONGEST_PUT_OFF_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class PutOff:
+class Postponement:
     """A step that cannot be done now: until when, why, and how often in a row."""
 
     until: float
@@ -38,7 +38,7 @@ class PutOff:
 
 
 @dataclass
-class Bench:
+class WorkerContext:
     """A worker's store, settings and executor, and what it has learnt of each step."""
 
     store: Store
@@ -49,21 +49,23 @@ class Bench:
     caller: Executor
     stop: threading.Event = field(default_factory=threading.Event)
     batches: dict[str, MicroBatch] = field(default_factory=dict)
-    put_off: dict[str, PutOff] = field(default_factory=dict)
+    postponed: dict[str, Postponement] = field(default_factory=dict)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run a transaction, again and again while the store is out of reach for a moment."""
-        return patiently(self.stop, self.settings.lease_seconds, lambda: self.store.write(work))
+        return retry_while_unreachable(
+            self.stop, self.settings.lease_seconds, lambda: self.store.write(work)
+        )
 
     def wait(self, seconds: float) -> None:
         """Do nothing for a while; raises Stopped."""
         if self.stop.wait(seconds):
             raise Stopped
 
-    def put_step_off(self, fingerprint: str, reason: str, seconds: float) -> PutOff:
+    def postpone_step(self, fingerprint: str, reason: str, seconds: float) -> Postponement:
         """Leave a step for later: for so long, or for longer each time where nobody knows."""
-        before = self.put_off.get(fingerprint)
+        before = self.postponed.get(fingerprint)
         times = before.times + 1 if before else 1
         wait = seconds or min(FIRST_PUT_OFF_SECONDS * 2 ** (times - 1), LONGEST_PUT_OFF_SECONDS)
-        self.put_off[fingerprint] = PutOff(time.monotonic() + wait, reason, times)
-        return self.put_off[fingerprint]
+        self.postponed[fingerprint] = Postponement(time.monotonic() + wait, reason, times)
+        return self.postponed[fingerprint]

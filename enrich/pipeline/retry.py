@@ -15,7 +15,7 @@ from db.store.dialect import is_out_of_reach
 T = TypeVar("T")
 
 
-def patiently(stop: threading.Event, seconds: float, work: Callable[[], T]) -> T:
+def retry_while_unreachable(stop: threading.Event, seconds: float, work: Callable[[], T]) -> T:
     """Do something again, after longer and longer pauses, while the store is out of reach.
 
     What was committed without our hearing of it is found by whoever does it again: a chunk is

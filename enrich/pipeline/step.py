@@ -8,8 +8,8 @@ from typing import Any
 
 from db.errors import EnricherError
 from db.queue.chunk import Chunk
-from db.records.analysis import all_snapshots, read_findings
-from db.records.dataset import Dataset, Step
+from db.records.analysis import all_analyses, read_findings
+from db.records.dataset import Dataset, PlanStep
 from db.records.model import Model, model_name, read_student, read_teacher
 from db.records.record import Record
 from db.spec.dataset_spec import encode_spec
@@ -19,12 +19,12 @@ from enrich.executors.recipe import KEY, EnricherRecipe, FindingsRecipe, Predict
 from enrich.planning.plan import PREDICTION
 
 from .batch_size import MicroBatch
-from .bisect import Outcome, Trial
-from .context import Bench
+from .bisect import BisectingRunner, RecordOutcome
+from .context import WorkerContext
 
 
 @dataclass(frozen=True)
-class Task:
+class ChunkTask:
     """A chunk to work on, under its dataset's plan and model."""
 
     dataset: Dataset
@@ -33,17 +33,17 @@ class Task:
 
 
 @dataclass
-class Job:
+class StepRun:
     """A step on a task; `values` holds each record's fields and enrichments by the record's id."""
 
-    bench: Bench
-    task: Task
-    step: Step
+    context: WorkerContext
+    task: ChunkTask
+    step: PlanStep
     values: dict[int, dict[str, Any]]
     seconds: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        spec, code_paths = self.task.dataset.spec, self.bench.settings.code_paths
+        spec, code_paths = self.task.dataset.spec, self.context.settings.code_paths
         self.enricher: Enricher | None = None
         if self.step.name == PREDICTION:
             self.reads: Sequence[str] = [*spec.fields, *self.step.reads]
@@ -66,12 +66,12 @@ class Job:
 
     def compute(self, some: Sequence[Record]) -> list[Any]:
         """Return a value for each record, and note how long that took."""
-        done = self.bench.executor.compute(self.step.fingerprint, self._recipe, self.rows(some))
+        done = self.context.executor.compute(self.step.fingerprint, self._recipe, self.rows(some))
         self.seconds += done.seconds
         return done.values
 
     def _recipe(self) -> Recipe:
-        spec, code_paths = encode_spec(self.task.dataset.spec), self.bench.settings.code_paths
+        spec, code_paths = encode_spec(self.task.dataset.spec), self.context.settings.code_paths
         if self.enricher is None:
             return self._prediction_recipe(spec, code_paths)
         if self.enricher.kind == "set":
@@ -82,28 +82,30 @@ class Job:
         found, model = self.task.dataset, self.task.model
         if model is None:
             raise EnricherError(f"{found.name}: there is no active model to predict with")
-        with self.bench.store.reading() as connection:
+        with self.context.store.reading() as connection:
             teacher, student = read_teacher(connection, model), read_student(connection, model)
         name = model_name(found, model.version)
         return PredictionRecipe(spec, name, model.metrics["columns"], teacher, student, code_paths)
 
     def _findings(self) -> bytes:
-        with self.bench.store.reading() as connection:
-            newest = all_snapshots(connection, self.task.dataset.id)[self.step.name]
+        with self.context.store.reading() as connection:
+            newest = all_analyses(connection, self.task.dataset.id)[self.step.name]
             return read_findings(connection, self.task.dataset.id, self.step.name, newest.number)
 
 
-def each_outcome(job: Job, stale: Sequence[Record], check: Callable[[], None]) -> Iterator[Outcome]:
+def each_outcome(
+    step_run: StepRun, stale: Sequence[Record], check: Callable[[], None]
+) -> Iterator[RecordOutcome]:
     """Yield an outcome for each record, computed in batches that take about a second."""
-    batch = job.bench.batches.setdefault(job.step.fingerprint, MicroBatch())
+    batch = step_run.context.batches.setdefault(step_run.step.fingerprint, MicroBatch())
     # A teacher may be unable to take what an enricher has become; the next one is.
-    is_prediction = job.step.name == PREDICTION
-    trial = Trial(job.step.name, job.compute, may_refuse_all=is_prediction)
+    is_prediction = step_run.step.name == PREDICTION
+    runner = BisectingRunner(step_run.step.name, step_run.compute, may_refuse_all=is_prediction)
     start = 0
     while start < len(stale):
         check()
         some = stale[start : start + batch.rows]
-        before = job.seconds
-        yield from trial.run(some)
-        batch.measure(len(some), job.seconds - before)
+        before = step_run.seconds
+        yield from runner.run(some)
+        batch.measure(len(some), step_run.seconds - before)
         start += len(some)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from db.records.analysis import Snapshot, all_snapshots
+from db.records.analysis import Analysis, all_analyses
 from db.records.dataset import Dataset
 from db.records.model import active_model, model_name
 from db.records.record import count_records
@@ -19,21 +19,21 @@ def has_grown(before: int, now: int) -> bool:
     return 10 * now >= 11 * before
 
 
-def survey_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
+def analysis_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
     """Return why a dataset should be surveyed, or "" where nothing has changed much."""
     reasons = [
-        f"{one.name}: {reason}" for one, reason in due_surveys(connection, dataset, settings)
+        f"{one.name}: {reason}" for one, reason in due_analyses(connection, dataset, settings)
     ]
     return "; ".join(reasons)
 
 
-def due_surveys(
+def due_analyses(
     connection: Connection, dataset: Dataset, settings: Settings
 ) -> list[tuple[Enricher, str]]:
     """Return the enrichers whose survey is due, and why."""
-    snapshots = all_snapshots(connection, dataset.id)
+    analyses = all_analyses(connection, dataset.id)
     each = (
-        (one, _reason(connection, dataset, one, snapshots.get(one.name), settings))
+        (one, _reason(connection, dataset, one, analyses.get(one.name), settings))
         for one in set_enrichers(dataset, settings.code_paths)
     )
     return [(one, reason) for one, reason in each if reason]
@@ -43,7 +43,7 @@ def _reason(
     connection: Connection,
     dataset: Dataset,
     enricher: Enricher,
-    newest: Snapshot | None,
+    newest: Analysis | None,
     settings: Settings,
 ) -> str:
     basis = find_basis(connection, dataset, enricher)

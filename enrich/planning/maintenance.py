@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db.errors import EnricherError, UnknownModel
 from db.queue.run import is_running
-from db.records.analysis import all_snapshots
+from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, all_datasets, find_dataset, set_plan
 from db.records.enrichment import covers_labels
 from db.records.model import Model, activate_model, active_model, all_models, find_model
@@ -18,7 +18,7 @@ from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.store.engine import Store
 
-from .analysis_due import has_grown, survey_due
+from .analysis_due import analysis_due, has_grown
 from .plan import make_plan
 
 FEWEST_LABELS = 20
@@ -33,7 +33,7 @@ class Due:
     reason: str
 
 
-def due_errands(store: Store, settings: Settings) -> list[Due]:
+def due_subcommands(store: Store, settings: Settings) -> list[Due]:
     """Return what is due, but for what another worker is at."""
     due = []
     with store.reading() as connection:
@@ -41,21 +41,21 @@ def due_errands(store: Store, settings: Settings) -> list[Due]:
             if not _is_usable(dataset, settings):
                 # What is wrong with it is told when its plan is made.
                 continue
-            for command, look in (("survey", survey_due), ("train", training_due)):
+            for command, find_reason in (("survey", analysis_due), ("train", training_due)):
                 if is_running(connection, dataset.id, command):
                     continue
-                reason = look(connection, dataset, settings)
+                reason = find_reason(connection, dataset, settings)
                 if reason:
                     due.append(Due(command, dataset.name, reason))
     return due
 
 
-def due_surveys_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:
+def due_analyses_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:
     """Return which of these datasets should be surveyed before they are enriched."""
     with store.reading() as connection:
         found = [find_dataset(connection, name) for name in names]
         usable = [one for one in found if _is_usable(one, settings)]
-        return [one.name for one in usable if survey_due(connection, one, settings)]
+        return [one.name for one in usable if analysis_due(connection, one, settings)]
 
 
 def _is_usable(dataset: Dataset, settings: Settings) -> bool:
@@ -88,8 +88,8 @@ def use_model(store: Store, name: str, version: int, settings: Settings) -> None
 def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -> Dataset:
     """Say in the store what this code's enrichers are, and the active model's prediction."""
     model = active_model(connection, dataset.id)
-    snapshots = all_snapshots(connection, dataset.id)
-    return set_plan(connection, dataset, make_plan(dataset, model, settings.code_paths, snapshots))
+    analyses = all_analyses(connection, dataset.id)
+    return set_plan(connection, dataset, make_plan(dataset, model, settings.code_paths, analyses))
 
 
 def training_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:

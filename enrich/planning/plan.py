@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from db.errors import EnricherError
-from db.records.analysis import Snapshot
-from db.records.dataset import Dataset, Step
+from db.records.analysis import Analysis
+from db.records.dataset import Dataset, PlanStep
 from db.records.model import Model
 from db.scoring.response_body import BODY_FORMAT
 from db.spec.dataset_spec import DatasetSpec
@@ -21,8 +21,8 @@ def make_plan(
     dataset: Dataset,
     model: Model | None,
     code_paths: Sequence[str],
-    snapshots: Mapping[str, Snapshot] = MappingProxyType({}),
-) -> tuple[Step, ...]:
+    analyses: Mapping[str, Analysis] = MappingProxyType({}),
+) -> tuple[PlanStep, ...]:
     """Return today's steps, each after those that it reads; the prediction last.
 
     A step's fingerprint holds those of what it reads, so that whatever changes makes all that
@@ -35,17 +35,17 @@ def make_plan(
         name: [read for read in enricher.reads if read in enrichers]
         for name, enricher in enrichers.items()
     }
-    steps: dict[str, Step] = {}
+    steps: dict[str, PlanStep] = {}
     for name in _order(reads):
         if not steps.keys() >= set(reads[name]):
             continue
         stamp = _stamp(enrichers[name], spec, [steps[read].fingerprint for read in reads[name]])
         if enrichers[name].kind == "set":
-            snapshot = snapshots.get(name)
+            snapshot = analyses.get(name)
             if snapshot is None:
                 continue
             stamp = fingerprint(stamp, snapshot.number, snapshot.basis)
-        steps[name] = Step(name, stamp, tuple(reads[name]))
+        steps[name] = PlanStep(name, stamp, tuple(reads[name]))
     if model is not None and steps.keys() >= model.reads.keys():
         steps[PREDICTION] = _prediction(model, steps)
     return tuple(steps.values())
@@ -74,7 +74,7 @@ def _order(reads: dict[str, list[str]]) -> list[str]:
         raise EnricherError(f"enrichers read each other in a circle: {error.args[1]}") from error
 
 
-def _prediction(model: Model, steps: dict[str, Step]) -> Step:
+def _prediction(model: Model, steps: dict[str, PlanStep]) -> PlanStep:
     reads = tuple(model.reads)
     stamp = fingerprint(
         BODY_FORMAT,
@@ -83,4 +83,4 @@ def _prediction(model: Model, steps: dict[str, Step]) -> Step:
         model.student_sha256,
         [steps[read].fingerprint for read in reads],
     )
-    return Step(PREDICTION, stamp, reads)
+    return PlanStep(PREDICTION, stamp, reads)

@@ -18,7 +18,7 @@ COUNT_SECONDS = 10.0
 LEAST_TIMES_COST = 50.0
 
 
-class Progress:
+class CoverageCounter:
     """Counts for all workers, unless another has done so of late."""
 
     def __init__(self, store: Store) -> None:

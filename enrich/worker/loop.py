@@ -15,21 +15,21 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
-from db.queue.worker import Report
+from db.queue.worker import WorkerReport
 from db.settings import Settings
 from db.store.engine import Store
 from enrich.executors.base import Executor, Stopped, Suspended
 from enrich.executors.local import LocalExecutor
 from enrich.gate.decision import Limits
-from enrich.gate.monitor import Watch
-from enrich.gate.sampler import Reader
-from enrich.gate.suspender import Brake
-from enrich.planning.maintenance import Due, due_errands
+from enrich.gate.monitor import GateMonitor
+from enrich.gate.sampler import LoadSampler
+from enrich.gate.suspender import ProcessSuspender
+from enrich.planning.maintenance import Due, due_subcommands
 
-from .coverage import Progress
-from .stats import Figures
-from .subcommand import Errands
-from .worker import Shift, Worker, working
+from .coverage import CoverageCounter
+from .stats import WorkerTotals
+from .subcommand import Subcommands
+from .worker import Worker, WorkerHooks, working
 
 TICK_SECONDS = 5
 HEAR_SECONDS = 1
@@ -39,29 +39,31 @@ log = logging.getLogger("veilleuse.worker")
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerOptions:
     """How a worker is to work: idle or not, and with which executor, its own child if none."""
 
     now: bool = False
     executor: Executor | None = None
 
 
-def run_worker(store: Store, settings: Settings, stop: threading.Event, order: Order) -> None:
+def run_worker(
+    store: Store, settings: Settings, stop: threading.Event, order: WorkerOptions
+) -> None:
     """Work whenever the machine is idle until `stop` is set; with `now`, idle or not."""
-    brake, reader = Brake(), Reader(settings)
+    suspender, reader = ProcessSuspender(), LoadSampler(settings)
     seconds = settings.gate_suspend_seconds
-    here = LocalExecutor(stop.is_set, brake, seconds)
+    here = LocalExecutor(stop.is_set, suspender, seconds)
     executor = order.executor or here
-    watch = Watch(reader, Limits.of(settings), brake, seconds, now=order.now)
-    shift = Shift(
-        reporter(watch, settings),
-        watch.holding,
-        lambda news: setattr(reader, "news", news),
-        brake.stopped_seconds,
+    monitor = GateMonitor(reader, Limits.of(settings), suspender, seconds, now=order.now)
+    hooks = WorkerHooks(
+        reporter(monitor, settings),
+        monitor.holding,
+        lambda store_state: setattr(reader, "news", store_state),
+        suspender.stopped_seconds,
         here,
     )
-    with working(store, settings, stop, executor, shift) as worker, watch:
-        day = Day(store, settings, worker, watch, Errands(brake, stop, seconds))
+    with working(store, settings, stop, executor, hooks) as worker, monitor:
+        day = WorkerLoop(store, settings, worker, monitor, Subcommands(suspender, stop, seconds))
         _tick_until(stop, day.tick, here)
     log.info("worker has ended")
 
@@ -91,38 +93,43 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor)
         ending.join(ABORT_SECONDS)
 
 
-def reporter(watch: Watch, settings: Settings) -> Callable[[Figures], Report]:
+def reporter(monitor: GateMonitor, settings: Settings) -> Callable[[WorkerTotals], WorkerReport]:
     """Return what the worker says of itself, by its gate."""
     limits = msgspec.json.encode(Limits.of(settings)).decode()
 
-    def report(figures: Figures) -> Report:
-        gate = watch.gate
+    def report(figures: WorkerTotals) -> WorkerReport:
+        gate = monitor.gate
         since = time.time() - (time.monotonic() - gate.since)
-        return Report(
+        return WorkerReport(
             gate.state,
             since,
             gate.reason,
-            open_share=watch.open_share(),
+            open_share=monitor.open_share(),
             limits=limits,
-            means=watch.averages.take(time.monotonic()),
+            means=monitor.averages.flush(time.monotonic()),
             **dataclasses.asdict(figures),
         )
 
     return report
 
 
-class Day:
+class WorkerLoop:
     """What one worker does at each tick."""
 
     def __init__(
-        self, store: Store, settings: Settings, worker: Worker, watch: Watch, errands: Errands
+        self,
+        store: Store,
+        settings: Settings,
+        worker: Worker,
+        monitor: GateMonitor,
+        subcommands: Subcommands,
     ) -> None:
         self._store = store
         self._settings = settings
         self._worker = worker
-        self._watch = watch
-        self._errands = errands
-        self._progress = Progress(store)
+        self._run = monitor
+        self._subcommands = subcommands
+        self._progress = CoverageCounter(store)
         self._failed: set[Due] = set()
         log.info("worker %s has started", worker.id)
 
@@ -136,7 +143,7 @@ class Day:
                 self._progress.publish(at_once=True)
                 log.info("enriched %s records", f"{done:,}")
             if self._may_work():
-                self._run_errands(due_errands(self._store, self._settings))
+                self._run_errands(due_subcommands(self._store, self._settings))
                 self._progress.publish()
         except (Stopped, Suspended):
             pass
@@ -144,7 +151,7 @@ class Day:
             self._tell("this pass", error)
 
     def _may_work(self) -> bool:
-        return self._watch.gate.is_open
+        return self._run.gate.is_open
 
     def _may_go_on(self) -> bool:
         # A pass over many records takes hours.
@@ -154,7 +161,7 @@ class Day:
     def _tell(self, what: str, error: Exception) -> None:
         words = " ".join(str(error).split())
         log.warning("%s failed: %s", what, words)
-        self._worker.tally.fail(f"{what}: {words}")
+        self._worker.stats.fail(f"{what}: {words}")
 
     def _run_errands(self, due: Iterable[Due]) -> None:
         for errand in due:
@@ -162,10 +169,10 @@ class Day:
             if errand in self._failed or not self._may_work():
                 continue
             log.info("%s %s: %s", errand.command, errand.dataset, errand.reason)
-            self._watch.holding(True)  # noqa: FBT003
+            self._run.holding(True)  # noqa: FBT003
             try:
-                did_well = self._errands.run(errand.command, errand.dataset)
+                did_well = self._subcommands.run(errand.command, errand.dataset)
             finally:
-                self._watch.holding(False)  # noqa: FBT003
+                self._run.holding(False)  # noqa: FBT003
             if did_well is False:
                 self._failed.add(errand)

@@ -12,7 +12,7 @@ WEIGHT = 0.2
 
 
 @dataclass(frozen=True)
-class Figures:
+class WorkerTotals:
     """Records done, how many a second while at work, and the last error."""
 
     records: int = 0
@@ -21,12 +21,12 @@ class Figures:
     error_at: float | None = None
 
 
-class Tally:
+class WorkerStats:
     """Counted by the thread that works, and read by the one that tells."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._figures = Figures()
+        self._figures = WorkerTotals()
 
     def count(self, records: int, seconds: float) -> None:
         """Add what one chunk gave."""
@@ -43,7 +43,7 @@ class Tally:
                 self._figures, error=" ".join(words.split()), error_at=time.time()
             )
 
-    def read(self) -> Figures:
+    def read(self) -> WorkerTotals:
         """Return what has been counted so far."""
         with self._lock:
             return self._figures

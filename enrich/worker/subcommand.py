@@ -18,17 +18,19 @@ from sqlalchemy import Connection
 
 from db.store.engine import Store
 from enrich.executors.child import end_with_parent, yield_to_others
-from enrich.gate.suspender import Brake, kill_group
+from enrich.gate.suspender import ProcessSuspender, kill_group
 
 POLL_SECONDS = 0.2
 TERMINATE_SECONDS = 3.0
 
 
-class Errands:
+class Subcommands:
     """Runs commands one at a time, under the brake."""
 
-    def __init__(self, brake: Brake, stop: threading.Event, suspend_seconds: float) -> None:
-        self._brake = brake
+    def __init__(
+        self, suspender: ProcessSuspender, stop: threading.Event, suspend_seconds: float
+    ) -> None:
+        self._suspender = suspender
         self._stop = stop
         self._suspend_seconds = suspend_seconds
 
@@ -37,9 +39,9 @@ class Errands:
         with tempfile.NamedTemporaryFile(prefix="veilleuse-") as lock:
             command = [sys.executable, "-m", "enrich", *arguments, "--lock", lock.name]
             with subprocess.Popen(command, process_group=0) as running:  # noqa: S603
-                self._brake.add(running.pid, Path(lock.name))
+                self._suspender.add(running.pid, Path(lock.name))
                 was_ended = self._attend(running)
-                was_ended = self._brake.remove(running.pid) or was_ended
+                was_ended = self._suspender.remove(running.pid) or was_ended
                 if running.poll() is None:
                     _end(running)
         return None if was_ended else running.returncode == 0
@@ -47,13 +49,13 @@ class Errands:
     def _attend(self, running: subprocess.Popen[bytes]) -> bool:
         """Wait for its end; returns whether it had to be ended."""
         while running.poll() is None:
-            too_long = self._brake.stopped_for() > self._suspend_seconds
+            too_long = self._suspender.stopped_for() > self._suspend_seconds
             if self._stop.wait(POLL_SECONDS) or too_long:
                 return True
         return False
 
 
-def run_errand(*arguments: str) -> bool:
+def run_subcommand(*arguments: str) -> bool:
     """Run `python -m enrich …` to its end, for a command that waits for it."""
     command = [sys.executable, "-m", "enrich", *arguments]
     done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # noqa: S603

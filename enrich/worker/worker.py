@@ -18,23 +18,29 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import EnricherError, LeaseLost, VeilleuseError
 from db.queue.chunk import MOST_ATTEMPTS, Chunk, Wait, claim_chunk, fail_chunk, wait_for_chunk
 from db.queue.planner import plan_chunks
-from db.queue.worker import Report, bury_dead, count_workers, leave_worker, register_worker
-from db.records.analysis import all_snapshots
-from db.records.dataset import Dataset, Step, all_datasets, find_dataset, set_plan
+from db.queue.worker import (
+    WorkerReport,
+    count_workers,
+    register_worker,
+    remove_dead_workers,
+    remove_worker,
+)
+from db.records.analysis import all_analyses
+from db.records.dataset import Dataset, PlanStep, all_datasets, find_dataset, set_plan
 from db.records.model import Model, active_model
 from db.settings import Settings
 from db.store.engine import Store
 from db.store.generation import raise_generation
 from enrich.executors.base import Executor, RecipeError, Stopped
 from enrich.executors.local import LocalExecutor
-from enrich.gate.sampler import News
+from enrich.gate.sampler import StoreState
 from enrich.pipeline.chunk import work_chunk
-from enrich.pipeline.context import Bench
-from enrich.pipeline.step import Task
+from enrich.pipeline.context import WorkerContext
+from enrich.pipeline.step import ChunkTask
 from enrich.planning.plan import make_plan
 
-from .heartbeat import Pulse
-from .stats import Figures, Tally
+from .heartbeat import Heartbeat
+from .stats import WorkerStats, WorkerTotals
 
 # While another worker holds the last chunks, look again this often at least.
 LOOK_SECONDS = 0.5
@@ -64,11 +70,11 @@ class Planned:
 class Worker:
     """One process's part in the work."""
 
-    def __init__(self, bench: Bench, shift: Shift) -> None:
-        self._bench = bench
-        self._shift = shift
-        self.tally = Tally()
-        self._set_by_me: dict[int, tuple[Step, ...]] = {}
+    def __init__(self, context: WorkerContext, hooks: WorkerHooks) -> None:
+        self._context = context
+        self._hooks = hooks
+        self.stats = WorkerStats()
+        self._set_by_me: dict[int, tuple[PlanStep, ...]] = {}
         self._left_out: set[int] = set()
         self._untold = False
         self._waited_since: float | None = None
@@ -76,7 +82,7 @@ class Worker:
     @property
     def id(self) -> int:
         """The worker's id in the store."""
-        return self._bench.worker_id
+        return self._context.worker_id
 
     def enrich(
         self,
@@ -97,7 +103,7 @@ class Worker:
         done = 0
         self._left_out.clear()
         self._waited_since = None
-        self._bench.write(bury_dead)
+        self._context.write(remove_dead_workers)
         try:
             while may_work():
                 self._check_stop()
@@ -121,16 +127,16 @@ class Worker:
         """Raise the generation for what was done, now or in a pass that could not say so."""
         self._untold = self._untold or bool(done)
         if self._untold:
-            self._bench.write(raise_generation)
+            self._context.write(raise_generation)
             self._untold = False
 
     def _check_stop(self) -> None:
-        if self._bench.stop.is_set():
+        if self._context.stop.is_set():
             raise Stopped
 
     def _datasets(self, names: Collection[str], on_error: OnError) -> list[Planned]:
         """Return the datasets to work on, their plans brought up to date, in one order for all."""
-        with self._bench.store.reading() as connection:
+        with self._context.store.reading() as connection:
             found = all_datasets(connection)
             for name in set(names) - {one.name for one in found}:
                 find_dataset(connection, name)
@@ -155,23 +161,23 @@ class Worker:
         When two versions of the code run side by side, the one that started last decides: each
         sets its plan when it starts, or when the plan changes for it too, or when it is alone.
         """
-        with self._bench.store.reading() as connection:
+        with self._context.store.reading() as connection:
             model = active_model(connection, dataset.id)
-            snapshots = all_snapshots(connection, dataset.id)
-        mine = make_plan(dataset, model, self._bench.settings.code_paths, snapshots)
+            analyses = all_analyses(connection, dataset.id)
+        mine = make_plan(dataset, model, self._context.settings.code_paths, analyses)
         if mine != dataset.plan:
             if self._set_by_me.get(dataset.id) == mine and not self._is_alone():
                 return None
-            dataset = self._bench.write(partial(set_plan, dataset=dataset, plan=mine))
+            dataset = self._context.write(partial(set_plan, dataset=dataset, plan=mine))
         self._set_by_me[dataset.id] = mine
         return Planned(dataset, model)
 
     def _is_alone(self) -> bool:
-        with self._bench.store.reading() as connection:
+        with self._context.store.reading() as connection:
             return count_workers(connection) <= 1
 
     def _claim(self, datasets: list[Planned]) -> Chunk | None:
-        return self._bench.write(partial(self._plan_and_claim, datasets=datasets))
+        return self._context.write(partial(self._plan_and_claim, datasets=datasets))
 
     def _plan_and_claim(self, connection: Connection, datasets: list[Planned]) -> Chunk | None:
         workers = count_workers(connection)
@@ -182,46 +188,46 @@ class Worker:
         }
         if len(current) < len(datasets):
             raise PlanChanged
-        return claim_chunk(connection, current, self.id, self._bench.settings.lease_seconds)
+        return claim_chunk(connection, current, self.id, self._context.settings.lease_seconds)
 
     def _work(self, datasets: list[Planned], chunk: Chunk, on_error: OnError) -> int:
         if chunk.attempts > MOST_ATTEMPTS:
             self._give_up(chunk)
             return 0
         planned = next(one for one in datasets if one.dataset.id == chunk.dataset_id)
-        began, stopped = time.monotonic(), self._shift.stopped_seconds()
-        self._shift.hold(True)  # noqa: FBT003
+        began, stopped = time.monotonic(), self._hooks.stopped_seconds()
+        self._hooks.on_work(True)  # noqa: FBT003
         try:
-            worked = work_chunk(self._bench, Task(planned.dataset, planned.model, chunk))
+            result = work_chunk(self._context, ChunkTask(planned.dataset, planned.model, chunk))
         finally:
-            self._shift.hold(False)  # noqa: FBT003
-        if worked.records:
-            waited = self._shift.stopped_seconds() - stopped
-            self.tally.count(worked.records, time.monotonic() - began - waited)
-        self._untold = self._untold or worked.is_lost
-        if worked.fault is not None:
-            self.tally.fail(str(worked.fault))
-            if isinstance(worked.fault, RecipeError):
-                on_error(planned.dataset.name, worked.fault)
-        return worked.records
+            self._hooks.on_work(False)  # noqa: FBT003
+        if result.records:
+            waited = self._hooks.stopped_seconds() - stopped
+            self.stats.count(result.records, time.monotonic() - began - waited)
+        self._untold = self._untold or result.is_lost
+        if result.fault is not None:
+            self.stats.fail(str(result.fault))
+            if isinstance(result.fault, RecipeError):
+                on_error(planned.dataset.name, result.fault)
+        return result.records
 
     def _give_up(self, chunk: Chunk) -> None:
         """Split a chunk over which workers have died, or quarantine its one record."""
         words = f"{chunk.attempts - 1} workers died over it"
         with contextlib.suppress(LeaseLost):
-            self._bench.write(partial(fail_chunk, held=chunk, error=words))
+            self._context.write(partial(fail_chunk, held=chunk, error=words))
 
     def _wait_for_others(self, datasets: list[Planned]) -> bool:
         """Wait a little while chunks are held or put off; returns whether it is worth it."""
         ids = [one.dataset.id for one in datasets]
-        self._bench.write(bury_dead)
-        with self._bench.store.reading() as connection:
+        self._context.write(remove_dead_workers)
+        with self._context.store.reading() as connection:
             wait = wait_for_chunk(connection, ids)
         if wait is None:
             return False
         if wait.reason:
             self._check_patience(wait)
-        self._bench.stop.wait(min(wait.seconds, LOOK_SECONDS))
+        self._context.stop.wait(min(wait.seconds, LOOK_SECONDS))
         return True
 
     def _check_patience(self, wait: Wait) -> None:
@@ -238,50 +244,52 @@ def working(
     settings: Settings,
     stop: threading.Event,
     executor: Executor | None = None,
-    shift: Shift | None = None,
+    hooks: WorkerHooks | None = None,
 ) -> Iterator[Worker]:
     """Register this process as a worker for as long as the block runs."""
     executor = executor or LocalExecutor(stop.is_set)
-    shift = shift or Shift(open_report())
+    hooks = hooks or WorkerHooks(open_report())
     worker_id = store.write(_begin)
-    caller = executor if executor.is_here else shift.caller or LocalExecutor(stop.is_set)
-    worker = Worker(Bench(store, settings, executor, worker_id, caller, stop), shift)
+    caller = executor if executor.is_here else hooks.caller or LocalExecutor(stop.is_set)
+    worker = Worker(WorkerContext(store, settings, executor, worker_id, caller, stop), hooks)
     try:
-        with Pulse(store, worker_id, lambda: shift.report(worker.tally.read()), shift.take):
+        with Heartbeat(
+            store, worker_id, lambda: hooks.report(worker.stats.read()), hooks.on_store_state
+        ):
             yield worker
     finally:
         for one in (executor, caller):
             one.close()
         # Where the store is gone, the row goes stale by itself.
         with contextlib.suppress(SQLAlchemyError), store.writing() as connection:
-            leave_worker(connection, worker_id)
+            remove_worker(connection, worker_id)
 
 
 @dataclass(frozen=True)
-class Shift:
+class WorkerHooks:
     """What ties a worker to its gate: what to report, whom to tell of held work and of news.
 
     `stopped_seconds` says how long its processes have been stopped in all; `caller` makes metered
     calls where the executor is elsewhere.
     """
 
-    report: Callable[[Figures], Report]
-    hold: Callable[[bool], None] = lambda _: None
-    take: Callable[[News], None] = lambda _: None
+    report: Callable[[WorkerTotals], WorkerReport]
+    on_work: Callable[[bool], None] = lambda _: None
+    on_store_state: Callable[[StoreState], None] = lambda _: None
     stopped_seconds: Callable[[], float] = lambda: 0.0
     caller: Executor | None = None
 
 
-def open_report(reason: str = "") -> Callable[[Figures], Report]:
+def open_report(reason: str = "") -> Callable[[WorkerTotals], WorkerReport]:
     """Return the report of a command that works without a gate."""
     began = time.time()
 
-    def report(figures: Figures) -> Report:
-        return Report("open", began, reason, open_share=1.0, **dataclasses.asdict(figures))
+    def report(figures: WorkerTotals) -> WorkerReport:
+        return WorkerReport("open", began, reason, open_share=1.0, **dataclasses.asdict(figures))
 
     return report
 
 
 def _begin(connection: Connection) -> int:
-    bury_dead(connection)
+    remove_dead_workers(connection)
     return register_worker(connection)

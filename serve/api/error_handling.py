@@ -18,20 +18,20 @@ from .response import respond_problem
 log = logging.getLogger("veilleuse.request")
 
 
-def guard(
+def handle_errors(
     view: Callable[..., HTTPResponse],
     show: Callable[[Problem], HTTPResponse] = respond_problem,
 ) -> Callable[..., HTTPResponse]:
     """Return the view with the guard around it; `show` makes an answer of a problem."""
 
     @functools.wraps(view)
-    def guarded(**arguments: str) -> HTTPResponse:
+    def wrapped(**arguments: str) -> HTTPResponse:
         response = _run(view, arguments, show)
         if response.status_code == 200 and request.method in {"GET", "HEAD"}:  # noqa: PLR2004
             return _revalidated(response)
         return response
 
-    return guarded
+    return wrapped
 
 
 def _run(

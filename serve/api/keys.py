@@ -61,7 +61,7 @@ def _cookie_key(environ: Environ) -> str:
     return ""
 
 
-class Access:
+class AccessControl:
     """Decides on a request by its key."""
 
     def __init__(self, read_keys: Iterable[str], api_keys: Iterable[str]) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from serve.prediction.cache import Kept
+from serve.prediction.cache import CachedResponse
 from serve.prediction.service import Service, is_prediction
-from serve.telemetry.log import Scribe
+from serve.telemetry.log import BatchedHandler
 
 from .problem import make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
@@ -25,14 +25,14 @@ HEALTH = frozenset({*ALIVE, "/readyz"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class Journal:
+class RequestMiddleware:
     """A WSGI application around another; plain predictions it answers itself."""
 
-    def __init__(self, app: App, service: Service, scribe: Scribe) -> None:
+    def __init__(self, app: App, service: Service, log_handler: BatchedHandler) -> None:
         self._app = app
         self._service = service
-        self._tally = service.tally
-        self._scribe = scribe
+        self._counters = service.counters
+        self._log_handler = log_handler
         self._queue_seconds = service.settings.queue_seconds
         self._logs_query = service.settings.log_query == "on"
         self._cors = service.cors
@@ -46,15 +46,15 @@ class Journal:
         path: str = environ["PATH_INFO"]
         given = environ.get("HTTP_X_REQUEST_ID")
         request_id = given if given and _ID.fullmatch(given) else self._new_id()
-        self._tally.begin()
+        self._counters.begin()
         status, route = "500", "none"
         try:
             app = self._app_for(environ)
-            kept = self._predict(environ) if app is self._app else None
-            if kept is not None:
-                status, route = "200", kept_route(path)
-                start_response("200 OK", self._headers_of(kept, request_id))
-                return [kept.body]
+            cached = self._predict(environ) if app is self._app else None
+            if cached is not None:
+                status, route = "200", cached_route(path)
+                start_response("200 OK", self._headers_of(cached, request_id))
+                return [cached.body]
             status, body = self._answer(app, environ, start_response, request_id)
             found = environ.get("bottle.route")
             route = found.rule if found else "none"
@@ -62,14 +62,14 @@ class Journal:
         finally:
             self._note(environ, path, route, status, time.perf_counter() - started, request_id)
 
-    def is_quick(self, method: str, path: str, query: str) -> bool:
+    def is_immediate(self, method: str, path: str, query: str) -> bool:
         """Tell whether a request is answered without waiting for anybody."""
-        return method == "GET" and (path in HEALTH or self._service.is_at_hand(path, query))
+        return method == "GET" and (path in HEALTH or self._service.answers_at_once(path, query))
 
     def _new_id(self) -> str:
         return f"{self._process}{next(self._numbers):08x}"
 
-    def _predict(self, environ: Environ) -> Kept | None:
+    def _predict(self, environ: Environ) -> CachedResponse | None:
         """Return the answer to a plain request for a prediction, None for all others.
 
         Those that are refused too: why, and whatever else may be the matter, is the views' to say.
@@ -88,12 +88,12 @@ class Journal:
         except Exception:  # noqa: BLE001  whatever it is, the views meet it as well
             return None
 
-    def _headers_of(self, kept: Kept, request_id: str) -> Headers:
+    def _headers_of(self, cached: CachedResponse, request_id: str) -> Headers:
         return [
             ("Content-Type", JSON),
-            ("Content-Length", str(len(kept.body))),
-            ("Cache-Control", self._service.cache_control(kept)),
-            ("ETag", kept.tag),
+            ("Content-Length", str(len(cached.body))),
+            ("Cache-Control", self._service.cache_control(cached)),
+            ("ETag", cached.tag),
             ("X-Request-Id", request_id),
             *SAFETY,
             *self._cors.headers(None),
@@ -117,7 +117,7 @@ class Journal:
     def _app_for(self, environ: Environ) -> App:
         """Return who answers: the application, unless the request is none for it."""
         if environ.get(WAITED, 0.0) > self._queue_seconds:
-            self._tally.count_shed()
+            self._counters.count_shed()
             return _shed
         if not _is_utf8(environ["PATH_INFO"]):
             return _refuse_path
@@ -137,12 +137,12 @@ class Journal:
         method = environ["REQUEST_METHOD"]
         # What clients make up must neither grow the figures nor begin a line of the log.
         known = method if method in METHODS else "OTHER"
-        self._tally.end(route, known, status, seconds)
+        self._counters.end(route, known, status, seconds)
         path = quote(path.encode("latin-1"))
         if self._logs_query and environ["QUERY_STRING"]:
             path = f"{path}?{quote(environ['QUERY_STRING'].encode('latin-1'), safe='=&+%')}"
         milliseconds = round(seconds * 1000, 2)
-        self._scribe.note(
+        self._log_handler.log_line(
             f"{known} {path} {status} {milliseconds} ms {request_id}",
             method=known,
             path=path,
@@ -152,7 +152,7 @@ class Journal:
         )
 
 
-def kept_route(path: str) -> str:
+def cached_route(path: str) -> str:
     """Return the pattern of the route by which what is in memory was asked for."""
     return "/predict" if path == "/predict" else "/predict/<name>"
 

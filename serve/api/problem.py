@@ -9,7 +9,7 @@ import msgspec
 
 from db.errors import InputError, UnknownDataset, UnknownRecord, VeilleuseError
 from serve.prediction.catalog import NoModelError
-from serve.store_reader import OutOfReach
+from serve.store_reader import StoreUnreachable
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,6 +44,6 @@ def problem_of(error: VeilleuseError) -> Problem:
         return make_problem(400, str(error), field=error.field, example=error.example)
     if isinstance(error, UnknownDataset | UnknownRecord):
         return make_problem(404, str(error))
-    if isinstance(error, NoModelError | OutOfReach):
+    if isinstance(error, NoModelError | StoreUnreachable):
         return make_problem(503, str(error))
     return make_problem(500, str(error))

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from db.queue.coverage import Count, all_counts
-from db.queue.gate_history import KEEP_SECONDS, Means, last_hour
+from db.queue.coverage import CoverageCount, all_counts
+from db.queue.gate_history import KEEP_SECONDS, GateAverages, last_hour
 from db.queue.pause import paused_at
 from db.queue.quarantine import Quarantined, list_quarantine
 from db.queue.run import Run, failed_runs
@@ -23,7 +23,7 @@ from serve.prediction.catalog import Served
 from serve.telemetry.counters import BOUNDS_SECONDS, Counts, Durations
 from serve.telemetry.drift import Drift, drift_of
 
-from .model_card import Portrait
+from .model_card import ModelCard
 
 HOURS = 24
 MOST_TROUBLES = 8
@@ -45,7 +45,7 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnswerCounts:
     """What was answered in the last day: by hour and source, and by prediction."""
 
     hours: list[dict[str, int]]
@@ -59,23 +59,23 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class DatasetPanel:
     """A dataset on the dashboard."""
 
     served: Served
-    portrait: Portrait
+    model_card: ModelCard
     coverage: list[Coverage]
     counted_at: float | None
-    answered: Answered
+    answered: AnswerCounts
 
 
 @dataclass(frozen=True)
-class Hand:
+class WorkerPanel:
     """A worker, and what its gate has read."""
 
-    said: dict[str, Any]
+    report: dict[str, Any]
     limits: dict[str, float]
-    hour: list[tuple[float, Means]]
+    hour: list[tuple[float, GateAverages]]
 
     def figure(self, name: str) -> list[tuple[float, float]]:
         """Return one of the figures of the last hour: how many seconds ago, and how much."""
@@ -95,12 +95,12 @@ class Traffic:
 
 
 @dataclass(frozen=True)
-class Situation:
+class DashboardData:
     """All of it, as of `now` by the store's clock."""
 
     now: float
-    exhibits: list[Exhibit]
-    hands: list[Hand]
+    panels: list[DatasetPanel]
+    worker_panels: list[WorkerPanel]
     paused_at: float | None
     traffic: Traffic
     failures: list[Run]
@@ -108,31 +108,31 @@ class Situation:
     span_seconds: float = KEEP_SECONDS
 
 
-def read_situation(
-    connection: Connection, shown: list[tuple[Served, Portrait]], counts: Counts
-) -> Situation:
+def read_dashboard_data(
+    connection: Connection, shown: list[tuple[Served, ModelCard]], counts: Counts
+) -> DashboardData:
     """Read everything that changes all the time."""
     now = wall_seconds(connection)
     workers: list[dict[str, Any]] = all_workers(connection)
     rate = rate_of(workers, now)
     counted = all_counts(connection)
     hours = last_hour(connection)
-    return Situation(
+    return DashboardData(
         now=now,
-        exhibits=[
-            Exhibit(
+        panels=[
+            DatasetPanel(
                 served,
-                portrait,
+                model_card,
                 coverage := _coverage(counted, served, rate),
                 max((it.made_at for it in counted if it.dataset == served.name), default=None)
                 if coverage
                 else None,
-                _answered(connection, served, portrait, now),
+                _answered(connection, served, model_card, now),
             )
-            for served, portrait in shown
+            for served, model_card in shown
         ],
-        hands=[
-            Hand(one, msgspec.json.decode(one["limits"] or "{}"), hours.get(one["id"], []))
+        worker_panels=[
+            WorkerPanel(one, msgspec.json.decode(one["limits"] or "{}"), hours.get(one["id"], []))
             for one in workers
             if now - one["seen_at"] < SILENT_SECONDS
         ],
@@ -143,7 +143,7 @@ def read_situation(
     )
 
 
-def _coverage(counted: list[Count], served: Served, rate: float) -> list[Coverage]:
+def _coverage(counted: list[CoverageCount], served: Served, rate: float) -> list[Coverage]:
     mine = {one.enricher: one for one in counted if one.dataset == served.name}
     order = [*served.spec.enrichers, "prediction"]
     return [
@@ -153,14 +153,16 @@ def _coverage(counted: list[Count], served: Served, rate: float) -> list[Coverag
     ]
 
 
-def _left(count: Count, rate: float) -> float | None:
+def _left(count: CoverageCount, rate: float) -> float | None:
     backlog = count.records - count.fresh
     if not backlog:
         return 0.0
     return backlog / rate if rate else None
 
 
-def _answered(connection: Connection, served: Served, portrait: Portrait, now: float) -> Answered:
+def _answered(
+    connection: Connection, served: Served, model_card: ModelCard, now: float
+) -> AnswerCounts:
     rows = all_served(connection, served.id, HOURS)
     last = int(now) // HOUR_SECONDS
     hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
@@ -171,9 +173,9 @@ def _answered(connection: Connection, served: Served, portrait: Portrait, now: f
             hours[at][source] = hours[at].get(source, 0) + count
         predictions[prediction] += count
     drift = Drift(None, "there is no model yet")
-    if portrait.model is not None:
-        drift = drift_of(portrait.metrics.get("answers", {}), predictions)
-    return Answered(hours, predictions.most_common(), drift)
+    if model_card.model is not None:
+        drift = drift_of(model_card.metrics.get("answers", {}), predictions)
+    return AnswerCounts(hours, predictions.most_common(), drift)
 
 
 def _traffic(load: WebLoad, counts: Counts) -> Traffic:

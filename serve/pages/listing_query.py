@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from db.errors import InputError
-from db.records.listing import MOST_ROWS, SHOWS, Page, Wanted
+from db.records.listing import MOST_ROWS, SHOWS, ListingFilter, ListingPage
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import normal_text
 
@@ -31,29 +31,29 @@ encode_json = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
-class Question:
+class ListingQuery:
     """What a listing's address asks for."""
 
-    wanted: Wanted
+    filter: ListingFilter
     after: str = ""
     rows: int = ROWS
     format: str = ""
 
     def path(self, dataset: str, **change: str) -> str:
         """Return the address of this listing, some of it changed."""
-        said = {
-            **{name: getattr(self.wanted, name) for name in ("label", "prediction", "group")},
-            "show": "" if self.wanted.show == "all" else self.wanted.show,
+        parameters = {
+            **{name: getattr(self.filter, name) for name in ("label", "prediction", "group")},
+            "show": "" if self.filter.show == "all" else self.filter.show,
             "after": self.after,
             "rows": "" if self.rows == ROWS else str(self.rows),
             "format": self.format,
             **change,
         }
-        query = urlencode({name: it for name, it in said.items() if it}, quote_via=quote)
+        query = urlencode({name: it for name, it in parameters.items() if it}, quote_via=quote)
         return f"/records/{dataset}{'?' if query else ''}{query}"
 
 
-def read_question(given: Mapping[str, str]) -> Question:
+def read_listing_query(given: Mapping[str, str]) -> ListingQuery:
     """Return what was asked for; raises InputError."""
     for name in given:
         if name not in _NAMES:
@@ -65,9 +65,9 @@ def read_question(given: Mapping[str, str]) -> Question:
     if given.get("group") and show not in {"all", "duplicates"}:
         raise InputError("group", "goes with show=duplicates alone")
     label, prediction, group = (given.get(name, "") for name in ("label", "prediction", "group"))
-    wanted = Wanted(show, label, prediction, group)
+    wanted = ListingFilter(show, label, prediction, group)
     rows = _rows(given.get("rows", str(ROWS)))
-    return Question(wanted, given.get("after", ""), rows, read_format(given))
+    return ListingQuery(wanted, given.get("after", ""), rows, read_format(given))
 
 
 def read_format(given: Mapping[str, str], formats: Collection[str] = FORMATS) -> str:
@@ -93,9 +93,9 @@ def _rows(text: str) -> int:
     return int(text)
 
 
-def as_json(dataset: str, question: Question, page: Page) -> bytes:
+def as_json(dataset: str, query: ListingQuery, page: ListingPage) -> bytes:
     """Return a page of a listing; `next` is the address of the one after it."""
-    following = question.path(dataset, after=page.after) if page.after else None
+    following = query.path(dataset, after=page.after) if page.after else None
     records = [
         {
             "key": one.key,
@@ -114,7 +114,7 @@ def as_json(dataset: str, question: Question, page: Page) -> bytes:
     return encode_json({"dataset": dataset, "records": records, "next": following})
 
 
-def as_csv(spec: DatasetSpec, page: Page) -> bytes:
+def as_csv(spec: DatasetSpec, page: ListingPage) -> bytes:
     """Return a page of a listing, one line a record, after a line of names."""
     out = io.StringIO()
     writer = csv.writer(out)

@@ -6,19 +6,19 @@ from urllib.parse import quote
 
 from bottle import HTTPResponse, request
 
-from serve.api.keys import COOKIE, Access, as_cookie
+from serve.api.keys import COOKIE, AccessControl, as_cookie
 from serve.api.problem import Refusal
 from serve.api.query import read_query
 
-from .rendering import read_form, see, show, wants_page
+from .rendering import read_form, redirect, show, wants_page
 
 SEND_KEY = "send Authorization: Bearer KEY, with a key from"
 
 
-class Door:
+class Authenticator:
     """Lets in whoever has a key."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: AccessControl) -> None:
         self._access = access
 
     def require_read_key(self) -> None:
@@ -26,7 +26,7 @@ class Door:
         if self._access.may_read(request.environ):
             return
         if wants_page() and request.method in {"GET", "HEAD"}:
-            raise see(f"/key?next={quote(address(), safe='')}")
+            raise redirect(f"/key?next={quote(address(), safe='')}")
         raise Refusal(401, f"this needs a key; {SEND_KEY} READ_KEYS")
 
     def require_write_key(self, what: str) -> None:
@@ -38,17 +38,17 @@ class Door:
         """Tell whether a form holds a key that allows to forget."""
         return self._access.is_api_key(key)
 
-    def ask(self) -> HTTPResponse:
+    def show_form(self) -> HTTPResponse:
         """Ask for the key that the pages are read with."""
         return _show_form(_local(read_query(request.query_string).get("next", "/")))
 
-    def take(self) -> HTTPResponse:
+    def submit_key(self) -> HTTPResponse:
         """Keep a key in a cookie, if it is one."""
         form = read_form()
         key, following = form.get("key", ""), _local(form.get("next", "/"))
         if not self._access.is_read_key(key):
             return _show_form(following, 403, "This is none of the READ_KEYS.")
-        response = see(following)
+        response = redirect(following)
         secure = "; Secure" if request.urlparts.scheme == "https" else ""
         cookie = f"{COOKIE}={as_cookie(key)}; Path=/; HttpOnly; SameSite=Strict{secure}"
         response.set_header("Set-Cookie", cookie)

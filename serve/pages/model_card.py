@@ -20,7 +20,7 @@ MOST_CONFUSIONS = 12
 
 
 @dataclass(frozen=True)
-class Portrait:
+class ModelCard:
     """What changes only when somebody trains, loads or imports."""
 
     model: Model | None
@@ -55,10 +55,10 @@ class Portrait:
         return sorted(pairs, key=lambda pair: -pair[2])[:MOST_CONFUSIONS]
 
 
-def portray(connection: Connection, served: Served) -> Portrait:
+def make_model_card(connection: Connection, served: Served) -> ModelCard:
     """Read a portrait."""
     model = active_model(connection, served.id)
-    return Portrait(
+    return ModelCard(
         model,
         newest_models(connection, served.id, MOST_VERSIONS),
         _examples(connection, served),

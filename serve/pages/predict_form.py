@@ -20,7 +20,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True)
-class Control:
+class FormField:
     """A field of a form; least and most are a number's limits, or a text's length."""
 
     name: str
@@ -44,32 +44,32 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Said:
+class FormResult:
     """An answer as a page shows it."""
 
-    said: Answer
+    answer: Answer
     key: str
     path: str
 
     @property
     def bars(self) -> list[tuple[str, float]]:
         """The labels with their probabilities, most likely first."""
-        given = self.said.probabilities
+        given = self.answer.probabilities
         return list(given.items()) if isinstance(given, dict) else []
 
     @property
     def status(self) -> str:
         """What becomes of the input."""
-        return _STATUS[self.said.enrichment]
+        return _STATUS[self.answer.enrichment]
 
 
-def controls(spec: DatasetSpec, given: Mapping[str, object]) -> Iterator[Control]:
+def form_fields(spec: DatasetSpec, given: Mapping[str, object]) -> Iterator[FormField]:
     """Yield a form's fields, holding what was given."""
     for name, field in spec.fields.items():
-        yield _control(name, field, as_text(given.get(name, "")))
+        yield _form_field(name, field, as_text(given.get(name, "")))
 
 
-def _control(name: str, field: Field, value: str) -> Control:
+def _form_field(name: str, field: Field, value: str) -> FormField:
     label = f"{field.title or name}{'' if field.default is None else ' (optional)'}"
     known: dict[str, Any] = {
         "name": name,
@@ -78,13 +78,13 @@ def _control(name: str, field: Field, value: str) -> Control:
         "required": field.default is None,
     }
     if isinstance(field, TextField):
-        return Control(kind="textarea", most=field.max_length, **known)
+        return FormField(kind="textarea", most=field.max_length, **known)
     if isinstance(field, ChoiceField | BooleanField):
         options = field.choices if isinstance(field, ChoiceField) else ("true", "false")
         empty = () if field.default is None else ("",)
-        return Control(kind="select", options=(*empty, *options), **known)
+        return FormField(kind="select", options=(*empty, *options), **known)
     step = "1" if isinstance(field, IntegerField) else "any"
-    return Control(kind="number", step=step, least=field.min, most=field.max, **known)
+    return FormField(kind="number", step=step, least=field.min, most=field.max, **known)
 
 
 def as_text(value: object) -> str:

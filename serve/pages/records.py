@@ -8,9 +8,9 @@ from bottle import HTTPResponse, request
 
 from db.errors import UnknownRecord
 from db.records.dataset import find_dataset
-from db.records.listing import Page, list_records
+from db.records.listing import ListingPage, list_records
 from db.records.record import forget_record
-from db.records.record_detail import Dossier, read_dossier
+from db.records.record_detail import RecordDetail, read_record_detail
 from db.scoring.response_body import decode_answer
 from serve.api.query import read_query
 from serve.api.response import respond
@@ -19,15 +19,15 @@ from serve.prediction.service import Service
 
 from .listing_query import (
     TITLES,
-    Question,
+    ListingQuery,
     as_csv,
     as_json,
     encode_json,
     read_format,
-    read_question,
+    read_listing_query,
 )
-from .login import Door
-from .rendering import read_form, see, show, wants_page
+from .login import Authenticator
+from .rendering import read_form, redirect, show, wants_page
 
 KEY_BYTES = 16
 CSV = "text/csv; charset=utf-8"
@@ -36,37 +36,37 @@ CSV = "text/csv; charset=utf-8"
 class RecordPages:
     """A dataset's records, as they are in the store."""
 
-    def __init__(self, service: Service, door: Door) -> None:
+    def __init__(self, service: Service, authenticator: Authenticator) -> None:
         self._service = service
-        self._door = door
+        self._authenticator = authenticator
 
     def records(self, name: str) -> HTTPResponse:
         """List records: as a page for browsers, else as JSON; as CSV where that is asked for."""
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
-        question = read_question(read_query(request.query_string))
-        page = self._page(served, question)
-        response = self._respond(served, question, page)
+        query = read_listing_query(read_query(request.query_string))
+        page = self._page(served, query)
+        response = self._respond(served, query, page)
         if page.after:
-            link = f'<{question.path(name, after=page.after)}>; rel="next"'
+            link = f'<{query.path(name, after=page.after)}>; rel="next"'
             response.set_header("Link", link)
         return response
 
-    def _page(self, served: Served, question: Question) -> Page:
-        with self._service.shelf.at_hand() as connection:
+    def _page(self, served: Served, query: ListingQuery) -> ListingPage:
+        with self._service.store_reader.reading() as connection:
             return list_records(
                 connection,
                 served.id,
-                question.wanted,
+                query.filter,
                 regression=served.spec.kind == "regression",
-                after=question.after,
-                rows=question.rows,
+                after=query.after,
+                rows=query.rows,
             )
 
-    def _respond(self, served: Served, question: Question, page: Page) -> HTTPResponse:
-        form = question.format or ("html" if wants_page() else "json")
+    def _respond(self, served: Served, query: ListingQuery, page: ListingPage) -> HTTPResponse:
+        form = query.format or ("html" if wants_page() else "json")
         if form == "json":
-            return respond(as_json(served.name, question, page))
+            return respond(as_json(served.name, query, page))
         if form == "csv":
             response = respond(as_csv(served.spec, page), CSV)
             response.set_header("Content-Disposition", f'attachment; filename="{served.name}.csv"')
@@ -76,7 +76,7 @@ class RecordPages:
             title=f"Records of {served.name}",
             datasets=list(self._service.catalog.datasets),
             served=served,
-            question=question,
+            query=query,
             listing=page,
             labels=served.spec.labels or served.student_labels,
             titles=TITLES,
@@ -84,45 +84,45 @@ class RecordPages:
 
     def record(self, name: str, key: str) -> HTTPResponse:
         """Show everything that is known of one record."""
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         form = read_format(read_query(request.query_string), ("json", "html"))
         if form == "json" or not (form or wants_page()):
-            return respond(_as_json(name, self._dossier(name, key)))
+            return respond(_as_json(name, self._detail(name, key)))
         return self._show(name, key)
 
     def _show(self, name: str, key: str, status: int = 200, problem: str = "") -> HTTPResponse:
-        served, dossier = self._service.catalog.find(name), self._dossier(name, key)
+        served, detail = self._service.catalog.find(name), self._detail(name, key)
         return show(
             "record",
             status,
             title=f"{name} {key[:8]}",
             datasets=list(self._service.catalog.datasets),
             served=served,
-            it=dossier,
-            answer=decode_answer(dossier.prediction) if dossier.prediction else None,
+            it=detail,
+            answer=decode_answer(detail.prediction) if detail.prediction else None,
             problem=problem,
         )
 
-    def _dossier(self, name: str, key: str) -> Dossier:
+    def _detail(self, name: str, key: str) -> RecordDetail:
         self._service.catalog.find(name)
         wanted = _read_key(key)
-        with self._service.shelf.at_hand() as connection:
-            return read_dossier(connection, find_dataset(connection, name), wanted)
+        with self._service.store_reader.reading() as connection:
+            return read_record_detail(connection, find_dataset(connection, name), wanted)
 
     def forget(self, name: str, key: str) -> HTTPResponse:
         """Erase one record and all that came of it, for whoever has a key."""
-        self._door.require_write_key("forgetting a record")
+        self._authenticator.require_write_key("forgetting a record")
         self._forget(name, key)
         return respond(encode_json({"forgotten": key}))
 
     def forget_by_form(self, name: str, key: str) -> HTTPResponse:
         """Erase one record, for whoever puts a key into the form."""
-        self._door.require_read_key()
-        if not self._door.is_api_key(read_form().get("api_key", "")):
+        self._authenticator.require_read_key()
+        if not self._authenticator.is_api_key(read_form().get("api_key", "")):
             words = "This is none of the API_KEYS; nothing was forgotten."
             return self._show(name, key, 403, words)
         self._forget(name, key)
-        return see(f"/records/{name}")
+        return redirect(f"/records/{name}")
 
     def _forget(self, name: str, key: str) -> None:
         served = self._service.catalog.find(name)
@@ -141,8 +141,8 @@ def _read_key(key: str) -> bytes:
     return read
 
 
-def _as_json(name: str, it: Dossier) -> bytes:
-    fields = {field: getattr(it, field) for field in Dossier.__dataclass_fields__}
+def _as_json(name: str, it: RecordDetail) -> bytes:
+    fields = {field: getattr(it, field) for field in RecordDetail.__dataclass_fields__}
     body = it.prediction
     answer = None if body is None else decode_answer(body)
     return encode_json({"dataset": name, **fields, "prediction": answer})

@@ -48,7 +48,7 @@ def show_problem(problem: Problem) -> HTTPResponse:
     """Return a problem: to a browser as a page, to others as JSON."""
     response = respond_problem(problem)
     if wants_page():
-        page = show("trouble", title=problem.title, detail=problem.detail, datasets=[])
+        page = show("error", title=problem.title, detail=problem.detail, datasets=[])
         response.body = page.body
         for name in ("Content-Type", "Content-Security-Policy"):
             response.set_header(name, page.get_header(name))
@@ -63,6 +63,6 @@ def read_form() -> dict[str, str]:
     return {name: it.strip() for name, it in read_query(body.decode("latin-1")).items()}
 
 
-def see(path: str) -> HTTPResponse:
+def redirect(path: str) -> HTTPResponse:
     """Return what sends a browser on to another page."""
     return HTTPResponse(b"", 303, {"Location": path})

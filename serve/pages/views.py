@@ -15,18 +15,20 @@ from serve.prediction.catalog import NoModelError, Served
 from serve.prediction.service import Service
 
 from .dashboard import Dashboard
-from .login import Door, address
-from .predict_form import Said, in_query
+from .login import Authenticator, address
+from .predict_form import FormResult, in_query
 from .rendering import show
 
 
 class Pages:
     """What goes on, and what a model says."""
 
-    def __init__(self, service: Service, dashboard: Dashboard, door: Door) -> None:
+    def __init__(
+        self, service: Service, dashboard: Dashboard, authenticator: Authenticator
+    ) -> None:
         self._service = service
         self._dashboard = dashboard
-        self._door = door
+        self._authenticator = authenticator
 
     def dashboard(self) -> HTTPResponse:
         """Show all that goes on, or one dataset of it."""
@@ -35,7 +37,7 @@ class Pages:
 
     def try_out(self, name: str) -> HTTPResponse:
         """Show the form of a dataset, and the answer to what was put into it."""
-        self._door.require_read_key()
+        self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
         given = read_query(request.query_string)
         # A browser sends what was left empty, too.
@@ -47,18 +49,18 @@ class Pages:
         except (InputError, NoModelError) as error:
             return self._show(served, given, problem_of(error).status, problem=str(error))
 
-    def _ask(self, served: Served, given: Mapping[str, str]) -> Said:
+    def _ask(self, served: Served, given: Mapping[str, str]) -> FormResult:
         key = served.spec.key(served.spec.read_inputs(given))
-        kept = self._service.try_out(served, given)
+        cached = self._service.try_out(served, given)
         path = f"/predict/{served.name}?{in_query(given)}"
-        return Said(decode_answer(kept.body), key.hex(), path)
+        return FormResult(decode_answer(cached.body), key.hex(), path)
 
     def _show(
         self,
         served: Served,
         given: Mapping[str, object],
         status: int = 200,
-        answer: Said | None = None,
+        answer: FormResult | None = None,
         problem: str = "",
     ) -> HTTPResponse:
         return show(
@@ -71,5 +73,5 @@ class Pages:
             examples=self._dashboard.examples(served),
             answer=answer,
             problem=problem,
-            again=address(),
+            run_once=address(),
         )

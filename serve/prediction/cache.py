@@ -12,7 +12,7 @@ from typing import NamedTuple
 SLOT_BYTES = 700
 
 
-class Kept(NamedTuple):
+class CachedResponse(NamedTuple):
     """An answer ready to send, with what is counted and said of it."""
 
     body: bytes
@@ -24,7 +24,7 @@ class Kept(NamedTuple):
     prediction: str
 
 
-class Memory:
+class ResponseCache:
     """The answers used last; what was used longest ago goes first."""
 
     def __init__(self, entries: int, most_bytes: float = float("inf")) -> None:
@@ -32,7 +32,7 @@ class Memory:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._bytes = 0
-        self._answers: OrderedDict[str, tuple[Kept, float, int]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[CachedResponse, float, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -42,7 +42,7 @@ class Memory:
         """What the answers take, roughly."""
         return self._bytes
 
-    def get(self, address: str) -> Kept | None:
+    def get(self, address: str) -> CachedResponse | None:
         """Return a remembered answer, by how it was asked for, that is not too old."""
         with self._lock:
             found = self._answers.get(address)
@@ -54,15 +54,15 @@ class Memory:
             self._answers.move_to_end(address)
             return found[0]
 
-    def put(self, address: str, kept: Kept, seconds: float = float("inf")) -> None:
+    def put(self, address: str, cached: CachedResponse, seconds: float = float("inf")) -> None:
         """Remember an answer for so long."""
-        size = len(kept.body) + len(address) + SLOT_BYTES
+        size = len(cached.body) + len(address) + SLOT_BYTES
         with self._lock:
             if address in self._answers:
                 self._drop(address)
             if size > self._most_bytes:
                 return
-            self._answers[address] = kept, time.monotonic() + seconds, size
+            self._answers[address] = cached, time.monotonic() + seconds, size
             self._bytes += size
             while len(self._answers) > self._entries or self._bytes > self._most_bytes:
                 self._drop(next(iter(self._answers)))

@@ -16,7 +16,7 @@ from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.store.generation import read_generation
 
-from .cache import Memory
+from .cache import ResponseCache
 
 log = logging.getLogger("veilleuse.web")
 
@@ -49,10 +49,10 @@ class Served:
 class Catalog:
     """All datasets that are served, and the answers remembered since they came into use."""
 
-    def __init__(self, generation: int, served: Iterable[Served], memory: Memory) -> None:
+    def __init__(self, generation: int, served: Iterable[Served], cache: ResponseCache) -> None:
         self.generation = generation
         self.datasets = {one.name: one for one in served}
-        self.memory = memory
+        self.cache = cache
         flat = [one for one in self.datasets.values() if one.spec.flat_route]
         self.flat_routes = {one.spec.flat_route: one for one in flat}
         self.language_routes = {one.spec.flat_routes[1]: one for one in flat}
@@ -97,7 +97,7 @@ def load_catalog(connection: Connection, before: Catalog | None, settings: Setti
     generation = read_generation(connection)
     served = [_served(connection, dataset, before) for dataset in all_datasets(connection)]
     most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)
-    return Catalog(generation, served, Memory(settings.cache_entries, most_bytes))
+    return Catalog(generation, served, ResponseCache(settings.cache_entries, most_bytes))
 
 
 def _served(connection: Connection, dataset: Dataset, before: Catalog | None) -> Served:

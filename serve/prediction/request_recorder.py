@@ -13,7 +13,7 @@ from functools import partial
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.store.engine import Store
-from db.traffic.requested import Asked, ask_for, count_waiting
+from db.traffic.requested import RequestedInput, count_waiting, record_requested
 
 MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
@@ -25,7 +25,7 @@ COUNT_SECONDS = 5.0
 log = logging.getLogger("veilleuse.web")
 
 
-class Backlog:
+class RequestRecorder:
     """A bounded queue: an answer never waits for it, and what overflows is counted."""
 
     def __init__(self, store: Store, entries: int, most_waiting: int) -> None:
@@ -33,7 +33,7 @@ class Backlog:
         self._most_waiting = most_waiting
         self._room: dict[int, int] = {}
         self._counted = float("-inf")
-        self._queue: queue.Queue[tuple[int, Asked]] = queue.Queue(entries)
+        self._queue: queue.Queue[tuple[int, RequestedInput]] = queue.Queue(entries)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="backlog", daemon=True)
         self.dropped = 0
@@ -45,7 +45,7 @@ class Backlog:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, dataset_id: int, asked: Asked) -> bool:
+    def put(self, dataset_id: int, asked: RequestedInput) -> bool:
         """Take an input; returns whether there was room, here and among those that wait."""
         if self._room.get(dataset_id, 1) <= 0:
             self.dropped += 1
@@ -79,7 +79,7 @@ class Backlog:
         if now - self._counted > COUNT_SECONDS:
             self._room, self._counted = {}, now
 
-    def _gather(self) -> list[tuple[int, Asked]]:
+    def _gather(self) -> list[tuple[int, RequestedInput]]:
         try:
             gathered = [self._queue.get(timeout=GATHER_SECONDS)]
         except queue.Empty:
@@ -100,8 +100,8 @@ class Backlog:
                 waiting = count_waiting(connection, dataset_id, self._most_waiting)
                 self._room[dataset_id] = self._most_waiting - waiting
 
-    def _write(self, waiting: list[tuple[int, Asked]]) -> bool:
-        by_dataset: dict[int, list[Asked]] = defaultdict(list)
+    def _write(self, waiting: list[tuple[int, RequestedInput]]) -> bool:
+        by_dataset: dict[int, list[RequestedInput]] = defaultdict(list)
         for dataset_id, asked in waiting:
             by_dataset[dataset_id].append(asked)
         try:
@@ -113,10 +113,10 @@ class Backlog:
             return False
         return True
 
-    def _write_some(self, dataset_id: int, rows: list[Asked]) -> None:
+    def _write_some(self, dataset_id: int, rows: list[RequestedInput]) -> None:
         """Write what there is room for."""
         room = max(self._room[dataset_id], 0)
         if rows[:room]:
-            self._store.write(partial(ask_for, dataset_id=dataset_id, asked=rows[:room]))
+            self._store.write(partial(record_requested, dataset_id=dataset_id, asked=rows[:room]))
         self._room[dataset_id] = room - len(rows)
         self.dropped += len(rows[room:])

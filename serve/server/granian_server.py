@@ -18,7 +18,7 @@ from serve.api.wsgi import App
 from serve.telemetry.log import set_up_log
 
 from .waitress_server import BACKLOG, CONNECTIONS, raise_descriptor_limit
-from .web_process import Member
+from .web_process import WebProcess
 
 BOARD = "VEILLEUSE_BOARD"
 DRAIN_SECONDS = 25
@@ -64,8 +64,8 @@ def serve_by_granian(settings: Settings) -> None:
 def application() -> App:
     """Return the application of one of its processes."""
     settings = load_settings()
-    scribe = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
-    member = Member(settings, scribe, Path(os.environ[BOARD]))
-    member.start()
-    atexit.register(member.close)
-    return member.app
+    log_handler = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
+    web_process = WebProcess(settings, log_handler, Path(os.environ[BOARD]))
+    web_process.start()
+    atexit.register(web_process.close)
+    return web_process.app

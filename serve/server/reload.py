@@ -12,12 +12,12 @@ import time
 
 SECONDS = 60.0
 # By which a server is asked for something; held back while one code takes another's place.
-ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("veilleuse.rehearsal")
 
 
-class Rehearsal:
+class PreflightCheck:
     """Starts today's code beside what serves, as far as it goes without serving."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Rehearsal:
         return code == 0
 
 
-def become_anew(listener: socket.socket, *arguments: str) -> None:
+def reexec(listener: socket.socket, *arguments: str) -> None:
     """Become today's code, by exec: the process and its socket stay."""
     os.set_inheritable(listener.fileno(), True)  # noqa: FBT003
     command = [sys.executable, "-m", "serve", f"--listener={listener.fileno()}", *arguments]

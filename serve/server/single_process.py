@@ -12,29 +12,31 @@ from types import FrameType
 
 from db.cli.console import Interrupted
 from db.settings import Settings
-from serve.telemetry.log import Scribe
+from serve.telemetry.log import BatchedHandler
 
-from .reload import ASKING, Rehearsal, become_anew
-from .waitress_server import Calls
-from .web_process import serve_as_member
+from .reload import STOP_SIGNALS, PreflightCheck, reexec
+from .waitress_server import ServerHooks
+from .web_process import serve_web_process
 
 
-def serve_alone(settings: Settings, scribe: Scribe, listener: socket.socket) -> None:
+def serve_single_process(
+    settings: Settings, log_handler: BatchedHandler, listener: socket.socket
+) -> None:
     """Serve on the socket until SIGTERM."""
     # The threads that begin now never hear a signal: one that came to them just before the heir
     # takes over would be lost. The server listens to signals in this thread alone.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-    rehearsal = Rehearsal()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    preflight = PreflightCheck()
 
     def rehearse(_number: int, _frame: FrameType | None) -> None:
-        rehearsal.begin()
+        preflight.begin()
 
     signal.signal(signal.SIGHUP, rehearse)
     is_succeeded = False
     # Told to end before it listens: nothing has come that could be lost.
     with contextlib.suppress(Interrupted):
-        calls = Calls(has_heir=rehearsal.has_passed)
-        is_succeeded = serve_as_member(settings, scribe, None, listener, calls)
-    rehearsal.cancel()
+        calls = ServerHooks(has_successor=preflight.has_passed)
+        is_succeeded = serve_web_process(settings, log_handler, None, listener, calls)
+    preflight.cancel()
     if is_succeeded:
-        become_anew(listener)
+        reexec(listener)

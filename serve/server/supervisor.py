@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .reload import ASKING, Rehearsal, become_anew
+from .reload import STOP_SIGNALS, PreflightCheck, reexec
 
 # A member drains for at most 25 s; a platform kills all of us after 30 s.
 END_SECONDS = 28.0
@@ -20,9 +20,9 @@ FIRST_PAUSE_SECONDS = 0.5
 MOST_PAUSE_SECONDS = 30.0
 # One that has served for so long did not die of how it starts.
 STEADY_SECONDS = 3.0
-LOOK_SECONDS = 0.5
-START_LOOK_SECONDS = 0.02
-SIGNALS = (signal.SIGCHLD, *ASKING)
+POLL_SECONDS = 0.5
+START_POLL_SECONDS = 0.02
+SIGNALS = (signal.SIGCHLD, *STOP_SIGNALS)
 
 log = logging.getLogger("veilleuse.crew")
 
@@ -38,12 +38,12 @@ def pause_seconds(failures: int) -> float:
 
 
 @dataclass
-class Process:
+class ChildProcess:
     """A process that serves, or is about to."""
 
     pid: int
     # Where it says that it listens; None for one of the crew that was here before this code.
-    news: int | None
+    ready_pipe: int | None
     started: float = field(default_factory=time.monotonic)
     is_ready: bool = False
     ending_since: float | None = None
@@ -62,21 +62,21 @@ class Process:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return None
-        if self.news is not None:
-            os.close(self.news)
+        if self.ready_pipe is not None:
+            os.close(self.ready_pipe)
         return os.waitstatus_to_exitcode(status)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """See whether it listens by now."""
-        if self.news is None or self.is_ready:
+        if self.ready_pipe is None or self.is_ready:
             return
         try:
-            self.is_ready = bool(os.read(self.news, 1))
+            self.is_ready = bool(os.read(self.ready_pipe, 1))
         except BlockingIOError:
             return
 
 
-class Crew:
+class Supervisor:
     """Keeps so many processes serving, and replaces all of them one by one on SIGHUP.
 
     On SIGHUP it first sees that today's code and settings would start, then becomes that code
@@ -96,86 +96,86 @@ class Crew:
         self._work = work
         self._listener = listener
         self._count = count
-        self._members: list[Process] = []
+        self._processes: list[ChildProcess] = []
         self._on_death = on_death
         # Arguments for the code that takes this one's place.
         self._keep = keep
         # Of the crew before this code, until they are replaced.
-        self._before = [Process(pid, None, is_ready=True) for pid in before]
+        self._before = [ChildProcess(pid, None, is_ready=True) for pid in before]
         self._failures = 0
         self._not_before = 0.0
         self._has_served = bool(before)
         self._is_ending = False
-        self._rehearsal = Rehearsal()
+        self._preflight = PreflightCheck()
         self._code = 0
 
-    def watch(self) -> int:
+    def run(self) -> int:
         """Keep the crew until SIGTERM or SIGINT; returns the exit code."""
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         while True:
             self._step()
-            if self._is_ending and not (self._members or self._before):
+            if self._is_ending and not (self._processes or self._before):
                 return self._code
-            told = signal.sigtimedwait(SIGNALS, self._look_seconds())
+            told = signal.sigtimedwait(SIGNALS, self._poll_seconds())
             if told is not None:
-                self._hear(told.si_signo)
+                self._handle_signal(told.si_signo)
 
-    def _look_seconds(self) -> float:
-        is_starting = not all(one.is_ready for one in self._members)
-        return START_LOOK_SECONDS if is_starting or self._rehearsal.is_running else LOOK_SECONDS
+    def _poll_seconds(self) -> float:
+        is_starting = not all(one.is_ready for one in self._processes)
+        return START_POLL_SECONDS if is_starting or self._preflight.is_running else POLL_SECONDS
 
-    def _hear(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._end()
         elif number == signal.SIGHUP and not self._is_ending:
-            self._rehearsal.begin()
+            self._preflight.begin()
 
     def _end(self) -> None:
         if not self._is_ending:
             # Else connections would go on coming that nobody takes any more.
             self._listener.close()
-            self._rehearsal.cancel()
+            self._preflight.cancel()
         self._is_ending = True
 
     def _step(self) -> None:
-        """Bury who has ended, and do the one next thing that is due."""
-        for member in self._members:
-            member.look()
-            self._has_served = self._has_served or member.is_ready
-        self._bury()
+        """Handle processes that have ended, and do the one next thing that is due."""
+        for process in self._processes:
+            process.poll()
+            self._has_served = self._has_served or process.is_ready
+        self._handle_exits()
         if self._is_ending:
-            for member in (*self._members, *self._before):
-                member.end()
-        elif all(one.is_ready for one in self._members):
+            for process in (*self._processes, *self._before):
+                process.end()
+        elif all(one.is_ready for one in self._processes):
             self._fill_or_replace()
 
     def _fill_or_replace(self) -> None:
         ending = [one for one in self._before if one.ending_since is not None]
         if ending:
             ending[0].end()
-        elif self._before and len(self._members) + len(self._before) > self._count:
+        elif self._before and len(self._processes) + len(self._before) > self._count:
             # Its successor listens.
             self._before[0].end()
-        elif len(self._members) < self._count:
+        elif len(self._processes) < self._count:
             if time.monotonic() >= self._not_before:
                 self._start()
-        elif self._rehearsal.has_passed():
-            pids = ",".join(str(one.pid) for one in self._members)
-            become_anew(self._listener, f"--before={pids}", *self._keep)
+        elif self._preflight.has_passed():
+            pids = ",".join(str(one.pid) for one in self._processes)
+            reexec(self._listener, f"--before={pids}", *self._keep)
 
     def _start(self) -> None:
-        news, tell = os.pipe()
-        os.set_blocking(news, False)
+        ready, report = os.pipe()
+        os.set_blocking(ready, False)
         # What is there now is kept out of the collector, whose marks would unshare its pages.
         gc.freeze()
         pid = os.fork()
         if not pid:
-            os.close(news)
-            os._exit(self._serve(tell))
-        os.close(tell)
-        self._members.append(Process(pid, news))
+            os.close(ready)
+            os._exit(self._serve(report))
+        os.close(report)
+        self._processes.append(ChildProcess(pid, ready))
 
-    def _serve(self, tell: int) -> int:
+    def _serve(self, report: int) -> int:
         """Be a member; returns the exit code."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
@@ -183,7 +183,7 @@ class Crew:
         # It is the crew that hears of SIGHUP.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
-            return self._work(self._listener, lambda: _say_once(tell))
+            return self._work(self._listener, lambda: _report_ready(report))
         except BaseException:
             log.exception("a web process failed")
             return 1
@@ -191,32 +191,32 @@ class Crew:
             sys.stdout.flush()
             sys.stderr.flush()
 
-    def _bury(self) -> None:
-        for members in (self._members, self._before):
-            for member in list(members):
-                code = member.exit_code()
+    def _handle_exits(self) -> None:
+        for processes in (self._processes, self._before):
+            for process in list(processes):
+                code = process.exit_code()
                 if code is not None:
-                    members.remove(member)
-                    self._on_death(member.pid)
-                    self._mourn(member, code)
+                    processes.remove(process)
+                    self._on_death(process.pid)
+                    self._handle_exit(process, code)
 
-    def _mourn(self, member: Process, code: int) -> None:
-        if member.ending_since is not None:
+    def _handle_exit(self, process: ChildProcess, code: int) -> None:
+        if process.ending_since is not None:
             return
         if not self._has_served:
             # It could not start at all, and has said why.
             self._code = self._code or code or 1
             self._end()
             return
-        is_steady = member.is_ready and time.monotonic() - member.started > STEADY_SECONDS
+        is_steady = process.is_ready and time.monotonic() - process.started > STEADY_SECONDS
         self._failures = 0 if is_steady else self._failures
         pause = pause_seconds(self._failures)
         self._failures += not is_steady
         self._not_before = time.monotonic() + pause
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        log.warning("process %s ended by %s; another starts in %g s", member.pid, how, pause)
+        log.warning("process %s ended by %s; another starts in %g s", process.pid, how, pause)
 
 
-def _say_once(tell: int) -> None:
-    os.write(tell, b"r")
-    os.close(tell)
+def _report_ready(report: int) -> None:
+    os.write(report, b"r")
+    os.close(report)

@@ -33,10 +33,10 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
     A third of the time of an answer went into waking a thread and waiting for Python's one lock.
     """
 
-    def __init__(self, is_quick: Callable[[str, str, str], bool]) -> None:
+    def __init__(self, is_immediate: Callable[[str, str, str], bool]) -> None:
         super().__init__()
         # Of a method, a path and a query.
-        self._is_quick = is_quick
+        self._is_quick = is_immediate
         self._loop = threading.get_ident()
         self._resting_until = 0.0
 
@@ -63,7 +63,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             self._resting_until = time.monotonic() + REST_SECONDS
 
 
-class Task(WSGITask):  # type: ignore[misc]
+class RequestTask(WSGITask):  # type: ignore[misc]
     """One request and its answer."""
 
     wrote_header: bool
@@ -96,7 +96,7 @@ class Task(WSGITask):  # type: ignore[misc]
         self.channel.write_soon(head)
 
 
-class NoRoom(Error):  # type: ignore[misc]
+class BodyTooLarge(Error):  # type: ignore[misc]
     """There is no room for what a client sends."""
 
     code = 503
@@ -106,7 +106,7 @@ class NoRoom(Error):  # type: ignore[misc]
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection."""
 
-    task_class = Task
+    task_class = RequestTask
     request: Any
     queued_at = 0.0
     # Whether the loop is to answer its request, and whether it is doing so.
@@ -135,7 +135,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             if self.request is None:
                 raise
             # A large body waits in a file.
-            taken = self._refuse(NoRoom(f"there is no room for the body: {error.strerror}"))
+            taken = self._refuse(BodyTooLarge(f"there is no room for the body: {error.strerror}"))
         if self.request is None:
             self.begun_at = None
         elif self.request is not before:

@@ -21,10 +21,10 @@ import waitress
 
 from db.errors import SettingError
 from db.settings import Settings
-from serve.api.middleware import Journal
+from serve.api.middleware import RequestMiddleware
 from serve.app import MOST_BODY_BYTES
 
-from .reload import ASKING
+from .reload import STOP_SIGNALS
 from .waitress_channel import Channel, Dispatcher
 
 CONNECTIONS = 10_000
@@ -59,21 +59,21 @@ def listen(settings: Settings) -> socket.socket:
 
 
 @dataclass(frozen=True)
-class Calls:
+class ServerHooks:
     """What a server tells whoever started it, and what it asks."""
 
     on_listen: Callable[[], None] = lambda: None
     # Whether today's code is about to take the socket over.
-    has_heir: Callable[[], bool] = lambda: False
+    has_successor: Callable[[], bool] = lambda: False
     # Whether somebody is there who would start it again; else it would only hold the port.
-    is_kept: Callable[[], bool] = lambda: True
+    is_supervised: Callable[[], bool] = lambda: True
 
 
 def serve_until_told(
-    app: Journal,
+    app: RequestMiddleware,
     settings: Settings,
     listener: socket.socket,
-    calls: Calls,
+    calls: ServerHooks,
     on_drain: Callable[[], None],
 ) -> bool:
     """Answer requests until SIGTERM or SIGINT, then finish those that have come.
@@ -85,23 +85,23 @@ def serve_until_told(
     server = _make_server(app, settings, listener)
     asked = _hear()
     calls.on_listen()
-    has_heir = False
-    while not (asked or has_heir) and calls.is_kept():
+    has_successor = False
+    while not (asked or has_successor) and calls.is_supervised():
         _turn(server)
-        has_heir = calls.has_heir()
+        has_successor = calls.has_successor()
     log.info("process %s is ending: finishing what has come", os.getpid())
-    if has_heir:
+    if has_successor:
         _hand_over(server)
         # What is told from now on is for the heir to hear.
-        signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-    if asked or not has_heir:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    if asked or not has_successor:
         on_drain()
         _finish(server)
-        for number in ASKING:
+        for number in STOP_SIGNALS:
             # A platform may say it twice.
             signal.signal(number, signal.SIG_IGN)
     server.task_dispatcher.shutdown()
-    return has_heir and not asked
+    return has_successor and not asked
 
 
 def _hear() -> list[int]:
@@ -113,11 +113,11 @@ def _hear() -> list[int]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     return asked
 
 
-def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> Any:  # noqa: ANN401
+def _make_server(app: RequestMiddleware, settings: Settings, listener: socket.socket) -> Any:  # noqa: ANN401
     # Each request beyond the idle threads would otherwise be a line in the log.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # Only a platform's router stands before us without fail; anywhere else a client could lie.
@@ -129,7 +129,7 @@ def _make_server(app: Journal, settings: Settings, listener: socket.socket) -> A
         if "DYNO" in os.environ
         else {}
     )
-    dispatcher = Dispatcher(app.is_quick)
+    dispatcher = Dispatcher(app.is_immediate)
     dispatcher.set_thread_count(settings.web_threads)
     server = waitress.create_server(
         app,

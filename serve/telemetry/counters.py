@@ -21,7 +21,7 @@ class Durations(msgspec.Struct):
     counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS_SECONDS) + 1))
     seconds: float = 0.0
 
-    def note(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Count one."""
         self.counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
         self.seconds += seconds
@@ -63,7 +63,7 @@ def total(parts: Iterable[Counts]) -> Counts:
     return whole
 
 
-class Tally:
+class RequestCounters:
     """Counts what this process answers, and what of it has not been taken by others yet."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Tally:
             durations = counts.durations.get(route)
             if durations is None:
                 durations = counts.durations[route] = Durations()
-            durations.note(seconds)
+            durations.observe(seconds)
 
     def count_answer(
         self, dataset_id: int, dataset: str, came_from: str, source: str, prediction: str

@@ -73,7 +73,7 @@ class LogFile:
         self._file = new
 
 
-class Scribe(logging.Handler):
+class BatchedHandler(logging.Handler):
     """Takes lines at once and writes them soon, many with one system call.
 
     Until it is started a line is written as it comes; warnings and worse, very soon after. Nobody
@@ -116,7 +116,7 @@ class Scribe(logging.Handler):
         if record.levelno >= logging.WARNING:
             self._urgent.set()
 
-    def note(self, text: str, **fields: object) -> None:
+    def log_line(self, text: str, **fields: object) -> None:
         """Take a request's line: the text, and with JSON its fields besides."""
         self._take("info", {"message": text, **fields}, text, time.time())
 
@@ -190,7 +190,7 @@ def _write_all(data: bytes) -> None:
         return
 
 
-def set_up_log(log_format: str, path: str = "", mebibytes: float = 10.0) -> Scribe:
+def set_up_log(log_format: str, path: str = "", mebibytes: float = 10.0) -> BatchedHandler:
     """Send all log lines to standard output, and to a file where one is named; or SettingError."""
     try:
         file = LogFile(Path(path), int(mebibytes * 2**20)) if path else None
@@ -199,6 +199,6 @@ def set_up_log(log_format: str, path: str = "", mebibytes: float = 10.0) -> Scri
             f"LOG_FILE={path}: cannot be opened: {error.strerror}; name a file in a folder that is"
             " there and may be written to"
         ) from None
-    scribe = Scribe(log_format, file)
-    logging.basicConfig(level=logging.INFO, handlers=[scribe], force=True)
-    return scribe
+    log_handler = BatchedHandler(log_format, file)
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler], force=True)
+    return log_handler

@@ -15,7 +15,7 @@ from .counters import Counts, total
 GONE = "gone"
 
 
-class Figures(msgspec.Struct):
+class ProcessMetrics(msgspec.Struct):
     """What one process says of itself."""
 
     counts: Counts = msgspec.field(default_factory=Counts)
@@ -28,29 +28,29 @@ class Figures(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Figures).decode
+_decode = msgspec.msgpack.Decoder(ProcessMetrics).decode
 
 
-class Board:
+class MultiprocessMetrics:
     """A folder with a file a process, named by its id; without a folder there is one process."""
 
-    def __init__(self, folder: Path | None, read: Callable[[], Figures]) -> None:
+    def __init__(self, folder: Path | None, read: Callable[[], ProcessMetrics]) -> None:
         self._folder = folder
         self._read = read
         self._last = b""
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Leave this process's figures, where they have changed."""
         if self._folder is not None:
             self._leave(self._folder, self._read())
 
-    def _leave(self, folder: Path, figures: Figures) -> None:
+    def _leave(self, folder: Path, figures: ProcessMetrics) -> None:
         packed, name = _encode(figures), str(os.getpid())
         is_told = packed == self._last and (folder / name).exists()
         if not is_told and _put(folder, name, packed):
             self._last = packed
 
-    def everyone(self) -> list[Figures]:
+    def read_all(self) -> list[ProcessMetrics]:
         """Return every process's figures: of this one as of now, of others a second old."""
         mine = self._read()
         if self._folder is None:
@@ -88,7 +88,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if not path.suffix)
 
 
-def _all(folder: Path) -> Iterator[tuple[str, Figures]]:
+def _all(folder: Path) -> Iterator[tuple[str, ProcessMetrics]]:
     for path in _files(folder):
         try:
             yield path.name, _decode(path.read_bytes())
@@ -97,11 +97,11 @@ def _all(folder: Path) -> Iterator[tuple[str, Figures]]:
             continue
 
 
-def bury(folder: Path, pid: int) -> None:
+def mark_process_dead(folder: Path, pid: int) -> None:
     """Add what a process has counted to what others counted that are gone: counts only rise."""
     with _locked(folder, fcntl.LOCK_EX):
         parts = {name: one.counts for name, one in _all(folder) if name in {GONE, str(pid)}}
-        if str(pid) in parts and _put(folder, GONE, _encode(Figures(total(parts.values())))):
+        if str(pid) in parts and _put(folder, GONE, _encode(ProcessMetrics(total(parts.values())))):
             (folder / str(pid)).unlink(missing_ok=True)
 
 

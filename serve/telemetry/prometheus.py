@@ -18,14 +18,14 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from .counters import BOUNDS_SECONDS, Counts, total
-from .multiprocess import Board
+from .multiprocess import MultiprocessMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 AMOUNTS = {
-    "memory_answers": "Answers in memory.",
-    "memory_bytes": "What they take, roughly.",
-    "backlog_inputs": "Unseen inputs that wait to be written.",
-    "backlog_dropped": "Unseen inputs for which there was no room.",
+    "cache_answers": "Answers held by the response cache.",
+    "cache_bytes": "Approximate bytes held by the response cache.",
+    "unseen_queue_inputs": "Unseen inputs that wait to be written to the store.",
+    "unseen_queue_dropped": "Unseen inputs that were not recorded, because the queue or the store was full.",
     "requests_in_flight": "Requests that are being answered.",
     "log_dropped": "Log lines for which there was no room.",
 }
@@ -38,10 +38,10 @@ LEVELS = {
 class Metrics:
     """Everything that is told to whoever scrapes."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, process_metrics: MultiprocessMetrics) -> None:
         self._registry = CollectorRegistry()
         PlatformCollector(registry=self._registry)
-        self.show(WebFigures(board))
+        self.show(WebCollector(process_metrics))
 
     def show(self, collector: Collector) -> None:
         """Show figures that are read when they are asked for."""
@@ -52,11 +52,11 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class WebFigures(Collector):
+class WebCollector(Collector):
     """The web processes' figures: counts and amounts added up, of levels the least."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, process_metrics: MultiprocessMetrics) -> None:
+        self._process_metrics = process_metrics
 
     def describe(self) -> list[Metric]:
         """Name nothing in advance: there is nothing to be told before somebody scrapes."""
@@ -64,23 +64,23 @@ class WebFigures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the figures."""
-        everyone = self._board.everyone()
-        yield from _counts(total(one.counts for one in everyone))
+        read_all = self._process_metrics.read_all()
+        yield from _counts(total(one.counts for one in read_all))
         amounts: Counter[str] = Counter()
-        for one in everyone:
+        for one in read_all:
             amounts.update(one.amounts)
         for name, meaning in AMOUNTS.items():
             yield GaugeMetricFamily(f"veilleuse_{name}", meaning, amounts[name])
         for name, meaning in LEVELS.items():
-            least = min((one.levels[name] for one in everyone if name in one.levels), default=0.0)
+            least = min((one.levels[name] for one in read_all if name in one.levels), default=0.0)
             yield GaugeMetricFamily(f"veilleuse_{name}", meaning, least)
         model = GaugeMetricFamily(
             "veilleuse_model", "1 for the model that is served.", labels=("dataset", "model")
         )
-        for served in sorted({pair for one in everyone for pair in one.models.items()}):
+        for served in sorted({pair for one in read_all for pair in one.models.items()}):
             model.add_metric(served, 1.0)
         yield model
-        yield from _processes(self._board.pids())
+        yield from _processes(self._process_metrics.pids())
 
 
 def _counts(counts: Counts) -> Iterator[Metric]:

@@ -11,10 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.store.engine import Store
 from db.traffic.prediction_counts import count_served
-from db.traffic.web_load import end_signal, tell_load
+from db.traffic.web_load import end_signal, write_load
 
-from .counters import Tally
-from .multiprocess import Board
+from .counters import RequestCounters
+from .multiprocess import MultiprocessMetrics
 
 TELL_SECONDS = 1.0
 SERVED_SECONDS = 10.0
@@ -23,16 +23,18 @@ CLOSE_SECONDS = 5.0
 log = logging.getLogger("veilleuse.web")
 
 
-class Clerk:
+class TelemetryReporter:
     """Tells workers the load, the store what was answered, and other processes the figures.
 
     The load is told in every second in which there is some; silence says that there is none.
     """
 
-    def __init__(self, store: Store, tally: Tally, board: Board) -> None:
+    def __init__(
+        self, store: Store, counters: RequestCounters, process_metrics: MultiprocessMetrics
+    ) -> None:
         self._store = store
-        self._tally = tally
-        self._board = board
+        self._counters = counters
+        self._process_metrics = process_metrics
         self._process = secrets.token_hex(8)
         self._closing = threading.Event()
         self._has_told = False
@@ -40,7 +42,7 @@ class Clerk:
 
     def start(self) -> None:
         """Begin to tell."""
-        self._board.tell()
+        self._process_metrics.publish()
         self._thread.start()
 
     def close(self) -> None:
@@ -48,13 +50,13 @@ class Clerk:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
-        self._board.tell()
+        self._process_metrics.publish()
 
     def _tell_on(self) -> None:
         untold_seconds = 0.0
         while not self._closing.wait(TELL_SECONDS):
             self._tell_load()
-            self._board.tell()
+            self._process_metrics.publish()
             untold_seconds += TELL_SECONDS
             if untold_seconds >= SERVED_SECONDS:
                 self._tell_served()
@@ -64,15 +66,15 @@ class Clerk:
             self._write(partial(end_signal, process=self._process))
 
     def _tell_load(self) -> None:
-        load = self._tally.take_load()
+        load = self._counters.take_load()
         if load.requests_per_second or load.in_flight:
-            self._write(partial(tell_load, process=self._process, load=load))
+            self._write(partial(write_load, process=self._process, load=load))
             self._has_told = True
 
     def _tell_served(self) -> None:
-        taken = self._tally.take_served()
+        taken = self._counters.take_served()
         if taken and not self._write(partial(count_served, counts=taken)):
-            self._tally.give_served_back(taken)
+            self._counters.give_served_back(taken)
 
     def _write(self, work: partial[None]) -> bool:
         try:

@@ -14,16 +14,16 @@ from db.queue.coverage import all_counts
 from db.queue.pause import paused_at
 from db.queue.worker import SILENT_SECONDS, all_workers
 from db.store.dialect import wall_seconds
-from serve.store_reader import Shelf
+from serve.store_reader import StoreReader
 
 STATES = ("closed", "opening", "open", "suspended")
 
 
-class WorkerFigures(Collector):
+class WorkerCollector(Collector):
     """Read when somebody scrapes; while the store is out of reach there are none."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, store_reader: StoreReader) -> None:
+        self._store_reader = store_reader
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Name nothing in advance: the store is not asked before somebody scrapes."""
@@ -31,10 +31,10 @@ class WorkerFigures(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the figures."""
-        if not self._shelf.is_up:
+        if not self._store_reader.is_up:
             return
         try:
-            connection = self._shelf.lend()
+            connection = self._store_reader.connection()
             yield from _backlog(connection)
             yield from _workers(all_workers(connection), wall_seconds(connection))
             paused = float(paused_at(connection) is not None)

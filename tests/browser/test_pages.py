@@ -98,24 +98,24 @@ def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, looked_at:
 def test_an_example_is_answered_at_a_click(visitor: Visitors) -> None:
     """With the label, its probability, and who has said so."""
     page = visitor().visit("/")
-    trial = page.locator("section.trial", has_text="sentence")
-    trial.locator(".examples a").first.click()
-    expect(trial.locator(".answer .headline strong")).not_to_be_empty()
-    expect(trial.locator(".answer .bars tr")).to_have_count(8)
+    form = page.locator("section.predict-form", has_text="sentence")
+    form.locator(".examples a").first.click()
+    expect(form.locator(".answer .headline strong")).not_to_be_empty()
+    expect(form.locator(".answer .bars tr")).to_have_count(8)
     assert page.url.endswith("/")
 
 
 def test_what_is_wrong_with_an_input_is_said_beside_the_form(visitor: Visitors) -> None:
     """And mended there."""
     page = visitor().visit("/")
-    trial = page.locator("section.trial", has_text="Income")
-    trial.locator("input[name=age]").fill("")
-    trial.locator("form").evaluate("form => { form.noValidate = true }")
-    trial.locator("button").click()
-    expect(trial.locator(".answer .notice")).to_contain_text("age: is missing")
-    trial.locator("input[name=age]").fill("40")
-    trial.locator("button").click()
-    expect(trial.locator(".answer .headline strong")).not_to_be_empty()
+    form = page.locator("section.predict-form", has_text="Income")
+    form.locator("input[name=age]").fill("")
+    form.locator("form").evaluate("form => { form.noValidate = true }")
+    form.locator("button").click()
+    expect(form.locator(".answer .notice")).to_contain_text("age: is missing")
+    form.locator("input[name=age]").fill("40")
+    form.locator("button").click()
+    expect(form.locator(".answer .headline strong")).not_to_be_empty()
 
 
 def test_the_students_answer_becomes_the_teachers_before_ones_eyes(
@@ -124,14 +124,14 @@ def test_the_students_answer_becomes_the_teachers_before_ones_eyes(
     """Once a worker has been; nothing is clicked and no page loaded for it."""
     with serving_copy(trained, tmp_path / "own") as site:
         page = visitor(site).visit("/")
-        trial = page.locator("section.trial", has_text="sentence")
-        trial.locator("textarea").fill(UNSEEN)
-        trial.locator("button").click()
-        expect(trial.locator(".said")).to_have_attribute("data-source", "student")
-        expect(trial.locator(".said")).to_contain_text("queued")
+        form = page.locator("section.predict-form", has_text="sentence")
+        form.locator("textarea").fill(UNSEEN)
+        form.locator("button").click()
+        expect(form.locator(".result")).to_have_attribute("data-source", "student")
+        expect(form.locator(".result")).to_contain_text("queued")
         page.evaluate("window.same = true")
         assert run_command(site.url, "enrich", "once").code == 0
-        expect(trial.locator(".said")).to_have_attribute("data-source", "teacher", timeout=FLIP_MS)
+        expect(form.locator(".result")).to_have_attribute("data-source", "teacher", timeout=FLIP_MS)
         assert page.evaluate("window.same")
         # It would miss the server.
         page.close()
@@ -167,9 +167,9 @@ def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors
 def test_every_page_works_without_javascript(visitor: Visitors) -> None:
     """Forms and links alone: try, filter, turn the page, look at a record."""
     page = visitor(java_script_enabled=False).visit("/")
-    page.locator("section.trial", has_text="sentence").locator("textarea").fill(TAUGHT)
-    page.locator("section.trial", has_text="sentence").locator("button").click()
-    expect(page.locator(".said")).to_have_attribute("data-source", "teacher")
+    page.locator("section.predict-form", has_text="sentence").locator("textarea").fill(TAUGHT)
+    page.locator("section.predict-form", has_text="sentence").locator("button").click()
+    expect(page.locator(".result")).to_have_attribute("data-source", "teacher")
     page.locator("header nav a", has_text="intents").click()
     page.locator("select[name=label]").select_option("purchase")
     page.locator("form.filter button").click()
@@ -226,4 +226,4 @@ def test_the_keyboard_reaches_the_answer(visitor: Visitors) -> None:
     page.keyboard.type("je veux acheter un livre")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator(".said")).to_be_visible()
+    expect(page.locator(".result")).to_be_visible()

@@ -16,7 +16,7 @@ ENDED = {0, -signal.SIGTERM, -signal.SIGKILL}
 END_SECONDS = 60.0
 
 
-class Crew:
+class WorkerGroup:
     """So many processes of one program; they end with the block, whatever happens in it."""
 
     def __init__(self, module: str, size: int, log: Path, url: str, **environment: str) -> None:

@@ -18,8 +18,8 @@ import enrich.worker.worker
 from db.queue.chunk import Chunk
 from db.store.engine import Store
 from enrich.commands.base import open_worker_store, stop_on_signals
-from enrich.pipeline.step import Job
-from enrich.worker.loop import Order, run_worker
+from enrich.pipeline.step import StepRun
+from enrich.worker.loop import WorkerOptions, run_worker
 from enrich.worker.worker import Worker
 
 from .kill_point import visit
@@ -32,7 +32,7 @@ TICK_SECONDS = 1
 def lay_points() -> None:
     """Put the worker's points in place."""
     after(Worker, "__init__", "worker_registered")
-    after(Job, "compute", "batch_computed")
+    after(StepRun, "compute", "batch_computed")
     after(enrich.pipeline.chunk, "_compute", "chunk_computed")
     after(db.queue.chunk, "write_enrichments", "enrichments_written")
     after(enrich.pipeline.chunk, "_finish", "chunk_ended")
@@ -94,7 +94,7 @@ def main() -> None:
     renew_often()
     enrich.worker.loop.TICK_SECONDS = TICK_SECONDS
     store, settings = open_worker_store()
-    run_worker(store, settings, stop_on_signals(), Order(now=True))
+    run_worker(store, settings, stop_on_signals(), WorkerOptions(now=True))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from enrich.commands.base import stop_on_signals
 from enrich.gate import sampler as reader
 from enrich.gate.machine.cgroup import Cgroup
 from enrich.gate.machine.process_tree import cpu_seconds, tree
-from enrich.worker.loop import Order, run_worker
+from enrich.worker.loop import WorkerOptions, run_worker
 
 
 def only_these(file: Path) -> Callable[[str, Cgroup], Callable[[], float]]:
@@ -41,7 +41,7 @@ def main() -> None:
     stop: threading.Event = stop_on_signals()
     vars(reader)["total_source"] = only_these(Path(sys.argv[1]))
     settings = load_settings()
-    run_worker(open_store(settings, name=WORKER), settings, stop, Order())
+    run_worker(open_store(settings, name=WORKER), settings, stop, WorkerOptions())
 
 
 if __name__ == "__main__":

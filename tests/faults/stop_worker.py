@@ -15,7 +15,7 @@ import enrich.worker.worker
 from db.errors import LeaseLost
 from db.queue.chunk import Chunk
 from enrich.commands.base import open_worker_store, stop_on_signals
-from enrich.worker.loop import Order, run_worker
+from enrich.worker.loop import WorkerOptions, run_worker
 
 from .stop_event import CLAIMED, FAILED, FINISHED, RENEWED, RETURNED, tell
 
@@ -72,7 +72,7 @@ def main() -> None:
     db.queue.planner.CHUNK_RECORDS = CHUNK_RECORDS
     enrich.worker.loop.TICK_SECONDS = TICK_SECONDS
     store, settings = open_worker_store()
-    run_worker(store, settings, stop_on_signals(), Order(now=True))
+    run_worker(store, settings, stop_on_signals(), WorkerOptions(now=True))
 
 
 if __name__ == "__main__":

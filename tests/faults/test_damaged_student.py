@@ -118,7 +118,7 @@ def test_a_training_mends_what_was_damaged_at_the_start(trained: Path, tmp_path:
     """Without a restart."""
     with served(trained, tmp_path, "intents", "customers") as site:
         assert site.get("/readyz").status == 503
-        assert train_model(site.store, "customers", settings_for(site.url)).verdict.active
+        assert train_model(site.store, "customers", settings_for(site.url)).decision.active
         until(lambda: site.get("/readyz").status == 200, PATIENCE_SECONDS)
         assert site.get(OTHER).json()["model"] == "customers@2"
         check_only_stored_answers(site, 1)

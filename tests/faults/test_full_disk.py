@@ -146,7 +146,7 @@ def fill_up(site: Site, disk: Disk, crowd: Crowd) -> None:
         crowd.ask(QUEUE_ENTRIES)
         # Where the store still has room, the queue is empty by then.
         time.sleep(2 * RETRY_SECONDS)
-        return figures(site)["veilleuse_backlog_inputs", ""] > 0
+        return figures(site)["veilleuse_unseen_queue_inputs", ""] > 0
 
     until(is_waiting, PATIENCE_SECONDS)
     crowd.ask(QUEUE_ENTRIES)
@@ -163,13 +163,13 @@ def test_on_a_full_disk_everything_is_answered_and_what_was_taken_is_written_lat
     assert site.predict(TAUGHT)["source"] == "teacher"
     assert not crowd.written()
     assert isinstance(disk, Limited) or CANNOT in site.log.read_text()
-    assert figures(site)["veilleuse_backlog_dropped", ""] == crowd.dropped
+    assert figures(site)["veilleuse_unseen_queue_dropped", ""] == crowd.dropped
     disk.make_room(site)
     until(crowd.written, PATIENCE_SECONDS)
-    assert figures(site)["veilleuse_backlog_inputs", ""] == 0
+    assert figures(site)["veilleuse_unseen_queue_inputs", ""] == 0
     crowd.ask(QUEUE_ENTRIES // 2)
     until(crowd.written)
-    assert figures(site)["veilleuse_backlog_dropped", ""] == crowd.dropped
+    assert figures(site)["veilleuse_unseen_queue_dropped", ""] == crowd.dropped
     seen = site.get("/livez").headers["X-Request-Id"]
     until(lambda: seen in site.log.read_text())
 
@@ -224,8 +224,8 @@ def test_a_store_that_was_on_a_full_disk_is_served_again(site: Site, disk: Disk)
     assert site.process.wait(PATIENCE_SECONDS) == 0
     if isinstance(disk, Mounted):
         disk.make_room(site)
-    with serving(site.url, site.log.with_name("again.txt")) as again:
-        assert again.predict(TAUGHT)["source"] == "teacher"
-        assert again.record_count() >= before
-        assert again.get(PREDICT).status == 200
-        until(lambda: again.records(inputs='{"sentence":"je cherche un vol pour Lisbonne"}'))
+    with serving(site.url, site.log.with_name("again.txt")) as run_once:
+        assert run_once.predict(TAUGHT)["source"] == "teacher"
+        assert run_once.record_count() >= before
+        assert run_once.get(PREDICT).status == 200
+        until(lambda: run_once.records(inputs='{"sentence":"je cherche un vol pour Lisbonne"}'))

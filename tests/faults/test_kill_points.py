@@ -20,14 +20,14 @@ from db.store import tables
 from db.store.engine import Store
 from db.store.generation import read_generation
 from enrich.learning.training import train_model
-from enrich.status import outlook
+from enrich.status import worker_status
 from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
 from .conftest import FULL
 from .kill_enrichers import LOG
-from .kill_group import Crew
+from .kill_group import WorkerGroup
 from .kill_point import BATCH, CHUNK, FOLDER, NOTHING, POINTS, lay_tokens, tokens_left
 from .test_kill_once import everything, left_over, make_stale
 
@@ -146,22 +146,22 @@ class Ordeal:
     def _log(self) -> Path:
         return self._folder / f"computed.{self.rounds}"
 
-    def crew(self, size: int) -> Crew:
+    def group(self, size: int) -> WorkerGroup:
         """Return so many workers, who may be killed while there are tokens."""
         environment = {FOLDER: str(self._tokens), LOG: str(self._log), "LEASE_SECONDS": LEASE}
-        return Crew(MODULE, size, self._folder / "said", self._url, **environment)
+        return WorkerGroup(MODULE, size, self._folder / "said", self._url, **environment)
 
     def work_one_round(self) -> None:
         """Have all records enriched, and count what was done more than once."""
         make_stale(self._store)
         self.rounds += 1
         before = tokens_left(self._tokens)
-        with self.crew(WORKERS) as crew:
+        with self.group(WORKERS) as group:
             while not is_done(self._store, self._found):
-                crew.tend()
-                assert time.monotonic() < self._until, self._words(crew)
+                group.tend()
+                assert time.monotonic() < self._until, self._words(group)
                 time.sleep(LOOK_SECONDS)
-        self.killed += crew.killed
+        self.killed += group.killed
         kills = before - tokens_left(self._tokens)
         self._check(read_log(self._log), kills)
         self._in_vain = 0 if kills else self._in_vain + 1
@@ -174,12 +174,12 @@ class Ordeal:
             assert redone <= most_redone(kills, computed.largest_batch), (name, kills)
             self.redone += redone
 
-    def _words(self, crew: Crew) -> str:
+    def _words(self, group: WorkerGroup) -> str:
         with self._store.reading() as connection:
             stale = count_stale(connection, self._found.id, self._found.revision)
             chunks = connection.execute(select(tables.chunk)).all()
         left = dict(tokens_left(self._tokens))
-        return f"{stale} records stale in round {self.rounds}, {chunks=}, {left=}\n{crew.words()}"
+        return f"{stale} records stale in round {self.rounds}, {chunks=}, {left=}\n{group.words()}"
 
 
 @pytest.fixture
@@ -218,10 +218,10 @@ def test_what_a_worker_did_not_live_to_tell_the_web_its_successor_tells(
         connection.execute(
             update(tables.record).where(tables.record.c.label.isnot(None)).values(revision=0)
         )
-    with ordeal.crew(1) as crew:
-        crew.workers[0].wait(PATIENCE_SECONDS)
+    with ordeal.group(1) as group:
+        group.workers[0].wait(PATIENCE_SECONDS)
         untold = generation_of(store)
         if is_looked_at:
-            outlook(store)
-        crew.tend()
+            worker_status(store)
+        group.tend()
         wait_for(lambda: generation_of(store) > untold)

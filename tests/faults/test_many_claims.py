@@ -20,7 +20,7 @@ from sqlalchemy import func, insert, select
 
 from db.errors import LeaseLost
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk, return_chunk
-from db.records.dataset import Dataset, Step, set_plan
+from db.records.dataset import Dataset, PlanStep, set_plan
 from db.store import tables
 from db.store.engine import Store, connect_store
 from tests.conftest import register, sample_spec, settings_for
@@ -126,7 +126,7 @@ def planned(store: Store) -> Dataset:
     """Give a dataset whose chunks can be worked on."""
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
-        return set_plan(connection, found, (Step("language", "f1"),))
+        return set_plan(connection, found, (PlanStep("language", "f1"),))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import inspect, select, text, update
 
 from db.files.exporter import export_rows
-from db.queue.call_quota import Asker, grant_calls, spent_calls
+from db.queue.call_quota import Caller, grant_calls, spent_calls
 from db.queue.chunk import make_chunk
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import list_quarantine
@@ -35,7 +35,7 @@ from db.store import tables
 from db.store.engine import Store
 from enrich.enrichers.base import find_enricher
 from enrich.executors.base import Stopped
-from enrich.pipeline.api_calls import terms_of
+from enrich.pipeline.api_calls import quota_of
 from enrich.planning.maintenance import refresh_plan
 from enrich.worker.worker import working
 from tests import bad_server as behaviour
@@ -499,9 +499,9 @@ def test_a_worker_that_waits_for_another_sees_it_die(
         subprocess.Popen(["sleep", "60"]) as other,
         working(store, settings, stop, InlineExecutor()) as worker,
     ):
-        asker = Asker(found.id, "score", register_other(store, other.pid))
-        terms = terms_of(code, len(wanted), 600)
-        store.write(partial(grant_calls, asker=asker, wanted=wanted, terms=terms))
+        caller = Caller(found.id, "score", register_other(store, other.pid))
+        quota = quota_of(code, len(wanted), 600)
+        store.write(partial(grant_calls, caller=caller, wanted=wanted, quota=quota))
         enriching = threading.Thread(target=until_stopped, args=(worker.enrich,))
         enriching.start()
         time.sleep(1)

@@ -136,11 +136,11 @@ class Notes:
             return connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
 
 
-def make_notes(store: Store, folder: Path, bite: str, neighbours: int = NEIGHBOURS) -> Notes:
+def make_notes(store: Store, folder: Path, bite: str, local_worker_pids: int = NEIGHBOURS) -> Notes:
     """Fill a dataset."""
     log = folder / "tries"
     found = register(store, spec_of(bite, log))
-    texts = [POISON, *(f"rien du tout {number}" for number in range(neighbours))]
+    texts = [POISON, *(f"rien du tout {number}" for number in range(local_worker_pids))]
     rows = []
     for text in texts:
         inputs = found.spec.read_inputs({"sentence": text})
@@ -226,13 +226,13 @@ def test_a_user_sees_what_is_quarantined_and_tries_it_again(
     assert (one["dataset"], one["key"], one["enricher"]) == ("notes", notes.poison, "bitten")
     assert command("enrich", "once").out == "enriched 0 records\n"
     assert notes.tries().count(1) == MOST_ATTEMPTS
-    again = command("enrich", "quarantine", "retry")
-    assert again.out == "1 records will be tried again; now: python -m enrich once\n"
+    run_once = command("enrich", "quarantine", "retry")
+    assert run_once.out == "1 records will be tried again; now: python -m enrich once\n"
     assert command("enrich", "once").code == 1
     assert notes.tries().count(1) == 2 * MOST_ATTEMPTS
     antidote(notes.log).touch()
-    again = command("enrich", "quarantine", "retry", "--key", notes.poison, "--json")
-    assert json.loads(again.out) == {"retried": 1}
+    run_once = command("enrich", "quarantine", "retry", "--key", notes.poison, "--json")
+    assert json.loads(run_once.out) == {"retried": 1}
     assert command("enrich", "once").out == "enriched 1 records\n"
     assert notes.lacking() == []
     assert command("enrich", "quarantine", "list").out == "no record is quarantined\n"
@@ -269,7 +269,7 @@ def test_a_record_that_kills_its_workers_is_quarantined_alone(
     store: Store, command: Command, tmp_path: Path
 ) -> None:
     """Three deaths over four records, three over two, three over the one; then it is known."""
-    notes = make_notes(store, tmp_path, "kill", neighbours=3)
+    notes = make_notes(store, tmp_path, "kill", local_worker_pids=3)
     deaths = 0
     while (done := command("enrich", "once")).code == -signal.SIGKILL:
         deaths += 1

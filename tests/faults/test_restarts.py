@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
-def crew(trained: Path, tmp_path: Path) -> Iterator[Site]:
+def group(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Give a server of two processes on a store of its own."""
     with serving_copy(trained, tmp_path / "crew", WEB_CONCURRENCY=str(PROCESSES)) as running:
         members(running)
@@ -39,7 +39,7 @@ def members(site: Site) -> set[int]:
 
 
 @pytest.fixture
-def lone(trained: Path, tmp_path: Path) -> Iterator[Site]:
+def single(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Give a server of one process on a store of its own."""
     with serving_copy(trained, tmp_path / "lone", WEB_CONCURRENCY="1") as running:
         until(lambda: listened(running) == 1)
@@ -51,30 +51,30 @@ def age_seconds(pid: int) -> float:
     return time.time() - psutil.Process(pid).create_time()
 
 
-def test_restarted_again_and_again_under_load_no_request_is_lost(crew: Site) -> None:
+def test_restarted_again_and_again_under_load_no_request_is_lost(group: Site) -> None:
     """SIGHUP replaces every process while all clients go on asking."""
-    with asking(crew) as clients:
+    with asking(group) as clients:
         for _ in range(TIMES):
-            before = members(crew)
-            crew.process.send_signal(signal.SIGHUP)
-            until(lambda old=before: not old & members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
-    assert crew.process.poll() is None
+            before = members(group)
+            group.process.send_signal(signal.SIGHUP)
+            until(lambda old=before: not old & members(group), PATIENCE_SECONDS)  # type: ignore[misc]
+    assert group.process.poll() is None
     assert sum(len(client.replies) for client in clients) > TIMES
 
 
-def test_a_lone_process_restarted_again_and_again_under_load_loses_no_request(lone: Site) -> None:
+def test_a_lone_process_restarted_again_and_again_under_load_loses_no_request(single: Site) -> None:
     """SIGHUP makes today's code of it each time, and leaves nothing open behind."""
-    process = psutil.Process(lone.process.pid)
+    process = psutil.Process(single.process.pid)
     opened: list[int] = []
-    with asking(lone) as clients:
+    with asking(single) as clients:
         for time_number in range(TIMES):
-            lone.process.send_signal(signal.SIGHUP)
-            until(lambda wanted=time_number + 2: listened(lone) == wanted, PATIENCE_SECONDS)  # type: ignore[misc]
+            single.process.send_signal(signal.SIGHUP)
+            until(lambda wanted=time_number + 2: listened(single) == wanted, PATIENCE_SECONDS)  # type: ignore[misc]
             seen = [len(client.replies) for client in clients]
             until(lambda then=seen: _have_all_more(clients, then))  # type: ignore[misc]
             opened.append(process.num_fds())
-    assert lone.process.poll() is None
-    assert not children_of(lone.process.pid)
+    assert single.process.poll() is None
+    assert not children_of(single.process.pid)
     assert max(opened) <= opened[0] + CLIENTS
 
 
@@ -91,16 +91,16 @@ def test_ended_again_and_again_under_load_no_accepted_request_is_lost(
                 until(lambda all_of=clients: not any(one.is_alive() for one in all_of))  # type: ignore[misc]
 
 
-def test_a_process_that_is_killed_loses_at_most_what_it_was_at(crew: Site) -> None:
+def test_a_process_that_is_killed_loses_at_most_what_it_was_at(group: Site) -> None:
     """Of each client one request, and everything after it is answered."""
-    with asking(crew, may_fail=True) as clients:
+    with asking(group, may_fail=True) as clients:
         for _ in range(TIMES):
-            victim = next(iter(members(crew)))
+            victim = next(iter(members(group)))
             # One that dies as soon as it starts is started again later and later; the system
             # tells its age to the second.
             until(lambda steady=victim: age_seconds(steady) > STEADY_SECONDS + 1)  # type: ignore[misc]
             os.kill(victim, signal.SIGKILL)
-            until(lambda gone=victim: gone not in members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
+            until(lambda gone=victim: gone not in members(group), PATIENCE_SECONDS)  # type: ignore[misc]
             seen = [len(client.replies) for client in clients]
             until(lambda then=seen: _have_all_more(clients, then))  # type: ignore[misc]
     assert all(client.is_alive() is False for client in clients)

@@ -26,7 +26,7 @@ from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
 from .conftest import FULL
-from .kill_group import Crew
+from .kill_group import WorkerGroup
 from .stop_enrichers import SLOW
 from .stop_event import (
     CLAIMED,
@@ -141,10 +141,10 @@ def is_any_stopped(victims: Sequence[Victim]) -> bool:
     return any(victim.is_stopped for victim in victims)
 
 
-def torment(store: Store, dataset: Dataset, crew: Crew) -> None:
+def torment(store: Store, dataset: Dataset, group: WorkerGroup) -> None:
     """Stop and continue some of the workers so many times, with work at hand; then let them end."""
     chance = random.Random(6)
-    victims = [Victim(process, chance) for process in crew.workers[:VICTIMS]]
+    victims = [Victim(process, chance) for process in group.workers[:VICTIMS]]
     records, stops, until = 0, 0, time.monotonic() + PATIENCE_SECONDS
     while (waiting := backlog(store, dataset)) or stops < STOPS or is_any_stopped(victims):
         is_short = stops < STOPS and waiting < FEWEST_RECORDS
@@ -155,10 +155,10 @@ def torment(store: Store, dataset: Dataset, crew: Crew) -> None:
         for victim in victims:
             victim.turn(holders, may_stop=stops < STOPS and not is_short)
             stops = sum(one.stops for one in victims)
-        crew.tend()
-        assert time.monotonic() < until, f"{stops=} of {STOPS}, {waiting=}\n{crew.words()}"
+        group.tend()
+        assert time.monotonic() < until, f"{stops=} of {STOPS}, {waiting=}\n{group.words()}"
         time.sleep(LOOK_SECONDS)
-    assert not crew.killed
+    assert not group.killed
 
 
 def refusals(file: Path) -> Counter[str]:
@@ -172,8 +172,8 @@ def test_workers_stopped_for_three_leases_write_nothing_under_those_they_lost(
     """Each chunk is finished once, under its latest lease; the end is as if nobody had stood."""
     refused = tmp_path / "refused"
     environment = {REFUSED: str(refused), SLOW: "1", "LEASE_SECONDS": f"{LEASE_SECONDS:g}"}
-    with Crew(MODULE, WORKERS, tmp_path / "said", database_url, **environment) as crew:
-        torment(store, notes, crew)
+    with WorkerGroup(MODULE, WORKERS, tmp_path / "said", database_url, **environment) as group:
+        torment(store, notes, group)
     with store.reading() as connection:
         told = stories(connection)
     taken = sum(takeovers(story) for story in told.values())
@@ -195,9 +195,9 @@ def test_workers_told_to_end_at_the_moment_they_go_on_do_end(
 ) -> None:
     """The signal may come to a thread of theirs that does not heed it."""
     environment = {REFUSED: str(tmp_path / "refused")}
-    with Crew(MODULE, TOLD_AT_ONCE, tmp_path / "said", database_url, **environment) as crew:
+    with WorkerGroup(MODULE, TOLD_AT_ONCE, tmp_path / "said", database_url, **environment) as group:
         wait_for(lambda: count_registered(store) == TOLD_AT_ONCE)
-        for process in crew.workers:
+        for process in group.workers:
             process.send_signal(signal.SIGSTOP)
             # It stands still only when it has heard of it.
             os.waitid(os.P_PID, process.pid, os.WSTOPPED)

@@ -30,7 +30,7 @@ def prepare(url: str) -> None:
     store = make_store(url)
     found = register(store, sample_spec(DATASET))
     import_files(store, found, [ROOT / "datasets" / f"{DATASET}.csv"])
-    assert train_model(store, DATASET, settings_for(url)).verdict.active
+    assert train_model(store, DATASET, settings_for(url)).decision.active
     store.close()
 
 

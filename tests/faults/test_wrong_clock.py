@@ -29,9 +29,9 @@ from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.engine import Store
-from db.traffic.web_load import WebLoad, read_load, tell_load
+from db.traffic.web_load import WebLoad, read_load, write_load
 from enrich.enrichers.base import Row
-from enrich.gate.sampler import News, Reader
+from enrich.gate.sampler import LoadSampler, StoreState
 from tests import processes
 from tests.conftest import (
     ROOT,
@@ -285,7 +285,7 @@ def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
 
             def has_come() -> bool:
                 with notes.store.writing() as connection:
-                    tell_load(connection, "web", load)
+                    write_load(connection, "web", load)
                 return any(end in one for one in gate_changes(notes.log("worker"))[seen:])
 
             wait_for(has_come)
@@ -334,7 +334,7 @@ def test_the_webs_load_is_known_whatever_the_clocks_say(
     for ahead in (HOUR, -HOUR):
         with store.writing() as connection:
             monkeypatch.setattr(time, "time", lambda by=ahead: right() + by)
-            tell_load(connection, "web", load)
+            write_load(connection, "web", load)
             monkeypatch.setattr(time, "time", lambda by=ahead: right() - by)
             assert read_load(connection) == load
 
@@ -345,8 +345,8 @@ def test_a_clock_that_jumps_gives_no_false_reading(
     """News do not grow old by it, and no share of time comes out of range."""
     right, jumps = time.time, itertools.cycle((HOUR, -HOUR, 0))
     monkeypatch.setattr(time, "time", lambda: right() + next(jumps))
-    reader = Reader(settings)
-    reader.news = News(time.monotonic(), frozenset({os.getpid()}))
+    reader = LoadSampler(settings)
+    reader.store_state = StoreState(time.monotonic(), frozenset({os.getpid()}))
     readings = []
     for _ in range(10):
         readings.append(reader.read(0.01))

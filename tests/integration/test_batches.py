@@ -158,8 +158,8 @@ def test_a_new_label_replaces_the_old(site: Site) -> None:
     """No label leaves it as it is."""
     sentence = "une table pour deux"
     add(site, [{"sentence": sentence, "intent": "purchase"}])
-    again = [{"sentence": sentence, "intent": "find-restaurant"}]
-    assert add(site, again) == counts(created=0, relabelled=1, unchanged=0)
+    run_once = [{"sentence": sentence, "intent": "find-restaurant"}]
+    assert add(site, run_once) == counts(created=0, relabelled=1, unchanged=0)
     assert add(site, [{"sentence": sentence}])["unchanged"] == 1
     assert row_of(site, sentence=sentence).label == "find-restaurant"
 

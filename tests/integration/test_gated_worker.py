@@ -31,7 +31,7 @@ from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.engine import Store
-from db.traffic.web_load import WebLoad, tell_load
+from db.traffic.web_load import WebLoad, write_load
 from enrich.gate.machine.process_tree import tree
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register, run_command
@@ -91,14 +91,14 @@ class Site:
     store: Store
     url: str
     dataset: Dataset
-    journal: Path
+    log_text: Path
     log: Path
 
     @contextmanager
     def working(self, *program: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run a worker, and end it with all that came of it."""
-        code = {"CODE_PATHS": "slow_enricher", "PYTHONPATH": str(self.journal.parent)}
-        environment = {**CALM, **code, JOURNAL: str(self.journal), **settings}
+        code = {"CODE_PATHS": "slow_enricher", "PYTHONPATH": str(self.log_text.parent)}
+        environment = {**CALM, **code, JOURNAL: str(self.log_text), **settings}
         with (
             self.log.open("wb") as log,
             subprocess.Popen(
@@ -137,7 +137,7 @@ class Site:
 
     def asked(self) -> list[str]:
         """Return the sentences that the enricher was asked, in their order."""
-        return self.journal.read_text("utf-8").splitlines() if self.journal.exists() else []
+        return self.log_text.read_text("utf-8").splitlines() if self.log_text.exists() else []
 
     def done(self) -> int:
         """Return how many records have their value."""
@@ -270,7 +270,7 @@ def web_load(store: Store, load: WebLoad) -> Iterator[None]:
 
     def tell() -> None:
         while not ended.is_set():
-            store.write(partial(tell_load, process="web", load=load))
+            store.write(partial(write_load, process="web", load=load))
             ended.wait(0.5)
 
     telling = threading.Thread(target=tell)

@@ -11,7 +11,7 @@ import pytest
 from serve.app import make_routes
 from serve.pages.dashboard import Dashboard
 from serve.prediction.service import Service
-from serve.telemetry.multiprocess import Board, Figures
+from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
 from serve.telemetry.prometheus import Metrics
 from tests.conftest import settings_for
 
@@ -192,8 +192,11 @@ def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
 
 def test_every_route_of_the_application_is_documented(site: Site, document: Document) -> None:
     """But for pages, and what they are made of."""
-    service, board = Service(site.store, settings_for(site.url)), Board(None, Figures)
-    app = make_routes(service, Metrics(board), Dashboard(service, board))
+    service, metrics = (
+        Service(site.store, settings_for(site.url)),
+        MultiprocessMetrics(None, ProcessMetrics),
+    )
+    app = make_routes(service, Metrics(metrics), Dashboard(service, metrics))
     wanted = {
         (route.rule.replace("<name>", name).replace("<key>", "{key}"), route.method.lower())
         for route in app.routes

@@ -123,7 +123,7 @@ def fill(site: Site, numbers: Iterator[int]) -> None:
 
 def dropped(site: Site) -> float:
     """Return for how many inputs there was no room."""
-    return counted(site, "veilleuse_backlog_dropped")
+    return counted(site, "veilleuse_unseen_queue_dropped")
 
 
 def test_no_more_inputs_are_written_than_may_wait(narrow: Site) -> None:

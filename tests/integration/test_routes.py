@@ -207,7 +207,7 @@ def test_what_is_in_memory_is_there_for_browsers_too(site: Site, header: dict[st
 def test_the_state_of_the_process_is_among_the_figures(site: Site) -> None:
     """What an alarm would look at."""
     assert counted(site, "veilleuse_store_up") == 1
-    assert counted(site, "veilleuse_backlog_dropped") == 0
+    assert counted(site, "veilleuse_unseen_queue_dropped") == 0
     assert counted(site, "veilleuse_generation") > 0
     assert counted(site, "veilleuse_web_memory_bytes") > 0
 

@@ -15,7 +15,7 @@ from db.files.reader import read_rows
 from db.scoring.student import Student, decode_student, encode_student
 from db.spec.dataset_spec import DatasetSpec
 from enrich.learning.column import columns_of, make_table
-from enrich.learning.distil import Lesson, fit_student
+from enrich.learning.distil import StudentTrainingSet, fit_student
 from tests.conftest import ROOT, sample_spec
 
 # Two lines this alike would be one template, perhaps on both sides of a fold.
@@ -28,35 +28,35 @@ def rows_of(name: str) -> tuple[DatasetSpec, list[dict[str, object]]]:
     return spec, [row.values for row in read_rows(ROOT / "datasets" / f"{name}.csv")]
 
 
-def lesson_of(name: str) -> tuple[DatasetSpec, Lesson]:
+def lesson_of(name: str) -> tuple[DatasetSpec, StudentTrainingSet]:
     """Return all of a sample's labelled rows."""
     spec, rows = rows_of(name)
     inputs = [spec.pick_inputs(row) for row in rows]
     labels = [spec.read_label(row[spec.target]) for row in rows]
     kind = "f8" if spec.kind == "regression" else "U"
-    lesson = Lesson(
+    training_set = StudentTrainingSet(
         rows=inputs,
         labels=np.array(labels).astype(kind),
         unlabelled=[],
         answers=np.zeros((0, 8)) if kind == "U" else np.zeros(0),
         names=spec.labels,
     )
-    return spec, lesson
+    return spec, training_set
 
 
 @pytest.mark.parametrize("name", ["intents", "customers"])
 def test_student_and_scikit_learn_agree_on_every_record(name: str) -> None:
     """The student is the same model without NumPy: probabilities and numbers to 1e-6."""
-    spec, lesson = lesson_of(name)
-    model, design, data = fit_student(spec, lesson)
+    spec, training_set = lesson_of(name)
+    model, design, data = fit_student(spec, training_set)
     student = Student(decode_student(*encode_student(data)))
-    matrix = design.matrix(lesson.rows)
+    matrix = design.matrix(training_set.rows)
     if spec.kind == "classification":
-        ours = np.array([student.probabilities(dict(row)) for row in lesson.rows])
+        ours = np.array([student.probabilities(dict(row)) for row in training_set.rows])
         assert np.abs(ours - model.predict_proba(matrix)).max() < 1e-6
     else:
         theirs = data.target_mean + data.target_scale * model.predict(matrix)
-        numbers = np.array([student.number(dict(row)) for row in lesson.rows])
+        numbers = np.array([student.number(dict(row)) for row in training_set.rows])
         assert np.abs(numbers / theirs - 1).max() < 1e-6
 
 

@@ -19,7 +19,7 @@ CONNECTIONS = 8
 
 
 @pytest.fixture
-def lone(trained: Path, tmp_path: Path) -> Iterator[Site]:
+def single(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Give a server of one process on a store of its own."""
     with serving_copy(trained, tmp_path / "lone", WEB_CONCURRENCY="1") as running:
         until(lambda: listened(running) == 1)
@@ -44,52 +44,52 @@ def has_become(site: Site) -> bool:
     return b"--listener=" in Path(f"/proc/{site.process.pid}/cmdline").read_bytes()
 
 
-def test_sighup_under_load_loses_no_request(lone: Site) -> None:
+def test_sighup_under_load_loses_no_request(single: Site) -> None:
     """The process stays, for whoever watches it, and so do those that ask."""
-    with asking(lone) as clients:
-        restart(lone)
+    with asking(single) as clients:
+        restart(single)
         seen = [len(client.replies) for client in clients]
         until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
-    assert has_become(lone)
-    assert lone.process.poll() is None
-    assert not children_of(lone.process.pid)
-    assert "Traceback" not in lone.log.read_text()
+    assert has_become(single)
+    assert single.process.poll() is None
+    assert not children_of(single.process.pid)
+    assert "Traceback" not in single.log.read_text()
 
 
-def test_sighup_twice_restarts_it_twice(lone: Site) -> None:
+def test_sighup_twice_restarts_it_twice(single: Site) -> None:
     """The code that takes the old one's place can be replaced in its turn."""
-    with asking(lone):
-        restart(lone)
-        restart(lone)
-    assert lone.get(PREDICT).status == 200
+    with asking(single):
+        restart(single)
+        restart(single)
+    assert single.get(PREDICT).status == 200
 
 
-def test_sighup_twice_at_once_leaves_it_serving(lone: Site) -> None:
+def test_sighup_twice_at_once_leaves_it_serving(single: Site) -> None:
     """Whoever deploys in a hurry does so once more than needed."""
-    with asking(lone) as clients:
-        lone.process.send_signal(signal.SIGHUP)
-        until(has_said(lone, "asked to restart"))
-        lone.process.send_signal(signal.SIGHUP)
-        until(lambda: listened(lone) == 2, PATIENCE_SECONDS)
+    with asking(single) as clients:
+        single.process.send_signal(signal.SIGHUP)
+        until(has_said(single, "asked to restart"))
+        single.process.send_signal(signal.SIGHUP)
+        until(lambda: listened(single) == 2, PATIENCE_SECONDS)
         seen = [len(client.replies) for client in clients]
         until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
-    assert lone.process.poll() is None
+    assert single.process.poll() is None
 
 
-def test_sighup_when_it_would_not_start_leaves_it_serving(lone: Site) -> None:
+def test_sighup_when_it_would_not_start_leaves_it_serving(single: Site) -> None:
     """The log says so and why; once it is mended, SIGHUP works."""
-    version = set_schema(lone, "0000")
-    with asking(lone):
-        lone.process.send_signal(signal.SIGHUP)
-        until(has_said(lone, "not restarted"), PATIENCE_SECONDS)
-    assert "python -m db upgrade" in lone.log.read_text()
+    version = set_schema(single, "0000")
+    with asking(single):
+        single.process.send_signal(signal.SIGHUP)
+        until(has_said(single, "not restarted"), PATIENCE_SECONDS)
+    assert "python -m db upgrade" in single.log.read_text()
     # What it said before this request is in the log by then.
-    until(has_said(lone, lone.get(PREDICT).headers["X-Request-Id"]))
-    assert not is_handing_over(lone)
-    assert (listened(lone), has_become(lone)) == (1, False)
-    set_schema(lone, version)
-    restart(lone)
-    assert lone.get(PREDICT).status == 200
+    until(has_said(single, single.get(PREDICT).headers["X-Request-Id"]))
+    assert not is_handing_over(single)
+    assert (listened(single), has_become(single)) == (1, False)
+    set_schema(single, version)
+    restart(single)
+    assert single.get(PREDICT).status == 200
 
 
 def is_rehearsing(site: Site) -> bool:
@@ -104,32 +104,32 @@ def is_handing_over(site: Site) -> bool:
 
 @pytest.mark.parametrize("moment", [is_rehearsing, is_handing_over, has_become])
 def test_sigterm_in_the_middle_of_a_restart_loses_no_accepted_request(
-    lone: Site, moment: Callable[[Site], bool]
+    single: Site, moment: Callable[[Site], bool]
 ) -> None:
     """Whichever code hears it answers whoever is connected by then, and ends with 0."""
-    with ExitStack() as stack, asking(lone, reconnects=False) as clients:
-        lone.process.send_signal(signal.SIGHUP)
-        until(lambda: moment(lone), PATIENCE_SECONDS)
-        waiting = [stack.enter_context(lone.connect()) for _ in range(CONNECTIONS)]
+    with ExitStack() as stack, asking(single, reconnects=False) as clients:
+        single.process.send_signal(signal.SIGHUP)
+        until(lambda: moment(single), PATIENCE_SECONDS)
+        waiting = [stack.enter_context(single.connect()) for _ in range(CONNECTIONS)]
         for connection in waiting:
             connection.sendall(get_request(PREDICT.encode()))
-        lone.process.terminate()
+        single.process.terminate()
         assert [receive(connection).status for connection in waiting] == [200] * CONNECTIONS
-        assert lone.process.wait(END_SECONDS) == 0
+        assert single.process.wait(END_SECONDS) == 0
         until(lambda: not any(client.is_alive() for client in clients))
-    assert "Traceback" not in lone.log.read_text()
+    assert "Traceback" not in single.log.read_text()
     with pytest.raises(ConnectionRefusedError):
-        lone.connect()
+        single.connect()
 
 
-def test_sigterm_while_the_restarted_code_comes_up_is_heard(lone: Site) -> None:
+def test_sigterm_while_the_restarted_code_comes_up_is_heard(single: Site) -> None:
     """However soon it comes, it is not forgotten, and what waits is written and answered."""
-    before = lone.record_count()
-    lone.process.send_signal(signal.SIGHUP)
-    until(lambda: has_become(lone), PATIENCE_SECONDS)
-    with lone.connect() as connection:
+    before = single.record_count()
+    single.process.send_signal(signal.SIGHUP)
+    until(lambda: has_become(single), PATIENCE_SECONDS)
+    with single.connect() as connection:
         connection.sendall(get_request(b"/predict/intents?sentence=entre%20deux%20codes"))
-        lone.process.terminate()
+        single.process.terminate()
         assert receive(connection).json()["enrichment"] == "queued"
-    assert lone.process.wait(END_SECONDS) == 0
-    assert lone.record_count() == before + 1
+    assert single.process.wait(END_SECONDS) == 0
+    assert single.record_count() == before + 1

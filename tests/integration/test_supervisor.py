@@ -27,7 +27,7 @@ ROUTE = "/predict/<name>"
 
 
 @pytest.fixture
-def crew(trained: Path, tmp_path: Path) -> Iterator[Site]:
+def supervisor(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Give a server of two processes on a store of its own."""
     count = str(PROCESSES)
     with serving_copy(trained, tmp_path / "crew", WEB_CONCURRENCY=count) as running:
@@ -65,71 +65,71 @@ def predictions(site: Site) -> float:
     return figure(site, "veilleuse_requests_total", route=ROUTE, method="GET", status="200")
 
 
-def test_each_process_answers_on_the_one_port(crew: Site) -> None:
+def test_each_process_answers_on_the_one_port(supervisor: Site) -> None:
     """Even while the other one can do nothing."""
-    pids = members(crew)
+    pids = members(supervisor)
     for pid in pids:
         with stopped(pid):
-            assert crew.get(PREDICT).status == 200
-    assert members(crew) == pids
+            assert supervisor.get(PREDICT).status == 200
+    assert members(supervisor) == pids
 
 
-def test_a_killed_process_is_replaced_and_the_other_answers_meanwhile(crew: Site) -> None:
+def test_a_killed_process_is_replaced_and_the_other_answers_meanwhile(supervisor: Site) -> None:
     """Those that die again and again are waited for a little longer each time."""
-    survivor, victim = members(crew)
-    parent = crew.process.pid
+    survivor, victim = members(supervisor)
+    parent = supervisor.process.pid
     for _ in range(3):
         os.kill(victim, signal.SIGKILL)
         until(lambda gone=victim: gone not in children_of(parent))  # type: ignore[misc]
-        assert crew.get(PREDICT).status == 200
-        (victim,) = members(crew) - {survivor}
-    assert crew.log.read_text().count("ended by SIGKILL; another starts in") == 3
+        assert supervisor.get(PREDICT).status == 200
+        (victim,) = members(supervisor) - {survivor}
+    assert supervisor.log.read_text().count("ended by SIGKILL; another starts in") == 3
 
 
-def test_sighup_replaces_every_process_and_no_request_is_lost(crew: Site) -> None:
+def test_sighup_replaces_every_process_and_no_request_is_lost(supervisor: Site) -> None:
     """The parent stays, for whoever watches it."""
-    before = members(crew)
-    with asking(crew) as clients:
-        crew.process.send_signal(signal.SIGHUP)
-        until(lambda: not before & members(crew), PATIENCE_SECONDS)
+    before = members(supervisor)
+    with asking(supervisor) as clients:
+        supervisor.process.send_signal(signal.SIGHUP)
+        until(lambda: not before & members(supervisor), PATIENCE_SECONDS)
         seen = [len(client.replies) for client in clients]
         until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
-    assert crew.process.poll() is None
+    assert supervisor.process.poll() is None
     answered = sum(len(client.replies) for client in clients)
     # What the old processes had counted counts on.
-    until(lambda: predictions(crew) == answered)
+    until(lambda: predictions(supervisor) == answered)
 
 
-def test_sighup_twice_replaces_every_process_twice(crew: Site) -> None:
+def test_sighup_twice_replaces_every_process_twice(supervisor: Site) -> None:
     """The code that takes the old one's place can be replaced in its turn."""
-    before = members(crew)
+    before = members(supervisor)
     for _ in range(2):
-        crew.process.send_signal(signal.SIGHUP)
-        until(lambda old=before: not old & members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
-        before = members(crew)
-        assert crew.get(PREDICT).status == 200
+        supervisor.process.send_signal(signal.SIGHUP)
+        until(lambda old=before: not old & members(supervisor), PATIENCE_SECONDS)  # type: ignore[misc]
+        before = members(supervisor)
+        assert supervisor.get(PREDICT).status == 200
 
 
-def test_sighup_when_it_would_not_start_leaves_the_processes_serving(crew: Site) -> None:
+def test_sighup_when_it_would_not_start_leaves_the_processes_serving(supervisor: Site) -> None:
     """The log says so; once it is mended, SIGHUP works."""
-    before = members(crew)
-    version = set_schema(crew, "0000")
-    crew.process.send_signal(signal.SIGHUP)
-    until(lambda: "not restarted" in crew.log.read_text(), PATIENCE_SECONDS)
-    assert members(crew) == before
-    assert crew.get(PREDICT).status == 200
-    set_schema(crew, version)
-    crew.process.send_signal(signal.SIGHUP)
-    until(lambda: not before & members(crew), PATIENCE_SECONDS)
+    before = members(supervisor)
+    version = set_schema(supervisor, "0000")
+    supervisor.process.send_signal(signal.SIGHUP)
+    until(lambda: "not restarted" in supervisor.log.read_text(), PATIENCE_SECONDS)
+    assert members(supervisor) == before
+    assert supervisor.get(PREDICT).status == 200
+    set_schema(supervisor, version)
+    supervisor.process.send_signal(signal.SIGHUP)
+    until(lambda: not before & members(supervisor), PATIENCE_SECONDS)
 
 
-def test_sigterm_under_load_loses_no_request(crew: Site) -> None:
+def test_sigterm_under_load_loses_no_request(supervisor: Site) -> None:
     """Every client gets whole answers until it is told that its connection ends."""
-    with asking(crew, reconnects=False) as clients:
-        crew.process.terminate()
-        assert crew.process.wait(END_SECONDS) == 0
+    with asking(supervisor, reconnects=False) as clients:
+        supervisor.process.terminate()
+        assert supervisor.process.wait(END_SECONDS) == 0
         until(lambda: not any(client.is_alive() for client in clients))
-    assert "Traceback" not in crew.log.read_text()
+    assert "Traceback" not in supervisor.log.read_text()
 
 
 @pytest.fixture
@@ -186,25 +186,25 @@ def settle(site: Site, count: float) -> None:
     until(is_known_to_each)
 
 
-def test_the_figures_of_both_processes_are_added_up(crew: Site) -> None:
+def test_the_figures_of_both_processes_are_added_up(supervisor: Site) -> None:
     """Whichever of them tells."""
-    for pid in members(crew):
+    for pid in members(supervisor):
         with stopped(pid):
             for _ in range(REQUESTS // PROCESSES):
-                assert crew.get(PREDICT).status == 200
-    settle(crew, REQUESTS)
-    until(lambda: figure(crew, "veilleuse_web_processes") == PROCESSES)
+                assert supervisor.get(PREDICT).status == 200
+    settle(supervisor, REQUESTS)
+    until(lambda: figure(supervisor, "veilleuse_web_processes") == PROCESSES)
 
 
-def test_the_counts_of_a_killed_process_are_kept_once(crew: Site) -> None:
+def test_the_counts_of_a_killed_process_are_kept_once(supervisor: Site) -> None:
     """A count that fell would look like a restart of everything."""
     for _ in range(REQUESTS):
-        assert crew.get(PREDICT).status == 200
-    settle(crew, REQUESTS)
-    for victim in members(crew):
+        assert supervisor.get(PREDICT).status == 200
+    settle(supervisor, REQUESTS)
+    for victim in members(supervisor):
         os.kill(victim, signal.SIGKILL)
         until(lambda gone=victim: is_gone(gone))  # type: ignore[misc]
-        assert predictions(crew) == REQUESTS
-        until(lambda gone=victim: gone not in members(crew), PATIENCE_SECONDS)  # type: ignore[misc]
-        assert predictions(crew) == REQUESTS
-    until(lambda: figure(crew, "veilleuse_web_processes") == PROCESSES)
+        assert predictions(supervisor) == REQUESTS
+        until(lambda gone=victim: gone not in members(supervisor), PATIENCE_SECONDS)  # type: ignore[misc]
+        assert predictions(supervisor) == REQUESTS
+    until(lambda: figure(supervisor, "veilleuse_web_processes") == PROCESSES)

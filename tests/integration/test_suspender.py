@@ -30,7 +30,7 @@ from enrich.executors.base import Computed, Stopped, Suspended
 from enrich.executors.local import LocalExecutor
 from enrich.executors.recipe import EnricherRecipe
 from enrich.gate.machine.process_tree import cpu_seconds, tree
-from enrich.gate.suspender import Brake
+from enrich.gate.suspender import ProcessSuspender
 from tests import processes
 from tests.conftest import ROOT, make_store
 from tests.processes import go_on, is_gone, line_of, state
@@ -190,87 +190,87 @@ def are_stopped(*pids: int) -> bool:
 
 def test_stop_and_release_hold_a_process_and_what_it_has_started() -> None:
     """No CPU is used in between."""
-    brake = Brake()
+    suspender = ProcessSuspender()
     with family() as pids:
-        brake.add(pids[0])
+        suspender.add(pids[0])
         assert burns(*pids)
-        brake.stop()
-        assert brake.is_on
+        suspender.stop()
+        assert suspender.is_on
         assert are_stopped(*pids)
-        brake.release()
-        assert brake.stopped_for() == 0
+        suspender.release()
+        assert suspender.stopped_for() == 0
         assert burns(*pids)
 
 
 def test_end_ends_a_process_and_what_it_has_started() -> None:
     """Stopped or not; and whoever minds them hears whose doing it was, once."""
-    brake = Brake()
+    suspender = ProcessSuspender()
     with family() as pids:
-        brake.add(pids[0])
-        brake.stop()
+        suspender.add(pids[0])
+        suspender.stop()
         assert are_stopped(*pids)
-        brake.end()
+        suspender.end()
         wait_for(lambda: all(is_gone(pid) for pid in pids))
-        assert brake.remove(pids[0])
-        assert not brake.remove(pids[0])
+        assert suspender.remove(pids[0])
+        assert not suspender.remove(pids[0])
 
 
 def test_a_process_that_ends_by_itself_was_not_ended_by_the_brake() -> None:
     """Its work is at fault."""
-    brake = Brake()
+    suspender = ProcessSuspender()
     with running("pass") as short:
-        brake.add(short.pid)
+        suspender.add(short.pid)
         short.wait()
-        brake.stop()
-        brake.release()
-        assert not brake.remove(short.pid)
+        suspender.stop()
+        suspender.release()
+        assert not suspender.remove(short.pid)
 
 
 def test_a_group_added_while_the_brake_is_on_is_stopped() -> None:
     """And goes on with the others."""
-    brake = Brake()
-    brake.stop()
+    suspender = ProcessSuspender()
+    suspender.stop()
     with family() as pids:
-        brake.add(pids[0])
+        suspender.add(pids[0])
         assert are_stopped(*pids)
-        brake.release()
+        suspender.release()
         assert burns(*pids)
 
 
 def test_a_group_that_is_minded_no_longer_is_left_alone() -> None:
     """Its number may be another's by now."""
-    brake = Brake()
+    suspender = ProcessSuspender()
     with family() as pids:
-        brake.add(pids[0])
-        assert not brake.remove(pids[0])
-        brake.stop()
-        brake.end()
+        suspender.add(pids[0])
+        assert not suspender.remove(pids[0])
+        suspender.stop()
+        suspender.end()
         assert burns(*pids)
 
 
 def test_a_process_that_is_not_yet_the_head_of_its_group_is_stopped_all_the_same() -> None:
     """It has just been started."""
-    brake = Brake()
+    suspender = ProcessSuspender()
     with running("while True: pass", group=None) as early:
-        brake.add(early.pid)
-        brake.stop()
+        suspender.add(early.pid)
+        suspender.stop()
         assert are_stopped(early.pid)
-        brake.release()
+        suspender.release()
         assert burns(early.pid)
 
 
 def test_a_group_that_holds_its_lock_is_not_stopped_until_it_lets_go(tmp_path: Path) -> None:
     """It writes to the store, and would keep everybody from writing."""
-    brake, lock = Brake(), tmp_path / "lock"
+    suspender, lock = ProcessSuspender(), tmp_path / "lock"
     with running(LOCK_HOLDER, str(lock)) as holder:
         assert line_of(holder) == "held"
-        brake.add(holder.pid, lock)
-        brake.stop()
+        suspender.add(holder.pid, lock)
+        suspender.stop()
         assert state(holder.pid) in "SR"
         go_on(holder)
         assert line_of(holder) == "let go"
         assert state(holder.pid) in "SR"
-        brake.stop()
+        suspender.stop()
         assert are_stopped(holder.pid)
         # Nor does the brake keep the lock.
         with lock.open("w") as file:
@@ -279,35 +279,35 @@ def test_a_group_that_holds_its_lock_is_not_stopped_until_it_lets_go(tmp_path: P
 
 def test_the_seconds_of_each_stop_add_up() -> None:
     """The latest counts by itself; stopped twice is stopped once."""
-    brake = Brake()
-    assert (brake.stopped_for(), brake.stopped_seconds()) == (0.0, 0.0)
-    brake.stop()
+    suspender = ProcessSuspender()
+    assert (suspender.stopped_for(), suspender.stopped_seconds()) == (0.0, 0.0)
+    suspender.stop()
     time.sleep(0.05)
-    brake.stop()
-    assert brake.stopped_for() >= 0.05
-    brake.release()
-    brake.release()
-    first = brake.stopped_seconds()
+    suspender.stop()
+    assert suspender.stopped_for() >= 0.05
+    suspender.release()
+    suspender.release()
+    first = suspender.stopped_seconds()
     assert first >= 0.05
-    assert brake.stopped_for() == 0.0
-    brake.stop()
-    assert brake.stopped_for() < 0.05 + first
-    assert brake.stopped_seconds() >= first
+    assert suspender.stopped_for() == 0.0
+    suspender.stop()
+    assert suspender.stopped_for() < 0.05 + first
+    assert suspender.stopped_seconds() >= first
 
 
 def test_a_transaction_of_a_yielding_store_is_never_stopped_in_the_middle(tmp_path: Path) -> None:
     """Whenever it is stopped others can write at once, and see all of a transaction or nothing."""
     path, lock = tmp_path / "store.db", tmp_path / "lock"
     make_store(f"sqlite:///{path}").close()
-    brake, chance = Brake(), random.Random(7)
+    suspender, chance = ProcessSuspender(), random.Random(7)
     with running(WRITER, f"sqlite:///{path}", str(lock)) as writer:
         line_of(writer)
-        brake.add(writer.pid, lock)
+        suspender.add(writer.pid, lock)
         for number in range(30):
             time.sleep(chance.uniform(0, 0.05))
-            brake.stop()
+            suspender.stop()
             while state(writer.pid) != "T":
-                brake.stop()
+                suspender.stop()
             connection = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:
                 connection.execute("INSERT INTO generation VALUES (?, 0)", (-1 - number % 9,))
@@ -317,12 +317,12 @@ def test_a_transaction_of_a_yielding_store_is_never_stopped_in_the_middle(tmp_pa
                 connection.close()
             assert rows[0] % 2 == 0
             assert not rows[1]
-            brake.release()
+            suspender.release()
         assert rows[0] > 0
 
 
 @dataclass
-class Asked:
+class RequestedInput:
     """A question to an executor, put in a thread of its own."""
 
     executor: LocalExecutor
@@ -362,13 +362,13 @@ class Room:
     """An executor under a brake, and a flag that ends it."""
 
     def __init__(self, suspend_seconds: float = 600.0) -> None:
-        self.brake = Brake()
+        self.suspender = ProcessSuspender()
         self.is_stopped = False
-        self.executor = LocalExecutor(lambda: self.is_stopped, self.brake, suspend_seconds)
+        self.executor = LocalExecutor(lambda: self.is_stopped, self.suspender, suspend_seconds)
 
-    def ask(self, *sentences: str) -> Asked:
+    def ask(self, *sentences: str) -> RequestedInput:
         """Ask it about sentences."""
-        return Asked(self.executor, [{"sentence": one} for one in sentences])
+        return RequestedInput(self.executor, [{"sentence": one} for one in sentences])
 
     @property
     def child(self) -> int:
@@ -407,18 +407,18 @@ def test_work_stopped_in_the_middle_goes_on_where_it_was(room: Room, tmp_path: P
     asked = room.ask(f"work until {mark}", "ab")
     wait_for(mark.with_suffix(".begun").exists)
     child = room.child
-    room.brake.stop()
+    room.suspender.stop()
     assert are_stopped(child)
     mark.touch()
     time.sleep(0.5)
     assert asked.thread.is_alive()
-    room.brake.release()
+    room.suspender.release()
     began = time.monotonic()
     assert asked.values() == [str(len(f"work until {mark}")), "2"]
     assert room.child == child
     assert asked.done is not None
     assert asked.done.seconds >= 0
-    assert room.brake.stopped_seconds() <= time.monotonic() - began + 60
+    assert room.suspender.stopped_seconds() <= time.monotonic() - began + 60
 
 
 def test_work_ended_for_its_memory_is_done_again_and_nothing_is_blamed(
@@ -429,13 +429,13 @@ def test_work_ended_for_its_memory_is_done_again_and_nothing_is_blamed(
     asked = room.ask(f"work until {mark}", "ab")
     wait_for(mark.with_suffix(".begun").exists)
     child = room.child
-    room.brake.stop()
-    room.brake.end()
+    room.suspender.stop()
+    room.suspender.end()
     wait_for(lambda: is_gone(child))
     mark.touch()
     time.sleep(0.3)
     assert asked.thread.is_alive()
-    room.brake.release()
+    room.suspender.release()
     assert asked.values() == [str(len(f"work until {mark}")), "2"]
     assert room.child != child
 
@@ -444,11 +444,11 @@ def test_a_child_ended_while_it_had_nothing_to_do_is_started_again(room: Room) -
     """Whoever asks next does not notice."""
     room.ask("a").values()
     child = room.child
-    room.brake.stop()
-    room.brake.end()
+    room.suspender.stop()
+    room.suspender.end()
     wait_for(lambda: is_gone(child))
     asked = room.ask("abc")
-    room.brake.release()
+    room.suspender.release()
     assert asked.values() == ["3"]
     assert room.child != child
 
@@ -459,10 +459,10 @@ def test_work_suspended_for_too_long_is_given_back(tmp_path: Path) -> None:
     asked = room.ask(f"work until {tmp_path / 'never'}")
     wait_for((tmp_path / "never.begun").exists)
     child = room.child
-    room.brake.stop()
+    room.suspender.stop()
     assert isinstance(asked.failure(), Suspended)
     wait_for(lambda: is_gone(child))
-    room.brake.release()
+    room.suspender.release()
     try:
         assert room.ask("ab").values() == ["2"]
     finally:
@@ -472,7 +472,7 @@ def test_work_suspended_for_too_long_is_given_back(tmp_path: Path) -> None:
 def test_work_that_finds_the_brake_on_for_too_long_is_given_back() -> None:
     """No child is even started."""
     room = Room(suspend_seconds=0.2)
-    room.brake.stop()
+    room.suspender.stop()
     assert isinstance(room.ask("a").failure(), Suspended)
     assert room.executor._child is None
 
@@ -497,7 +497,7 @@ def test_abort_frees_whoever_waits_for_a_child_that_is_stopped(room: Room, tmp_p
     asked = room.ask(f"work until {tmp_path / 'never'}")
     wait_for((tmp_path / "never.begun").exists)
     child = room.child
-    room.brake.stop()
+    room.suspender.stop()
     assert are_stopped(child)
     room.is_stopped = True
     room.executor.abort()
@@ -513,7 +513,7 @@ def test_what_an_enricher_has_started_ends_with_the_child(how: str, *, stopped: 
     helper = int(room.ask("start a helper").values()[0])
     try:
         if stopped:
-            room.brake.stop()
+            room.suspender.stop()
         getattr(room.executor, how)()
         wait_for_a_moment(lambda: is_gone(helper))
         assert is_gone(helper)

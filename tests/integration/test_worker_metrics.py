@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from db.queue.coverage import write_counts
 from db.queue.pause import pause_workers, resume_workers
-from db.queue.worker import Report, register_worker, see_worker
+from db.queue.worker import WorkerReport, record_heartbeat, register_worker
 from db.records.dataset import find_dataset
 from db.store import tables
 from db.store.engine import Store
@@ -60,10 +60,10 @@ def test_a_web_process_that_ends_takes_back_what_it_told(own_site: Site) -> None
 
 def test_the_workers_figures_are_among_those_of_the_web_process(own_site: Site) -> None:
     """One address to scrape for all."""
-    report = Report("suspended", 0.0, "others use 1.4 cores", 500, 25.0, 0.75)
+    report = WorkerReport("suspended", 0.0, "others use 1.4 cores", 500, 25.0, 0.75)
     with own_site.store.writing() as connection:
         worker_id = register_worker(connection)
-        see_worker(connection, worker_id, report)
+        record_heartbeat(connection, worker_id, report)
         dataset = find_dataset(connection, "intents")
         write_counts(connection, dataset.id, 1810, {"language": 1810, "embedding": 310})
     assert figure(own_site, "veilleuse_workers", gate="suspended") == 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from db.files.exporter import export_rows
-from db.records.analysis import all_snapshots
+from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset
 from db.records.model import active_model
 from db.records.record import NewRecord, add_records
@@ -77,8 +77,8 @@ def values(store: Store, dataset: Dataset, enricher: str) -> list[Any]:
 def told_by(store: Store, dataset: Dataset) -> dict[str, tuple[int, str]]:
     """Return each survey's number and what it was told by."""
     with store.reading() as connection:
-        snapshots = all_snapshots(connection, dataset.id)
-    return {name: (one.number, one.basis) for name, one in snapshots.items()}
+        analyses = all_analyses(connection, dataset.id)
+    return {name: (one.number, one.basis) for name, one in analyses.items()}
 
 
 def done(store: Store, command: Callable[..., Done], *arguments: str) -> str:

@@ -14,9 +14,9 @@ from sqlalchemy import func, select, update
 
 from db.queue.call_quota import (
     HELD_SECONDS,
-    Asker,
-    Granted,
-    Terms,
+    Caller,
+    Grant,
+    Quota,
     free_calls_of,
     grant_calls,
     settle_calls,
@@ -32,7 +32,7 @@ from tests.conftest import register
 from tests.faults.conftest import FULL
 
 RECORDS = 40
-TERMS = Terms(tries=3, hold_seconds=600)
+TERMS = Quota(tries=3, hold_seconds=600)
 DAY_SECONDS = 86_400.0
 ENRICHERS = ("score", "other", "third")
 SEEDS = 30 if FULL else 3
@@ -64,22 +64,20 @@ def wanted(store: Store, dataset: Dataset, *numbers: int) -> dict[str, int]:
     return {f"hash {number}": ids[number % len(ids)] for number in numbers}
 
 
-def asker(dataset: Dataset, enricher: str = "score", worker_id: int = 1) -> Asker:
+def caller(dataset: Dataset, enricher: str = "score", worker_id: int = 1) -> Caller:
     """Return who asks."""
-    return Asker(dataset.id, enricher, worker_id)
+    return Caller(dataset.id, enricher, worker_id)
 
 
-def ask(store: Store, who: Asker, asked: dict[str, int], terms: Terms = TERMS) -> Granted:
+def ask(store: Store, who: Caller, asked: dict[str, int], quota: Quota = TERMS) -> Grant:
     """Ask for calls in a transaction of its own."""
-    return store.write(partial(grant_calls, asker=who, wanted=asked, terms=terms))
+    return store.write(partial(grant_calls, caller=who, wanted=asked, quota=quota))
 
 
-def settle(
-    store: Store, who: Asker, granted: Granted, answered: Collection[str], made: int
-) -> None:
+def settle(store: Store, who: Caller, grant: Grant, answered: Collection[str], made: int) -> None:
     """Keep answers to some of what was granted, and let others ask the rest."""
     answers = {one: f'"{one}"' for one in answered}
-    settled = partial(settle_calls, asker=who, granted=granted, answers=answers)
+    settled = partial(settle_calls, caller=who, grant=grant, answers=answers)
     store.write(partial(settled, made=made))
 
 
@@ -114,9 +112,9 @@ def begin_period_anew(store: Store, days: float) -> None:
 def test_a_call_is_granted_once_while_it_is_being_made(store: Store, notes: Dataset) -> None:
     """Whoever else wants it is told that others are at it, whatever their enricher or worker."""
     asked = wanted(store, notes, 1, 2)
-    first = ask(store, asker(notes), asked)
+    first = ask(store, caller(notes), asked)
     assert set(first.mine) == set(asked)
-    for who in (asker(notes, "other", 2), asker(notes, "score", 3)):
+    for who in (caller(notes, "other", 2), caller(notes, "score", 3)):
         second = ask(store, who, asked | wanted(store, notes, 3))
         assert second.others >= set(asked)
         assert set(second.mine) <= {"hash 3"}
@@ -126,11 +124,11 @@ def test_a_call_is_granted_once_while_it_is_being_made(store: Store, notes: Data
 def test_an_answer_is_given_to_whoever_asks_later(store: Store, notes: Dataset) -> None:
     """For nothing, of another enricher too."""
     asked = wanted(store, notes, 1, 2)
-    settle(store, asker(notes), ask(store, asker(notes), asked), list(asked), made=2)
+    settle(store, caller(notes), ask(store, caller(notes), asked), list(asked), made=2)
     for enricher in ("score", "other"):
-        again = ask(store, asker(notes, enricher), asked)
-        assert again.answers == {"hash 1": '"hash 1"', "hash 2": '"hash 2"'}
-        assert (again.mine, again.others) == ((), frozenset())
+        run_once = ask(store, caller(notes, enricher), asked)
+        assert run_once.answers == {"hash 1": '"hash 1"', "hash 2": '"hash 2"'}
+        assert (run_once.mine, run_once.others) == ((), frozenset())
     assert charged(store, notes) == (2, 0)
     assert charged(store, notes, "other") == (0, 0)
 
@@ -138,18 +136,18 @@ def test_an_answer_is_given_to_whoever_asks_later(store: Store, notes: Dataset) 
 def test_a_call_that_had_no_answer_may_be_made_by_another(store: Store, notes: Dataset) -> None:
     """What was made of it stays spent."""
     asked = wanted(store, notes, 1, 2)
-    settle(store, asker(notes), ask(store, asker(notes), asked), ["hash 1"], made=2)
-    again = ask(store, asker(notes, worker_id=2), asked)
-    assert again.mine == ("hash 2",)
+    settle(store, caller(notes), ask(store, caller(notes), asked), ["hash 1"], made=2)
+    run_once = ask(store, caller(notes, worker_id=2), asked)
+    assert run_once.mine == ("hash 2",)
     assert charged(store, notes) == (2, 3)
 
 
 def test_no_more_calls_are_granted_than_one_may_make_at_once(store: Store, notes: Dataset) -> None:
     """The rest are there for others."""
-    terms = dataclasses.replace(TERMS, most_calls=4)
+    quota = dataclasses.replace(TERMS, most_calls=4)
     asked = wanted(store, notes, *range(10))
-    first = ask(store, asker(notes), asked, terms)
-    second = ask(store, asker(notes, worker_id=2), asked, terms)
+    first = ask(store, caller(notes), asked, quota)
+    second = ask(store, caller(notes, worker_id=2), asked, quota)
     assert (len(first.mine), len(second.mine)) == (4, 4)
     assert second.others == set(first.mine)
 
@@ -160,19 +158,19 @@ def test_no_more_calls_are_granted_than_one_may_make_at_once(store: Store, notes
 def test_a_grant_that_was_not_heard_of_is_given_again(store: Store, notes: Dataset) -> None:
     """A worker asks when it makes no call: it must not wait for itself."""
     asked = wanted(store, notes, 1, 2)
-    ask(store, asker(notes), asked)
-    again = ask(store, asker(notes), asked)
-    assert (set(again.mine), again.others) == (set(asked), frozenset())
-    settle(store, asker(notes), again, list(asked), made=2)
+    ask(store, caller(notes), asked)
+    run_once = ask(store, caller(notes), asked)
+    assert (set(run_once.mine), run_once.others) == (set(asked), frozenset())
+    settle(store, caller(notes), run_once, list(asked), made=2)
     assert charged(store, notes)[1] == 0
 
 
 def test_what_is_settled_twice_is_counted_once(store: Store, notes: Dataset) -> None:
     """Whoever did not hear that it was done does it again."""
     asked = wanted(store, notes, 1, 2)
-    granted = ask(store, asker(notes), asked)
+    grant = ask(store, caller(notes), asked)
     for _ in range(2):
-        settle(store, asker(notes), granted, ["hash 1"], made=2)
+        settle(store, caller(notes), grant, ["hash 1"], made=2)
     assert charged(store, notes) == (2, 0)
 
 
@@ -184,10 +182,10 @@ def test_a_call_of_somebody_who_died_may_be_made_after_a_while(
 ) -> None:
     """And not before; what it may have made counts as spent."""
     asked = wanted(store, notes, 1)
-    ask(store, asker(notes), asked)
-    assert ask(store, asker(notes, worker_id=2), asked).others == set(asked)
+    ask(store, caller(notes), asked)
+    assert ask(store, caller(notes, worker_id=2), asked).others == set(asked)
     age_holds(store)
-    assert ask(store, asker(notes, worker_id=2), asked).mine == tuple(asked)
+    assert ask(store, caller(notes, worker_id=2), asked).mine == tuple(asked)
     assert charged(store, notes) == (3, 3)
 
 
@@ -196,11 +194,11 @@ def test_a_call_of_a_worker_that_is_known_to_be_gone_may_be_made_at_once(
 ) -> None:
     """And those of nobody else."""
     mine, theirs = wanted(store, notes, 1, 2), wanted(store, notes, 3)
-    ask(store, asker(notes), mine)
-    ask(store, asker(notes, worker_id=2), theirs)
+    ask(store, caller(notes), mine)
+    ask(store, caller(notes, worker_id=2), theirs)
     with store.writing() as connection:
         free_calls_of(connection, 1)
-    taken = ask(store, asker(notes, worker_id=3), mine | theirs)
+    taken = ask(store, caller(notes, worker_id=3), mine | theirs)
     assert (set(taken.mine), taken.others) == (set(mine), frozenset(theirs))
     assert charged(store, notes) == (6, 9)
 
@@ -208,10 +206,10 @@ def test_a_call_of_a_worker_that_is_known_to_be_gone_may_be_made_at_once(
 def test_answers_outlive_the_worker_that_had_them(store: Store, notes: Dataset) -> None:
     """What is answered is held by nobody."""
     asked = wanted(store, notes, 1)
-    settle(store, asker(notes), ask(store, asker(notes), asked), list(asked), made=1)
+    settle(store, caller(notes), ask(store, caller(notes), asked), list(asked), made=1)
     with store.writing() as connection:
         free_calls_of(connection, 1)
-    assert set(ask(store, asker(notes, worker_id=2), asked).answers) == set(asked)
+    assert set(ask(store, caller(notes, worker_id=2), asked).answers) == set(asked)
 
 
 @pytest.mark.parametrize("answered", [[], ["hash 1"]], ids=["nothing", "an answer"])
@@ -220,7 +218,7 @@ def test_whoever_comes_back_late_does_not_release_what_another_is_asking(
 ) -> None:
     """A third would make the same call beside the second."""
     asked = wanted(store, notes, 1)
-    late, second, third = (asker(notes, worker_id=number) for number in (1, 2, 3))
+    late, second, third = (caller(notes, worker_id=number) for number in (1, 2, 3))
     before = ask(store, late, asked)
     age_holds(store)
     after = ask(store, second, asked)
@@ -236,11 +234,11 @@ def test_whoever_comes_back_late_does_not_release_what_another_is_asking(
 
 def test_what_was_taken_over_is_counted_once(store: Store, notes: Dataset) -> None:
     """In full when it is taken over: who was late adds only what was still theirs."""
-    terms = dataclasses.replace(TERMS, budget_calls=9)
-    late, second = asker(notes, worker_id=1), asker(notes, worker_id=2)
-    before = ask(store, late, wanted(store, notes, 1, 2), terms)
+    quota = dataclasses.replace(TERMS, budget_calls=9)
+    late, second = caller(notes, worker_id=1), caller(notes, worker_id=2)
+    before = ask(store, late, wanted(store, notes, 1, 2), quota)
     age_holds(store)
-    after = ask(store, second, wanted(store, notes, 1), terms)
+    after = ask(store, second, wanted(store, notes, 1), quota)
     assert after.mine == ("hash 1",)
     settle(store, late, before, [], made=6)
     settle(store, second, after, after.mine, made=3)
@@ -251,38 +249,38 @@ def test_a_call_that_another_enricher_took_over_counts_as_spent(
     store: Store, notes: Dataset
 ) -> None:
     """The first may have made it, and holds nothing of its budget any more."""
-    terms = dataclasses.replace(TERMS, budget_calls=6)
+    quota = dataclasses.replace(TERMS, budget_calls=6)
     asked = wanted(store, notes, 1)
-    ask(store, asker(notes), asked, terms)
+    ask(store, caller(notes), asked, quota)
     age_holds(store)
-    taken = ask(store, asker(notes, "other", 2), asked, terms)
+    taken = ask(store, caller(notes, "other", 2), asked, quota)
     assert taken.mine == tuple(asked)
-    settle(store, asker(notes, "other", 2), taken, asked, made=1)
+    settle(store, caller(notes, "other", 2), taken, asked, made=1)
     assert charged(store, notes, "other") == (1, 0)
-    ask(store, asker(notes, worker_id=3), wanted(store, notes, 2), terms)
+    ask(store, caller(notes, worker_id=3), wanted(store, notes, 2), quota)
     assert charged(store, notes) == (3, 3)
 
 
 def test_a_budget_that_only_the_dead_held_is_spent(store: Store, notes: Dataset) -> None:
     """Nobody gives anything of it back: to look again every few seconds would be for ever."""
-    terms = dataclasses.replace(TERMS, budget_calls=6, budget_days=2)
+    quota = dataclasses.replace(TERMS, budget_calls=6, budget_days=2)
     asked = wanted(store, notes, 1, 2)
-    ask(store, asker(notes), asked, terms)
+    ask(store, caller(notes), asked, quota)
     age_holds(store)
-    denied = ask(store, asker(notes, worker_id=2), asked, terms)
+    denied = ask(store, caller(notes, worker_id=2), asked, quota)
     assert (denied.mine, denied.reason) == ((), "its budget of 6 calls is spent")
     assert denied.postponed_seconds > HELD_SECONDS
 
 
 def test_the_dead_hold_nothing_of_a_new_period(store: Store, notes: Dataset) -> None:
     """However much of the last one's budget it was."""
-    terms = dataclasses.replace(TERMS, budget_calls=6, budget_days=2)
+    quota = dataclasses.replace(TERMS, budget_calls=6, budget_days=2)
     asked = wanted(store, notes, 1, 2)
-    ask(store, asker(notes), asked, terms)
+    ask(store, caller(notes), asked, quota)
     age_holds(store)
-    ask(store, asker(notes, worker_id=2), asked, terms)
+    ask(store, caller(notes, worker_id=2), asked, quota)
     begin_period_anew(store, 2)
-    assert set(ask(store, asker(notes, worker_id=2), asked, terms).mine) == set(asked)
+    assert set(ask(store, caller(notes, worker_id=2), asked, quota).mine) == set(asked)
 
 
 def test_two_enrichers_that_want_the_same_call_at_once_do_not_both_make_it(
@@ -300,31 +298,31 @@ def test_two_enrichers_that_find_the_same_call_of_the_dead_do_not_both_make_it(
 ) -> None:
     """It is taken over once."""
     asked = wanted(store, notes, *range(8))
-    ask(store, asker(notes, "third", 9), asked)
+    ask(store, caller(notes, "third", 9), asked)
     age_holds(store)
     assert _mine(_ask_at_once(store, notes, asked)) == sorted(asked)
 
 
-def _mine(granted: Sequence[Granted]) -> list[str]:
-    assert len(granted) == 2
-    return sorted(itertools.chain.from_iterable(one.mine for one in granted))
+def _mine(grant: Sequence[Grant]) -> list[str]:
+    assert len(grant) == 2
+    return sorted(itertools.chain.from_iterable(one.mine for one in grant))
 
 
-def _ask_at_once(store: Store, dataset: Dataset, asked: dict[str, int]) -> list[Granted]:
+def _ask_at_once(store: Store, dataset: Dataset, asked: dict[str, int]) -> list[Grant]:
     """Let one ask while the other's transaction is still open, where there may be two."""
-    first, second = asker(dataset), asker(dataset, "other", 2)
+    first, second = caller(dataset), caller(dataset, "other", 2)
     if store.writer.dialect.name == "sqlite":
         return [ask(store, first, asked), ask(store, second, asked)]
-    granted: list[Granted] = []
+    grant: list[Grant] = []
     with store.writer.connect() as slow:
-        granted.append(grant_calls(slow, first, asked, TERMS))
-        other = threading.Thread(target=lambda: granted.append(ask(store, second, asked)))
+        grant.append(grant_calls(slow, first, asked, TERMS))
+        other = threading.Thread(target=lambda: grant.append(ask(store, second, asked)))
         other.start()
         # It waits for the row that is being written, or is done before.
         other.join(1.0)
         slow.commit()
         other.join()
-    return granted
+    return grant
 
 
 # Budget
@@ -334,15 +332,15 @@ def _ask_at_once(store: Store, dataset: Dataset, asked: dict[str, int]) -> list[
 class Open:
     """A grant that is not settled, the period it is of, and the last one it may call in."""
 
-    who: Asker
-    granted: Granted
+    who: Caller
+    grant: Grant
     first: int
     last: int | None = None
 
     @property
     def most(self) -> int:
         """How many calls it may come to."""
-        return TERMS.tries * len(self.granted.mine)
+        return TERMS.tries * len(self.grant.mine)
 
 
 class Wanderer:
@@ -361,29 +359,29 @@ class Wanderer:
         # By enricher and period: the calls made.
         self._called: dict[tuple[str, int], int] = {}
 
-    def ask(self, enricher: str, terms: Terms) -> None:
+    def ask(self, enricher: str, quota: Quota) -> None:
         """Ask for some calls, which nobody else may be making."""
-        who = asker(self._found, enricher, next(self._workers))
+        who = caller(self._found, enricher, next(self._workers))
         numbers = self.chance.sample(range(500), self.chance.randint(1, 30))
         asked = {f"hash {number}": self._ids[number % RECORDS] for number in numbers}
-        granted = ask(self._store, who, asked, terms)
+        grant = ask(self._store, who, asked, quota)
         alive = (one for one in self._open if one.last is None)
-        assert {at for one in alive for at in one.granted.mine}.isdisjoint(granted.mine)
+        assert {at for one in alive for at in one.grant.mine}.isdisjoint(grant.mine)
         if enricher in self._over:
             self._over.discard(enricher)
             self._periods[enricher] += 1
-        if granted.mine:
-            self._open.append(Open(who, granted, self._periods[enricher]))
+        if grant.mine:
+            self._open.append(Open(who, grant, self._periods[enricher]))
 
     def settle(self) -> None:
         """Make the calls of one grant, each with as many tries as it happens to take."""
         if not self._open:
             return
         one = self._open.pop(self.chance.randrange(len(self._open)))
-        mine = one.granted.mine
+        mine = one.grant.mine
         made = sum(self.chance.randint(0, TERMS.tries) for _ in mine)
         answered = [asked for asked in mine if self.chance.random() < 0.5]
-        settle(self._store, one.who, one.granted, answered, made)
+        settle(self._store, one.who, one.grant, answered, made)
         self._count(self._called, one, made)
 
     def _count(self, called: dict[tuple[str, int], int], one: Open, made: int) -> None:
@@ -427,12 +425,12 @@ class Wanderer:
 
 
 def _wander(store: Store, dataset: Dataset, seed: int, *, periods: bool) -> None:
-    terms = dataclasses.replace(TERMS, budget_calls=100, budget_days=1)
+    quota = dataclasses.replace(TERMS, budget_calls=100, budget_days=1)
     wanderer = Wanderer(store, dataset, seed)
     for _ in range(80):
         step = wanderer.chance.random()
         if step < 0.5:
-            wanderer.ask(wanderer.chance.choice(ENRICHERS), terms)
+            wanderer.ask(wanderer.chance.choice(ENRICHERS), quota)
         elif step < 0.85:
             wanderer.settle()
         elif step < 0.92:
@@ -471,23 +469,23 @@ def test_what_is_being_called_when_a_period_ends_counts_in_the_next(
     store: Store, notes: Dataset
 ) -> None:
     """Or one could spend more than its budget there."""
-    terms = dataclasses.replace(TERMS, budget_calls=60, budget_days=1)
-    before = ask(store, asker(notes), wanted(store, notes, *range(15)), terms)
+    quota = dataclasses.replace(TERMS, budget_calls=60, budget_days=1)
+    before = ask(store, caller(notes), wanted(store, notes, *range(15)), quota)
     begin_period_anew(store, 1)
-    after = ask(store, asker(notes, worker_id=2), wanted(store, notes, *range(15, 30)), terms)
+    after = ask(store, caller(notes, worker_id=2), wanted(store, notes, *range(15, 30)), quota)
     assert (len(before.mine), len(after.mine)) == (15, 5)
     assert charged(store, notes) == (0, 60)
-    settle(store, asker(notes), before, before.mine, made=20)
+    settle(store, caller(notes), before, before.mine, made=20)
     assert charged(store, notes) == (20, 15)
 
 
 def test_a_budget_that_is_spent_says_so_and_for_how_long(store: Store, notes: Dataset) -> None:
     """The last tries - 1 calls of it may stay unused."""
-    terms = dataclasses.replace(TERMS, budget_calls=8, budget_days=2)
-    granted = ask(store, asker(notes), wanted(store, notes, *range(10)), terms)
-    assert len(granted.mine) == 2
-    settle(store, asker(notes), granted, granted.mine, made=6)
-    denied = ask(store, asker(notes), wanted(store, notes, *range(2, 10)), terms)
+    quota = dataclasses.replace(TERMS, budget_calls=8, budget_days=2)
+    grant = ask(store, caller(notes), wanted(store, notes, *range(10)), quota)
+    assert len(grant.mine) == 2
+    settle(store, caller(notes), grant, grant.mine, made=6)
+    denied = ask(store, caller(notes), wanted(store, notes, *range(2, 10)), quota)
     assert denied.mine == ()
     assert denied.reason == "its budget of 8 calls is spent"
     assert DAY_SECONDS < denied.postponed_seconds <= 2 * DAY_SECONDS
@@ -498,28 +496,28 @@ def test_a_budget_whose_rest_is_being_used_postpones_a_few_seconds(
     store: Store, notes: Dataset
 ) -> None:
     """Whoever made the calls gives back what they do not need: it is no use waiting for a month."""
-    terms = dataclasses.replace(TERMS, budget_calls=8, budget_days=30)
-    granted = ask(store, asker(notes), wanted(store, notes, 1, 2), terms)
+    quota = dataclasses.replace(TERMS, budget_calls=8, budget_days=30)
+    grant = ask(store, caller(notes), wanted(store, notes, 1, 2), quota)
     asked = wanted(store, notes, 3)
-    denied = ask(store, asker(notes, worker_id=2), asked, terms)
-    assert (len(granted.mine), denied.mine) == (2, ())
+    denied = ask(store, caller(notes, worker_id=2), asked, quota)
+    assert (len(grant.mine), denied.mine) == (2, ())
     assert denied.reason == "what is left of its budget of 8 calls is being used"
     assert 0 < denied.postponed_seconds <= HELD_SECONDS <= 10
     assert spent(store, notes) == 0
-    settle(store, asker(notes), granted, granted.mine, made=2)
-    assert ask(store, asker(notes, worker_id=2), asked, terms).mine == ("hash 3",)
+    settle(store, caller(notes), grant, grant.mine, made=2)
+    assert ask(store, caller(notes, worker_id=2), asked, quota).mine == ("hash 3",)
 
 
 def test_a_new_period_gives_a_new_budget(store: Store, notes: Dataset) -> None:
     """And not a moment sooner."""
-    terms = dataclasses.replace(TERMS, budget_calls=6, budget_days=2)
-    granted = ask(store, asker(notes), wanted(store, notes, 1, 2), terms)
-    settle(store, asker(notes), granted, granted.mine, made=6)
+    quota = dataclasses.replace(TERMS, budget_calls=6, budget_days=2)
+    grant = ask(store, caller(notes), wanted(store, notes, 1, 2), quota)
+    settle(store, caller(notes), grant, grant.mine, made=6)
     begin_period_anew(store, 1.9)
-    assert ask(store, asker(notes), wanted(store, notes, 3), terms).mine == ()
+    assert ask(store, caller(notes), wanted(store, notes, 3), quota).mine == ()
     begin_period_anew(store, 0.2)
     asked = wanted(store, notes, 3, 4, 5)
-    assert ask(store, asker(notes), asked, terms).mine == ("hash 3", "hash 4")
+    assert ask(store, caller(notes), asked, quota).mine == ("hash 3", "hash 4")
     assert charged(store, notes) == (0, 6)
 
 
@@ -527,10 +525,10 @@ def test_what_has_an_answer_is_given_though_the_budget_is_spent(
     store: Store, notes: Dataset
 ) -> None:
     """It was paid for."""
-    terms = dataclasses.replace(TERMS, budget_calls=3, budget_days=2)
-    granted = ask(store, asker(notes), wanted(store, notes, 1), terms)
-    settle(store, asker(notes), granted, ["hash 1"], made=3)
-    given = ask(store, asker(notes), wanted(store, notes, 1, 2), terms)
+    quota = dataclasses.replace(TERMS, budget_calls=3, budget_days=2)
+    grant = ask(store, caller(notes), wanted(store, notes, 1), quota)
+    settle(store, caller(notes), grant, ["hash 1"], made=3)
+    given = ask(store, caller(notes), wanted(store, notes, 1, 2), quota)
     assert given.answers == {"hash 1": '"hash 1"'}
     assert (given.mine, given.reason) == ((), "its budget of 3 calls is spent")
 
@@ -549,18 +547,18 @@ def test_slots_are_never_closer_than_the_rate_allows(
     store: Store, notes: Dataset, rate: float
 ) -> None:
     """Over many grants, of however many askers; what is refused takes no slot."""
-    terms = dataclasses.replace(TERMS, calls_per_second=rate)
+    quota = dataclasses.replace(TERMS, calls_per_second=rate)
     chance = random.Random(int(rate))
     slots: list[float] = []
     numbers = itertools.count()
     for _ in range(60):
         count = chance.randint(1, 20)
         asked = wanted(store, notes, *itertools.islice(numbers, count))
-        granted = ask(store, asker(notes), asked, terms)
-        first = next_slot(store) - len(granted.mine) / rate
-        slots += [first + at / rate for at in range(len(granted.mine))]
-        assert 0 <= granted.wait_seconds <= 1
-        assert bool(granted.mine) != bool(granted.reason)
+        grant = ask(store, caller(notes), asked, quota)
+        first = next_slot(store) - len(grant.mine) / rate
+        slots += [first + at / rate for at in range(len(grant.mine))]
+        assert 0 <= grant.wait_seconds <= 1
+        assert bool(grant.mine) != bool(grant.reason)
     assert slots
     gaps = [later - earlier for earlier, later in itertools.pairwise(slots)]
     assert all(gap >= 1 / rate - 1e-5 for gap in gaps)
@@ -568,9 +566,9 @@ def test_slots_are_never_closer_than_the_rate_allows(
 
 def test_a_rate_that_is_used_up_says_so_and_for_how_long(store: Store, notes: Dataset) -> None:
     """A slot that far away is not waited for."""
-    terms = dataclasses.replace(TERMS, calls_per_second=0.01)
-    assert len(ask(store, asker(notes), wanted(store, notes, 1, 2), terms).mine) == 1
-    denied = ask(store, asker(notes), wanted(store, notes, 2), terms)
+    quota = dataclasses.replace(TERMS, calls_per_second=0.01)
+    assert len(ask(store, caller(notes), wanted(store, notes, 1, 2), quota).mine) == 1
+    denied = ask(store, caller(notes), wanted(store, notes, 2), quota)
     assert (denied.mine, denied.reason) == ((), "its rate of 0.01 calls a second is used up")
     assert 0 < denied.postponed_seconds <= 100
 
@@ -594,36 +592,36 @@ def forget(store: Store, dataset: Dataset, record_id: int) -> None:
 def test_a_forgotten_record_takes_its_answer_with_it(store: Store, notes: Dataset) -> None:
     """Another record that wants the same pays for it again."""
     [first, second] = ids_of(store, notes)[:2]
-    granted = ask(store, asker(notes), {"hash": first})
-    settle(store, asker(notes), granted, ["hash"], made=1)
+    grant = ask(store, caller(notes), {"hash": first})
+    settle(store, caller(notes), grant, ["hash"], made=1)
     forget(store, notes, first)
     assert response_count(store) == 0
-    assert ask(store, asker(notes), {"hash": second}).mine == ("hash",)
+    assert ask(store, caller(notes), {"hash": second}).mine == ("hash",)
 
 
 def test_a_record_erased_before_its_call_is_granted_gets_none(store: Store, notes: Dataset) -> None:
     """Its neighbours do, it costs nothing, and whoever asks is told that it is gone."""
     asked = wanted(store, notes, 1, 2, 3)
     forget(store, notes, asked["hash 2"])
-    granted = ask(store, asker(notes), asked)
-    assert set(granted.mine) == {"hash 1", "hash 3"}
-    assert granted.gone == {"hash 2"}
+    grant = ask(store, caller(notes), asked)
+    assert set(grant.mine) == {"hash 1", "hash 3"}
+    assert grant.gone == {"hash 2"}
     assert charged(store, notes) == (0, 6)
 
 
 def test_a_record_erased_while_others_make_its_call_is_gone(store: Store, notes: Dataset) -> None:
     """Whoever waits for it is told, and never waits for ever."""
     asked = wanted(store, notes, 1)
-    ask(store, asker(notes), asked)
+    ask(store, caller(notes), asked)
     forget(store, notes, asked["hash 1"])
-    assert ask(store, asker(notes, worker_id=2), asked).gone == {"hash 1"}
+    assert ask(store, caller(notes, worker_id=2), asked).gone == {"hash 1"}
 
 
 def test_an_answer_for_a_record_erased_meanwhile_is_not_kept(store: Store, notes: Dataset) -> None:
     """What it cost stays spent, and what it did not is given back."""
     asked = wanted(store, notes, 1)
-    granted = ask(store, asker(notes), asked)
+    grant = ask(store, caller(notes), asked)
     forget(store, notes, asked["hash 1"])
-    settle(store, asker(notes), granted, ["hash 1"], made=1)
+    settle(store, caller(notes), grant, ["hash 1"], made=1)
     assert response_count(store) == 0
     assert charged(store, notes) == (1, 0)

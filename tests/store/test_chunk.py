@@ -21,14 +21,14 @@ from db.queue.chunk import (
 )
 from db.queue.planner import CHUNK_RECORDS, plan_chunks
 from db.queue.quarantine import (
-    Refusal,
+    EnricherFailure,
     count_quarantined,
+    failures_in_chunk,
     list_quarantine,
-    refusals_in_chunk,
     retry_quarantine,
 )
-from db.queue.worker import bury_dead, register_worker
-from db.records.dataset import Dataset, Step, set_plan
+from db.queue.worker import register_worker, remove_dead_workers
+from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.enrichment import Enrichment, count_enrichments
 from db.records.record import NewRecord, add_records
 from db.store import tables
@@ -44,7 +44,7 @@ def planned(store: Store) -> Dataset:
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
         add_records(connection, found.id, list(sentences(found, 1200)), "import")
-        return set_plan(connection, found, (Step("language", "f1"),))
+        return set_plan(connection, found, (PlanStep("language", "f1"),))
 
 
 def sentences(dataset: Dataset, count: int, word: str = "phrase") -> Iterator[NewRecord]:
@@ -92,7 +92,7 @@ def test_there_are_never_more_than_four_open_chunks_a_worker(store: Store) -> No
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
         add_records(connection, found.id, list(sentences(found, 3000)), "import")
-        found = set_plan(connection, found, (Step("language", "f1"),))
+        found = set_plan(connection, found, (PlanStep("language", "f1"),))
         assert plan_chunks(connection, found, 1) == 4
         assert plan_chunks(connection, found, 1) == 0
 
@@ -181,8 +181,8 @@ def test_a_returned_chunk_does_not_count_as_tried(store: Store, planned: Dataset
     taken = claim(store, planned)
     with store.writing() as connection:
         return_chunk(connection, taken)
-    again = claim(store, planned)
-    assert (again.id, again.attempts) == (taken.id, 1)
+    run_once = claim(store, planned)
+    assert (run_once.id, run_once.attempts) == (taken.id, 1)
 
 
 def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset) -> None:
@@ -215,13 +215,16 @@ def test_a_record_keeps_what_each_enricher_refused_of_it(store: Store, planned: 
     taken = claim(store, planned)
     with store.writing() as connection:
         one = records_in_chunk(connection, taken)[0].id
-        refused = [Refusal(one, "weather", "no such town"), Refusal(one, "price", "no such thing")]
+        refused = [
+            EnricherFailure(one, "weather", "no such town"),
+            EnricherFailure(one, "price", "no such thing"),
+        ]
         return_chunk(connection, taken, refused=refused[:1])
     taken = claim(store, planned)
     with store.writing() as connection:
         return_chunk(connection, taken, refused=refused[1:])
     with store.writing() as connection:
-        assert set(refusals_in_chunk(connection, taken.id, taken.revision)) == set(refused)
+        assert set(failures_in_chunk(connection, taken.id, taken.revision)) == set(refused)
         assert count_quarantined(connection, planned.id) == 1
         assert {found.enricher for found in list_quarantine(connection)} == {"weather", "price"}
         assert retry_quarantine(connection, planned.id) == 1
@@ -231,7 +234,7 @@ def test_a_record_keeps_what_each_enricher_refused_of_it(store: Store, planned: 
 def test_a_plan_of_another_revision_makes_no_chunks(store: Store, planned: Dataset) -> None:
     """A planner that read the dataset before a change must not act on it."""
     with store.writing() as connection:
-        set_plan(connection, planned, (Step("language", "f2"),))
+        set_plan(connection, planned, (PlanStep("language", "f2"),))
         assert plan_chunks(connection, planned, 1) is None
 
 
@@ -247,8 +250,8 @@ def test_what_a_dead_neighbour_held_is_free_at_once(store: Store, planned: Datas
         )
     held, kept = claim(store, planned, dead), claim(store, planned, living)
     with store.writing() as connection:
-        assert bury_dead(connection) == 1
-    again = claim(store, planned, living)
-    assert again.id == held.id
-    assert again.fence > held.fence
+        assert remove_dead_workers(connection) == 1
+    run_once = claim(store, planned, living)
+    assert run_once.id == held.id
+    assert run_once.fence > held.fence
     assert kept.id != held.id

@@ -11,16 +11,16 @@ from sqlalchemy import Connection, select, text, update
 
 from db.errors import InputError, UnknownRecord
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk
-from db.queue.gate_history import KEEP_SECONDS, Means, last_hour
+from db.queue.gate_history import KEEP_SECONDS, GateAverages, last_hour
 from db.queue.planner import plan_chunks
-from db.queue.worker import Report, leave_worker, register_worker, see_worker
-from db.records.dataset import Dataset, Step, find_dataset, set_plan
+from db.queue.worker import WorkerReport, record_heartbeat, register_worker, remove_worker
+from db.records.dataset import Dataset, PlanStep, find_dataset, set_plan
 from db.records.enrichment import Enrichment
-from db.records.listing import MOST_LOOKED_AT, Page, Wanted, list_records
+from db.records.listing import MOST_LOOKED_AT, ListingFilter, ListingPage, list_records
 from db.records.listing_columns import write_held_out
 from db.records.prediction import Prediction
 from db.records.record import NewRecord, add_records
-from db.records.record_detail import read_dossier
+from db.records.record_detail import read_record_detail
 from db.scoring.response_body import Answer, encode_answer
 from db.store import tables
 from db.store.engine import Store
@@ -47,18 +47,18 @@ def notes(store: Store) -> Dataset:
         rows = connection.execute(select(tables.record)).all()
         for row in rows:
             score = round(chance.uniform(0.3, 1.0), 2)
-            marks = {"answer": chance.choice(LABELS), "score": score}
-            marks["issue"] = chance.random() < 0.2
-            marks["duplicates"] = f"g{row.id % 7}" if row.id % 5 == 0 else None
+            columns = {"answer": chance.choice(LABELS), "score": score}
+            columns["issue"] = chance.random() < 0.2
+            columns["duplicates"] = f"g{row.id % 7}" if row.id % 5 == 0 else None
             connection.execute(
-                update(tables.record).where(tables.record.c.id == row.id).values(**marks)
+                update(tables.record).where(tables.record.c.id == row.id).values(**columns)
             )
     return found
 
 
 def pages(
-    connection: Connection, dataset: Dataset, wanted: Wanted, rows: int = 7
-) -> Iterator[Page]:
+    connection: Connection, dataset: Dataset, wanted: ListingFilter, rows: int = 7
+) -> Iterator[ListingPage]:
     """Yield every page of a listing."""
     after = ""
     while True:
@@ -73,7 +73,7 @@ def pages(
             return
 
 
-def listed(connection: Connection, dataset: Dataset, wanted: Wanted) -> list[str]:
+def listed(connection: Connection, dataset: Dataset, wanted: ListingFilter) -> list[str]:
     """Return the keys of a whole listing, in its order."""
     return [one.key for page in pages(connection, dataset, wanted) for one in page.rows]
 
@@ -81,24 +81,24 @@ def listed(connection: Connection, dataset: Dataset, wanted: Wanted) -> list[str
 @pytest.mark.parametrize(
     ("wanted", "condition"),
     [
-        (Wanted(), "1 = 1"),
-        (Wanted(label="warm"), "label = 'warm'"),
-        (Wanted(prediction="cold"), "answer = 'cold'"),
-        (Wanted(label="warm", prediction="cold"), "label = 'warm' AND answer = 'cold'"),
-        (Wanted("disagreements"), "label <> answer"),
-        (Wanted("disagreements", label="warm"), "label = 'warm' AND answer <> 'warm'"),
-        (Wanted("disagreements", prediction="cold"), "answer = 'cold' AND label <> 'cold'"),
-        (Wanted("uncertain"), "score < 0.75"),
-        (Wanted("uncertain", label="loud"), "score < 0.75 AND label = 'loud'"),
-        (Wanted("issues"), "issue"),
-        (Wanted("issues", prediction="loud"), "issue AND answer = 'loud'"),
-        (Wanted("duplicates"), "duplicates IS NOT NULL"),
-        (Wanted(group="g0"), "duplicates = 'g0'"),
+        (ListingFilter(), "1 = 1"),
+        (ListingFilter(label="warm"), "label = 'warm'"),
+        (ListingFilter(prediction="cold"), "answer = 'cold'"),
+        (ListingFilter(label="warm", prediction="cold"), "label = 'warm' AND answer = 'cold'"),
+        (ListingFilter("disagreements"), "label <> answer"),
+        (ListingFilter("disagreements", label="warm"), "label = 'warm' AND answer <> 'warm'"),
+        (ListingFilter("disagreements", prediction="cold"), "answer = 'cold' AND label <> 'cold'"),
+        (ListingFilter("uncertain"), "score < 0.75"),
+        (ListingFilter("uncertain", label="loud"), "score < 0.75 AND label = 'loud'"),
+        (ListingFilter("issues"), "issue"),
+        (ListingFilter("issues", prediction="loud"), "issue AND answer = 'loud'"),
+        (ListingFilter("duplicates"), "duplicates IS NOT NULL"),
+        (ListingFilter(group="g0"), "duplicates = 'g0'"),
     ],
     ids=lambda it: str(it) if isinstance(it, str) else "",
 )
 def test_page_after_page_a_listing_holds_just_what_was_asked_for(
-    store: Store, notes: Dataset, wanted: Wanted, condition: str
+    store: Store, notes: Dataset, wanted: ListingFilter, condition: str
 ) -> None:
     """Each record once."""
     with store.reading() as connection:
@@ -113,7 +113,7 @@ def test_the_most_uncertain_come_first(store: Store, notes: Dataset) -> None:
     with store.reading() as connection:
         scores = [
             one.score or 0.0
-            for page in pages(connection, notes, Wanted("uncertain"))
+            for page in pages(connection, notes, ListingFilter("uncertain"))
             for one in page.rows
         ]
     assert scores == sorted(scores)
@@ -124,7 +124,7 @@ def test_duplicates_stand_together(store: Store, notes: Dataset) -> None:
     with store.reading() as connection:
         groups = [
             one.group
-            for page in pages(connection, notes, Wanted("duplicates"))
+            for page in pages(connection, notes, ListingFilter("duplicates"))
             for one in page.rows
         ]
     assert groups == sorted(map(str, groups))
@@ -137,7 +137,7 @@ def test_a_page_that_finds_nothing_fitting_says_where_to_go_on(
     assert MOST_LOOKED_AT > 300
     monkeypatch.setattr("db.records.listing.MOST_LOOKED_AT", 2)
     with store.reading() as connection:
-        found = list(pages(connection, notes, Wanted("uncertain", label="warm")))
+        found = list(pages(connection, notes, ListingFilter("uncertain", label="warm")))
         keys = [one.key for page in found for one in page.rows]
         condition = text("score < 0.75 AND label = 'warm'")
         rows = connection.execute(select(tables.record.c.key).where(condition)).scalars()
@@ -146,9 +146,11 @@ def test_a_page_that_finds_nothing_fitting_says_where_to_go_on(
 
 
 @pytest.mark.parametrize("after", ["x", "[]", "[1]", '["a"]', '["a", "b", 1]', "zz", '["\\u0000"]'])
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted("disagreements"), Wanted("uncertain")])
+@pytest.mark.parametrize(
+    "wanted", [ListingFilter(), ListingFilter("disagreements"), ListingFilter("uncertain")]
+)
 def test_a_place_that_no_page_gave_is_refused(
-    store: Store, notes: Dataset, wanted: Wanted, after: str
+    store: Store, notes: Dataset, wanted: ListingFilter, after: str
 ) -> None:
     """It comes from an address that a person may have changed."""
     with store.reading() as connection, pytest.raises(InputError, match="after"):
@@ -167,7 +169,7 @@ def test_of_a_regression_those_farthest_from_their_label_come_first(store: Store
         write_held_out(connection, found.id, [(row.key, "", 40.0) for row in rows[:-5]])
         seen = [
             abs(float(one.label or 0) - (one.score or 0))
-            for page in pages(connection, found, Wanted("disagreements"))
+            for page in pages(connection, found, ListingFilter("disagreements"))
             for one in page.rows
         ]
     assert len(seen) == 35
@@ -179,7 +181,7 @@ def finish(
 ) -> Chunk:
     """Plan, claim and finish a chunk with these results."""
     with store.writing() as connection:
-        planned = set_plan(connection, dataset, (Step("prediction", str(time.time())),))
+        planned = set_plan(connection, dataset, (PlanStep("prediction", str(time.time())),))
         plan_chunks(connection, planned, 1)
         worker_id = register_worker(connection)
         chunk = claim_chunk(connection, {planned.id: planned.revision}, worker_id, 60.0)
@@ -217,7 +219,9 @@ def test_what_a_chunk_gave_is_what_its_records_are_listed_by(store: Store) -> No
     ]
     finish(store, found, found_this, [Prediction(key, body("warm", 0.6), "f")])
     with store.reading() as connection:
-        (one,) = list_records(connection, found.id, Wanted("uncertain"), regression=False).rows
+        (one,) = list_records(
+            connection, found.id, ListingFilter("uncertain"), regression=False
+        ).rows
         assert (one.answer, one.score, one.issue, one.group) == ("warm", 0.6, True, key.hex())
     gone = [
         Enrichment(record_id, "a", "g", {"issue": False, "quality": 0.9}, "issue"),
@@ -225,9 +229,11 @@ def test_what_a_chunk_gave_is_what_its_records_are_listed_by(store: Store) -> No
     ]
     finish(store, found, gone, [Prediction(key, body("cold", 0.9), "g")])
     with store.reading() as connection:
-        (one,) = list_records(connection, found.id, Wanted(), regression=False).rows
+        (one,) = list_records(connection, found.id, ListingFilter(), regression=False).rows
         assert (one.answer, one.score, one.issue, one.group) == ("cold", 0.9, False, None)
-        assert not list_records(connection, found.id, Wanted("issues"), regression=False).rows
+        assert not list_records(
+            connection, found.id, ListingFilter("issues"), regression=False
+        ).rows
 
 
 def test_labelled_records_are_listed_by_what_was_said_without_their_label(store: Store) -> None:
@@ -243,14 +249,16 @@ def test_labelled_records_are_listed_by_what_was_said_without_their_label(store:
         )
     url = store.writer.url.render_as_string(hide_password=False)
     trained = train_model(store, "notes", settings_for(url))
-    assert trained.verdict.active
+    assert trained.decision.active
     with store.reading() as connection:
-        (one,) = listed(connection, found, Wanted("disagreements"))
-        dossier = read_dossier(connection, find_dataset(connection, "notes"), bytes.fromhex(one))
-        assert (dossier.label, dossier.answer, dossier.held_out) == ("cold", "warm", True)
+        (one,) = listed(connection, found, ListingFilter("disagreements"))
+        detail = read_record_detail(
+            connection, find_dataset(connection, "notes"), bytes.fromhex(one)
+        )
+        assert (detail.label, detail.answer, detail.held_out) == ("cold", "warm", True)
     finish(store, found, [], [Prediction(bytes.fromhex(one), body("cold", 1.0), "f")])
     with store.reading() as connection:
-        assert listed(connection, found, Wanted("disagreements")) == [one]
+        assert listed(connection, found, ListingFilter("disagreements")) == [one]
 
 
 def test_a_dossier_says_what_is_known_and_by_which_version(store: Store) -> None:
@@ -263,16 +271,16 @@ def test_a_dossier_says_what_is_known_and_by_which_version(store: Store) -> None
         today = find_dataset(connection, "notes")
         key = connection.execute(select(tables.record.c.key)).scalars().first()
         assert key is not None
-        known = read_dossier(connection, today, key)
+        known = read_record_detail(connection, today, key)
         assert {one.enricher for one in known.values} == set(CHAIN.enrichers)
         assert all(one.is_fresh for one in known.values)
         assert all(abs((one.made_at or 0) - time.time()) < 600 for one in known.values)
         assert known.is_fresh
         with pytest.raises(UnknownRecord):
-            read_dossier(connection, today, b"\0" * 16)
+            read_record_detail(connection, today, b"\0" * 16)
     with store.writing() as connection:
-        later = set_plan(connection, today, tuple(Step(one.name, "new") for one in today.plan))
-        aged = read_dossier(connection, later, key)
+        later = set_plan(connection, today, tuple(PlanStep(one.name, "new") for one in today.plan))
+        aged = read_record_detail(connection, later, key)
     assert not any(one.is_fresh for one in aged.values)
     assert not aged.is_fresh
 
@@ -284,17 +292,17 @@ def run_enrich(url: str) -> Done:
 
 def test_what_gates_have_read_is_kept_for_an_hour(store: Store) -> None:
     """And no longer than its worker."""
-    means = Means(0.5, foreign_cores=1.5, memory_share=0.9)
+    means = GateAverages(0.5, foreign_cores=1.5, memory_share=0.9)
     with store.writing() as connection:
         first, second = register_worker(connection), register_worker(connection)
-        see_worker(connection, first, Report("open", 5.0, means=means))
-        see_worker(connection, second, Report("open", 5.0, means=means))
-        see_worker(connection, second, Report("open", 5.0))
+        record_heartbeat(connection, first, WorkerReport("open", 5.0, means=means))
+        record_heartbeat(connection, second, WorkerReport("open", 5.0, means=means))
+        record_heartbeat(connection, second, WorkerReport("open", 5.0))
         ((ago, read),) = last_hour(connection)[first]
         assert (read, abs(ago) < 60) == (means, True)
         connection.execute(update(tables.reading).values(at=tables.reading.c.at - KEEP_SECONDS - 5))
         assert last_hour(connection) == {}
-        see_worker(connection, first, Report("open", 5.0, means=means))
+        record_heartbeat(connection, first, WorkerReport("open", 5.0, means=means))
         assert connection.execute(text("SELECT count(*) FROM reading")).scalar() == 1
-        leave_worker(connection, first)
+        remove_worker(connection, first)
         assert connection.execute(text("SELECT count(*) FROM reading")).scalar() == 0

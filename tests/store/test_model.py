@@ -68,7 +68,7 @@ def version_in_use(store: Store, dataset: Dataset) -> int | None:
 def test_the_first_model_comes_into_use(store: Store, settings: Settings, rooms: Dataset) -> None:
     """Any answer is better than none."""
     trained = train_model(store, "rooms", settings)
-    assert trained.verdict.active
+    assert trained.decision.active
     assert version_in_use(store, rooms) == 1
     assert trained.metrics["teacher"]["r2"] > 0.99
 
@@ -80,8 +80,8 @@ def test_a_worse_model_does_not_replace_the_active_one(
     train_model(store, "rooms", settings)
     register(store, spec_with(f"{WHERE}.mean"))
     trained = train_model(store, "rooms", settings)
-    assert not trained.verdict.active
-    assert "its teacher is worse" in trained.verdict.reason
+    assert not trained.decision.active
+    assert "its teacher is worse" in trained.decision.reason
     assert version_in_use(store, rooms) == 1
 
 
@@ -92,7 +92,7 @@ def test_a_better_model_replaces_the_active_one(
     register(store, spec_with(f"{WHERE}.mean"))
     train_model(store, "rooms", settings)
     register(store, spec_with())
-    assert train_model(store, "rooms", settings).verdict.active
+    assert train_model(store, "rooms", settings).decision.active
     assert version_in_use(store, rooms) == 2
 
 
@@ -103,7 +103,7 @@ def test_force_uses_a_worse_model_and_says_so(
     train_model(store, "rooms", settings)
     register(store, spec_with(f"{WHERE}.mean"))
     trained = train_model(store, "rooms", settings, force=True)
-    assert trained.verdict.reason.startswith("forced, although its teacher is worse")
+    assert trained.decision.reason.startswith("forced, although its teacher is worse")
     assert version_in_use(store, rooms) == 2
 
 

@@ -13,7 +13,7 @@ from db.queue.chunk import claim_chunk, finish_chunk, records_in_chunk
 from db.queue.planner import plan_chunks
 from db.queue.run import begin_run, is_running
 from db.queue.worker import _host
-from db.records.dataset import Dataset, Step, set_plan
+from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.prediction import Prediction, find_body
 from db.records.record import NewRecord, add_records, count_labels, forget_record
 from db.scoring.response_body import Answer, encode_answer
@@ -165,7 +165,7 @@ def test_a_record_forgotten_while_its_chunk_is_finished_leaves_no_prediction(
 ) -> None:
     """Whichever comes first."""
     with store.writing() as connection:
-        dataset = set_plan(connection, notes, (Step("prediction", "f"),))
+        dataset = set_plan(connection, notes, (PlanStep("prediction", "f"),))
         plan_chunks(connection, dataset, 1)
         taken = claim_chunk(connection, {dataset.id: dataset.revision}, 1, LEASE)
     assert taken is not None
@@ -203,7 +203,7 @@ def test_a_lone_worker_takes_over_from_a_version_that_has_left(
     with working(store, settings, threading.Event(), InlineExecutor()) as mine:
         mine.enrich()
         with store.writing() as connection:
-            set_plan(connection, notes, (Step("length", "of another version"),))
+            set_plan(connection, notes, (PlanStep("length", "of another version"),))
         assert mine.enrich() == 60
         other = select(tables.worker.c.id)
         with store.reading() as connection:

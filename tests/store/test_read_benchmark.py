@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from db.admin.read_benchmark import measure_floor
+from db.admin.read_benchmark import measure_reads
 from db.errors import VeilleuseError
 from db.records.prediction import Prediction, write_predictions
 from db.store.engine import Store
@@ -19,7 +19,7 @@ def test_it_reads_predictions_of_all_over_the_index(store: Store) -> None:
     made = [Prediction(number.to_bytes(16, "big"), b"{}", "f") for number in range(1, 50)]
     with store.writing() as connection:
         write_predictions(connection, found.id, made)
-    floor = measure_floor(store, "notes", SECONDS)
+    floor = measure_reads(store, "notes", SECONDS)
     assert floor.reads > 0
     assert floor.seconds >= SECONDS
     assert 0 < floor.p50_microseconds <= floor.p99_microseconds
@@ -29,4 +29,4 @@ def test_without_predictions_it_says_how_to_make_some(store: Store) -> None:
     """Else it would measure finding nothing, which is quicker."""
     register(store, notes_spec({}))
     with pytest.raises(VeilleuseError, match="no predictions yet: python -m enrich once notes"):
-        measure_floor(store, "notes", SECONDS)
+        measure_reads(store, "notes", SECONDS)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from db.errors import DataFileError
 from db.files.exporter import export_csv, export_rows
-from db.files.importer import Intake, import_files
+from db.files.importer import ImportResult, import_files
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, count_labels, each_record, forget_record
 from db.store.engine import Store
@@ -27,7 +27,9 @@ def customers(store: Store) -> Dataset:
     return register(store, sample_spec("customers"))
 
 
-def put(store: Store, dataset: Dataset, path: Path, text: str, *, strict: bool = False) -> Intake:
+def put(
+    store: Store, dataset: Dataset, path: Path, text: str, *, strict: bool = False
+) -> ImportResult:
     """Import a file with that text."""
     path.write_text(text, "utf-8")
     return import_files(store, dataset, [path], strict=strict)
@@ -58,8 +60,8 @@ def test_a_new_label_replaces_the_old_and_is_counted(
 ) -> None:
     """Labels are mended by importing them again."""
     put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
-    intake = put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,700\n")
-    assert intake.added.relabelled == 1
+    result = put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,700\n")
+    assert result.added.relabelled == 1
     assert [row["label"] for row in export_rows(store, customers)] == [700]
 
 
@@ -78,11 +80,11 @@ def test_bad_rows_are_named_with_file_and_line_and_skipped(
 ) -> None:
     """A person must find them."""
     text = HEADER + "30,Master,1000,500\nx,Master,1,1\n200,PhD,1,1\n31,PhD,2000\n32,PhD,9,9\n"
-    intake = put(store, customers, tmp_path / "a.csv", text)
-    assert (intake.added.created, intake.bad) == (2, 3)
-    assert [fault.split(":")[1] for fault in intake.faults] == ["3", "4", "5"]
-    assert "must be a number" in intake.faults[0]
-    assert "must be at most 130" in intake.faults[1]
+    result = put(store, customers, tmp_path / "a.csv", text)
+    assert (result.added.created, result.bad) == (2, 3)
+    assert [fault.split(":")[1] for fault in result.faults] == ["3", "4", "5"]
+    assert "must be a number" in result.faults[0]
+    assert "must be at most 130" in result.faults[1]
 
 
 def test_strict_import_of_a_file_with_a_bad_row_imports_nothing(
@@ -176,8 +178,8 @@ def test_exported_records_import_into_an_empty_store(
     assert export_csv(store, customers, out) == 2
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert [row["education"] for row in rows] == ["Master", "PhD"]
-    again = put(store, customers, tmp_path / "b.csv", out.getvalue())
-    assert again.added.unchanged == 2
+    run_once = put(store, customers, tmp_path / "b.csv", out.getvalue())
+    assert run_once.added.unchanged == 2
 
 
 def test_a_forgotten_record_leaves_nothing_behind(

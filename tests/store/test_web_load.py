@@ -14,22 +14,22 @@ from sqlalchemy import delete, select, update
 
 from db.queue.pause import pause_workers, paused_at, resume_workers
 from db.queue.worker import (
-    Report,
+    WorkerReport,
     all_workers,
-    leave_worker,
     rate_of,
+    record_heartbeat,
     register_worker,
+    remove_worker,
     seconds_left,
-    see_worker,
 )
-from db.records.dataset import Step, set_plan
+from db.records.dataset import PlanStep, set_plan
 from db.records.record import NewRecord, add_records
 from db.store import tables
 from db.store.engine import Store
-from db.traffic.web_load import SILENT_SECONDS, WebLoad, end_signal, read_load, tell_load
+from db.traffic.web_load import SILENT_SECONDS, WebLoad, end_signal, read_load, write_load
 from enrich.commands.status import in_time, in_words
-from enrich.status import outlook
-from enrich.worker.stats import Figures, Tally
+from enrich.status import worker_status
+from enrich.worker.stats import WorkerStats, WorkerTotals
 from tests.conftest import Done, register, sample_spec
 
 QUIET = WebLoad(1.0, 0, 0.01)
@@ -39,7 +39,7 @@ BUSY = WebLoad(30.0, 4, 0.2)
 def tell(store: Store, process: str, load: WebLoad) -> None:
     """Say what a web process does."""
     with store.writing() as connection:
-        tell_load(connection, process, load)
+        write_load(connection, process, load)
 
 
 def read(store: Store) -> WebLoad | None:
@@ -154,7 +154,7 @@ def test_a_pause_lasts_until_it_is_ended(store: Store) -> None:
         assert paused_at(connection) is None
 
 
-REPORT = Report(
+REPORT = WorkerReport(
     state="suspended",
     since=1_700_000_000.0,
     reason="others use 1.5 cores, more than 0.5",
@@ -166,12 +166,12 @@ REPORT = Report(
 )
 
 
-def enlist(store: Store, report: Report | None = None) -> int:
+def enlist(store: Store, report: WorkerReport | None = None) -> int:
     """Add a worker, that says this of itself."""
     with store.writing() as connection:
         worker_id = register_worker(connection)
         if report is not None:
-            see_worker(connection, worker_id, report)
+            record_heartbeat(connection, worker_id, report)
     return worker_id
 
 
@@ -189,9 +189,9 @@ def test_what_a_worker_says_of_itself_is_seen_by_all(store: Store) -> None:
     """Every word of it, until it leaves."""
     first, second = enlist(store, REPORT), enlist(store)
     with store.writing() as connection:
-        see_worker(connection, second, Report("open", 5.0))
+        record_heartbeat(connection, second, WorkerReport("open", 5.0))
         found, other = all_workers(connection)
-    said = {name: found.get(name) for name in Report.__dataclass_fields__}
+    said = {name: found.get(name) for name in WorkerReport.__dataclass_fields__}
     # By the store's clock.
     assert said == {
         name: pytest.approx(value) if isinstance(value, float) else value
@@ -201,7 +201,7 @@ def test_what_a_worker_says_of_itself_is_seen_by_all(store: Store) -> None:
     assert abs(float(str(found["seen_at"])) - time.time()) < 60
     assert (other["id"], other["state"], other["error"]) == (second, "open", None)
     with store.writing() as connection:
-        leave_worker(connection, first)
+        remove_worker(connection, first)
         assert [one["id"] for one in all_workers(connection)] == [second]
 
 
@@ -210,7 +210,7 @@ def test_a_worker_that_was_taken_for_dead_says_nothing_any_more(store: Store) ->
     worker_id = enlist(store)
     with store.writing() as connection:
         connection.execute(delete(tables.worker))
-        see_worker(connection, worker_id, REPORT)
+        record_heartbeat(connection, worker_id, REPORT)
         assert all_workers(connection) == []
 
 
@@ -256,13 +256,13 @@ def test_a_time_is_told_in_its_largest_fitting_unit(seconds: float, words: str) 
 
 def test_a_tally_starts_with_the_first_chunks_rate_and_follows_the_later_ones() -> None:
     """Each weighs a fifth."""
-    tally = Tally()
-    assert tally.read() == Figures()
-    tally.count(100, 2.0)
-    assert tally.read() == Figures(100, 50.0)
-    tally.count(100, 1.0)
-    assert tally.read().records == 200
-    assert tally.read().rate == pytest.approx(60.0)
+    stats = WorkerStats()
+    assert stats.read() == WorkerTotals()
+    stats.count(100, 2.0)
+    assert stats.read() == WorkerTotals(100, 50.0)
+    stats.count(100, 1.0)
+    assert stats.read().records == 200
+    assert stats.read().rate == pytest.approx(60.0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0.001, 100)), min_size=1, max_size=30))
@@ -270,21 +270,21 @@ def test_a_rate_lies_between_the_slowest_and_the_quickest_chunks(
     chunks: list[tuple[int, float]],
 ) -> None:
     """And all records are counted."""
-    tally = Tally()
+    stats = WorkerStats()
     for records, seconds in chunks:
-        tally.count(records, seconds)
+        stats.count(records, seconds)
     rates = [records / seconds for records, seconds in chunks]
-    assert min(rates) * (1 - 1e-9) <= tally.read().rate <= max(rates) * (1 + 1e-9)
-    assert tally.read().records == sum(records for records, _ in chunks)
+    assert min(rates) * (1 - 1e-9) <= stats.read().rate <= max(rates) * (1 + 1e-9)
+    assert stats.read().records == sum(records for records, _ in chunks)
 
 
 def test_the_last_error_is_kept_in_one_line() -> None:
     """With its time, and it changes no other figure."""
-    tally = Tally()
-    tally.count(10, 1.0)
-    tally.fail("first")
-    tally.fail("no\n  such\tmodel")
-    figures = tally.read()
+    stats = WorkerStats()
+    stats.count(10, 1.0)
+    stats.fail("first")
+    stats.fail("no\n  such\tmodel")
+    figures = stats.read()
     assert (figures.records, figures.rate, figures.error) == (10, 10.0, "no such model")
     assert figures.error_at is not None
 
@@ -299,19 +299,19 @@ def backlog(store: Store) -> Store:
         records.append(NewRecord(found.spec.key(inputs), inputs))
     with store.writing() as connection:
         add_records(connection, found.id, records, "import")
-        set_plan(connection, found, (Step("language", "f1"),))
+        set_plan(connection, found, (PlanStep("language", "f1"),))
     return store
 
 
 def test_the_outlook_tells_the_backlog_the_workers_and_the_time_left(backlog: Store) -> None:
     """While nobody has worked yet, no time."""
-    seen = outlook(backlog)
+    seen = worker_status(backlog)
     (found,) = seen["datasets"]
     assert (found["name"], found["stale"], found["backlog"]) == ("intents", 10, {"language": 10})
     assert (seen["workers"], seen["paused_at"]) == ([], None)
     assert (seen["records_per_second"], seen["seconds_left"]) == (0.0, None)
     enlist(backlog, REPORT)
-    seen = outlook(backlog)
+    seen = worker_status(backlog)
     assert seen["workers"][0]["reason"] == REPORT.reason
     assert seen["records_per_second"] == pytest.approx(12.5)
     assert seen["seconds_left"] == pytest.approx(0.8)
@@ -326,7 +326,7 @@ def test_the_outlook_knows_no_worker_that_has_died(store: Store) -> None:
             .where(tables.worker.c.id == worker_id)
             .values(process=f"{2**22 + 1} 1")
         )
-    assert outlook(store)["workers"] == []
+    assert worker_status(store)["workers"] == []
 
 
 def test_status_says_of_each_worker_its_state_since_when_and_why(
@@ -335,7 +335,7 @@ def test_status_says_of_each_worker_its_state_since_when_and_why(
     """In words for people, and as JSON for programs."""
     # Rounded times must not turn over while the test runs.
     since = time.time() - 3.5 * 3600
-    report = Report("suspended", since, REPORT.reason, 1234, 50.0, 0.25, "it bit", since)
+    report = WorkerReport("suspended", since, REPORT.reason, 1234, 50.0, 0.25, "it bit", since)
     worker_id = enlist(backlog, report)
     done = command("enrich", "status")
     assert done.code == 0, done.err
@@ -378,8 +378,8 @@ def test_a_paused_store_says_so_until_it_is_resumed(
 
 def test_words_of_a_worker_without_reason_or_error_are_short(backlog: Store) -> None:
     """Nothing is said of what is not there."""
-    worker_id = enlist(backlog, Report("open", time.time(), open_share=1.0))
-    lines = [line for line in in_words(outlook(backlog)) if "worker" in line]
+    worker_id = enlist(backlog, WorkerReport("open", time.time(), open_share=1.0))
+    lines = [line for line in in_words(worker_status(backlog)) if "worker" in line]
     assert len(lines) == 1
     assert lines[0].startswith(f"worker {worker_id} on ")
     assert "gate open for" in lines[0]

@@ -31,10 +31,10 @@ from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import BooleanField, NumberField, TextField, example_of, read_value
 from db.spec.toml_file import read_spec
 from enrich.enrichers.base import to_value
-from enrich.import_string import load_dotted
+from enrich.import_string import import_from_path
 from enrich.learning.column import columns_of, first_value, make_table
 from enrich.learning.cross_validation import OutOfFold, number_type
-from enrich.learning.distil import Lesson, fit_student, spread
+from enrich.learning.distil import StudentTrainingSet, fit_student, spread
 from enrich.learning.teacher import load_teacher
 from serve.api.query import read_item, read_query
 
@@ -159,9 +159,9 @@ def test_a_password_is_not_told() -> None:
 
 def test_code_paths_may_name_one_module() -> None:
     """And no other of its package."""
-    assert callable(load_dotted("tests.unit.sample_code.Length", ["tests.unit.sample_code"]))
+    assert callable(import_from_path("tests.unit.sample_code.Length", ["tests.unit.sample_code"]))
     with pytest.raises(EnricherError, match="outside CODE_PATHS"):
-        load_dotted("tests.conftest.run_command", ["tests.unit"])
+        import_from_path("tests.conftest.run_command", ["tests.unit"])
 
 
 def test_bytes_that_are_no_skops_file_are_refused() -> None:
@@ -211,8 +211,8 @@ def test_a_student_far_outside_what_it_saw_answers_a_number() -> None:
     """Nothing that JSON cannot say."""
     spec_of_x = DatasetSpec(name="line", kind="regression", target="y", fields={"x": NumberField()})
     xs = [float(number) for number in range(50)]
-    lesson = Lesson([{"x": x} for x in xs], np.array(xs), [], np.zeros(0), [])
-    _, _, data = fit_student(spec_of_x, lesson)
+    training_set = StudentTrainingSet([{"x": x} for x in xs], np.array(xs), [], np.zeros(0), [])
+    _, _, data = fit_student(spec_of_x, training_set)
     assert math.isfinite(Student(data).number({"x": 1e100}))
     assert math.isfinite(Student(data).number({"x": -1e100}))
 

@@ -30,19 +30,19 @@ async function look() {
 
 const asked = new WeakMap();
 
-async function ask(trial, address) {
-  const answer = trial.querySelector(".answer");
+async function ask(box, address) {
+  const answer = box.querySelector(".answer");
   const mine = {};
-  asked.set(trial, mine);
-  for (let looks = 0; looks < MOST_LOOKS && asked.get(trial) === mine; looks += 1) {
+  asked.set(box, mine);
+  for (let looks = 0; looks < MOST_LOOKS && asked.get(box) === mine; looks += 1) {
     if (!looks || !document.hidden) {
       const page = await read(address).catch(() => null);
-      if (asked.get(trial) !== mine) return;
+      if (asked.get(box) !== mine) return;
       if (!page && !looks) answer.innerHTML = '<p class="notice">There is no answer; is the server up?</p>';
       if (page) show(answer, page);
     }
-    const said = answer.querySelector(".said");
-    if (!said || said.dataset.enrichment !== "queued") return;
+    const result = answer.querySelector(".result");
+    if (!result || result.dataset.enrichment !== "queued") return;
     await new Promise((done) => setTimeout(done, TEACHER_MS));
   }
 }
@@ -64,19 +64,19 @@ function fill(form, query) {
   }
 }
 
-for (const trial of document.querySelectorAll(".trial")) {
-  const form = trial.querySelector("form");
+for (const box of document.querySelectorAll(".predict-form")) {
+  const form = box.querySelector("form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask(trial, `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
+    ask(box, `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
   });
-  trial.querySelectorAll(".examples a").forEach((link) => link.addEventListener("click", (event) => {
+  box.querySelectorAll(".examples a").forEach((link) => link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     fill(form, link.search);
-    ask(trial, link.href);
+    ask(box, link.href);
   }));
-  if (trial.querySelector('.said[data-enrichment="queued"]')) ask(trial, location.href);
+  if (box.querySelector('.result[data-enrichment="queued"]')) ask(box, location.href);
 }
 if (document.querySelector("[data-live]")) setInterval(look, LOOK_MS);
 function unfold(hash) {

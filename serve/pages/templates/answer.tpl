@@ -1,7 +1,7 @@
 % from serve.pages.svg import share_bar
 % from serve.pages.formatting import number
-% a = answer.said
-<div class="said" data-source="{{a.source}}" data-enrichment="{{a.enrichment}}">
+% a = answer.answer
+<div class="result" data-source="{{a.source}}" data-enrichment="{{a.enrichment}}">
 <p class="headline"><strong>{{a.prediction if isinstance(a.prediction, str) else number(a.prediction)}}</strong> <span class="badge {{a.source}}">{{a.source}}</span></p>
 % if answer.bars:
 <table class="bars"><caption class="quiet">Probabilities</caption><tbody>

@@ -1,7 +1,7 @@
 % rebase('layout')
 % from serve.pages.formatting import ago, date, in_time, number
 % from serve.pages.svg import spark
-% s = situation
+% s = data
 <h1 class="quiet">Dashboard</h1>
 <section id="traffic" data-live aria-label="Requests">
 <dl class="tiles">
@@ -10,10 +10,10 @@
 % q = s.traffic.quantiles
 <div><dt>Predictions take</dt><dd>{{"p50 ≤ %g, p99 ≤ %g ms" % (q["p50"] * 1000, q["p99"] * 1000) if q else "none yet"}}</dd></div>
 <div><dt>Requests since the start</dt><dd>{{format(s.traffic.requests, ",")}}</dd></div>
-<div class="{{'bad' if s.traffic.failed + s.traffic.shed else ''}}"><dt>Of them failed · shed</dt><dd>{{format(s.traffic.failed, ",")}} · {{format(s.traffic.shed, ",")}}</dd></div>
+<div class="{{'bad' if s.traffic.failed + s.traffic.shed else ''}}"><dt>Failed · turned away (overload)</dt><dd>{{format(s.traffic.failed, ",")}} · {{format(s.traffic.shed, ",")}}</dd></div>
 </dl>
 </section>
-% if not s.exhibits:
+% if not s.panels:
 <section><h2>No dataset yet</h2>
 <p>Draft one from a table, look it over, and load it:</p>
 <pre>python -m db infer FILE --target COLUMN
@@ -21,8 +21,8 @@ python -m db load NAME.toml
 python -m db import NAME FILE
 python -m enrich train NAME</pre></section>
 % end
-% for one in s.exhibits:
-%   include('exhibit', one=one, now=s.now)
+% for one in s.panels:
+%   include('dataset', panel=one, now=s.now)
 % end
 % if hidden:
 <section><h2>More datasets</h2><ul>
@@ -36,23 +36,23 @@ python -m enrich train NAME</pre></section>
 % if s.paused_at is not None:
 <p class="notice">Every worker is paused, since {{date(s.paused_at)}}; go on with <code>python -m enrich resume</code></p>
 % end
-% if not s.hands:
+% if not s.worker_panels:
 <p>No worker is there. Start one: <code>python -m enrich run</code></p>
 % end
-% for hand in s.hands:
-%   include('hand', hand=hand, now=s.now, span=s.span_seconds)
+% for panel in s.worker_panels:
+%   include('worker', panel=panel, now=s.now, span=s.span_seconds)
 % end
 </section>
 <section id="troubles" data-live>
 <h2>Errors and quarantine</h2>
-% errors = [hand.said for hand in s.hands if hand.said["error"]]
+% errors = [panel.report for panel in s.worker_panels if panel.report["error"]]
 % if not (errors or s.failures or s.quarantined):
 <p>None.</p>
 % end
 % if errors or s.failures:
 <ul>
-% for said in errors:
-<li>Worker {{said["id"]}}, {{ago(said["error_at"], s.now)}}: {{said["error"]}}</li>
+% for report in errors:
+<li>Worker {{report["id"]}}, {{ago(report["error_at"], s.now)}}: {{report["error"]}}</li>
 % end
 % for run in s.failures:
 <li><code>{{run.command}} {{run.dataset}}</code> failed {{ago(run.ended_at, s.now)}}, begun {{date(run.started_at)}}</li>

@@ -1,7 +1,7 @@
 % from serve.pages.formatting import date, number
-% m, name = portrait.metrics, served.name
+% m, name = model_card.metrics, served.name
 <details id="{{name}}-model" class="model"><summary>Model {{served.model}}: metrics, confusion, history</summary>
-<p>Trained {{date(portrait.model.made_at)}} on {{format(m.get("rows", 0), ",")}} labelled rows; the teacher, {{m.get("estimator", "an estimator")}}, reads {{", ".join(m.get("columns", []))}}. All figures are out of fold.</p>
+<p>Trained {{date(model_card.model.made_at)}} on {{format(m.get("rows", 0), ",")}} labelled rows; the teacher, {{m.get("estimator", "an estimator")}}, reads {{", ".join(m.get("columns", []))}}. All figures are out of fold.</p>
 <div class="wide" tabindex="0" role="region" aria-label="Metrics of {{name}}"><table>
 % if m.get("labels"):
 <thead><tr><th scope="col">Who</th><th scope="col" class="n">Accuracy</th><th scope="col" class="n">Macro-F1</th><th scope="col" class="n">Precision</th><th scope="col" class="n">Recall</th></tr></thead><tbody>
@@ -24,7 +24,7 @@
 % if m.get("fidelity") is not None:
 <p>The student agrees with the teacher: {{number(m["fidelity"])}}</p>
 % end
-% if portrait.labels:
+% if model_card.labels:
 <div class="wide" tabindex="0" role="region" aria-label="Metrics of each label of {{name}}"><table>
 <caption>The teacher, by label</caption>
 <thead><tr><th scope="col">Label</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Precision</th><th scope="col" class="n">Recall</th><th scope="col" class="n">F1</th></tr></thead><tbody>
@@ -32,18 +32,18 @@
 <tr><th scope="row"><a href="/records/{{name}}?label={{!quoted(label)}}">{{label}}</a></th><td class="n">{{format(it["rows"], ",")}}</td><td class="n">{{number(it["precision"])}}</td><td class="n">{{number(it["recall"])}}</td><td class="n">{{number(it["f1"])}}</td></tr>
 % end
 </tbody></table></div>
-% if portrait.matrix:
+% if model_card.matrix:
 <div class="wide" tabindex="0" role="region" aria-label="Confusion of {{name}}"><table class="matrix">
 <caption>Labels, a row each, and what the teacher answered, a column each; a number leads to its records</caption>
 <thead><tr><td></td>
-% for label in portrait.labels:
+% for label in model_card.labels:
 <th scope="col"><span>{{label}}</span></th>
 % end
 </tr></thead><tbody>
-% for label, row in zip(portrait.labels, portrait.matrix):
+% for label, row in zip(model_card.labels, model_card.matrix):
 % whole = sum(row) or 1
 <tr><th scope="row">{{label}}</th>
-% for answer, count in zip(portrait.labels, row):
+% for answer, count in zip(model_card.labels, row):
 <td class="n h{{min(4, -(-5 * count // whole) - 1) if count else 'no'}}">
 % if count:
 <a href="/records/{{name}}?label={{!quoted(label)}}&amp;prediction={{!quoted(answer)}}">{{format(count, ",")}}</a>
@@ -55,7 +55,7 @@
 </tbody></table></div>
 % else:
 <p>Confused most by the teacher:</p><ul>
-% for label, answer, count in portrait.confused:
+% for label, answer, count in model_card.confused:
 <li><a href="/records/{{name}}?label={{!quoted(label)}}&amp;prediction={{!quoted(answer)}}">{{label}} as {{answer}}</a>: {{format(count, ",")}}</li>
 % end
 </ul>
@@ -64,7 +64,7 @@
 <div class="wide" tabindex="0" role="region" aria-label="Versions of {{name}}"><table>
 <caption>Versions; go back with <code>python -m enrich activate {{name}}@N</code></caption>
 <thead><tr><th scope="col">Version</th><th scope="col">Trained</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Teacher</th><th scope="col" class="n">Student</th></tr></thead><tbody>
-% for version in portrait.versions:
+% for version in model_card.versions:
 % v = version.metrics
 <tr><th scope="row">{{name}}@{{version.version}}
 % if version.active:

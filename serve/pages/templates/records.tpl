@@ -1,7 +1,7 @@
 % rebase('layout')
 % from serve.pages.predict_form import as_text
 % from serve.pages.formatting import number
-% q, w, name, spec = question, question.wanted, served.name, served.spec
+% q, w, name, spec = query, query.filter, served.name, served.spec
 <h1>{{spec.title or name}}: records</h1>
 % if any(one.held_out for one in listing.rows):
 <p class="soft">Of records with a label the prediction is the one that was made out of fold in training, without the label being seen.</p>

@@ -3,7 +3,7 @@
 % if problem:
 <p class="notice" role="alert">{{problem}}</p>
 % end
-% if answer and answer.said.enrichment == "queued":
+% if answer and answer.answer.enrichment == "queued":
 <noscript><p><a href="{{again}}">Look again</a> whether the teacher has answered.</p></noscript>
 % end
-% include('trial', served=served, given=given, examples=examples, answer=answer)
+% include('predict_form', served=served, given=given, examples=examples, answer=answer)

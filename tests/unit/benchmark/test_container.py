@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.container import container_run as stay
+from benchmark.container import container_run
 from benchmark.container import image_size as size
 from benchmark.container.cgroup import ControlGroup, group_of
 from benchmark.container.limits import LIMITS
@@ -19,11 +19,11 @@ def weighed(room: str, total: float) -> size.Size:
     return size.Size(room, total, 150.0, (), (("sqlalchemy", 10.0),))
 
 
-def stayed(**changed: object) -> stay.Stay:
+def stayed(**changed: object) -> container_run.ContainerRun:
     """Return a stay that was well, but for what is said."""
     group = ControlGroup(Path("memory"), Path("cpu"))
     well = {"megabytes": [40.0, 60.0], "kills": 0, "code": 0, "stop_seconds": 0.5}
-    return stay.Stay("web", "veilleuse-web-1", group, **(well | changed))  # type: ignore[arg-type]
+    return container_run.ContainerRun("web", "veilleuse-web-1", group, **(well | changed))  # type: ignore[arg-type]
 
 
 def test_an_image_that_has_grown_fails() -> None:
@@ -46,8 +46,8 @@ def test_an_image_that_has_grown_fails() -> None:
 )
 def test_a_container_that_took_too_much_or_ended_badly_fails(changed: dict[str, object]) -> None:
     """As does one of which nothing was measured."""
-    assert stay.describe([stayed()]).word == "PASS"
-    assert stay.describe([stayed(), stayed(**changed)]).word == "FAIL"
+    assert container_run.describe([stayed()]).word == "PASS"
+    assert container_run.describe([stayed(), stayed(**changed)]).word == "FAIL"
 
 
 @pytest.mark.parametrize("is_unified", [True, False])

@@ -11,8 +11,8 @@ from benchmark.objective import read_objective
 from benchmark.report.changes import changes
 from benchmark.summary import knee, steps, summarize
 from benchmark.target.scrape import Scrape, quantile_ms
-from benchmark.text_table import Part
-from benchmark.verdict import EXIT_CODES, doubts, judge
+from benchmark.text_table import ReportPart
+from benchmark.verdict import EXIT_CODES, reach_verdict, reasons_invalid
 
 CLOSED = Scenario(about="ten", asks="mixed", objectives=(), seconds=10, users=10, spawn_rate=10)
 OPEN = Scenario(about="more", asks="unseen", objectives=(), seconds=2, rates=(10, 20, 40))
@@ -72,33 +72,33 @@ def test_each_source_has_figures_of_its_own() -> None:
 def test_what_was_not_measured_does_not_hold() -> None:
     """A promise about a source that answered nothing is not kept by silence."""
     objectives = [read_objective("p95 <= 10 ms"), read_objective("p95 of student <= 10 ms")]
-    verdict = judge(objectives, {"p95": 1.0}, [])
+    verdict = reach_verdict(objectives, {"p95": 1.0}, [])
     assert (verdict.word, EXIT_CODES[verdict.word]) == ("FAIL", 1)
     assert [line.holds for line in verdict.lines] == [True, False]
 
 
 def test_a_doubt_outweighs_whatever_was_measured() -> None:
     """Be it good or bad."""
-    good = judge([read_objective("p95 <= 10 ms")], {"p95": 1.0}, ["starved"])
-    bad = judge([read_objective("p95 <= 10 ms")], {"p95": 99.0}, ["starved"])
+    good = reach_verdict([read_objective("p95 <= 10 ms")], {"p95": 1.0}, ["starved"])
+    bad = reach_verdict([read_objective("p95 <= 10 ms")], {"p95": 99.0}, ["starved"])
     assert good.word == bad.word == "INVALID"
     assert EXIT_CODES["INVALID"] == 3
-    held = judge([read_objective("p95 <= 10 ms")], {"p95": 1.0}, [])
+    held = reach_verdict([read_objective("p95 <= 10 ms")], {"p95": 1.0}, [])
     assert EXIT_CODES[held.word] == 0
 
 
 def test_a_part_that_fails_fails_the_run() -> None:
     """An image that has grown is too large, whatever else may be believed."""
     promise, figures = [read_objective("p95 <= 10 ms")], {"p95": 1.0}
-    grown, slim = Part("FAIL", "image size", ""), Part("PASS", "image size", "")
-    assert judge(promise, figures, ["starved"], [grown]).word == "FAIL"
-    assert judge(promise, figures, ["starved"], [slim]).word == "INVALID"
-    assert judge(promise, figures, [], [slim]).word == "PASS"
+    grown, slim = ReportPart("FAIL", "image size", ""), ReportPart("PASS", "image size", "")
+    assert reach_verdict(promise, figures, ["starved"], [grown]).word == "FAIL"
+    assert reach_verdict(promise, figures, ["starved"], [slim]).word == "INVALID"
+    assert reach_verdict(promise, figures, [], [slim]).word == "PASS"
 
 
 def test_a_quiet_run_raises_no_doubt() -> None:
     """Else every verdict would be INVALID."""
-    assert doubts(CLOSED, seen([1.0] * 100)) == []
+    assert reasons_invalid(CLOSED, seen([1.0] * 100)) == []
 
 
 @pytest.mark.parametrize(
@@ -114,35 +114,38 @@ def test_a_quiet_run_raises_no_doubt() -> None:
 )
 def test_a_generator_that_measured_itself_is_told(run: Seen, words: str) -> None:
     """With what it was short of."""
-    assert any(words in doubt for doubt in doubts(CLOSED, run))
+    assert any(words in doubt for doubt in reasons_invalid(CLOSED, run))
 
 
 def test_a_generator_that_was_quiet_while_little_was_asked_is_told_all_the_same() -> None:
     """What counts is how it was when most requests were sent."""
     rise = [[float(second), 10.0, 0.0, 0.2, 0.0] for second in range(1, 10)]
     busy = seen([1.0] * 100, began=[1.0] * 10 + [9.5] * 90, ticks=[*rise, [10, 10, 0.0, 0.95, 0.0]])
-    assert any(doubt.startswith("90% of the requests") for doubt in doubts(CLOSED, busy))
+    assert any(doubt.startswith("90% of the requests") for doubt in reasons_invalid(CLOSED, busy))
     early = seen([1.0] * 100, began=[1.0] * 97 + [9.5] * 3, ticks=[*rise, [10, 10, 0.0, 0.95, 0.0]])
-    assert doubts(CLOSED, early) == []
+    assert reasons_invalid(CLOSED, early) == []
 
 
 def test_users_for_whom_there_are_no_connections_are_told() -> None:
     """Before they are missed in the figures."""
     many = change(CLOSED, users=1_000, spawn_rate=1_000.0)
-    assert any("may open 500 files and wants 1,050" in doubt for doubt in doubts(many, seen([1.0])))
+    assert any(
+        "may open 500 files and wants 1,050" in doubt
+        for doubt in reasons_invalid(many, seen([1.0]))
+    )
 
 
 def test_a_rate_that_was_not_reached_is_told() -> None:
     """An open load that was not sent is none."""
     run = seen([1.0] * 100)
-    assert "100 of 140 requests were sent: the rate was not reached" in doubts(OPEN, run)
-    assert doubts(OPEN, seen([1.0] * 140)) == []
+    assert "100 of 140 requests were sent: the rate was not reached" in reasons_invalid(OPEN, run)
+    assert reasons_invalid(OPEN, seen([1.0] * 140)) == []
 
 
 def test_errors_of_the_server_are_no_doubt() -> None:
     """A server that was killed has failed; the generator did its part."""
     run = seen([1.0] * 100, failures={"ECONNREFUSED": 50})
-    assert doubts(CLOSED, run) == []
+    assert reasons_invalid(CLOSED, run) == []
 
 
 def arrivals(*late: int) -> Seen:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine
 
-from db.cli.console import Progress, as_json, run_command
+from db.cli.console import ProgressBar, as_json, run_command
 from db.errors import InputError, StoreError, VeilleuseError
 from tests.conftest import ROOT
 
@@ -135,7 +135,7 @@ class Terminal(io.StringIO):
 def test_short_work_shows_no_progress() -> None:
     """There is nothing to wait for."""
     stream = io.StringIO()
-    progress = Progress("import rooms", 10, stream)
+    progress = ProgressBar("import rooms", 10, stream)
     progress.advance(10)
     progress.end()
     assert stream.getvalue() == ""
@@ -147,7 +147,7 @@ def test_long_work_shows_plain_lines_where_there_is_no_terminal(
     """Logs keep them."""
     monkeypatch.setattr("db.cli.console.PROGRESS_SECONDS", 0.0)
     stream = io.StringIO()
-    progress = Progress("import rooms", 2000, stream)
+    progress = ProgressBar("import rooms", 2000, stream)
     progress.advance(500)
     progress.advance(1000)
     progress.end()
@@ -162,7 +162,7 @@ def test_long_work_of_unknown_length_shows_how_much_is_done(
     """A file is not counted first."""
     monkeypatch.setattr("db.cli.console.PROGRESS_SECONDS", 0.0)
     stream = io.StringIO()
-    Progress("import rooms", stream=stream).advance(1500)
+    ProgressBar("import rooms", stream=stream).advance(1500)
     assert stream.getvalue().startswith("import rooms: 1,500, ")
     assert " of " not in stream.getvalue()
 
@@ -171,7 +171,7 @@ def test_long_work_shows_a_bar_in_place_on_a_terminal(monkeypatch: pytest.Monkey
     """And leaves the line free at its end."""
     monkeypatch.setattr("db.cli.console.TERMINAL_PROGRESS_SECONDS", 0.0)
     stream = Terminal()
-    progress = Progress("import rooms", 100, stream)
+    progress = ProgressBar("import rooms", 100, stream)
     progress.advance(50)
     progress.advance(60)
     progress.end()

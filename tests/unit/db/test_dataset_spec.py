@@ -45,9 +45,9 @@ def test_a_short_spec_is_enough(tmp_path: Path) -> None:
 def test_a_sample_reads_back_from_the_store_as_it_was(name: str) -> None:
     """With its fields in their order, on which keys rest."""
     spec = sample_spec(name)
-    again = decode_spec(encode_spec(spec))
-    assert again == spec
-    assert list(again.fields) == list(spec.fields)
+    run_once = decode_spec(encode_spec(spec))
+    assert run_once == spec
+    assert list(run_once.fields) == list(spec.fields)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from db.errors import InputError
-from db.files.column_profile import Column
+from db.files.column_profile import ColumnProfile
 from db.files.infer import slug
 from db.spec.field import (
     BooleanField,
@@ -66,8 +66,8 @@ def test_real_text_with_marks_and_white_space_is_still_read() -> None:
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
 def test_a_cell_of_hostile_length_is_looked_at_once(raw: str) -> None:
     """When columns are inferred, a cell may have a million characters."""
-    column = Column("size")
-    column.take(raw)
+    column = ColumnProfile("size")
+    column.add(raw)
     assert column.filled == 1
     assert not column.is_number
 

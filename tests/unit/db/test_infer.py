@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.errors import DataFileError, InputError
-from db.files.infer import Draft, draft_dataset
+from db.files.infer import InferredDataset, infer_dataset
 from db.files.reader import read_rows
 from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
 
@@ -34,16 +34,16 @@ def french(tmp_path: Path) -> Path:
     return file
 
 
-def draft(tmp_path: Path, text: str, target: str) -> Draft:
+def inferred(tmp_path: Path, text: str, target: str) -> InferredDataset:
     """Return the draft of a small table."""
     file = tmp_path / "table.csv"
     file.write_text(text, "utf-8")
-    return draft_dataset(file, target)
+    return infer_dataset(file, target)
 
 
 def test_a_french_table_becomes_a_dataset_that_reads_every_row_of_it(french: Path) -> None:
     """Without a person's help, whatever its marks and headers are."""
-    spec = draft_dataset(french, "Loyer (€)").spec
+    spec = infer_dataset(french, "Loyer (€)").spec
     assert (spec.name, spec.kind, spec.decimal, spec.languages) == (
         "mes-loyers",
         "regression",
@@ -59,7 +59,7 @@ def test_a_french_table_becomes_a_dataset_that_reads_every_row_of_it(french: Pat
 
 def test_each_column_is_the_narrowest_kind_that_all_of_it_is(french: Path) -> None:
     """What is missing somewhere gets a default that a person can see."""
-    found = draft_dataset(french, "Loyer (€)")
+    found = infer_dataset(french, "Loyer (€)")
     fields = found.spec.fields
     kinds = {name: type(field) for name, field in fields.items()}
     assert kinds == {
@@ -82,8 +82,8 @@ def test_each_column_is_the_narrowest_kind_that_all_of_it_is(french: Path) -> No
 def test_numbers_of_which_there_are_few_are_classes_and_many_are_amounts(tmp_path: Path) -> None:
     """As a person would take them."""
     rows = "".join(f"{number / 10},{number % 3},{number * 7}\n" for number in range(60))
-    few = draft(tmp_path, f"x,class,price\n{rows}", "class").spec
-    many = draft(tmp_path, f"x,class,price\n{rows}", "price").spec
+    few = inferred(tmp_path, f"x,class,price\n{rows}", "class").spec
+    many = inferred(tmp_path, f"x,class,price\n{rows}", "price").spec
     assert (few.kind, few.labels) == ("classification", ("0", "1", "2"))
     assert (many.kind, many.labels) == ("regression", ())
 
@@ -91,7 +91,7 @@ def test_numbers_of_which_there_are_few_are_classes_and_many_are_amounts(tmp_pat
 def test_truths_are_boolean_and_negative_numbers_have_no_limit(tmp_path: Path) -> None:
     """Limits refuse: they stand where a person would have put them."""
     rows = "".join(f"{number - 30}.5,{number % 2 == 0},{number % 2}\n" for number in range(60))
-    fields = draft(tmp_path, f"change,is_new,y\n{rows}", "y").spec.fields
+    fields = inferred(tmp_path, f"change,is_new,y\n{rows}", "y").spec.fields
     assert isinstance(fields["is_new"], BooleanField)
     assert fields["change"] == NumberField(example=-0.5)
 
@@ -115,7 +115,7 @@ def test_a_table_that_nothing_can_be_learnt_from_is_refused(
 ) -> None:
     """With what is wrong with it."""
     with pytest.raises(DataFileError, match=words):
-        draft(tmp_path, text, target)
+        inferred(tmp_path, text, target)
 
 
 def test_what_a_file_says_for_nothing_is_nothing_and_an_empty_text_is_still_refused(
@@ -123,7 +123,7 @@ def test_what_a_file_says_for_nothing_is_nothing_and_an_empty_text_is_still_refu
 ) -> None:
     """A default stands for the one; the other is somebody's mistake in a JSON file."""
     rows = "".join(f"{'NA' if n % 5 == 0 else n % 3},{n % 2}\n" for n in range(60))
-    spec = draft(tmp_path, f"size,y\n{rows}", "y").spec
+    spec = inferred(tmp_path, f"size,y\n{rows}", "y").spec
     assert spec.pick_inputs({"size": "NA"}) == {"size": 1}
     assert spec.pick_label({"y": "NA"}) is None
     with pytest.raises(InputError, match="must be a number"):
@@ -133,7 +133,7 @@ def test_what_a_file_says_for_nothing_is_nothing_and_an_empty_text_is_still_refu
 def test_columns_with_one_name_in_ascii_are_two_fields(tmp_path: Path) -> None:
     """Neither takes the other's values."""
     rows = "".join(f"{n},{n * 2 + n % 5},{n % 2}\n" for n in range(0, 300, 7))
-    spec = draft(tmp_path, f"prix (€),prix ($),y\n{rows}", "y").spec
+    spec = inferred(tmp_path, f"prix (€),prix ($),y\n{rows}", "y").spec
     assert list(spec.fields) == ["prix", "prix_2"]
     assert spec.pick_inputs({"prix (€)": "7", "prix ($)": "16"}) == {"prix": 7, "prix_2": 16}
 
@@ -144,15 +144,15 @@ def test_a_word_that_says_nothing_is_no_reason_to_call_numbers_text(tmp_path: Pa
         file = tmp_path / "table.csv"
         rows = "".join(f"{number}.5,{number * 2}\n" for number in range(40))
         file.write_text(f"size,price\n{rows}{word},7\n", "utf-8")
-        drafted = draft_dataset(file, "price")
-        assert isinstance(drafted.spec.fields["size"], NumberField)
-        assert drafted.spec.missing == (word,)
-        assert drafted.doubts == []
+        inferred = infer_dataset(file, "price")
+        assert isinstance(inferred.spec.fields["size"], NumberField)
+        assert inferred.spec.missing == (word,)
+        assert inferred.warnings == []
     file.write_text(f"size,price\n{rows}keine,7\n", "utf-8")
-    doubted = draft_dataset(file, "price")
-    assert isinstance(doubted.spec.fields["size"], TextField)
-    assert "40 of 41 cells are numbers and 'keine' is none" in doubted.doubts[0]
-    told = draft_dataset(file, "price", missing=["keine"])
+    warned = infer_dataset(file, "price")
+    assert isinstance(warned.spec.fields["size"], TextField)
+    assert "40 of 41 cells are numbers and 'keine' is none" in warned.warnings[0]
+    told = infer_dataset(file, "price", missing=["keine"])
     assert isinstance(told.spec.fields["size"], NumberField)
 
 
@@ -161,7 +161,7 @@ def test_a_target_that_is_nearly_a_column_is_asked_about(tmp_path: Path) -> None
     file = tmp_path / "table.csv"
     file.write_text("size,Price\n1,2\n2,3\n", "utf-8")
     with pytest.raises(DataFileError, match="did you mean Price"):
-        draft_dataset(file, "price")
+        infer_dataset(file, "price")
 
 
 def test_a_comma_that_may_end_a_thousand_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -169,15 +169,15 @@ def test_a_comma_that_may_end_a_thousand_is_refused_with_what_to_do(tmp_path: Pa
     rows = "".join(f'{n},"{n % 9 + 1},{n + 100}",{n * 3}\n' for n in range(90))
     words = r"price: 1,100 can be 1\.100 or 1100; write its numbers with a decimal point"
     with pytest.raises(DataFileError, match=words):
-        draft(tmp_path, f"size,price,y\n{rows}990,950,3\n", "y")
+        inferred(tmp_path, f"size,price,y\n{rows}990,950,3\n", "y")
     with pytest.raises(DataFileError, match="price: 1,100 can be"):
-        draft(tmp_path, f"size,price,y\n{rows}", "price")
+        inferred(tmp_path, f"size,price,y\n{rows}", "price")
 
 
 def test_one_cell_that_has_a_decimal_comma_tells_how_its_column_is_written(tmp_path: Path) -> None:
     """Three decimals are ambiguous alone, and not beside two."""
     rows = "".join(f"{n % 9 + 1},{n + 100};{n}\n" for n in range(90))
-    spec = draft(tmp_path, f"share;y\n{rows}3,25;7\n", "y").spec
+    spec = inferred(tmp_path, f"share;y\n{rows}3,25;7\n", "y").spec
     assert spec.pick_inputs({"share": "1,100"}) == {"share": 1.1}
 
 
@@ -185,8 +185,8 @@ def test_a_point_that_may_end_a_thousand_is_refused_beside_decimal_commas(tmp_pa
     """In such a file 1.234 is more likely a whole number."""
     rows = "".join(f"{n},5;{n % 9 + 1}.{n + 100};{n}\n" for n in range(90))
     with pytest.raises(DataFileError, match=r"people: 1\.100 can be 1\.100 or 1100"):
-        draft(tmp_path, f"share;people;y\n{rows}", "y")
+        inferred(tmp_path, f"share;people;y\n{rows}", "y")
     rows = "".join(f"{n},5;{n}\n" for n in range(90))
-    spec = draft(tmp_path, f"share;y\n{rows}", "y").spec
+    spec = inferred(tmp_path, f"share;y\n{rows}", "y").spec
     with pytest.raises(InputError, match=r"share: 1\.234 can be a decimal number or a whole one"):
         spec.pick_inputs({"share": "1.234"})

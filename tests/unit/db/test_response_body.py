@@ -67,10 +67,10 @@ def test_a_regression_has_no_probabilities() -> None:
 )
 def test_a_body_reads_back_as_it_was_written(answer: Answer) -> None:
     """Export reads what the store keeps."""
-    again = decode_answer(encode_answer(answer))
-    assert encode_answer(again) == encode_answer(answer)
-    assert again.prediction == answer.prediction
-    assert again.probabilities == answer.probabilities
+    run_once = decode_answer(encode_answer(answer))
+    assert encode_answer(run_once) == encode_answer(answer)
+    assert run_once.prediction == answer.prediction
+    assert run_once.probabilities == answer.probabilities
 
 
 def test_the_most_likely_label_comes_first_and_equal_ones_by_name() -> None:

@@ -12,9 +12,9 @@ from enrich.gate.machine.reading import Reading
 def test_each_reading_counts_for_as_long_as_it_held() -> None:
     """So does the gate's state; what nobody read is none."""
     averages = Averages(0.0)
-    averages.note(Reading(foreign_cores=2.0), 1.0, is_open=False)
-    averages.note(Reading(foreign_cores=0.5, web=WebLoad(10.0)), 10.0, is_open=True)
-    means = averages.take(TAKE_SECONDS)
+    averages.add(Reading(foreign_cores=2.0), 1.0, is_open=False)
+    averages.add(Reading(foreign_cores=0.5, web=WebLoad(10.0)), 10.0, is_open=True)
+    means = averages.flush(TAKE_SECONDS)
     assert means is not None
     assert means.foreign_cores == pytest.approx((2.0 * 1 + 0.5 * 9) / 10)
     assert means.open_share == pytest.approx(0.9)
@@ -25,14 +25,14 @@ def test_each_reading_counts_for_as_long_as_it_held() -> None:
 def test_they_are_taken_every_ten_seconds_and_begin_anew() -> None:
     """Not sooner, and not twice."""
     averages = Averages(0.0)
-    assert averages.take(TAKE_SECONDS) is None
-    averages.note(Reading(memory_share=0.5), 9.0, is_open=True)
-    assert averages.take(9.0) is None
-    averages.note(Reading(memory_share=0.7), 11.0, is_open=True)
-    assert averages.take(11.0) is not None
-    assert averages.take(11.5) is None
-    averages.note(Reading(memory_share=0.9), 21.0, is_open=False)
-    later = averages.take(21.0)
+    assert averages.flush(TAKE_SECONDS) is None
+    averages.add(Reading(memory_share=0.5), 9.0, is_open=True)
+    assert averages.flush(9.0) is None
+    averages.add(Reading(memory_share=0.7), 11.0, is_open=True)
+    assert averages.flush(11.0) is not None
+    assert averages.flush(11.5) is None
+    averages.add(Reading(memory_share=0.9), 21.0, is_open=False)
+    later = averages.flush(21.0)
     assert later is not None
     assert later.memory_share == pytest.approx(0.9)
     assert later.open_share == 0.0

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from db.errors import EnricherError
-from db.records.dataset import Dataset, Step
+from db.records.dataset import Dataset, PlanStep
 from db.records.enrichment import Vector
 from db.records.model import Model
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import Field, NumberField, TextField
 from enrich.enrichers.base import Enricher, find_enricher, to_value
-from enrich.import_string import load_dotted
+from enrich.import_string import import_from_path
 from enrich.planning.plan import make_plan
 from tests.conftest import settings_for
 from tests.unit import sample_code
@@ -39,13 +39,13 @@ def plan(
     enrichers: dict[str, EnricherSpec] = ENRICHERS,
     model: Model | None = None,
     **more: Any,  # noqa: ANN401
-) -> dict[str, Step]:
+) -> dict[str, PlanStep]:
     """Return the plan's steps by name, in their order."""
     found = Dataset(1, spec(enrichers, **more), (), 0)
     return {step.name: step for step in make_plan(found, model, CODE_PATHS)}
 
 
-def changed(before: dict[str, Step], after: dict[str, Step]) -> set[str]:
+def changed(before: dict[str, PlanStep], after: dict[str, PlanStep]) -> set[str]:
     """Return the names of steps whose values are stale."""
     return {name for name, step in before.items() if step.fingerprint != after[name].fingerprint}
 
@@ -114,12 +114,12 @@ def test_code_that_cannot_be_used_is_refused_with_its_mend(use: str, said: str) 
 def test_a_path_outside_code_paths_is_not_imported(path: str) -> None:
     """Whoever may load a dataset may not thereby run whatever is installed."""
     with pytest.raises(EnricherError, match="is outside CODE_PATHS"):
-        load_dotted(path, CODE_PATHS)
+        import_from_path(path, CODE_PATHS)
 
 
 def test_a_path_inside_code_paths_is_imported() -> None:
     """Whatever it names."""
-    assert load_dotted(f"{CODE}.Length", ("tests",)) is sample_code.Length
+    assert import_from_path(f"{CODE}.Length", ("tests",)) is sample_code.Length
 
 
 def test_a_configuration_that_the_code_does_not_take_is_named() -> None:
@@ -219,9 +219,9 @@ def test_neither_another_enricher_nor_another_order_makes_anything_stale() -> No
     """Nor the order of the configuration's keys."""
     two = {"unit": 1, "start": 2}
     length = EnricherSpec(use=f"{CODE}.Length", config=two)
-    again = EnricherSpec(use=f"{CODE}.Length", config=dict(reversed(two.items())))
+    run_once = EnricherSpec(use=f"{CODE}.Length", config=dict(reversed(two.items())))
     before = plan({"length": length, "double": ENRICHERS["double"]})
-    after = plan({"words": ENRICHERS["words"], "double": ENRICHERS["double"], "length": again})
+    after = plan({"words": ENRICHERS["words"], "double": ENRICHERS["double"], "length": run_once})
     assert changed(before, after) == set()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from enrich.learning.cross_validation import OutOfFold
-from enrich.learning.promotion import judge
+from enrich.learning.promotion import decide_promotion
 
 LABELS = ["big", "small"]
 ROWS = 200
@@ -59,51 +59,51 @@ def slips(count: int) -> list[str]:
 
 def test_the_first_model_comes_into_use() -> None:
     """However bad it is."""
-    verdict = judge(None, names(WRONG), truth(TRUTH))
-    assert verdict.active
-    assert verdict.reason == "there is no other"
+    decision = decide_promotion(None, names(WRONG), truth(TRUTH))
+    assert decision.active
+    assert decision.reason == "there is no other"
 
 
 def test_a_model_of_other_labels_comes_into_use() -> None:
     """The old one does not know the new label."""
     old = OutOfFold(labels=["big", "huge", "small"], keys=b"", teacher=b"", student=b"")
-    verdict = judge(old, names(WRONG), truth(TRUTH))
-    assert verdict.active
-    assert verdict.reason == "the set of labels has changed"
+    decision = decide_promotion(old, names(WRONG), truth(TRUTH))
+    assert decision.active
+    assert decision.reason == "the set of labels has changed"
 
 
 @pytest.mark.parametrize("common", [0, 9])
 def test_models_that_hardly_share_a_record_are_not_compared(common: int) -> None:
     """Chance alone would decide."""
-    verdict = judge(names(TRUTH), names(WRONG), truth(TRUTH[:common]))
-    assert verdict.active
-    assert verdict.reason == "hardly a record was answered by both"
+    decision = decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH[:common]))
+    assert decision.active
+    assert decision.reason == "hardly a record was answered by both"
 
 
 def test_ten_common_records_are_enough_to_compare() -> None:
     """Where all answers are wrong."""
-    assert not judge(names(TRUTH), names(WRONG), truth(TRUTH[:10])).active
+    assert not decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH[:10])).active
 
 
 def test_the_same_answers_are_not_worse() -> None:
     """Training anew on the same records changes nothing."""
-    verdict = judge(names(slips(20)), names(slips(20)), truth(TRUTH))
-    assert verdict.active
-    assert verdict.reason == "not worse on 200 records"
+    decision = decide_promotion(names(slips(20)), names(slips(20)), truth(TRUTH))
+    assert decision.active
+    assert decision.reason == "not worse on 200 records"
 
 
 @pytest.mark.parametrize(("of", "teacher", "student"), [("teacher", 60, 0), ("student", 0, 60)])
 def test_a_model_is_refused_if_either_half_is_worse(of: str, teacher: int, student: int) -> None:
     """The reason says which."""
     new = names(slips(teacher), slips(student))
-    verdict = judge(names(slips(10)), new, truth(TRUTH))
-    assert not verdict.active
-    assert verdict.reason == f"its {of} is worse on 200 records"
+    decision = decide_promotion(names(slips(10)), new, truth(TRUTH))
+    assert not decision.active
+    assert decision.reason == f"its {of} is worse on 200 records"
 
 
 def test_a_better_model_comes_into_use() -> None:
     """That is what training is for."""
-    assert judge(names(slips(60)), names(slips(10)), truth(TRUTH)).active
+    assert decide_promotion(names(slips(60)), names(slips(10)), truth(TRUTH)).active
 
 
 def test_one_slip_more_is_within_chance() -> None:
@@ -111,22 +111,22 @@ def test_one_slip_more_is_within_chance() -> None:
     old, new = slips(20), slips(20)
     new[50], old[100], old[150] = WRONG[50], WRONG[100], WRONG[150]
     new[101], new[151] = WRONG[101], WRONG[151]
-    assert judge(names(old), names(new), truth(TRUTH)).active
+    assert decide_promotion(names(old), names(new), truth(TRUTH)).active
 
 
 def test_todays_labels_decide() -> None:
     """A record that was labelled anew counts as it is now."""
-    assert not judge(names(TRUTH), names(WRONG), truth(TRUTH)).active
-    assert judge(names(TRUTH), names(WRONG), truth(WRONG)).active
+    assert not decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH)).active
+    assert decide_promotion(names(TRUTH), names(WRONG), truth(WRONG)).active
 
 
 def test_only_records_that_both_answered_and_that_have_a_label_count() -> None:
     """Where the new model alone answers, there is nothing to hold it against."""
     old, new = names(TRUTH[:100]), names([*TRUTH[:100], *WRONG[100:]])
-    verdict = judge(old, new, truth(TRUTH))
-    assert verdict.active
-    assert verdict.reason == "not worse on 100 records"
-    assert judge(names(TRUTH), names(slips(100)), truth(TRUTH[100:], first=100)).active
+    decision = decide_promotion(old, new, truth(TRUTH))
+    assert decision.active
+    assert decision.reason == "not worse on 100 records"
+    assert decide_promotion(names(TRUTH), names(slips(100)), truth(TRUTH[100:], first=100)).active
 
 
 def test_numbers_are_judged_by_their_squared_error() -> None:
@@ -134,8 +134,8 @@ def test_numbers_are_judged_by_their_squared_error() -> None:
     right = [float(at) for at in range(ROWS)]
     near = [number + (-1) ** at for at, number in enumerate(right)]
     far = [number + 3 for number in near]
-    assert judge(numbers(far), numbers(near), truth(right)).active
-    assert judge(numbers(near), numbers(near), truth(right)).active
-    refused = judge(numbers(near), numbers(near, far), truth(right))
+    assert decide_promotion(numbers(far), numbers(near), truth(right)).active
+    assert decide_promotion(numbers(near), numbers(near), truth(right)).active
+    refused = decide_promotion(numbers(near), numbers(near, far), truth(right))
     assert not refused.active
     assert refused.reason == "its student is worse on 200 records"

@@ -50,17 +50,17 @@ def table() -> Table:
 def test_a_classifier_answers_the_same_after_it_was_kept(at: int) -> None:
     """Each of those that training may choose, trusted without any path of the user's."""
     estimator = tried("classification")[at].make().fit(table(), NAMES)
-    again = load_teacher(dump_teacher(estimator), ())
-    assert list(again.classes_) == ["big", "small"]
-    assert np.array_equal(again.predict_proba(table()), estimator.predict_proba(table()))
+    run_once = load_teacher(dump_teacher(estimator), ())
+    assert list(run_once.classes_) == ["big", "small"]
+    assert np.array_equal(run_once.predict_proba(table()), estimator.predict_proba(table()))
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_regressor_answers_the_same_after_it_was_kept(at: int) -> None:
     """Each of those that training may choose."""
     estimator = tried("regression")[at].make().fit(table(), NUMBERS)
-    again = load_teacher(dump_teacher(estimator), ())
-    assert np.array_equal(again.predict(table()), estimator.predict(table()))
+    run_once = load_teacher(dump_teacher(estimator), ())
+    assert np.array_equal(run_once.predict(table()), estimator.predict(table()))
 
 
 def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_kept() -> None:
@@ -70,9 +70,9 @@ def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_kept() -> 
     rows = np.array([(f"{name} room {at % 3}", (at, 1, 2)) for at, name in enumerate(NAMES)], dtype)
     (linear,) = tried("classification", columns)
     estimator = linear.make().fit(rows, NAMES)
-    again = load_teacher(dump_teacher(estimator), ())
-    assert np.array_equal(again.predict_proba(rows), estimator.predict_proba(rows))
-    assert (again.predict(rows) == NAMES).all()
+    run_once = load_teacher(dump_teacher(estimator), ())
+    assert np.array_equal(run_once.predict_proba(rows), estimator.predict_proba(rows))
+    assert (run_once.predict(rows) == NAMES).all()
 
 
 def test_a_rare_label_can_still_be_taught() -> None:
@@ -103,8 +103,8 @@ def test_a_users_own_teacher_is_the_only_one_tried() -> None:
     (own,) = tried("regression", teacher=f"{CODE}.middle")
     assert own.name == f"{CODE}.middle"
     estimator = own.make().fit(table(), NUMBERS)
-    again = load_teacher(dump_teacher(estimator), ("tests",))
-    assert again.predict(table()[:2]).tolist() == [48.75, 48.75]
+    run_once = load_teacher(dump_teacher(estimator), ("tests",))
+    assert run_once.predict(table()[:2]).tolist() == [48.75, 48.75]
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.prediction.cache import SLOT_BYTES, Kept, Memory
+from serve.prediction.cache import SLOT_BYTES, CachedResponse, ResponseCache
 
 # Its time is over before it begins.
 NO_TIME = -1.0
 
 
-def kept(body: bytes) -> Kept:
+def kept(body: bytes) -> CachedResponse:
     """Return an answer with this body."""
-    return Kept(body, '"tag"', 1, "intents", "teacher", "find-train")
+    return CachedResponse(body, '"tag"', 1, "intents", "teacher", "find-train")
 
 
 def test_what_was_put_is_there() -> None:
     """By how it was asked for."""
-    memory = Memory(10)
+    memory = ResponseCache(10)
     memory.put("1a", kept(b"one"))
     memory.put("2a", kept(b"two"))
     assert memory.get("1a") == kept(b"one")
@@ -29,7 +29,7 @@ def test_what_was_put_is_there() -> None:
 
 def test_what_is_put_again_takes_the_place_of_the_old() -> None:
     """The teacher's answer replaces the student's."""
-    memory = Memory(10)
+    memory = ResponseCache(10)
     memory.put("1a", kept(b"student"), seconds=30)
     memory.put("1a", kept(b"teacher"))
     assert memory.get("1a") == kept(b"teacher")
@@ -38,7 +38,7 @@ def test_what_is_put_again_takes_the_place_of_the_old() -> None:
 
 def test_what_is_too_old_is_gone() -> None:
     """And takes no room."""
-    memory = Memory(10)
+    memory = ResponseCache(10)
     memory.put("1a", kept(b"old"), seconds=NO_TIME)
     memory.put("1b", kept(b"young"), seconds=1000)
     assert memory.get("1a") is None
@@ -48,7 +48,7 @@ def test_what_is_too_old_is_gone() -> None:
 
 def test_what_was_used_longest_ago_goes_first() -> None:
     """Reading counts as using."""
-    memory = Memory(2)
+    memory = ResponseCache(2)
     memory.put("1a", kept(b"one"))
     memory.put("1b", kept(b"two"))
     assert memory.get("1a") == kept(b"one")
@@ -60,7 +60,7 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 def test_writing_again_counts_as_using() -> None:
     """A renewed answer is wanted."""
-    memory = Memory(2)
+    memory = ResponseCache(2)
     for key in (b"a", b"b", b"a", b"c"):
         memory.put(f"1{key.decode()}", kept(key))
     assert memory.get("1b") is None
@@ -69,7 +69,7 @@ def test_writing_again_counts_as_using() -> None:
 
 def test_a_memory_without_entries_remembers_nothing() -> None:
     """CACHE_ENTRIES=0 turns it off."""
-    memory = Memory(0)
+    memory = ResponseCache(0)
     memory.put("1a", kept(b"one"))
     assert memory.get("1a") is None
     assert len(memory) == 0
@@ -80,7 +80,7 @@ def test_it_holds_the_entries_used_last_and_no_more(
     entries: int, steps: list[tuple[bool, int]]
 ) -> None:
     """Whatever is put and read, in any order."""
-    memory = Memory(entries)
+    memory = ResponseCache(entries)
     used: list[int] = []
     for is_put, number in steps:
         key = bytes([number])
@@ -98,7 +98,7 @@ def test_it_holds_the_entries_used_last_and_no_more(
 def test_it_never_holds_more_bytes_than_it_may(steps: list[tuple[int, int]]) -> None:
     """However large the answers are; one that is too large alone is not kept at all."""
     most = 3 * (SLOT_BYTES + 1000)
-    memory = Memory(100, most)
+    memory = ResponseCache(100, most)
     for place, size in steps:
         address = f"{place:08}"
         memory.put(address, kept(b"x" * size))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.telemetry.counters import BOUNDS_SECONDS, Counts, Durations, Tally, p95, total
+from serve.telemetry.counters import BOUNDS_SECONDS, Counts, Durations, RequestCounters, p95, total
 
 SECONDS = st.floats(0, 60)
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -20,17 +20,17 @@ def noted(seconds: list[float]) -> Durations:
     """Return durations with these counted."""
     durations = Durations()
     for one in seconds:
-        durations.note(one)
+        durations.observe(one)
     return durations
 
 
-def counted(requests: list[tuple[str, str, str, float]]) -> Tally:
+def counted(requests: list[tuple[str, str, str, float]]) -> RequestCounters:
     """Return a tally with these requests answered."""
-    tally = Tally()
+    counters = RequestCounters()
     for request in requests:
-        tally.begin()
-        tally.end(*request)
-    return tally
+        counters.begin()
+        counters.end(*request)
+    return counters
 
 
 COUNTS = st.builds(
@@ -94,47 +94,47 @@ def test_counts_that_are_added_up_stay_as_they_are(mine: Counts, its: Counts) ->
 @given(st.lists(REQUESTS, max_size=20))
 def test_every_request_is_counted_once(requests: list[tuple[str, str, str, float]]) -> None:
     """By route, method and status, and by how long it took."""
-    tally = counted(requests)
-    counts = tally.counts()
+    counters = counted(requests)
+    counts = counters.counts()
     assert sum(counts.requests.values()) == len(requests)
     assert sum(sum(one.counts) for one in counts.durations.values()) == len(requests)
-    assert tally.in_flight == 0
+    assert counters.in_flight == 0
     for key, count in counts.requests.items():
         assert count == sum(key == request[:3] for request in requests)
 
 
 def test_counts_that_were_read_do_not_change_when_more_is_counted() -> None:
     """They are being written while requests come."""
-    tally = counted([("/", "GET", "200", 0.1)])
-    before = tally.counts()
-    tally.begin()
-    tally.end("/", "GET", "200", 0.1)
-    tally.count_shed()
-    tally.count_answer(1, "intents", "memory", "student", "yes")
+    counters = counted([("/", "GET", "200", 0.1)])
+    before = counters.counts()
+    counters.begin()
+    counters.end("/", "GET", "200", 0.1)
+    counters.count_shed()
+    counters.count_answer(1, "intents", "memory", "student", "yes")
     assert before == counted([("/", "GET", "200", 0.1)]).counts()
-    assert tally.counts().requests == {("/", "GET", "200"): 2}
-    assert (tally.counts().shed, tally.counts().answers) == (1, {("intents", "memory"): 1})
+    assert counters.counts().requests == {("/", "GET", "200"): 2}
+    assert (counters.counts().shed, counters.counts().answers) == (1, {("intents", "memory"): 1})
 
 
 def test_a_request_is_in_flight_until_it_is_answered() -> None:
     """It belongs to the load before it has a duration."""
-    tally = Tally()
-    tally.begin()
-    load = tally.take_load()
+    counters = RequestCounters()
+    counters.begin()
+    load = counters.take_load()
     assert (load.in_flight, load.requests_per_second, load.p95_seconds) == (1, 0, 0)
-    tally.end("/", "GET", "200", 0.2)
-    load = tally.take_load()
+    counters.end("/", "GET", "200", 0.2)
+    load = counters.take_load()
     assert (load.in_flight, load.p95_seconds) == (0, 0.2)
     assert load.requests_per_second > 0
 
 
 def test_a_load_that_was_taken_is_not_told_again() -> None:
     """Each second speaks for itself; counts go on."""
-    tally = counted([("/", "GET", "200", 0.5)])
-    assert tally.take_load().p95_seconds == 0.5
-    load = tally.take_load()
+    counters = counted([("/", "GET", "200", 0.5)])
+    assert counters.take_load().p95_seconds == 0.5
+    load = counters.take_load()
     assert (load.requests_per_second, load.p95_seconds) == (0, 0)
-    assert tally.counts().requests == {("/", "GET", "200"): 1}
+    assert counters.counts().requests == {("/", "GET", "200"): 1}
 
 
 @given(st.lists(SECONDS, min_size=1, max_size=200))
@@ -151,30 +151,30 @@ def test_the_p95_of_nothing_is_0() -> None:
     assert p95([]) == 0
 
 
-def served() -> Tally:
+def served() -> RequestCounters:
     """Return a tally of three answers, two of them alike."""
-    tally = Tally()
+    counters = RequestCounters()
     for prediction in ("yes", "no", "yes"):
-        tally.count_answer(1, "intents", "memory", "student", prediction)
-    return tally
+        counters.count_answer(1, "intents", "memory", "student", prediction)
+    return counters
 
 
 def test_what_was_served_is_taken_once() -> None:
     """Else the store would count it twice."""
-    tally = served()
-    assert tally.take_served() == {(1, "student", "yes"): 2, (1, "student", "no"): 1}
-    assert tally.take_served() == {}
-    assert tally.counts().answers == {("intents", "memory"): 3}
+    counters = served()
+    assert counters.take_served() == {(1, "student", "yes"): 2, (1, "student", "no"): 1}
+    assert counters.take_served() == {}
+    assert counters.counts().answers == {("intents", "memory"): 3}
 
 
 def test_what_is_given_back_is_added_to_what_was_served_since() -> None:
     """A store that is out of reach for a while costs no counts."""
-    tally = served()
-    taken = tally.take_served()
-    tally.count_answer(1, "intents", "memory", "student", "yes")
-    tally.count_answer(2, "customers", "memory", "teacher", "yes")
-    tally.give_served_back(taken)
-    assert tally.take_served() == {
+    counters = served()
+    taken = counters.take_served()
+    counters.count_answer(1, "intents", "memory", "student", "yes")
+    counters.count_answer(2, "customers", "memory", "teacher", "yes")
+    counters.give_served_back(taken)
+    assert counters.take_served() == {
         (1, "student", "yes"): 3,
         (1, "student", "no"): 1,
         (2, "teacher", "yes"): 1,

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from serve.telemetry import log
-from serve.telemetry.log import FILES_KEPT, LogFile, Scribe
+from serve.telemetry.log import FILES_KEPT, BatchedHandler, LogFile
 from tests.conftest import ROOT
 
 # For what comes at once unless it never comes.
@@ -180,23 +180,23 @@ def test_lines_of_many_threads_are_all_there_and_whole(
     """On standard output and in the file, in one order."""
     output.read()
     path = tmp_path / "log"
-    scribe = Scribe(log_format, LogFile(path, 10**7))
+    log_handler = BatchedHandler(log_format, LogFile(path, 10**7))
     if started:
-        scribe.start()
+        log_handler.start()
 
     def write(thread: int) -> None:
         for number in range(200):
-            scribe.note(f"note {thread} {number}.", status=200)
-            scribe.handle(logged(f"record {thread} {number}."))
+            log_handler.log_line(f"note {thread} {number}.", status=200)
+            log_handler.handle(logged(f"record {thread} {number}."))
 
     in_threads(write)
-    scribe.close()
+    log_handler.close()
     lines = output.lines()
     texts = [json.loads(line)["message"] if log_format == "json" else line for line in lines]
     for kind in ("note", "record"):
         found = [text[text.index(kind) :] for text in texts if kind in text]
         assert sorted(found) == sorted(f"{kind} {a} {b}." for a in range(8) for b in range(200))
-    assert (scribe.dropped, len(lines)) == (0, 3200)
+    assert (log_handler.dropped, len(lines)) == (0, 3200)
     assert path.read_text().splitlines() == lines
 
 
@@ -204,7 +204,7 @@ def test_a_line_begins_with_its_time(output: Output) -> None:
     """In UTC, as RFC 3339 has it, to the millisecond."""
     output.read()
     for log_format in ("text", "json"):
-        Scribe(log_format).note("one", status=200)
+        BatchedHandler(log_format).log_line("one", status=200)
     text, made = output.lines()
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     assert re.fullmatch(f"{stamp} one", text)
@@ -213,10 +213,10 @@ def test_a_line_begins_with_its_time(output: Output) -> None:
     assert fields == {"level": "info", "message": "one", "status": 200}
 
 
-def wait_until_taken(scribe: Scribe) -> None:
+def wait_until_taken(log_handler: BatchedHandler) -> None:
     """Wait until the scribe's thread has taken what there is to write."""
     last = time.monotonic() + PATIENCE_SECONDS
-    while scribe._lines:
+    while log_handler._lines:
         assert time.monotonic() < last, "it takes nothing"
         time.sleep(0.01)
 
@@ -226,54 +226,54 @@ def test_a_stalled_reader_costs_no_more_than_so_many_lines(
 ) -> None:
     """What has no room is counted; what had is there once somebody reads again."""
     monkeypatch.setattr(log, "MOST_WAITING_LINES", 100)
-    scribe = Scribe("text")
-    scribe.start()
+    log_handler = BatchedHandler("text")
+    log_handler.start()
     # More than the pipe holds, so that the scribe's thread waits for the reader.
     for number in range(100):
-        scribe.note(f"{number} {'x' * 1000}")
-    wait_until_taken(scribe)
+        log_handler.log_line(f"{number} {'x' * 1000}")
+    wait_until_taken(log_handler)
     for number in range(100, 1000):
-        scribe.note(f"{number} {'x' * 1000}")
-        assert len(scribe._lines) <= 100
-    assert scribe.dropped == 800
+        log_handler.log_line(f"{number} {'x' * 1000}")
+        assert len(log_handler._lines) <= 100
+    assert log_handler.dropped == 800
     output.read()
-    wait_until_taken(scribe)
-    scribe.close()
+    wait_until_taken(log_handler)
+    log_handler.close()
     assert [int(line.split()[1]) for line in output.lines()] == list(range(200))
 
 
-def stalled(output: Output) -> Scribe:
+def stalled(output: Output) -> BatchedHandler:
     """Return a scribe whose thread waits for a reader, with a line of its own to write."""
     os.set_blocking(output.writer, False)
     with suppress(BlockingIOError):
         while os.write(output.writer, b"x"):
             continue
     os.set_blocking(output.writer, True)
-    scribe = Scribe("text")
-    scribe.start()
-    scribe.note("one")
-    wait_until_taken(scribe)
-    return scribe
+    log_handler = BatchedHandler("text")
+    log_handler.start()
+    log_handler.log_line("one")
+    wait_until_taken(log_handler)
+    return log_handler
 
 
 def test_a_stalled_reader_holds_up_nobody_who_warns(output: Output) -> None:
     """A request's thread, for instance, that finds the store out of reach."""
-    scribe = stalled(output)
-    warning = threading.Thread(target=scribe.handle, args=(logged("gone", logging.WARNING),))
+    log_handler = stalled(output)
+    warning = threading.Thread(target=log_handler.handle, args=(logged("gone", logging.WARNING),))
     warning.start()
     warning.join(PATIENCE_SECONDS)
     is_held_up = warning.is_alive()
     output.read()
     warning.join()
-    scribe.close()
+    log_handler.close()
     assert "gone" in "".join(output.lines())
     assert not is_held_up
 
 
 def test_a_stalled_reader_does_not_hinder_the_end(output: Output) -> None:
     """Or SIGTERM would end no process whose output nobody reads."""
-    scribe = stalled(output)
-    closing = threading.Thread(target=scribe.close)
+    log_handler = stalled(output)
+    closing = threading.Thread(target=log_handler.close)
     closing.start()
     closing.join(PATIENCE_SECONDS)
     is_held_up = closing.is_alive()
@@ -290,6 +290,6 @@ def test_a_stalled_reader_does_not_hinder_the_end(output: Output) -> None:
 def test_a_message_that_is_no_text_is_logged(output: Output, log_format: str) -> None:
     """A file's name, for instance, in an error's message; whoever logs it must not fail."""
     output.read()
-    Scribe(log_format).handle(logged("no file \udcff here"))
+    BatchedHandler(log_format).handle(logged("no file \udcff here"))
     (line,) = output.lines()
     assert "no file" in line

@@ -66,5 +66,5 @@ def test_quantiles_are_the_bounds_below_which_so_many_requests_lay() -> None:
     durations = Durations()
     assert quantiles(durations) == {}
     for milliseconds in [0.5] * 90 + [4] * 8 + [700] * 2:
-        durations.note(milliseconds / 1000)
+        durations.observe(milliseconds / 1000)
     assert quantiles(durations) == {"p50": 0.001, "p95": 0.005, "p99": 1}

@@ -1,6 +1,6 @@
 % from serve.pages.formatting import ago, date, in_time, number
 % from serve.pages.svg import hour_bars, share_bar
-% served, portrait, name = one.served, one.portrait, one.served.name
+% served, model_card, name = panel.served, panel.model_card, panel.served.name
 % spec = served.spec
 <article aria-labelledby="{{name}}-title">
 <h2 id="{{name}}-title">{{spec.title or name}}</h2>
@@ -28,26 +28,26 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 % end
 <a href="/try/{{name}}">a page to try it</a>
 </p>
-% include('trial', served=served, given=portrait.examples[0], examples=portrait.examples, answer=None)
+% include('predict_form', served=served, given=model_card.examples[0], examples=model_card.examples, answer=None)
 <div class="columns">
 <section id="{{name}}-coverage" data-live>
 <h3>Enrichment</h3>
-% if not one.coverage:
+% if not panel.coverage:
 <p class="soft">Nobody has counted yet: a worker does, or <code>python -m enrich once</code></p>
 % else:
 <div class="wide" tabindex="0" role="region" aria-label="Enrichment of {{name}}"><table>
 <thead><tr><th scope="col">Enricher</th><th scope="col" class="n">Fresh</th><th scope="col"><span class="quiet">Share</span></th><th scope="col" class="n">Backlog</th><th scope="col">Time left</th></tr></thead>
 <tbody>
-% for it in one.coverage:
+% for it in panel.coverage:
 <tr><th scope="row">{{it.enricher}}</th><td class="n">{{format(it.fresh, ",")}} of {{format(it.records, ",")}}</td><td>{{!share_bar(it.fresh / it.records if it.records else 1.0)}}</td><td class="n">{{format(it.backlog, ",")}}</td><td>{{"–" if not it.backlog or it.seconds_left is None else "≈ " + in_time(it.seconds_left)}}</td></tr>
 % end
 </tbody></table></div>
-<p class="soft">Counted {{ago(one.counted_at, now)}}</p>
+<p class="soft">Counted {{ago(panel.counted_at, now)}}</p>
 % end
 </section>
 <section id="{{name}}-served" data-live>
 <h3>Answered in the last 24 hours</h3>
-% a = one.answered
+% a = panel.answered
 % if not a.total:
 <p class="soft">Nothing yet. Answers appear here ten seconds after they were given.</p>
 % else:
@@ -71,7 +71,7 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 <p>Drift: <span class="badge {{a.drift.level}}">{{"PSI %.3f" % a.drift.index if a.drift.index is not None else "not known"}}</span> {{a.drift.words}} <span class="soft">(below 0.1 as in training, from 0.25 on other)</span></p>
 </section>
 </div>
-% if portrait.model:
-%   include('model', served=served, portrait=portrait)
+% if model_card.model:
+%   include('model', served=served, model_card=model_card)
 % end
 </article>

@@ -1,0 +1,34 @@
+% from serve.pages.predict_form import form_fields, in_query, in_words
+% name = served.name
+<section class="predict-form" aria-label="Try {{name}}">
+<form class="try" method="get" action="/try/{{name}}">
+% for field in form_fields(served.spec, given):
+<label><span>{{field.label}}</span>
+% if field.kind == "select":
+<select name="{{field.name}}">
+% for option in field.options:
+<option {{!"selected" if option == field.value else ""}} value="{{option}}">{{option or "(left out)"}}</option>
+% end
+</select>
+% elif field.kind == "textarea":
+<textarea name="{{field.name}}" rows="2" maxlength="{{field.most}}" {{!"required" if field.required else ""}}>{{field.value}}</textarea>
+% else:
+<input name="{{field.name}}" type="{{field.type}}" step="{{field.step}}" value="{{field.value}}" {{!'min="%s"' % field.least if field.least is not None else ""}} {{!'max="%s"' % field.most if field.most is not None else ""}} {{!"required" if field.required else ""}}>
+% end
+</label>
+% end
+<button>Predict {{served.spec.target}}</button>
+</form>
+% if examples:
+<p class="examples">Examples:
+% for example in examples:
+<a href="/try/{{name}}?{{in_query(example)}}">{{in_words(example)}}</a>
+% end
+</p>
+% end
+<div class="answer" aria-live="polite">
+% if answer:
+%   include('answer', answer=answer)
+% end
+</div>
+</section>
