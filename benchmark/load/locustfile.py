@@ -30,8 +30,8 @@ from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from .inputs import paths, read_rows
-from .plan import ARRIVAL_SECONDS, FILES, SOURCES, Plan
+from benchmark.load.inputs import paths, read_rows
+from benchmark.load.plan import ARRIVAL_SECONDS, FILES, SOURCES, Plan
 
 PLAN = msgspec.json.decode(Path(os.environ["PLAN"]).read_bytes(), type=Plan)
 HEADERS: dict[str, str] = json.loads(os.environ.get("HEADERS", "{}"))
