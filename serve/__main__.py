@@ -1,4 +1,4 @@
-"""The web process: `python -m serve`."""
+"""The command `python -m serve`: start the web process or processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     settings = load_settings()
     log_handler = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
     if arguments.check:
-        # Whoever asks may hold signals back, and so would we.
+        # The check may inherit blocked signals from a server that is about to restart.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if settings.server == "granian":
             from serve.server.granian_server import check_granian  # noqa: PLC0415
@@ -39,7 +39,8 @@ def main(arguments: argparse.Namespace) -> None:
         WebProcess(settings, log_handler, None)
         print(f"would start on http://{settings.host}:{settings.port}")
     elif settings.server == "granian":
-        # Only where it is asked for: it is not among the requirements of the web process.
+        # Imported only here: granian is not among the requirements of the web process.
+
         from serve.server.granian_server import serve_by_granian  # noqa: PLC0415
 
         serve_by_granian(settings)
@@ -59,17 +60,17 @@ def _run_supervisor(
     listener: socket.socket,
     arguments: argparse.Namespace,
 ) -> int:
-    """Keep a crew until SIGTERM; returns the exit code."""
-    folder = Path(arguments.process_metrics or tempfile.mkdtemp(prefix="veilleuse-web-"))
+    """Supervise several web processes until SIGTERM; return the exit code."""
+    folder = Path(arguments.metrics_folder or tempfile.mkdtemp(prefix="veilleuse-web-"))
 
     def work(shared: socket.socket, on_listen: Callable[[], None]) -> int:
         parent = os.getppid()
-        calls = ServerHooks(on_listen, is_supervised=lambda: os.getppid() == parent)
+        hooks = ServerHooks(on_listen, is_supervised=lambda: os.getppid() == parent)
 
         def serve() -> None:
-            # Told to end before it listens: nothing has come that could be lost.
+            # An interrupt before the server listens ends it: no request can be lost yet.
             with contextlib.suppress(Interrupted):
-                serve_web_process(settings, log_handler, folder, shared, calls)
+                serve_web_process(settings, log_handler, folder, shared, hooks)
 
         return run_command(serve)
 
@@ -77,9 +78,9 @@ def _run_supervisor(
         work,
         listener,
         settings.web_concurrency,
-        before=[int(pid) for pid in filter(None, arguments.before.split(","))],
-        on_death=lambda pid: mark_process_dead(folder, pid),
-        keep=(f"--board={folder}",),
+        predecessors=[int(pid) for pid in filter(None, arguments.predecessors.split(","))],
+        on_exit=lambda pid: mark_process_dead(folder, pid),
+        reexec_arguments=(f"--board={folder}",),
     )
     try:
         return supervisor.run()
@@ -88,26 +89,29 @@ def _run_supervisor(
 
 
 def _listener(settings: Settings, descriptor: int | None) -> socket.socket:
-    """Return the socket that this process was given by the code before it, or a new one."""
+    """Return the socket inherited from the code before a reload, or a new one."""
     return listen(settings) if descriptor is None else socket.socket(fileno=descriptor)
 
 
 def _parser() -> argparse.ArgumentParser:
     description = (
-        "Be the web process. Settings come from the environment, such as PORT, HOST and"
-        " DATABASE_URL; README.md lists them."
+        "Run the web process: predictions, pages and metrics over HTTP. Settings come from"
+        " environment variables such as PORT, HOST and DATABASE_URL; README.md lists them."
     )
     parser = argparse.ArgumentParser(prog="python -m serve", description=description)
     parser.add_argument(
-        "--check", action="store_true", help="look whether it would start, and exit: 0 if so"
+        "--check",
+        action="store_true",
+        help="check whether it would start, and exit: 0 if it would, else 1",
     )
-    # What a crew hands to the code that takes its place.
+    # On SIGHUP the running code passes these to the code that takes its place. Earlier releases
+    # pass the same names, so the names cannot change.
     parser.add_argument("--listener", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--before", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--board", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--before", dest="predecessors", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--board", dest="metrics_folder", default="", help=argparse.SUPPRESS)
     return parser
 
 
 if __name__ == "__main__":
-    given = _parser().parse_args()
-    sys.exit(run_command(lambda: main(given)))
+    parsed = _parser().parse_args()
+    sys.exit(run_command(lambda: main(parsed)))

@@ -1,4 +1,4 @@
-"""The shelf: predictions read from the store, each thread through a connection of its own."""
+"""Store reads behind a circuit breaker, on one connection per thread."""
 
 from __future__ import annotations
 
@@ -22,98 +22,99 @@ log = logging.getLogger("veilleuse.web")
 
 
 class StoreUnreachable(VeilleuseError):
-    """The store cannot be read now."""
+    """The store cannot be read at the moment."""
 
     def __init__(self) -> None:
-        super().__init__("the store is out of reach; try again soon")
+        super().__init__("the store is unreachable; try again in a few seconds")
 
 
 class StoreReader:
-    """Reads that never fail: while the store is out of reach there is nothing on the shelf.
+    """Store reads behind a circuit breaker: while the store is down, every lookup is a miss.
 
-    Only `look` waits for a store that is gone; requests do not try until it is back.
+    Only `poll_generation` waits for a store that is down, and closes the breaker when the store
+    is back. Requests never wait for it.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._mine = threading.local()
-        self._lent: list[Connection] = []
+        self._thread_local = threading.local()
+        self._connections: list[Connection] = []
         self.is_up = True
 
-    def body(self, dataset_id: int, key: bytes) -> bytes | None:
-        """Return the body stored for a key, if there is one."""
+    def find_prediction(self, dataset_id: int, key: bytes) -> bytes | None:
+        """Return the response body stored for a key, or None."""
         if not self.is_up:
             return None
         try:
             return self._read(lambda connection: find_body(connection, dataset_id, key))
         except SQLAlchemyError as error:
-            self._lose(error)
+            self._mark_down(error)
             return None
 
     def poll_generation(self) -> int | None:
-        """Return the store's generation, None while it is out of reach."""
+        """Return the store's generation, or None while the store is down."""
         try:
             generation = self._read(read_generation)
         except SQLAlchemyError as error:
-            self._lose(error)
+            self._mark_down(error)
             return None
         if not self.is_up:
-            log.info("the store is back")
+            log.info("the store can be read again")
         self.is_up = True
         return generation
 
     def _read(self, read: Callable[[Connection], T]) -> T:
         try:
-            return read(self._connection())
+            return read(self.connection())
         except SQLAlchemyError:
-            # The store may have been restarted since this thread last asked.
-            self._drop()
-        return read(self._connection())
+            # The store may have been restarted since this thread last read: try a new connection.
+            self._discard_connection()
+        return read(self.connection())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Lend a connection for a page; raises OutOfReach at once while the store is gone."""
+        """Yield this thread's connection; raises StoreUnreachable, at once while the store is down.
+
+        Errors of the block's own reads are raised as StoreUnreachable as well.
+        """
         if not self.is_up:
             raise StoreUnreachable
         try:
-            yield self._connection()
+            yield self.connection()
         except SQLAlchemyError as error:
-            self._lose(error)
+            self._mark_down(error)
             raise StoreUnreachable from error
 
     def connection(self) -> Connection:
-        """Return this thread's connection."""
-        return self._connection()
-
-    def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._mine, "connection", None)
+        """Return this thread's connection, opening it if necessary."""
+        connection: Connection | None = getattr(self._thread_local, "connection", None)
         if connection is None or connection.closed or connection.invalidated:
             connection = self._store.reader.connect()
-            self._mine.connection = connection
-            self._lent.append(connection)
+            self._thread_local.connection = connection
+            self._connections.append(connection)
         return connection
 
     def close(self) -> None:
-        """Close the connections of all threads, which must have ended."""
-        for connection in self._lent:
-            _end(connection)
+        """Close the connections of all threads; the threads must have ended."""
+        for connection in self._connections:
+            _close(connection)
 
-    def _lose(self, error: SQLAlchemyError) -> None:
+    def _mark_down(self, error: SQLAlchemyError) -> None:
         if self.is_up:
-            log.warning("the store is out of reach: %s", type(error).__name__)
+            log.warning("the store is unreachable: %s", type(error).__name__)
         self.is_up = False
-        self._drop()
+        self._discard_connection()
 
-    def _drop(self) -> None:
-        connection: Connection | None = getattr(self._mine, "connection", None)
-        self._mine.connection = None
+    def _discard_connection(self) -> None:
+        connection: Connection | None = getattr(self._thread_local, "connection", None)
+        self._thread_local.connection = None
         if connection is not None:
-            self._lent.remove(connection)
-            _end(connection)
+            self._connections.remove(connection)
+            _close(connection)
 
 
-def _end(connection: Connection) -> None:
-    """Close a connection without a word to a store that may be gone."""
+def _close(connection: Connection) -> None:
+    """Close a connection without sending anything to the store, which may be down."""
     if not connection.closed:
         connection.invalidate()
         connection.close()

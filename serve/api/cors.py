@@ -1,4 +1,4 @@
-"""CORS: which pages of other origins may read what is answered."""
+"""CORS: which other origins' pages may read responses."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Iterable
 
 from .wsgi import Environ, Headers, StartResponse
 
-ANYBODY = "*"
+ANY_ORIGIN = "*"
 PREFLIGHT_SECONDS = "600"
 
 
 class Cors:
-    """What is said of origins: nothing where none is allowed."""
+    """The CORS headers of responses; none where no origin is allowed."""
 
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origins)
         self._fixed: Headers = []
-        if ANYBODY in self._origins:
-            self._fixed = [("Access-Control-Allow-Origin", ANYBODY)]
+        if ANY_ORIGIN in self._origins:
+            self._fixed = [("Access-Control-Allow-Origin", ANY_ORIGIN)]
         elif self._origins:
-            # Or a proxy would give one origin's answer to another.
+            # Without it a proxy would give one origin's response to another.
             self._fixed = [("Vary", "Origin")]
         if self._origins:
             self._fixed.append(("Access-Control-Expose-Headers", "ETag, X-Request-Id"))
 
     def headers(self, origin: str | None) -> Headers:
-        """Return what every answer to a page of that origin says."""
-        if origin is None or ANYBODY in self._origins or origin not in self._origins:
+        """Return the CORS headers of a response to that origin; None: not a request from a page."""
+        if origin is None or ANY_ORIGIN in self._origins or origin not in self._origins:
             return self._fixed
         return [("Access-Control-Allow-Origin", origin), *self._fixed]
 
     def is_preflight(self, environ: Environ) -> bool:
-        """Tell whether a browser asks whether it may ask."""
+        """Return True for a CORS preflight request."""
         return (
             environ["REQUEST_METHOD"] == "OPTIONS"
             and bool(self._origins)
@@ -40,7 +40,7 @@ class Cors:
         )
 
     def answer_preflight(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Say what may be asked; the origin itself is answered as everywhere."""
+        """Answer a preflight with the allowed methods and headers; headers() adds the origin."""
         start_response(
             "204 No Content",
             [

@@ -1,4 +1,4 @@
-"""The guard around every view: errors become problems, answers can be revalidated."""
+"""A decorator for views: errors become problem documents, responses get an ETag."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def handle_errors(
     view: Callable[..., HTTPResponse],
     show: Callable[[Problem], HTTPResponse] = respond_problem,
 ) -> Callable[..., HTTPResponse]:
-    """Return the view with the guard around it; `show` makes an answer of a problem."""
+    """Return the view with its errors handled; `show` turns a problem into a response."""
 
     @functools.wraps(view)
     def wrapped(**arguments: str) -> HTTPResponse:
@@ -46,15 +46,15 @@ def _run(
     except VeilleuseError as error:
         return show(problem_of(error))
     except SQLAlchemyError:
-        log.warning("the store is out of reach for %s", view.__name__)
-        return show(make_problem(503, "the store is out of reach; try again soon"))
+        log.warning("the store cannot be reached for %s", view.__name__)
+        return show(make_problem(503, "the store cannot be reached; try again soon"))
     except Exception:
-        log.exception("a view failed: %s", view.__name__)
-        return show(make_problem(500, "this is our fault; it has been logged"))
+        log.exception("the view %s failed", view.__name__)
+        return show(make_problem(500, "an error on the server; it has been logged"))
 
 
 def _revalidated(response: HTTPResponse) -> HTTPResponse:
-    """Let clients keep an answer, if they ask each time whether it still holds."""
+    """Add an ETag; return 304 where the client has the same response already."""
     tag = response.get_header("ETag") or tag_of(response.body)
     response.set_header("ETag", tag)
     if response.get_header("Cache-Control") is None:

@@ -1,4 +1,4 @@
-"""Access: who may read answers, and who may add records."""
+"""API keys: which requests may read predictions, and which may change records."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def _digest(key: str) -> bytes:
 
 
 class Keys:
-    """Keys of which any one opens: two of them while one takes the other's place.
+    """A set of keys, each as good as any other; two while one is being replaced.
 
-    A key stands in the settings as it is, or as sha256: with the 64 hex digits of its hash.
+    In the settings a key is written as it is, or as sha256: and the 64 hex digits of its hash.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
@@ -32,27 +32,27 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def fits(self, given: str) -> bool:
-        """Tell whether a key is one of them, taking the same time whichever it is."""
-        digest = _digest(given)
-        # Each is compared, so that the time tells nothing of which came close.
+    def contains(self, key: str) -> bool:
+        """Return whether a key is in the set, in the same time for every key."""
+        digest = _digest(key)
+        # Every digest is compared, so that the time does not tell which one was close.
         return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
 
 
 def bearer_key(environ: Environ) -> str:
-    """Return the key that a request brings in its Authorization; "" without."""
+    """Return the key in a request's Authorization header, "" without one."""
     authorization: str = environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def as_cookie(key: str) -> str:
-    """Return a key as a cookie can hold it, whatever is in it."""
+    """Return a key as a cookie's value, with every special character quoted."""
     return quote(key, safe="")
 
 
 def _cookie_key(environ: Environ) -> str:
-    # By hand: what other applications on this host leave there must not hide ours.
+    # Parsed by hand: a malformed cookie of another application on this host must not hide ours.
     cookies: str = environ.get("HTTP_COOKIE", "")
     for cookie in cookies.split(";"):
         name, _, value = cookie.strip().partition("=")
@@ -62,29 +62,29 @@ def _cookie_key(environ: Environ) -> str:
 
 
 class AccessControl:
-    """Decides on a request by its key."""
+    """Decides by its key what a request may do."""
 
     def __init__(self, read_keys: Iterable[str], api_keys: Iterable[str]) -> None:
         self._read, self._write = Keys(read_keys), Keys(api_keys)
         self.is_open = not self._read
 
     def may_read(self, environ: Environ) -> bool:
-        """Tell whether it may have answers: everybody where READ_KEYS is empty."""
+        """Return whether a request may read; every request may where READ_KEYS is empty."""
         if self.is_open:
             return True
         return self.is_read_key(bearer_key(environ) or _cookie_key(environ))
 
     def is_read_key(self, key: str) -> bool:
-        """Tell whether a key opens answers and pages."""
-        return bool(key) and (self._read.fits(key) or self._write.fits(key))
+        """Return whether a key allows to read predictions and pages."""
+        return bool(key) and (self._read.contains(key) or self._write.contains(key))
 
     def is_api_key(self, key: str) -> bool:
-        """Tell whether a key allows to add records, and to forget them."""
-        return bool(key) and self._write.fits(key)
+        """Return whether a key allows to add and to delete records."""
+        return bool(key) and self._write.contains(key)
 
     def may_write(self, environ: Environ) -> bool:
-        """Tell whether it may add and forget records: nobody where API_KEYS is empty.
+        """Return whether a request may add and delete records; none may where API_KEYS is empty.
 
-        A cookie is not enough: a browser sends that along with what other pages make it send.
+        A cookie is not enough: a browser also sends it with requests that other pages make.
         """
         return self.is_api_key(bearer_key(environ))

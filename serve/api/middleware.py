@@ -1,4 +1,4 @@
-"""The journal: every request gets an id, a line and a count, whoever answers it."""
+"""Request middleware: every request gets an id, a log line and a count, whatever answers it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,43 @@ from typing import Any
 from urllib.parse import quote
 
 from serve.prediction.cache import CachedResponse
-from serve.prediction.service import Service, is_prediction
+from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 
+from .cors import Cors
+from .fast_path import FastPath, prediction_headers, route_of
+from .keys import AccessControl
 from .problem import make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
 from .wsgi import WAITED, App, Environ, Headers, StartResponse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# What says how this process is, though all its threads be busy.
+# Liveness: answered although every thread is busy.
 ALIVE = ("/health", "/api/health", "/livez")
 HEALTH = frozenset({*ALIVE, "/readyz"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestMiddleware:
-    """A WSGI application around another; plain predictions it answers itself."""
+    """A WSGI application around another; the fast path answers plain predictions before it."""
 
-    def __init__(self, app: App, service: Service, log_handler: BatchedHandler) -> None:
+    def __init__(
+        self,
+        app: App,
+        service: PredictionService,
+        access: AccessControl,
+        cors: Cors,
+        log_handler: BatchedHandler,
+    ) -> None:
         self._app = app
         self._service = service
+        self._access = access
+        self._cors = cors
+        self._fast_path = FastPath(service, access)
         self._counters = service.counters
         self._log_handler = log_handler
         self._queue_seconds = service.settings.queue_seconds
         self._logs_query = service.settings.log_query == "on"
-        self._cors = service.cors
         # An id of its own for each request without the cost of random bytes for each.
         self._process = secrets.token_hex(4)
         self._numbers = itertools.count(1)
@@ -44,65 +56,48 @@ class RequestMiddleware:
         started = time.perf_counter()
         # As the client sent it: Bottle changes it in place.
         path: str = environ["PATH_INFO"]
-        given = environ.get("HTTP_X_REQUEST_ID")
-        request_id = given if given and _ID.fullmatch(given) else self._new_id()
+        client_id = environ.get("HTTP_X_REQUEST_ID")
+        request_id = client_id if client_id and _ID.fullmatch(client_id) else self._new_id()
         self._counters.begin()
         status, route = "500", "none"
         try:
-            app = self._app_for(environ)
-            cached = self._predict(environ) if app is self._app else None
-            if cached is not None:
-                status, route = "200", cached_route(path)
-                start_response("200 OK", self._headers_of(cached, request_id))
-                return [cached.body]
-            status, body = self._answer(app, environ, start_response, request_id)
-            found = environ.get("bottle.route")
-            route = found.rule if found else "none"
+            app = self._choose_app(environ)
+            response = self._fast_path.answer(environ) if app is self._app else None
+            if response is not None:
+                status, route = "200", route_of(path)
+                start_response("200 OK", self._headers(response, request_id))
+                return [response.body]
+            status, body = self._run(app, environ, start_response, request_id)
+            matched = environ.get("bottle.route")
+            route = matched.rule if matched else "none"
             return body
         finally:
-            self._note(environ, path, route, status, time.perf_counter() - started, request_id)
+            seconds = time.perf_counter() - started
+            self._record(environ, path, route, status, seconds, request_id)
 
-    def is_immediate(self, method: str, path: str, query: str) -> bool:
-        """Tell whether a request is answered without waiting for anybody."""
-        return method == "GET" and (path in HEALTH or self._service.answers_at_once(path, query))
+    def find_immediate(self, method: str, path: str, query: str) -> CachedResponse | bool:
+        """Return whether a request is answered without waiting, or its cached response."""
+        if method != "GET":
+            return False
+        return path in HEALTH or self._fast_path.find_immediate(path, query)
 
     def _new_id(self) -> str:
         return f"{self._process}{next(self._numbers):08x}"
 
-    def _predict(self, environ: Environ) -> CachedResponse | None:
-        """Return the answer to a plain request for a prediction, None for all others.
-
-        Those that are refused too: why, and whatever else may be the matter, is the views' to say.
-        """
-        path: str = environ["PATH_INFO"]
-        if (
-            environ["REQUEST_METHOD"] != "GET"
-            or not is_prediction(path)
-            or "HTTP_IF_NONE_MATCH" in environ
-            or "HTTP_ORIGIN" in environ
-            or not self._service.access.may_read(environ)
-        ):
-            return None
-        try:
-            return self._service.predict(path, environ["QUERY_STRING"])
-        except Exception:  # noqa: BLE001  whatever it is, the views meet it as well
-            return None
-
-    def _headers_of(self, cached: CachedResponse, request_id: str) -> Headers:
+    def _headers(self, response: CachedResponse, request_id: str) -> Headers:
         return [
             ("Content-Type", JSON),
-            ("Content-Length", str(len(cached.body))),
-            ("Cache-Control", self._service.cache_control(cached)),
-            ("ETag", cached.tag),
+            ("Content-Length", str(len(response.body))),
+            *prediction_headers(self._service, self._access, response),
             ("X-Request-Id", request_id),
             *SAFETY,
             *self._cors.headers(None),
         ]
 
-    def _answer(
+    def _run(
         self, app: App, environ: Environ, start_response: StartResponse, request_id: str
     ) -> tuple[str, Iterable[bytes]]:
-        """Let an application answer; returns the status code, too."""
+        """Let an application answer; return the status code and the body."""
         statuses: list[str] = []
 
         def start(status: str, headers: Headers, *more: object) -> Any:  # noqa: ANN401
@@ -114,18 +109,18 @@ class RequestMiddleware:
         body = app(environ, start)
         return statuses[-1].split(" ", 1)[0], body
 
-    def _app_for(self, environ: Environ) -> App:
-        """Return who answers: the application, unless the request is none for it."""
+    def _choose_app(self, environ: Environ) -> App:
+        """Return the application, or what answers a request that must not reach it."""
         if environ.get(WAITED, 0.0) > self._queue_seconds:
             self._counters.count_shed()
-            return _shed
+            return _turn_away
         if not _is_utf8(environ["PATH_INFO"]):
             return _refuse_path
         if self._cors.is_preflight(environ):
             return self._cors.answer_preflight
         return self._app
 
-    def _note(
+    def _record(
         self,
         environ: Environ,
         path: str,
@@ -135,7 +130,7 @@ class RequestMiddleware:
         request_id: str,
     ) -> None:
         method = environ["REQUEST_METHOD"]
-        # What clients make up must neither grow the figures nor begin a line of the log.
+        # What clients make up must neither grow the metrics nor begin a line of the log.
         known = method if method in METHODS else "OTHER"
         self._counters.end(route, known, status, seconds)
         path = quote(path.encode("latin-1"))
@@ -152,13 +147,8 @@ class RequestMiddleware:
         )
 
 
-def cached_route(path: str) -> str:
-    """Return the pattern of the route by which what is in memory was asked for."""
-    return "/predict" if path == "/predict" else "/predict/<name>"
-
-
 def _is_utf8(path: str) -> bool:
-    """Tell whether a path can be read; Bottle would pass over the bytes that cannot."""
+    """Return whether a path is UTF-8; Bottle would pass over the bytes that are not."""
     try:
         path.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
@@ -170,7 +160,7 @@ def _refuse_path(_environ: Environ, start_response: StartResponse) -> Iterable[b
     return _send(start_response, 400, "the path is not UTF-8")
 
 
-def _shed(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _turn_away(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     detail = f"too many requests came before this one; try again in {RETRY_SECONDS} s"
     return _send(start_response, 503, detail, ("Retry-After", str(RETRY_SECONDS)))
 

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them: what is wrong, with which field, and what would do."""
+"""Problem documents (RFC 9457): what is wrong, with which field, and a value that would do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serve.store_reader import StoreUnreachable
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A problem document; the type is always about:blank, which the RFC lets one leave out."""
+    """A problem document; its type is always about:blank, which the RFC allows to omit."""
 
     status: int
     title: str
@@ -24,7 +24,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Refusal(VeilleuseError):
-    """A request that cannot be answered."""
+    """A request is refused, with an HTTP status and a reason."""
 
     def __init__(self, status: int, detail: str, problems: list[Any] | None = None) -> None:
         super().__init__(detail)
@@ -32,12 +32,12 @@ class Refusal(VeilleuseError):
 
 
 def make_problem(status: int, detail: str, **more: Any) -> Problem:  # noqa: ANN401
-    """Return a problem titled as its status is."""
+    """Return a problem with its status's phrase as the title."""
     return Problem(status=status, title=HTTPStatus(status).phrase, detail=detail, **more)
 
 
 def problem_of(error: VeilleuseError) -> Problem:
-    """Return the problem that an error of ours is for a client."""
+    """Return the problem document that a client gets for an error."""
     if isinstance(error, Refusal):
         return error.problem
     if isinstance(error, InputError):

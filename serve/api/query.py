@@ -1,10 +1,10 @@
-"""Query strings and bodies, read strictly."""
+"""Strict parsing of query strings and JSON bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
@@ -19,8 +19,8 @@ MOST_PARAMETERS = 100
 def read_query(query: str, only: Collection[str] | None = None) -> dict[str, str]:
     """Return the parameters of a query string as WSGI has it; raises InputError.
 
-    A name may stand once, and names and values must be UTF-8: a wrong byte that is passed over
-    would make another input of it. With `only`, parameters of other names are not looked at.
+    A name may be given once, and names and values must be UTF-8: ignoring a wrong byte would make
+    another input of it. With `only`, parameters with other names are ignored.
     """
     found: dict[str, str] = {}
     pairs = query.encode("latin-1").split(b"&")
@@ -45,9 +45,9 @@ def _decode(name: str, raw: bytes) -> str:
 
 
 def read_items(body: bytes) -> list[msgspec.Raw]:
-    """Return the items of a JSON array, each still to be read; raises Refusal."""
+    """Return the items of a JSON array, not decoded yet; raises Refusal."""
     try:
-        # Items are only cut apart here, so their bytes are not looked at yet.
+        # The items are only separated here, so msgspec does not check their bytes.
         body.decode("utf-8")
         items = msgspec.json.decode(body, type=list[msgspec.Raw])
     except msgspec.ValidationError:
@@ -72,3 +72,13 @@ def read_item(item: msgspec.Raw) -> dict[str, Any]:
 
 
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def as_text(value: object) -> str:
+    """Return a value as it is written in a query."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def in_query(inputs: Mapping[str, object]) -> str:
+    """Return inputs as a query string."""
+    return urlencode({name: as_text(value) for name, value in inputs.items()}, quote_via=quote)

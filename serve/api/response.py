@@ -1,4 +1,4 @@
-"""Responses: bytes with their headers."""
+"""Bottle responses from bytes, with their headers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .problem import Problem, make_problem
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
-# What every answer says: that it is what it says it is, and where it came from is nobody's affair.
+# On every response: no content sniffing, and no referrer for other sites.
 SAFETY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
-# Of pages: they show and fetch what is ours alone, and nobody frames them.
+# Pages load and fetch only from this server, and no other site may frame them.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -30,14 +30,14 @@ def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPRes
 
 
 def respond_page(page: bytes, policy: str = PAGE_POLICY) -> HTTPResponse:
-    """Return a page for people."""
+    """Return an HTML page as a response."""
     response = respond(page, "text/html; charset=utf-8")
     response.set_header("Content-Security-Policy", policy)
     return response
 
 
 def respond_problem(problem: Problem, **headers: str) -> HTTPResponse:
-    """Return a problem as a response, with what its status asks for besides."""
+    """Return a problem as a response, with the headers that its status requires."""
     response = respond(encode_problem(problem), PROBLEM, problem.status)
     if problem.status == 503:  # noqa: PLR2004  Service Unavailable
         headers["Retry-After"] = str(RETRY_SECONDS)
@@ -49,10 +49,10 @@ def respond_problem(problem: Problem, **headers: str) -> HTTPResponse:
 
 
 def error_body(error: HTTPError) -> bytes:
-    """Give Bottle's own errors our form: what it refuses before a route is found."""
+    """Return the body of an error that Bottle raises before a route is found."""
     bottle.response.content_type = PROBLEM
     if error.status_code >= 500:  # noqa: PLR2004  Internal Server Error
-        detail = "this is our fault; it has been logged"
+        detail = "an error on the server; it has been logged"
     else:
         detail = str(error.body)
     return encode_problem(make_problem(error.status_code, detail))

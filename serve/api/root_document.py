@@ -1,12 +1,13 @@
-"""What programs are told at the root."""
+"""The JSON document at the root, for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from serve.pages.predict_form import in_query
 from serve.prediction.catalog import Served
+
+from .query import in_query
 
 
 def example_path(served: Served) -> str:
@@ -14,8 +15,8 @@ def example_path(served: Served) -> str:
     return f"/predict/{served.name}?{in_query(served.spec.example_inputs())}"
 
 
-def welcome(served: Sequence[Served]) -> dict[str, Any]:
-    """Return the datasets, each with an example, and where to find more."""
+def root_document(served: Sequence[Served]) -> dict[str, Any]:
+    """Return the datasets, each with an example request, and links."""
     return {
         "name": "veilleuse",
         "datasets": {

@@ -1,4 +1,4 @@
-"""What passes between server and application."""
+"""Types of WSGI, and what the server passes to the application in its environ."""
 
 from __future__ import annotations
 
@@ -10,5 +10,7 @@ Headers: TypeAlias = list[tuple[str, str]]
 StartResponse: TypeAlias = Callable[..., Any]
 App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# Where the server notes how long a request has waited for a thread.
+# How many seconds a request has waited for a thread.
 WAITED = "veilleuse.waited_seconds"
+# The cached response that the server's loop has found already.
+CACHED = "veilleuse.cached_response"

@@ -1,1 +1,1 @@
-"""Pages for people: the dashboard, the records, and a box to try the model in."""
+"""The web pages: the dashboard, the records, and a form to try each model."""

@@ -1,4 +1,4 @@
-"""Files that the pages need: our own, and Swagger UI's out of its package."""
+"""Static files of the pages: this project's, and Swagger UI's from its installed package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-OWN = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 _TYPES = {
     ".svg": "image/svg+xml",
@@ -15,21 +15,21 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
 }
 _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js"})
-_OWN_FILES = frozenset({"docs.js", "flame.svg", "page.css", "page.js"})
+_STATIC_FILES = frozenset({"docs.js", "flame.svg", "page.css", "page.js"})
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file as it is sent."""
+    """A file's bytes and its content type."""
 
     data: bytes
     content_type: str
 
 
 def read_asset(name: str) -> Asset | None:
-    """Return a file by its name, None where there is none such."""
-    if name in _OWN_FILES:
-        path = OWN / name
+    """Return a file by its name, or None if there is no such file."""
+    if name in _STATIC_FILES:
+        path = STATIC / name
     elif name in _SWAGGER_FILES:
         path = _swagger_folder() / name
     else:
@@ -39,8 +39,8 @@ def read_asset(name: str) -> Asset | None:
 
 @functools.cache
 def _swagger_folder() -> Path:
-    """Find the package without importing it: that would bring Flask into this process."""
-    found = importlib.util.find_spec("flask_swagger_ui")
-    if found is None or found.origin is None:
+    """Find the package without importing it: the import would load Flask into this process."""
+    spec = importlib.util.find_spec("flask_swagger_ui")
+    if spec is None or spec.origin is None:
         raise FileNotFoundError("flask-swagger-ui is not installed")
-    return Path(found.origin).parent / "dist"
+    return Path(spec.origin).parent / "dist"

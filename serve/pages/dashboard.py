@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from db.spec.field import Inputs
 from serve.prediction.catalog import Catalog, Served
-from serve.prediction.service import Service
+from serve.prediction.service import PredictionService
 from serve.store_reader import StoreUnreachable
 from serve.telemetry.counters import total
 from serve.telemetry.multiprocess import MultiprocessMetrics
@@ -30,7 +30,7 @@ MOST_SHOWN = 4
 class Dashboard:
     """Draws the page, and keeps it for a few seconds."""
 
-    def __init__(self, service: Service, process_metrics: MultiprocessMetrics) -> None:
+    def __init__(self, service: PredictionService, process_metrics: MultiprocessMetrics) -> None:
         self._service = service
         self._process_metrics = process_metrics
         self._lock = threading.Lock()

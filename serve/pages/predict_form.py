@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote, urlencode
 
 from db.scoring.response_body import Answer
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import BooleanField, ChoiceField, Field, IntegerField, TextField
+from serve.api.query import as_text
 
 LONG_TEXT = 60
 _STATUS = {
@@ -85,16 +85,6 @@ def _form_field(name: str, field: Field, value: str) -> FormField:
         return FormField(kind="select", options=(*empty, *options), **known)
     step = "1" if isinstance(field, IntegerField) else "any"
     return FormField(kind="number", step=step, least=field.min, most=field.max, **known)
-
-
-def as_text(value: object) -> str:
-    """Return a value as a query says it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def in_query(inputs: Mapping[str, object]) -> str:
-    """Return inputs as a query string."""
-    return urlencode({name: as_text(value) for name, value in inputs.items()}, quote_via=quote)
 
 
 def in_words(inputs: Mapping[str, object]) -> str:

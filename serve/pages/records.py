@@ -15,7 +15,7 @@ from db.scoring.response_body import decode_answer
 from serve.api.query import read_query
 from serve.api.response import respond
 from serve.prediction.catalog import Served
-from serve.prediction.service import Service
+from serve.prediction.service import PredictionService
 
 from .listing_query import (
     TITLES,
@@ -36,7 +36,7 @@ CSV = "text/csv; charset=utf-8"
 class RecordPages:
     """A dataset's records, as they are in the store."""
 
-    def __init__(self, service: Service, authenticator: Authenticator) -> None:
+    def __init__(self, service: PredictionService, authenticator: Authenticator) -> None:
         self._service = service
         self._authenticator = authenticator
 

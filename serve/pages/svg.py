@@ -1,4 +1,4 @@
-"""Small plots as SVG, without a style of their own: page.css knows their classes."""
+"""Small charts as SVG, styled by the classes in page.css."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ WIDTH, HEIGHT = 240, 40
 BAR_WIDTH, BARS_HEIGHT = 10, 60
 
 
-def spark(
+def sparkline(
     points: Sequence[tuple[float, float]], span: float, top: float, limit: float | None = None
 ) -> str:
     """Return a line of (seconds ago, value) over the last `span` seconds, from 0 to `top`.
 
-    A limit is drawn across. A gap of more than a twentieth of the span breaks the line.
+    A limit is drawn as a horizontal line. A gap longer than a twentieth of the span breaks the
+    line.
     """
     top = max(top, 1e-9)
     pieces: list[str] = []
@@ -33,7 +34,7 @@ def spark(
 
 
 def hour_bars(hours: Sequence[Mapping[str, int]], kinds: Sequence[str]) -> str:
-    """Return a bar an hour, the oldest first, with a part for each kind."""
+    """Return one bar per hour, the oldest first, stacked by kind."""
     top = max((sum(hour.values()) for hour in hours), default=0) or 1
     parts: list[str] = []
     for at, hour in enumerate(hours):
@@ -50,15 +51,15 @@ def hour_bars(hours: Sequence[Mapping[str, int]], kinds: Sequence[str]) -> str:
 
 
 def share_bar(share: float, kind: str = "") -> str:
-    """Return a bar as long as a share of the whole."""
+    """Return a horizontal bar for a share from 0 to 1."""
     width = 100 * min(max(share, 0.0), 1.0)
-    inside = f'<rect class="{kind or "part"}" width="{width:.1f}" height="8"/>'
-    return _svg("bar", 100, 8, inside)
+    content = f'<rect class="{kind or "part"}" width="{width:.1f}" height="8"/>'
+    return _svg("bar", 100, 8, content)
 
 
-def _svg(kind: str, width: int, height: int, inside: str) -> str:
-    """Return a picture that says nothing which the words beside it do not."""
+def _svg(kind: str, width: int, height: int, content: str) -> str:
+    """Return an image hidden from screen readers, since the text next to it says the same."""
     return (
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
-        f' aria-hidden="true" focusable="false">{inside}</svg>'
+        f' aria-hidden="true" focusable="false">{content}</svg>'
     )

@@ -9,14 +9,14 @@ from bottle import HTTPResponse, request
 from db.errors import InputError
 from db.scoring.response_body import decode_answer
 from serve.api.problem import problem_of
-from serve.api.query import read_query
+from serve.api.query import in_query, read_query
 from serve.api.response import respond_page
 from serve.prediction.catalog import NoModelError, Served
-from serve.prediction.service import Service
+from serve.prediction.service import PredictionService
 
 from .dashboard import Dashboard
 from .login import Authenticator, address
-from .predict_form import FormResult, in_query
+from .predict_form import FormResult
 from .rendering import show
 
 
@@ -24,7 +24,7 @@ class Pages:
     """What goes on, and what a model says."""
 
     def __init__(
-        self, service: Service, dashboard: Dashboard, authenticator: Authenticator
+        self, service: PredictionService, dashboard: Dashboard, authenticator: Authenticator
     ) -> None:
         self._service = service
         self._dashboard = dashboard

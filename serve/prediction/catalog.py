@@ -1,4 +1,4 @@
-"""What is served now: datasets with their students, as of one generation of the store."""
+"""The catalog: the datasets that are served, with their students, as of one generation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class NoModelError(VeilleuseError):
 
 @dataclass(frozen=True)
 class Served:
-    """A dataset and its active student; without one, only what the store holds is answered."""
+    """A dataset and its active student; without a student only stored predictions are served."""
 
     id: int
     spec: DatasetSpec
@@ -37,7 +37,7 @@ class Served:
 
     @property
     def student_labels(self) -> tuple[str, ...]:
-        """The labels that the student knows."""
+        """The labels that the student can answer."""
         return tuple(self.student.labels) if self.student else ()
 
     @property
@@ -47,7 +47,7 @@ class Served:
 
 
 class Catalog:
-    """All datasets that are served, and the answers remembered since they came into use."""
+    """All datasets that are served, and the response cache of this generation."""
 
     def __init__(self, generation: int, served: Iterable[Served], cache: ResponseCache) -> None:
         self.generation = generation
@@ -57,12 +57,8 @@ class Catalog:
         self.flat_routes = {one.spec.flat_route: one for one in flat}
         self.language_routes = {one.spec.flat_routes[1]: one for one in flat}
 
-    def called(self, path: str, fields: Iterable[str]) -> Served:
-        """Return the dataset that a path under /predict asks for; raises as the two below do."""
-        return self.match(fields) if path == "/predict" else self.find(path[len("/predict/") :])
-
     def find(self, name: str) -> Served:
-        """Return a dataset by name; raises UnknownDataset naming those there are."""
+        """Return a dataset by name; raises UnknownDataset, which lists the known names."""
         try:
             return self.datasets[name]
         except KeyError:
@@ -70,7 +66,7 @@ class Catalog:
             raise UnknownDataset(f"there is no dataset {name!r}; there are: {known}") from None
 
     def match(self, fields: Iterable[str]) -> Served:
-        """Return the one dataset that these fields can only mean; raises InputError."""
+        """Return the only dataset that has exactly these fields; raises InputError."""
         given = set(fields)
         fitting = [
             one
@@ -89,11 +85,11 @@ class Catalog:
 
 
 def load_catalog(connection: Connection, before: Catalog | None, settings: Settings) -> Catalog:
-    """Read what is to be served; students that have not changed are taken over.
+    """Read the catalog from the store; students that have not changed are reused.
 
-    A damaged student is logged and left out: the store's answers go on being served.
+    A damaged student is logged and left out; stored predictions go on being served.
     """
-    # The number first: what changes while we read raises it again.
+    # The number first: a change during the reads raises it again.
     generation = read_generation(connection)
     served = [_served(connection, dataset, before) for dataset in all_datasets(connection)]
     most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)

@@ -1,4 +1,4 @@
-"""The backlog: inputs never seen, written behind the answers by one thread."""
+"""The request recorder: a thread writes unseen inputs to the store, behind the answers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
-# How often it is counted how many inputs wait for workers.
+# How often the inputs that wait for workers are counted.
 COUNT_SECONDS = 5.0
 
 log = logging.getLogger("veilleuse.web")
 
 
 class RequestRecorder:
-    """A bounded queue: an answer never waits for it, and what overflows is counted."""
+    """A bounded write-behind queue: an answer never waits for it; drops are counted."""
 
     def __init__(self, store: Store, entries: int, most_waiting: int) -> None:
         self._store = store
@@ -35,18 +35,18 @@ class RequestRecorder:
         self._counted = float("-inf")
         self._queue: queue.Queue[tuple[int, RequestedInput]] = queue.Queue(entries)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_all, name="backlog", daemon=True)
+        self._thread = threading.Thread(target=self._write_all, name="request-recorder", daemon=True)
         self.dropped = 0
 
     def __len__(self) -> int:
         return self._queue.qsize()
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def put(self, dataset_id: int, asked: RequestedInput) -> bool:
-        """Take an input; returns whether there was room, here and among those that wait."""
+        """Queue an input; return False where the queue or the store has no room for it."""
         if self._room.get(dataset_id, 1) <= 0:
             self.dropped += 1
             return False
@@ -58,7 +58,7 @@ class RequestRecorder:
         return True
 
     def close(self) -> None:
-        """Write what waits, for a few seconds at most."""
+        """Write the inputs that wait, for CLOSE_SECONDS at most."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
@@ -68,13 +68,13 @@ class RequestRecorder:
             self._forget_room()
             waiting = self._gather()
             while waiting and not self._write(waiting):
-                # The store may come back; until then the queue holds what comes.
+                # The store may come back; until then the queue holds new inputs.
                 if self._closing.wait(RETRY_SECONDS):
                     self.dropped += len(waiting)
                     break
 
     def _forget_room(self) -> None:
-        """Let it be counted anew now and then: workers make room."""
+        """Discard the counts of room after a while: workers make room."""
         now = time.monotonic()
         if now - self._counted > COUNT_SECONDS:
             self._room, self._counted = {}, now
@@ -94,7 +94,7 @@ class RequestRecorder:
         return gathered
 
     def _count_room(self, dataset_ids: Iterable[int]) -> None:
-        """See how many more inputs of each dataset may wait for workers."""
+        """Count how many more inputs of each dataset may wait for workers."""
         with self._store.reading() as connection:
             for dataset_id in set(dataset_ids) - self._room.keys():
                 waiting = count_waiting(connection, dataset_id, self._most_waiting)
@@ -114,7 +114,7 @@ class RequestRecorder:
         return True
 
     def _write_some(self, dataset_id: int, rows: list[RequestedInput]) -> None:
-        """Write what there is room for."""
+        """Write as many inputs as there is room for."""
         room = max(self._room[dataset_id], 0)
         if rows[:room]:
             self._store.write(partial(record_requested, dataset_id=dataset_id, asked=rows[:room]))

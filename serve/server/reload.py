@@ -1,4 +1,4 @@
-"""The rehearsal: on SIGHUP, whether today's code and settings would start is seen first."""
+"""Reload on SIGHUP: check that the current code and settings would start, then exec them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import sys
 import time
 
 SECONDS = 60.0
-# By which a server is asked for something; held back while one code takes another's place.
+# The signals that a server handles; they are blocked while new code takes the old code's place.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-log = logging.getLogger("veilleuse.rehearsal")
+log = logging.getLogger("veilleuse.reload")
 
 
 class PreflightCheck:
-    """Starts today's code beside what serves, as far as it goes without serving."""
+    """Runs `python -m serve --check` in a child process while this process goes on serving."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -26,26 +26,29 @@ class PreflightCheck:
 
     @property
     def is_running(self) -> bool:
-        """Whether its end has not been seen yet."""
+        """Whether the check was started and its result has not been read yet."""
         return self._process is not None
 
     def begin(self) -> None:
-        """Begin, unless it has begun."""
+        """Start the check, unless it is running."""
         if self._process is None:
-            log.info("asked to restart: looking whether this would start")
+            log.info("asked to restart: checking whether the current code and settings would start")
             command = [sys.executable, "-m", "serve", "--check"]
             self._process = subprocess.Popen(command)  # noqa: S603
             self._until = time.monotonic() + SECONDS
 
     def cancel(self) -> None:
-        """End it."""
+        """Kill the check if it is running."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def has_passed(self) -> bool:
-        """See whether it has ended well; of one that has not, what serves now stays."""
+        """Return True once, when the check has succeeded; log a failed check.
+
+        A check that takes longer than SECONDS is killed, which fails it.
+        """
         if self._process is None:
             return False
         code = self._process.poll()
@@ -55,12 +58,12 @@ class PreflightCheck:
             return False
         self._process = None
         if code:
-            log.error("not restarted: it would not start; what serves now goes on serving")
+            log.error("not restarted: the new code would not start; the old code goes on serving")
         return code == 0
 
 
 def reexec(listener: socket.socket, *arguments: str) -> None:
-    """Become today's code, by exec: the process and its socket stay."""
+    """Execute the current code in place of this process, keeping its id and its socket."""
     os.set_inheritable(listener.fileno(), True)  # noqa: FBT003
     command = [sys.executable, "-m", "serve", f"--listener={listener.fileno()}", *arguments]
     os.execv(sys.executable, command)  # noqa: S606

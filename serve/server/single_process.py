@@ -1,6 +1,6 @@
-"""The lone process: one that serves without a crew beside it, which would hold half as much again.
+"""A single web process without a supervisor, which would take half as much memory again.
 
-Whoever started it starts it again when it dies; on SIGHUP it becomes today's code by itself.
+If it dies, the platform restarts it; on SIGHUP it executes the current code in its own place.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ def serve_single_process(
     settings: Settings, log_handler: BatchedHandler, listener: socket.socket
 ) -> None:
     """Serve on the socket until SIGTERM."""
-    # The threads that begin now never hear a signal: one that came to them just before the heir
-    # takes over would be lost. The server listens to signals in this thread alone.
+    # Threads inherit this mask, so that only the main thread receives signals. A signal delivered
+    # to another thread just before the exec would be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     preflight = PreflightCheck()
 
-    def rehearse(_number: int, _frame: FrameType | None) -> None:
+    def begin_preflight(_number: int, _frame: FrameType | None) -> None:
         preflight.begin()
 
-    signal.signal(signal.SIGHUP, rehearse)
-    is_succeeded = False
-    # Told to end before it listens: nothing has come that could be lost.
+    signal.signal(signal.SIGHUP, begin_preflight)
+    has_successor = False
+    # An interrupt before the server listens ends it: no request can be lost yet.
     with contextlib.suppress(Interrupted):
-        calls = ServerHooks(has_successor=preflight.has_passed)
-        is_succeeded = serve_web_process(settings, log_handler, None, listener, calls)
+        hooks = ServerHooks(has_successor=preflight.has_passed)
+        has_successor = serve_web_process(settings, log_handler, None, listener, hooks)
     preflight.cancel()
-    if is_succeeded:
+    if has_successor:
         reexec(listener)

@@ -1,4 +1,4 @@
-"""The crew: web processes on one listening socket, each replaced when it ends."""
+"""The supervisor: runs several web processes on one listening socket, and replaces ended ones."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from dataclasses import dataclass, field
 
 from .reload import STOP_SIGNALS, PreflightCheck, reexec
 
-# A member drains for at most 25 s; a platform kills all of us after 30 s.
+# A web process drains for at most 25 s; a platform kills the whole container after 30 s.
 END_SECONDS = 28.0
 FIRST_PAUSE_SECONDS = 0.5
 MOST_PAUSE_SECONDS = 30.0
-# One that has served for so long did not die of how it starts.
+# A process that has served for this long did not end because of an error at its start.
 STEADY_SECONDS = 3.0
 POLL_SECONDS = 0.5
 START_POLL_SECONDS = 0.02
 SIGNALS = (signal.SIGCHLD, *STOP_SIGNALS)
 
-log = logging.getLogger("veilleuse.crew")
+log = logging.getLogger("veilleuse.supervisor")
 
-# Serves on the socket until it is told to end; calls the function once it listens.
+# Serves on the socket until SIGTERM, calls the function once it listens, returns the exit code.
 Work = Callable[[socket.socket, Callable[[], None]], int]
 
 
 def pause_seconds(failures: int) -> float:
-    """Return how long to wait before the next start, after so many quick deaths in a row."""
+    """Return how long to wait before the next start, after that number of early exits in a row."""
     if not failures:
         return 0.0
     return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), MOST_PAUSE_SECONDS)
@@ -39,26 +39,27 @@ def pause_seconds(failures: int) -> float:
 
 @dataclass
 class ChildProcess:
-    """A process that serves, or is about to."""
+    """A web process that is starting, serving or ending."""
 
     pid: int
-    # Where it says that it listens; None for one of the crew that was here before this code.
+    # The pipe on which the process reports that it listens. None for a process that was started
+    # before the supervisor's last exec.
     ready_pipe: int | None
     started: float = field(default_factory=time.monotonic)
     is_ready: bool = False
     ending_since: float | None = None
 
     def end(self) -> None:
-        """Ask it to finish what has come, or kill it where that takes too long."""
+        """Ask the process to drain and end; on later calls, kill it once END_SECONDS are over."""
         if self.ending_since is None:
             self.ending_since = time.monotonic()
             os.kill(self.pid, signal.SIGTERM)
         elif time.monotonic() - self.ending_since > END_SECONDS:
-            log.warning("process %s has not ended in %g s, and is killed", self.pid, END_SECONDS)
+            log.warning("process %s did not end within %g s: killing it", self.pid, END_SECONDS)
             os.kill(self.pid, signal.SIGKILL)
 
     def exit_code(self) -> int | None:
-        """Return how it ended, None while it lives."""
+        """Return the exit code, negative for a signal, or None while the process runs."""
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return None
@@ -67,7 +68,7 @@ class ChildProcess:
         return os.waitstatus_to_exitcode(status)
 
     def poll(self) -> None:
-        """See whether it listens by now."""
+        """Check whether the process listens, and update `is_ready`."""
         if self.ready_pipe is None or self.is_ready:
             return
         try:
@@ -77,10 +78,11 @@ class ChildProcess:
 
 
 class Supervisor:
-    """Keeps so many processes serving, and replaces all of them one by one on SIGHUP.
+    """Keeps `count` web processes running, and replaces them one by one on SIGHUP.
 
-    On SIGHUP it first sees that today's code and settings would start, then becomes that code
-    itself, by exec: the socket stays open and the processes serve on until each is replaced.
+    On SIGHUP it first checks that the current code and settings would start, then executes that
+    code in its own place. The socket stays open, and each process serves until its successor
+    listens.
     """
 
     def __init__(
@@ -89,39 +91,38 @@ class Supervisor:
         listener: socket.socket,
         count: int,
         *,
-        before: Sequence[int] = (),
-        on_death: Callable[[int], None] = lambda _pid: None,
-        keep: Sequence[str] = (),
+        predecessors: Sequence[int] = (),
+        on_exit: Callable[[int], None] = lambda _pid: None,
+        reexec_arguments: Sequence[str] = (),
     ) -> None:
         self._work = work
         self._listener = listener
         self._count = count
         self._processes: list[ChildProcess] = []
-        self._on_death = on_death
-        # Arguments for the code that takes this one's place.
-        self._keep = keep
-        # Of the crew before this code, until they are replaced.
-        self._before = [ChildProcess(pid, None, is_ready=True) for pid in before]
+        self._on_exit = on_exit
+        self._reexec_arguments = reexec_arguments
+        # The processes that run the code from before the last exec, until each is replaced.
+        self._predecessors = [ChildProcess(pid, None, is_ready=True) for pid in predecessors]
         self._failures = 0
         self._not_before = 0.0
-        self._has_served = bool(before)
+        self._has_served = bool(predecessors)
         self._is_ending = False
         self._preflight = PreflightCheck()
         self._code = 0
 
     def run(self) -> int:
-        """Keep the crew until SIGTERM or SIGINT; returns the exit code."""
+        """Supervise until SIGTERM or SIGINT; return the exit code."""
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         while True:
             self._step()
-            if self._is_ending and not (self._processes or self._before):
+            if self._is_ending and not (self._processes or self._predecessors):
                 return self._code
-            told = signal.sigtimedwait(SIGNALS, self._poll_seconds())
-            if told is not None:
-                self._handle_signal(told.si_signo)
+            received = signal.sigtimedwait(SIGNALS, self._poll_seconds())
+            if received is not None:
+                self._handle_signal(received.si_signo)
 
     def _poll_seconds(self) -> float:
-        is_starting = not all(one.is_ready for one in self._processes)
+        is_starting = not all(process.is_ready for process in self._processes)
         return START_POLL_SECONDS if is_starting or self._preflight.is_running else POLL_SECONDS
 
     def _handle_signal(self, number: int) -> None:
@@ -132,41 +133,43 @@ class Supervisor:
 
     def _end(self) -> None:
         if not self._is_ending:
-            # Else connections would go on coming that nobody takes any more.
+            # While any process holds the listener open, the kernel accepts connections that no
+            # process would answer.
             self._listener.close()
             self._preflight.cancel()
         self._is_ending = True
 
     def _step(self) -> None:
-        """Handle processes that have ended, and do the one next thing that is due."""
+        """Handle the processes that have ended, then do at most one start, stop or exec."""
         for process in self._processes:
             process.poll()
             self._has_served = self._has_served or process.is_ready
         self._handle_exits()
         if self._is_ending:
-            for process in (*self._processes, *self._before):
+            for process in (*self._processes, *self._predecessors):
                 process.end()
-        elif all(one.is_ready for one in self._processes):
+        elif all(process.is_ready for process in self._processes):
             self._fill_or_replace()
 
     def _fill_or_replace(self) -> None:
-        ending = [one for one in self._before if one.ending_since is not None]
+        ending = [process for process in self._predecessors if process.ending_since is not None]
         if ending:
             ending[0].end()
-        elif self._before and len(self._processes) + len(self._before) > self._count:
-            # Its successor listens.
-            self._before[0].end()
+        elif self._predecessors and len(self._processes) + len(self._predecessors) > self._count:
+            # The successor of this process listens.
+            self._predecessors[0].end()
         elif len(self._processes) < self._count:
             if time.monotonic() >= self._not_before:
                 self._start()
         elif self._preflight.has_passed():
-            pids = ",".join(str(one.pid) for one in self._processes)
-            reexec(self._listener, f"--before={pids}", *self._keep)
+            pids = ",".join(str(process.pid) for process in self._processes)
+            reexec(self._listener, f"--before={pids}", *self._reexec_arguments)
 
     def _start(self) -> None:
         ready, report = os.pipe()
         os.set_blocking(ready, False)
-        # What is there now is kept out of the collector, whose marks would unshare its pages.
+        # Keep existing objects out of the garbage collector: its marks would write to memory pages
+        # that are shared with the children.
         gc.freeze()
         pid = os.fork()
         if not pid:
@@ -176,11 +179,11 @@ class Supervisor:
         self._processes.append(ChildProcess(pid, ready))
 
     def _serve(self, report: int) -> int:
-        """Be a member; returns the exit code."""
+        """Run as a web process; return the exit code."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        # It is the crew that hears of SIGHUP.
+        # Only the supervisor handles SIGHUP.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             return self._work(self._listener, lambda: _report_ready(report))
@@ -192,19 +195,21 @@ class Supervisor:
             sys.stderr.flush()
 
     def _handle_exits(self) -> None:
-        for processes in (self._processes, self._before):
+        for processes in (self._processes, self._predecessors):
             for process in list(processes):
                 code = process.exit_code()
                 if code is not None:
                     processes.remove(process)
-                    self._on_death(process.pid)
+                    self._on_exit(process.pid)
                     self._handle_exit(process, code)
 
     def _handle_exit(self, process: ChildProcess, code: int) -> None:
         if process.ending_since is not None:
             return
         if not self._has_served:
-            # It could not start at all, and has said why.
+            # No process has ever served, so the start itself fails, for a reason that is logged.
+            # Starting another process would not help.
+
             self._code = self._code or code or 1
             self._end()
             return

@@ -1,6 +1,7 @@
-"""Connections: what ours do besides waitress's.
+"""Connections and requests on waitress: answers in the loop, and limits on slow clients.
 
-waitress 3.0.2 has no public names for these; its version is pinned, and tests hold them.
+waitress 3.0.2 has no public names for some of what is used here; its version is pinned, and tests
+hold the behaviour.
 """
 
 from __future__ import annotations
@@ -8,57 +9,67 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error
 
-from serve.api.wsgi import WAITED, Environ
+from serve.api.wsgi import CACHED, WAITED, Environ
+from serve.prediction.cache import CachedResponse
 
-# From the first byte of a request to its last; whoever is slower holds a connection for nothing.
+# From the first byte of a request to its last; a slower client only holds a connection.
 REQUEST_SECONDS = 20.0
-# For so long a client may leave something of its answers unread.
+# How long a client may leave part of its answers unread.
 UNREAD_SECONDS = 60.0
-# For so long a connection may be kept on which nothing comes.
+# How long a connection on which nothing comes is kept open.
 IDLE_SECONDS = 60.0
-# A disk or a lock that stalls one answer must not stall those of others.
+# An answer that takes longer in the loop, because of a disk or a lock, must not stall others.
 STALL_SECONDS = 0.02
 REST_SECONDS = 1.0
 
+# From method, path and query: whether a request is answered without waiting, or its response.
+FindImmediate: TypeAlias = Callable[[str, str, str], CachedResponse | bool]
+
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Hands requests to threads, but for those that the loop answers sooner than it hands them on.
+    """Hands requests to threads, except those that the loop answers sooner than it hands them on.
 
     A third of the time of an answer went into waking a thread and waiting for Python's one lock.
     """
 
-    def __init__(self, is_immediate: Callable[[str, str, str], bool]) -> None:
+    def __init__(self, find_immediate: FindImmediate) -> None:
         super().__init__()
-        # Of a method, a path and a query.
-        self._is_quick = is_immediate
-        self._loop = threading.get_ident()
+        self._find_immediate = find_immediate
+        self._loop_thread = threading.get_ident()
         self._resting_until = 0.0
 
     def add_task(self, task: Channel) -> None:
         """Put a connection with a request into the queue, or leave it to the loop."""
         task.queued_at = time.monotonic()
-        if self._is_for_loop(task):
-            task.is_due = True
-        else:
+        task.cached = None
+        immediate = self._may_use_loop(task) and self._find(task)
+        if not immediate:
             super().add_task(task)
+            return
+        task.is_due = True
+        if isinstance(immediate, CachedResponse):
+            task.cached = immediate
 
-    def _is_for_loop(self, task: Channel) -> bool:
-        # The next one of a client that sends many at once comes after what others have sent.
-        if task.is_serving or self._loop != threading.get_ident():
+    def _may_use_loop(self, task: Channel) -> bool:
+        # The next request of a client that pipelines comes after what others have sent.
+        if task.is_serving or self._loop_thread != threading.get_ident():
             return False
-        if task.queued_at < self._resting_until:
-            return False
-        asked = task.requests[0]
-        return not asked.error and self._is_quick(asked.command, asked.path, asked.query)
+        return bool(task.queued_at >= self._resting_until)
 
-    def note_loop(self, seconds: float) -> None:
-        """Leave all to the threads for a while where an answer has kept the loop for too long."""
+    def _find(self, task: Channel) -> CachedResponse | bool:
+        request = task.requests[0]
+        if request.error:
+            return False
+        return self._find_immediate(request.command, request.path, request.query)
+
+    def note_loop_time(self, seconds: float) -> None:
+        """Leave all requests to the threads for a while after an answer that held up the loop."""
         if seconds > STALL_SECONDS:
             self._resting_until = time.monotonic() + REST_SECONDS
 
@@ -73,10 +84,12 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         """Return the WSGI environment, with how long the request has waited."""
         environ: Environ = super().get_environment()
         environ[WAITED] = time.monotonic() - self.channel.queued_at
+        if self.channel.cached is not None:
+            environ[CACHED] = self.channel.cached
         return environ
 
     def build_response_header(self) -> bytes:
-        """Return the head; while the process ends, it says that this connection does too."""
+        """Return the head; while the process ends, with Connection: close."""
         if self.channel.server.is_draining:
             self.request.headers["CONNECTION"] = "close"
         head: bytes = super().build_response_header()
@@ -96,8 +109,8 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         self.channel.write_soon(head)
 
 
-class BodyTooLarge(Error):  # type: ignore[misc]
-    """There is no room for what a client sends."""
+class NoDiskSpace(Error):  # type: ignore[misc]
+    """There is no room on the disk for a request's body."""
 
     code = 503
     reason = "Service Unavailable"
@@ -109,17 +122,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = RequestTask
     request: Any
     queued_at = 0.0
-    # Whether the loop is to answer its request, and whether it is doing so.
+    # The response that the dispatcher has found for its request.
+    cached: CachedResponse | None = None
+    # Whether the loop is to answer its request, and whether it is answering it now.
     is_due = False
     is_serving = False
-    # When the request that is still incomplete began.
+    # When the request that is still incomplete began; None between requests.
     begun_at: float | None = None
     # Since when there has been something to send.
     unread_since: float | None = None
 
     @property
     def last_activity(self) -> float:
-        """When something came or went last; waitress takes the time of day, which may be set."""
+        """When bytes last came or went, on a clock that cannot be set, unlike waitress's."""
         return self._active_at
 
     @last_activity.setter
@@ -127,7 +142,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self._active_at = time.monotonic()
 
     def received(self, data: bytes) -> bool:
-        """Take bytes that have come."""
+        """Handle bytes that have come."""
         before = self.request
         try:
             taken: bool = super().received(data)
@@ -135,7 +150,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             if self.request is None:
                 raise
             # A large body waits in a file.
-            taken = self._refuse(BodyTooLarge(f"there is no room for the body: {error.strerror}"))
+            taken = self._refuse(NoDiskSpace(f"there is no room for the body: {error.strerror}"))
         if self.request is None:
             self.begun_at = None
         elif self.request is not before:
@@ -157,10 +172,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.is_due, self.is_serving = False, True
         self.service()
         self.is_serving = False
-        self.server.task_dispatcher.note_loop(time.monotonic() - self.queued_at)
+        self.server.task_dispatcher.note_loop_time(time.monotonic() - self.queued_at)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
-        """Cut a client that asks for more and reads nothing; waitress would let a thread wait."""
+        """Cut off a client that sends requests and reads no answers.
+
+        waitress would let a thread wait for it.
+        """
         if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
             return
         with self.outbuf_lock:
@@ -171,11 +189,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.server.pull_trigger()
 
     def is_busy(self) -> bool:
-        """Tell whether a request is being sent or answered."""
+        """Return whether a request is being received or answered."""
         return bool(self.requests or self.total_outbufs_len or self.request)
 
     def is_too_slow(self, now: float) -> bool:
-        """Tell whether a request or nothing has been coming, or an answer been unread, too long."""
+        """Return whether the client sends, reads or stays idle for longer than it may."""
         if not self.total_outbufs_len:
             self.unread_since = None
         elif self.unread_since is None:

@@ -1,4 +1,8 @@
-"""The server: waitress, with what it needs to serve crowds and to end without losing a request."""
+"""The waitress server: serves crowds, and ends without losing a request.
+
+waitress 3.0.2 has no public names for some of what is used here; its version is pinned, and tests
+hold the behaviour.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 from typing import Any
 
-import waitress
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
 
 from db.errors import SettingError
 from db.settings import Settings
@@ -31,14 +35,15 @@ CONNECTIONS = 10_000
 BACKLOG = 2048
 SPARE_DESCRIPTORS = 200
 # Larger bodies wait in files, so that many at once do not fill the memory.
-BODY_IN_MEMORY = 64 * 1024
+BODY_IN_MEMORY_BYTES = 64 * 1024
+MOST_HEADER_BYTES = 64 * 1024
 DRAIN_SECONDS = 25.0
-# While it drains: a client that keeps its connection may be just about to send on it.
+# While the server drains: a client that keeps its connection may be about to send on it.
 LINGER_SECONDS = 1.0
-# In one turn: other processes on the socket want some too.
-ACCEPTS = 128
+# Accepted in one turn of the loop: other processes on the socket want some too.
+ACCEPTS_A_TURN = 128
 LOOP_SECONDS = 0.2
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 log = logging.getLogger("veilleuse.web")
 
@@ -46,7 +51,7 @@ log = logging.getLogger("veilleuse.web")
 def listen(settings: Settings) -> socket.socket:
     """Return the listening socket; raises SettingError."""
     try:
-        # A name may stand for several addresses; one socket of ours keeps it one server.
+        # A name may have several addresses; with one socket there is one server.
         family, _, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -60,67 +65,103 @@ def listen(settings: Settings) -> socket.socket:
 
 @dataclass(frozen=True)
 class ServerHooks:
-    """What a server tells whoever started it, and what it asks."""
+    """What a server calls while it runs: one notification and two questions."""
 
     on_listen: Callable[[], None] = lambda: None
-    # Whether today's code is about to take the socket over.
+    # Whether new code is about to take the socket over.
     has_successor: Callable[[], bool] = lambda: False
-    # Whether somebody is there who would start it again; else it would only hold the port.
+    # Whether the parent that would restart this process lives; without it the server ends, since
+    # it would only hold the port.
     is_supervised: Callable[[], bool] = lambda: True
 
 
-def serve_until_told(
-    app: RequestMiddleware,
-    settings: Settings,
-    listener: socket.socket,
-    calls: ServerHooks,
-    on_drain: Callable[[], None],
-) -> bool:
-    """Answer requests until SIGTERM or SIGINT, then finish those that have come.
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """waitress's server with a loop of our own, so that the listener can be closed first."""
 
-    Returns whether it ends for an heir instead, for whom connections go on coming.
-    waitress ends at once when it is told to; so its loop is run here, and its listener closed
-    first.
-    """
-    server = _make_server(app, settings, listener)
-    asked = _hear()
-    calls.on_listen()
-    has_successor = False
-    while not (asked or has_successor) and calls.is_supervised():
-        _turn(server)
-        has_successor = calls.has_successor()
-    log.info("process %s is ending: finishing what has come", os.getpid())
-    if has_successor:
-        _hand_over(server)
-        # What is told from now on is for the heir to hear.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    if asked or not has_successor:
-        on_drain()
-        _finish(server)
-        for number in STOP_SIGNALS:
-            # A platform may say it twice.
-            signal.signal(number, signal.SIG_IGN)
-    server.task_dispatcher.shutdown()
-    return has_successor and not asked
+    channel_class = Channel
+    # Idle connections are closed by is_too_slow, on a clock that nobody can set.
+    next_channel_cleanup = math.inf
+
+    active_channels: dict[int, Channel]
+    task_dispatcher: Dispatcher
+
+    def __init__(self, app: RequestMiddleware, settings: Settings, listener: socket.socket) -> None:
+        dispatcher = Dispatcher(app.find_immediate)
+        dispatcher.set_thread_count(settings.web_threads)
+        super().__init__(
+            app,
+            _sock=listener,
+            dispatcher=dispatcher,
+            adj=_adjustments(settings),
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+        self.is_draining = False
+        self._loop_thread = threading.get_ident()
+        self._checked_at = time.monotonic()
+
+    def handle_accept(self) -> None:
+        """Accept every connection that waits.
+
+        One a turn would make a crowd wait for as many turns as it has members.
+        """
+        for _ in range(ACCEPTS_A_TURN):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:
+                break
+
+    def pull_trigger(self) -> None:
+        """Wake the loop, unless it is the loop's own thread that asks: it is awake."""
+        if threading.get_ident() != self._loop_thread:
+            self.trigger.pull_trigger()
+
+    def turn(self, seconds: float = LOOP_SECONDS) -> None:
+        """Run the loop once, waiting at most that many seconds; close what is too slow."""
+        self.asyncore.loop(timeout=seconds, map=self._map, count=1, use_poll=True)
+        now = time.monotonic()
+        if now - self._checked_at > CHECK_SECONDS:
+            self._checked_at = now
+            for channel in self.channels():
+                if channel.is_too_slow(now):
+                    channel.will_close = True
+
+    def channels(self) -> list[Channel]:
+        """Return the open connections."""
+        return list(self.active_channels.values())
+
+    def finish(self) -> None:
+        """Accept what waits in the backlog, close the listener, and answer every request."""
+        self.is_draining = True
+        for _ in range(BACKLOG):
+            if not _is_readable(self.socket):
+                break
+            self.handle_accept()
+            self.turn(0)
+        self.del_channel()
+        self.socket.close()
+        self._drain()
+
+    def hand_over(self) -> None:
+        """Answer every request; new connections wait for the successor."""
+        self.is_draining = True
+        self.del_channel()
+        self._drain()
+
+    def _drain(self) -> None:
+        """Answer every request and close every connection, for at most DRAIN_SECONDS."""
+        began = time.monotonic()
+        while (channels := self.channels()) and time.monotonic() - began < DRAIN_SECONDS:
+            if time.monotonic() - began > LINGER_SECONDS:
+                for channel in channels:
+                    # What came since the last turn is still to be read and answered.
+                    is_done = not channel.is_busy() and not _is_readable(channel.socket)
+                    channel.will_close = channel.will_close or is_done
+            self.turn(LOOP_SECONDS / 4)
 
 
-def _hear() -> list[int]:
-    """Return where the signals to end will be found, also those held back until now."""
-    asked: list[int] = []
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-    return asked
-
-
-def _make_server(app: RequestMiddleware, settings: Settings, listener: socket.socket) -> Any:  # noqa: ANN401
-    # Each request beyond the idle threads would otherwise be a line in the log.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    # Only a platform's router stands before us without fail; anywhere else a client could lie.
+def _adjustments(settings: Settings) -> Adjustments:
+    # Only a platform's router always stands before us; anywhere else a client could lie.
     proxy: dict[str, Any] = (
         {
             "trusted_proxy": "*",
@@ -129,45 +170,68 @@ def _make_server(app: RequestMiddleware, settings: Settings, listener: socket.so
         if "DYNO" in os.environ
         else {}
     )
-    dispatcher = Dispatcher(app.is_immediate)
-    dispatcher.set_thread_count(settings.web_threads)
-    server = waitress.create_server(
-        app,
-        sockets=[listener],
-        _dispatcher=dispatcher,
+    return Adjustments(
         threads=settings.web_threads,
         ident="",
+        backlog=BACKLOG,
         connection_limit=CONNECTIONS,
         max_request_body_size=MOST_BODY_BYTES,
-        max_request_header_size=64 * 1024,
-        inbuf_overflow=BODY_IN_MEMORY,
+        max_request_header_size=MOST_HEADER_BYTES,
+        inbuf_overflow=BODY_IN_MEMORY_BYTES,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
         **proxy,
     )
-    server.channel_class = Channel
-    # We look ourselves who is idle, by a clock that nobody sets.
-    server.next_channel_cleanup = math.inf
-    server.handle_accept = partial(_accept_many, server, server.handle_accept)
-    server.pull_trigger = partial(_wake, server.trigger, threading.get_ident())
-    server.is_draining = False
-    server.looked_at = time.monotonic()
-    return server
 
 
-def _accept_many(server: Any, accept: Callable[[], None]) -> None:  # noqa: ANN401
-    """Accept who waits; one a turn would let a crowd wait for as many turns as it has heads."""
-    for _ in range(ACCEPTS):
-        before = len(server.active_channels)
-        accept()
-        if len(server.active_channels) == before:
-            break
+def serve_until_stopped(
+    app: RequestMiddleware,
+    settings: Settings,
+    listener: socket.socket,
+    hooks: ServerHooks,
+    on_drain: Callable[[], None],
+) -> bool:
+    """Answer requests until SIGTERM or SIGINT, then finish those that have come.
+
+    Return whether a successor takes the socket over, to which new connections go on coming.
+    waitress ends at once when it gets a signal; so its loop runs here, and its listener is closed
+    first.
+    """
+    # Each request beyond the idle threads would otherwise be a line in the log.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = Server(app, settings, listener)
+    stops = _catch_stop_signals()
+    hooks.on_listen()
+    has_successor = False
+    while not (stops or has_successor) and hooks.is_supervised():
+        server.turn()
+        has_successor = hooks.has_successor()
+    log.info("process %s is ending: it finishes the requests that have come", os.getpid())
+    if has_successor:
+        server.hand_over()
+        # Signals that come from now on are for the successor.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    if stops or not has_successor:
+        on_drain()
+        server.finish()
+        for number in STOP_SIGNALS:
+            # A platform may send a signal twice.
+            signal.signal(number, signal.SIG_IGN)
+    server.task_dispatcher.shutdown()
+    return has_successor and not stops
 
 
-def _wake(trigger: Any, loop: int) -> None:  # noqa: ANN401
-    """Let the loop look anew, unless it is the loop itself that asks: it looks anyway."""
-    if threading.get_ident() != loop:
-        trigger.pull_trigger()
+def _catch_stop_signals() -> list[int]:
+    """Return the list to which SIGTERM and SIGINT are added, those blocked until now included."""
+    stops: list[int] = []
+
+    def add(number: int, _frame: FrameType | None) -> None:
+        stops.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, add)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    return stops
 
 
 def raise_descriptor_limit() -> None:
@@ -179,54 +243,8 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _turn(server: Any, seconds: float = LOOP_SECONDS) -> None:  # noqa: ANN401
-    server.asyncore.loop(timeout=seconds, map=server._map, count=1, use_poll=True)  # noqa: SLF001
-    now = time.monotonic()
-    if now - server.looked_at > LOOK_SECONDS:
-        server.looked_at = now
-        for channel in _channels(server):
-            if channel.is_too_slow(now):
-                channel.will_close = True
-
-
-def _finish(server: Any) -> None:  # noqa: ANN401
-    """Take what waits in the backlog, close the listener, and see every request answered."""
-    server.is_draining = True
-    for _ in range(BACKLOG):
-        if not _has_come(server.socket):
-            break
-        server.handle_accept()
-        _turn(server, 0)
-    server.del_channel()
-    server.socket.close()
-    _see_out(server)
-
-
-def _hand_over(server: Any) -> None:  # noqa: ANN401
-    """See every request answered; who connects from now on waits for the heir."""
-    server.is_draining = True
-    server.del_channel()
-    _see_out(server)
-
-
-def _see_out(server: Any) -> None:  # noqa: ANN401
-    """See every request answered and every connection closed, for so long as that may take."""
-    began = time.monotonic()
-    while (channels := _channels(server)) and time.monotonic() - began < DRAIN_SECONDS:
-        if time.monotonic() - began > LINGER_SECONDS:
-            for channel in channels:
-                # What came since the last turn is still to be read and answered.
-                is_done = not channel.is_busy() and not _has_come(channel.socket)
-                channel.will_close = channel.will_close or is_done
-        _turn(server, LOOP_SECONDS / 4)
-
-
-def _has_come(one: socket.socket) -> bool:
-    """Tell whether a connection waits at a listener, or something to be read on a connection."""
+def _is_readable(one: socket.socket) -> bool:
+    """Return whether a connection waits at a listener, or bytes wait on a connection."""
     poll = select.poll()
     poll.register(one, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _channels(server: Any) -> list[Channel]:  # noqa: ANN401
-    return list(server.active_channels.values())

@@ -1,1 +1,1 @@
-"""Counters, logs and metrics of web processes and workers."""
+"""Request counters, logs and Prometheus metrics of the web process, and drift of predictions."""

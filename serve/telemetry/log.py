@@ -1,4 +1,4 @@
-"""Log lines, as text or as JSON, written in batches by one thread."""
+"""Log lines as text or JSON, written in batches by a background thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from db.errors import SettingError
 
 FLUSH_SECONDS = 0.2
 CLOSE_SECONDS = 1.0
-# While nobody takes what is written, for instance on a pipe that nobody reads.
+# Lines wait in memory while standard output is blocked, such as a pipe without a reader.
 MOST_WAITING_LINES = 50_000
 FILES_KEPT = 5
 STDOUT = 1
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class LogFile:
-    """A file that begins anew when it has grown, whichever process sees it first."""
+    """A log file shared by several processes, any of which rotates it once it is too large."""
 
     def __init__(self, path: Path, most_bytes: int) -> None:
         self._path = path
@@ -33,25 +33,26 @@ class LogFile:
         self._file = self._open()
 
     def write(self, data: bytes) -> None:
-        """Append lines; what cannot be written, on a full disk for instance, is left out."""
+        """Append lines; drop them if they cannot be written, for instance on a full disk."""
         try:
-            if not self._is_there():
-                # Others have begun it anew, or somebody has erased it.
+            if not self._is_current():
+                # Another process has rotated the file, or it was deleted.
                 self._reopen()
             os.write(self._file, data)
             if os.fstat(self._file).st_size > self._most_bytes:
-                self._begin_anew()
+                self._rotate()
         except OSError:
             return
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
 
-    def _begin_anew(self) -> None:
+    def _rotate(self) -> None:
         lock = os.open(f"{self._path}.lock", os.O_WRONLY | os.O_CREAT, 0o640)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if self._is_there():
+            # Another process may have rotated the file while this one waited for the lock.
+            if self._is_current():
                 for number in range(FILES_KEPT - 1, 0, -1):
                     older = Path(f"{self._path}.{number}")
                     if older.exists():
@@ -61,7 +62,8 @@ class LogFile:
         finally:
             os.close(lock)
 
-    def _is_there(self) -> bool:
+    def _is_current(self) -> bool:
+        """Return True if the path still names the open file."""
         try:
             return os.path.samestat(os.fstat(self._file), self._path.stat())
         except FileNotFoundError:
@@ -74,10 +76,10 @@ class LogFile:
 
 
 class BatchedHandler(logging.Handler):
-    """Takes lines at once and writes them soon, many with one system call.
+    """A log handler that queues lines and writes them in batches, with one system call each.
 
-    Until it is started a line is written as it comes; warnings and worse, very soon after. Nobody
-    waits for whoever reads them.
+    Callers never wait for a slow reader of the log. Before `start` each line is written at once;
+    afterwards within FLUSH_SECONDS, and warnings and errors as soon as the thread wakes up.
     """
 
     def __init__(self, log_format: str, file: LogFile | None = None) -> None:
@@ -89,16 +91,16 @@ class BatchedHandler(logging.Handler):
         self._closing = threading.Event()
         self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
-        self._second = (0, "")
+        self._formatted_second = (0, "")
         self.dropped = 0
 
     def start(self) -> None:
-        """Begin to write behind; a process that was forked has to begin for itself."""
-        self._thread = threading.Thread(target=self._write_on, name="scribe", daemon=True)
+        """Start the writing thread; a forked process must start its own."""
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write all queued lines and stop the thread."""
         self._closing.set()
         self._urgent.set()
         if self._thread is not None:
@@ -107,59 +109,59 @@ class BatchedHandler(logging.Handler):
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a line of the standard library's logging."""
+        """Queue a record of the standard library's logging."""
         fields: dict[str, object] = {"message": record.getMessage()}
         if record.exc_info:
             fields["error"] = logging.Formatter().formatException(record.exc_info)
         text = "\n".join(str(value) for value in fields.values())
-        self._take(record.levelname.lower(), fields, text, record.created)
+        self._append(record.levelname.lower(), fields, text, record.created)
         if record.levelno >= logging.WARNING:
             self._urgent.set()
 
     def log_line(self, text: str, **fields: object) -> None:
-        """Take a request's line: the text, and with JSON its fields besides."""
-        self._take("info", {"message": text, **fields}, text, time.time())
+        """Queue a line of level info: the text, and in JSON the fields as well."""
+        self._append("info", {"message": text, **fields}, text, time.time())
 
-    def _take(self, level: str, fields: dict[str, object], text: str, at: float) -> None:
+    def _append(self, level: str, fields: dict[str, object], text: str, at: float) -> None:
         if len(self._lines) >= MOST_WAITING_LINES:
             self.dropped += 1
             return
-        stamp = self._stamp(at)
+        timestamp = self._timestamp(at)
         if self._as_json:
-            line = _json_line({"time": stamp, "level": level, **fields})
+            line = _json_line({"time": timestamp, "level": level, **fields})
         else:
-            line = f"{stamp} {text}\n"
+            line = f"{timestamp} {text}\n"
         self._lines.append(line)
         if self._thread is None:
             self.flush()
 
-    def _stamp(self, at: float) -> str:
-        """Return the time of day; the second's own part is made once."""
-        second, text = self._second
+    def _timestamp(self, at: float) -> str:
+        """Return a time as ISO 8601 in UTC, formatting each second only once."""
+        second, text = self._formatted_second
         if second != int(at):
             second = int(at)
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second, text
+            self._formatted_second = second, text
         return f"{text}.{int((at - second) * 1000):03d}Z"
 
     def flush(self) -> None:
-        """Write what has come so far, unless it is being written and nobody reads it."""
+        """Write all queued lines, unless another thread is blocked while writing."""
         if not self._writing.acquire(timeout=CLOSE_SECONDS):
             return
         try:
-            # Only what is here now: others may add to it meanwhile.
-            taken = [self._lines.popleft() for _ in range(len(self._lines))]
-            if not taken:
+            # Only the lines queued so far: other threads may add more in the meantime.
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if not lines:
                 return
-            data = "".join(taken).encode("utf-8", "backslashreplace")
-            # The file first: standard output may have to wait for its reader.
+            data = "".join(lines).encode("utf-8", "backslashreplace")
+            # The file first: standard output may be blocked.
             if self._file is not None:
                 self._file.write(data)
-            _write_all(data)
+            _write_to_stdout(data)
         finally:
             self._writing.release()
 
-    def _write_on(self) -> None:
+    def _run(self) -> None:
         while not self._closing.is_set():
             self._urgent.wait(FLUSH_SECONDS)
             self._urgent.clear()
@@ -170,18 +172,18 @@ def _json_line(fields: dict[str, object]) -> str:
     try:
         return _encode(fields).decode() + "\n"
     except UnicodeEncodeError:
-        # Half a character, out of a file name for instance.
-        plain = {
+        # Lone surrogates, from a file name for instance.
+        escaped = {
             name: value.encode("utf-8", "backslashreplace").decode()
             if isinstance(value, str)
             else value
             for name, value in fields.items()
         }
-        return _encode(plain).decode() + "\n"
+        return _encode(escaped).decode() + "\n"
 
 
-def _write_all(data: bytes) -> None:
-    """Write to standard output, for as long as somebody reads it."""
+def _write_to_stdout(data: bytes) -> None:
+    """Write to standard output; drop the rest if it is closed."""
     left = memoryview(data)
     try:
         while left:
@@ -191,13 +193,16 @@ def _write_all(data: bytes) -> None:
 
 
 def set_up_log(log_format: str, path: str = "", mebibytes: float = 10.0) -> BatchedHandler:
-    """Send all log lines to standard output, and to a file where one is named; or SettingError."""
+    """Send all log lines to standard output, and to a file if `path` names one.
+
+    Raises SettingError if the file cannot be opened.
+    """
     try:
         file = LogFile(Path(path), int(mebibytes * 2**20)) if path else None
     except OSError as error:
         raise SettingError(
-            f"LOG_FILE={path}: cannot be opened: {error.strerror}; name a file in a folder that is"
-            " there and may be written to"
+            f"LOG_FILE={path}: cannot be opened: {error.strerror}; name a file in a folder that"
+            " exists and is writable"
         ) from None
     log_handler = BatchedHandler(log_format, file)
     logging.basicConfig(level=logging.INFO, handlers=[log_handler], force=True)

@@ -1,4 +1,4 @@
-"""All web processes' figures, as Prometheus reads them."""
+"""Metrics of all web processes in Prometheus's text format."""
 
 from __future__ import annotations
 
@@ -22,62 +22,64 @@ from .multiprocess import MultiprocessMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 AMOUNTS = {
-    "cache_answers": "Answers held by the response cache.",
+    "cache_answers": "Predictions held by the response cache.",
     "cache_bytes": "Approximate bytes held by the response cache.",
-    "unseen_queue_inputs": "Unseen inputs that wait to be written to the store.",
-    "unseen_queue_dropped": "Unseen inputs that were not recorded, because the queue or the store was full.",
-    "requests_in_flight": "Requests that are being answered.",
-    "log_dropped": "Log lines for which there was no room.",
+    "unseen_queue_inputs": "Unseen inputs waiting to be written to the store.",
+    "unseen_queue_dropped": "Unseen inputs not recorded, because the queue or the store was full.",
+    "requests_in_flight": "Requests being answered.",
+    "log_dropped": "Log lines dropped because standard output was blocked.",
 }
 LEVELS = {
-    "generation": "The store's generation that is served; the oldest of all processes'.",
-    "store_up": "1 while the store can be read, by every process.",
+    "generation": "Generation of the store that is served; the oldest of all processes.",
+    "store_up": "1 while every process can read the store, else 0.",
 }
 
 
 class Metrics:
-    """Everything that is told to whoever scrapes."""
+    """The registry behind `GET /metrics`."""
 
     def __init__(self, process_metrics: MultiprocessMetrics) -> None:
         self._registry = CollectorRegistry()
         PlatformCollector(registry=self._registry)
-        self.show(WebCollector(process_metrics))
+        self.register(WebCollector(process_metrics))
 
-    def show(self, collector: Collector) -> None:
-        """Show figures that are read when they are asked for."""
+    def register(self, collector: Collector) -> None:
+        """Add a collector, which is read on every scrape."""
         self._registry.register(collector)
 
     def render(self) -> bytes:
-        """Return all figures."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
 
 class WebCollector(Collector):
-    """The web processes' figures: counts and amounts added up, of levels the least."""
+    """The metrics of all web processes: the sum of counts and amounts, the minimum of levels."""
 
     def __init__(self, process_metrics: MultiprocessMetrics) -> None:
         self._process_metrics = process_metrics
 
     def describe(self) -> list[Metric]:
-        """Name nothing in advance: there is nothing to be told before somebody scrapes."""
+        """Return nothing, so that registering does not already read the metrics."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the figures."""
-        read_all = self._process_metrics.read_all()
-        yield from _counts(total(one.counts for one in read_all))
+        """Yield the metrics of all processes."""
+        processes = self._process_metrics.read_all()
+        yield from _counts(total(process.counts for process in processes))
         amounts: Counter[str] = Counter()
-        for one in read_all:
-            amounts.update(one.amounts)
-        for name, meaning in AMOUNTS.items():
-            yield GaugeMetricFamily(f"veilleuse_{name}", meaning, amounts[name])
-        for name, meaning in LEVELS.items():
-            least = min((one.levels[name] for one in read_all if name in one.levels), default=0.0)
-            yield GaugeMetricFamily(f"veilleuse_{name}", meaning, least)
+        for process in processes:
+            amounts.update(process.amounts)
+        for name, help_text in AMOUNTS.items():
+            yield GaugeMetricFamily(f"veilleuse_{name}", help_text, amounts[name])
+        for name, help_text in LEVELS.items():
+            levels = [process.levels[name] for process in processes if name in process.levels]
+            yield GaugeMetricFamily(f"veilleuse_{name}", help_text, min(levels, default=0.0))
         model = GaugeMetricFamily(
-            "veilleuse_model", "1 for the model that is served.", labels=("dataset", "model")
+            "veilleuse_model",
+            "1 for each model that is served.",
+            labels=("dataset", "model"),
         )
-        for served in sorted({pair for one in read_all for pair in one.models.items()}):
+        for served in sorted({pair for process in processes for pair in process.models.items()}):
             model.add_metric(served, 1.0)
         yield model
         yield from _processes(self._process_metrics.pids())
@@ -93,30 +95,40 @@ def _counts(counts: Counts) -> Iterator[Metric]:
         requests.add_metric(request, count)
     yield requests
     seconds = HistogramMetricFamily(
-        "veilleuse_request_seconds", "Time in the application.", labels=("route",)
+        "veilleuse_request_seconds",
+        "Seconds spent in the application per request.",
+        labels=("route",),
     )
     bounds = [*(f"{bound:.6g}" for bound in BOUNDS_SECONDS), "+Inf"]
     for route, durations in sorted(counts.durations.items()):
-        rising = [float(count) for count in accumulate(durations.counts)]
-        buckets = list(zip(bounds, rising, strict=True))
+        cumulative = [float(count) for count in accumulate(durations.counts)]
+        buckets = list(zip(bounds, cumulative, strict=True))
         seconds.add_metric((route,), buckets, durations.seconds)
     yield seconds
     answers = CounterMetricFamily(
         "veilleuse_answers",
-        "Answers by dataset and where they came from.",
+        "Predictions served, by dataset and by where they came from: memory, teacher or student.",
         labels=("dataset", "source"),
     )
     for answer, count in sorted(counts.answers.items()):
         answers.add_metric(answer, count)
     yield answers
-    shed = "Requests that had waited for too long and got 503."
-    yield CounterMetricFamily("veilleuse_shed", shed, counts.shed)
+    yield CounterMetricFamily(
+        "veilleuse_shed",
+        "Requests turned away with 503 because they had waited too long.",
+        counts.shed,
+    )
+    yield CounterMetricFamily(
+        "veilleuse_fast_path_errors",
+        "Unexpected errors on the fast path; the view answered those requests.",
+        counts.fast_path_errors,
+    )
 
 
 def _processes(pids: list[int]) -> Iterator[Metric]:
-    """What the processes take now, and how many there are."""
+    """Yield the number of running processes, and their memory, CPU time and open files."""
     memory, cpu, files = 0.0, 0.0, 0.0
-    living = 0
+    running = 0
     for pid in pids:
         try:
             memory += _memory_bytes(pid)
@@ -124,16 +136,23 @@ def _processes(pids: list[int]) -> Iterator[Metric]:
             files += len(list(Path(f"/proc/{pid}/fd").iterdir()))
         except OSError:
             continue
-        living += 1
-    yield GaugeMetricFamily("veilleuse_web_processes", "Web processes.", living)
+        running += 1
+    yield GaugeMetricFamily("veilleuse_web_processes", "Running web processes.", running)
     yield GaugeMetricFamily(
-        "veilleuse_web_memory_bytes", "Their memory; what they share is counted once.", memory
+        "veilleuse_web_memory_bytes",
+        "Memory of the running web processes (PSS: shared pages are counted once).",
+        memory,
     )
-    yield GaugeMetricFamily("veilleuse_web_cpu_seconds", "CPU time of those that live.", cpu)
-    yield GaugeMetricFamily("veilleuse_web_open_files", "Their open descriptors.", files)
+    yield GaugeMetricFamily(
+        "veilleuse_web_cpu_seconds", "CPU time used by the running web processes.", cpu
+    )
+    yield GaugeMetricFamily(
+        "veilleuse_web_open_files", "Open file descriptors of the running web processes.", files
+    )
 
 
 def _memory_bytes(pid: int) -> int:
+    """Return the proportional set size: pages shared by n processes count 1/n each."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
@@ -141,5 +160,6 @@ def _memory_bytes(pid: int) -> int:
 
 
 def _cpu_seconds(pid: int) -> float:
-    # The kernel's clock of another process's CPU time, by its id.
+    # The id of another process's CPU clock, computed as the kernel does for clock_getcpuclockid().
+
     return time.clock_gettime((~pid << 3) | 2)

@@ -1,4 +1,4 @@
-"""The clerk: tells others what this process does, once a second and behind the answers."""
+"""The reporter: a background thread that publishes this process's telemetry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from db.traffic.web_load import end_signal, write_load
 from .counters import RequestCounters
 from .multiprocess import MultiprocessMetrics
 
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 SERVED_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 
@@ -24,9 +24,10 @@ log = logging.getLogger("veilleuse.web")
 
 
 class TelemetryReporter:
-    """Tells workers the load, the store what was answered, and other processes the figures.
+    """Writes load and served predictions to the store, and metrics to the shared folder.
 
-    The load is told in every second in which there is some; silence says that there is none.
+    Workers read the load in the store. It is written in each second with requests; without a
+    recent row, workers take the load as zero.
     """
 
     def __init__(
@@ -37,49 +38,51 @@ class TelemetryReporter:
         self._process_metrics = process_metrics
         self._process = secrets.token_hex(8)
         self._closing = threading.Event()
-        self._has_told = False
-        self._thread = threading.Thread(target=self._tell_on, name="clerk", daemon=True)
+        self._has_written_load = False
+        self._thread = threading.Thread(target=self._run, name="telemetry-reporter", daemon=True)
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Publish the first metrics and start the thread."""
         self._process_metrics.publish()
         self._thread.start()
 
     def close(self) -> None:
-        """Tell what is left, and take the load back."""
+        """Write what has not been reported yet, remove this process's load, and stop."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
         self._process_metrics.publish()
 
-    def _tell_on(self) -> None:
-        untold_seconds = 0.0
-        while not self._closing.wait(TELL_SECONDS):
-            self._tell_load()
+    def _run(self) -> None:
+        seconds_since_served = 0.0
+        while not self._closing.wait(REPORT_SECONDS):
+            self._write_load()
             self._process_metrics.publish()
-            untold_seconds += TELL_SECONDS
-            if untold_seconds >= SERVED_SECONDS:
-                self._tell_served()
-                untold_seconds = 0.0
-        self._tell_served()
-        if self._has_told:
+            seconds_since_served += REPORT_SECONDS
+            if seconds_since_served >= SERVED_SECONDS:
+                self._write_served()
+                seconds_since_served = 0.0
+        self._write_served()
+        if self._has_written_load:
             self._write(partial(end_signal, process=self._process))
 
-    def _tell_load(self) -> None:
+    def _write_load(self) -> None:
         load = self._counters.take_load()
         if load.requests_per_second or load.in_flight:
             self._write(partial(write_load, process=self._process, load=load))
-            self._has_told = True
+            self._has_written_load = True
 
-    def _tell_served(self) -> None:
-        taken = self._counters.take_served()
-        if taken and not self._write(partial(count_served, counts=taken)):
-            self._counters.give_served_back(taken)
+    def _write_served(self) -> None:
+        served = self._counters.take_served()
+        if served and not self._write(partial(count_served, counts=served)):
+            self._counters.restore_served(served)
 
     def _write(self, work: partial[None]) -> bool:
+        """Run a transaction; return False if the store is down."""
         try:
             self._store.write(work)
         except SQLAlchemyError as error:
-            log.debug("others cannot be told now: %s", type(error).__name__)
+            log.debug("telemetry cannot be written now: %s", type(error).__name__)
             return False
+
         return True

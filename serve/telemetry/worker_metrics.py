@@ -1,4 +1,4 @@
-"""The workers' figures, as they last told them, for Prometheus."""
+"""Prometheus metrics of workers and enrichment, read from the store."""
 
 from __future__ import annotations
 
@@ -20,61 +20,69 @@ STATES = ("closed", "opening", "open", "suspended")
 
 
 class WorkerCollector(Collector):
-    """Read when somebody scrapes; while the store is out of reach there are none."""
+    """Reads the workers' latest reports on every scrape; yields nothing while the store is down."""
 
     def __init__(self, store_reader: StoreReader) -> None:
         self._store_reader = store_reader
 
     def describe(self) -> list[GaugeMetricFamily]:
-        """Name nothing in advance: the store is not asked before somebody scrapes."""
+        """Return nothing, so that registering does not already read the store."""
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the figures."""
+        """Yield the metrics of enrichment and of workers."""
         if not self._store_reader.is_up:
             return
         try:
             connection = self._store_reader.connection()
-            yield from _backlog(connection)
+            yield from _coverage(connection)
             yield from _workers(all_workers(connection), wall_seconds(connection))
             paused = float(paused_at(connection) is not None)
         except SQLAlchemyError:
             return
-        yield GaugeMetricFamily("veilleuse_workers_paused", "1 while workers are paused.", paused)
+        yield GaugeMetricFamily(
+            "veilleuse_workers_paused", "1 while all workers are paused, else 0.", paused
+        )
 
 
-def _backlog(connection: Connection) -> Iterator[GaugeMetricFamily]:
+def _coverage(connection: Connection) -> Iterator[GaugeMetricFamily]:
     fresh = GaugeMetricFamily(
-        "veilleuse_fresh_records", "Records with a fresh value.", labels=("dataset", "enricher")
+        "veilleuse_fresh_records",
+        "Records with a fresh enrichment of this enricher.",
+        labels=("dataset", "enricher"),
     )
     backlog = GaugeMetricFamily(
-        "veilleuse_backlog_records", "Records without one.", labels=("dataset", "enricher")
+        "veilleuse_backlog_records",
+        "Records without a fresh enrichment of this enricher.",
+        labels=("dataset", "enricher"),
     )
     counted = GaugeMetricFamily(
         "veilleuse_counted_timestamp_seconds",
-        "When a worker last counted these records.",
+        "Unix time at which a worker last counted these records.",
         labels=("dataset", "enricher"),
     )
-    for one in all_counts(connection):
-        labels = (one.dataset, one.enricher)
-        fresh.add_metric(labels, one.fresh)
-        backlog.add_metric(labels, one.records - one.fresh)
-        counted.add_metric(labels, one.made_at)
+    for count in all_counts(connection):
+        labels = (count.dataset, count.enricher)
+        fresh.add_metric(labels, count.fresh)
+        backlog.add_metric(labels, count.records - count.fresh)
+        counted.add_metric(labels, count.made_at)
     yield from (fresh, backlog, counted)
 
 
 def _workers(workers: list[dict[str, Any]], now: float) -> Iterator[GaugeMetricFamily]:
-    living = [one for one in workers if now - one["seen_at"] < SILENT_SECONDS]
-    states = GaugeMetricFamily("veilleuse_workers", "Workers by their gate.", labels=("gate",))
+    running = [worker for worker in workers if now - worker["seen_at"] < SILENT_SECONDS]
+    states = GaugeMetricFamily(
+        "veilleuse_workers", "Running workers by the state of their gate.", labels=("gate",)
+    )
     for state in STATES:
-        states.add_metric((state,), sum(one["state"] == state for one in living))
+        states.add_metric((state,), sum(worker["state"] == state for worker in running))
     yield states
-    for name, meaning in (
-        ("records", "Records done since the worker has started."),
-        ("rate", "Records a second while at work."),
-        ("open_share", "Share of its time in which the gate was open."),
+    for name, help_text in (
+        ("records", "Records enriched since the worker started."),
+        ("rate", "Records enriched per second of work, a moving average."),
+        ("open_share", "Share of the worker's time in which the gate was open."),
     ):
-        figure = GaugeMetricFamily(f"veilleuse_worker_{name}", meaning, labels=("worker",))
-        for one in living:
-            figure.add_metric((str(one["id"]),), one[name])
-        yield figure
+        gauge = GaugeMetricFamily(f"veilleuse_worker_{name}", help_text, labels=("worker",))
+        for worker in running:
+            gauge.add_metric((str(worker["id"]),), worker[name])
+        yield gauge

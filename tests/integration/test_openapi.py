@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from serve.api.keys import AccessControl
 from serve.app import make_routes
 from serve.pages.dashboard import Dashboard
-from serve.prediction.service import Service
+from serve.prediction.service import PredictionService
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
 from serve.telemetry.prometheus import Metrics
 from tests.conftest import settings_for
@@ -193,10 +194,11 @@ def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
 def test_every_route_of_the_application_is_documented(site: Site, document: Document) -> None:
     """But for pages, and what they are made of."""
     service, metrics = (
-        Service(site.store, settings_for(site.url)),
+        PredictionService(site.store, settings_for(site.url)),
         MultiprocessMetrics(None, ProcessMetrics),
     )
-    app = make_routes(service, Metrics(metrics), Dashboard(service, metrics))
+    access = AccessControl((), ())
+    app = make_routes(service, access, Metrics(metrics), Dashboard(service, metrics))
     wanted = {
         (route.rule.replace("<name>", name).replace("<key>", "{key}"), route.method.lower())
         for route in app.routes

@@ -99,7 +99,7 @@ def is_rehearsing(site: Site) -> bool:
 
 def is_handing_over(site: Site) -> bool:
     """Tell whether it is finishing for today's code."""
-    return "finishing what has come" in site.log.read_text()
+    return "it finishes the requests that have come" in site.log.read_text()
 
 
 @pytest.mark.parametrize("moment", [is_rehearsing, is_handing_over, has_become])

@@ -1,6 +1,6 @@
 % rebase('layout')
-% from serve.pages.formatting import ago, date, in_time, number
-% from serve.pages.svg import spark
+% from serve.pages.formatting import ago, date, duration, number
+% from serve.pages.svg import sparkline
 % s = data
 <h1 class="quiet">Dashboard</h1>
 <section id="traffic" data-live aria-label="Requests">

@@ -1,4 +1,4 @@
-% from serve.pages.formatting import ago, date, in_time, number
+% from serve.pages.formatting import ago, date, duration, number
 % from serve.pages.svg import hour_bars, share_bar
 % served, model_card, name = panel.served, panel.model_card, panel.served.name
 % spec = served.spec
@@ -39,7 +39,7 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 <thead><tr><th scope="col">Enricher</th><th scope="col" class="n">Fresh</th><th scope="col"><span class="quiet">Share</span></th><th scope="col" class="n">Backlog</th><th scope="col">Time left</th></tr></thead>
 <tbody>
 % for it in panel.coverage:
-<tr><th scope="row">{{it.enricher}}</th><td class="n">{{format(it.fresh, ",")}} of {{format(it.records, ",")}}</td><td>{{!share_bar(it.fresh / it.records if it.records else 1.0)}}</td><td class="n">{{format(it.backlog, ",")}}</td><td>{{"–" if not it.backlog or it.seconds_left is None else "≈ " + in_time(it.seconds_left)}}</td></tr>
+<tr><th scope="row">{{it.enricher}}</th><td class="n">{{format(it.fresh, ",")}} of {{format(it.records, ",")}}</td><td>{{!share_bar(it.fresh / it.records if it.records else 1.0)}}</td><td class="n">{{format(it.backlog, ",")}}</td><td>{{"–" if not it.backlog or it.seconds_left is None else "≈ " + duration(it.seconds_left)}}</td></tr>
 % end
 </tbody></table></div>
 <p class="soft">Counted {{ago(panel.counted_at, now)}}</p>

@@ -1,4 +1,5 @@
-% from serve.pages.predict_form import form_fields, in_query, in_words
+% from serve.api.query import in_query
+% from serve.pages.predict_form import form_fields, in_words
 % name = served.name
 <section class="predict-form" aria-label="Try {{name}}">
 <form class="try" method="get" action="/try/{{name}}">

@@ -1,7 +1,7 @@
 % rebase('layout')
 % import json
 % from serve.pages.svg import share_bar
-% from serve.pages.predict_form import as_text, in_query
+% from serve.api.query import as_text, in_query
 % from serve.pages.formatting import date, number
 % name, spec = served.name, served.spec
 <h1>{{spec.title or name}}: one record</h1>

@@ -1,5 +1,5 @@
 % rebase('layout')
-% from serve.pages.predict_form import as_text
+% from serve.api.query import as_text
 % from serve.pages.formatting import number
 % q, w, name, spec = query, query.filter, served.name, served.spec
 <h1>{{spec.title or name}}: records</h1>

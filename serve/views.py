@@ -1,0 +1,194 @@
+"""The views of the API: what each route returns."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NoReturn
+
+import msgspec
+from bottle import Bottle, HTTPError, HTTPResponse, request
+
+from db.errors import InputError
+from db.records.record import NewRecord, add_records
+from db.spec.dataset_spec import DatasetSpec
+from serve.api.fast_path import predict, prediction_headers
+from serve.api.keys import AccessControl
+from serve.api.problem import Refusal, make_problem, problem_of
+from serve.api.query import read_item, read_items, read_query
+from serve.api.response import DOCS_POLICY, respond, respond_page, respond_problem
+from serve.api.root_document import root_document
+from serve.openapi.document import openapi_document
+from serve.pages.assets import read_asset
+from serve.pages.login import Authenticator
+from serve.pages.rendering import fill, wants_page
+from serve.pages.views import Pages
+from serve.prediction.catalog import Served
+from serve.prediction.service import PredictionService
+from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
+from serve.telemetry.prometheus import Metrics
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Views:
+    """What each route of the API returns."""
+
+    def __init__(
+        self,
+        service: PredictionService,
+        access: AccessControl,
+        metrics: Metrics,
+        app: Bottle,
+        pages: Pages,
+        authenticator: Authenticator,
+    ) -> None:
+        self._service = service
+        self._access = access
+        self._pages = pages
+        self._authenticator = authenticator
+        self._metrics = metrics
+        self._app = app
+
+    def root(self) -> HTTPResponse:
+        """Return the dashboard to a browser, and a JSON overview to other clients."""
+        self._authenticator.require_read_key()
+        if wants_page():
+            return self._pages.dashboard()
+        return respond(_encode(root_document(list(self._service.catalog.datasets.values()))))
+
+    def predict(self) -> HTTPResponse:
+        """Predict for the one dataset that has these fields."""
+        return self._predict("/predict")
+
+    def predict_named(self, name: str) -> HTTPResponse:
+        """Predict for a dataset."""
+        return self._predict(f"/predict/{name}")
+
+    def _predict(self, path: str) -> HTTPResponse:
+        self._authenticator.require_read_key()
+        cached = predict(self._service, path, request.query_string)
+        response = respond(cached.body)
+        for name, value in prediction_headers(self._service, self._access, cached):
+            response.set_header(name, value)
+        return response
+
+    def predict_batch(self, name: str) -> HTTPResponse:
+        """Predict for an array of inputs, in their order; a bad item gets its own problem."""
+        self._authenticator.require_read_key()
+        served = self._service.catalog.find(name)
+        answers = [self._predict_item(served, item) for item in read_items(_body())]
+        return respond(b"[" + b",".join(answers) + b"]")
+
+    def _predict_item(self, served: Served, item: msgspec.Raw) -> bytes:
+        try:
+            return self._service.predict(served, read_item(item)).body
+        except InputError as error:
+            return _encode(problem_of(error))
+
+    def add_records(self, name: str) -> HTTPResponse:
+        """Add records, all or none; needs an API key."""
+        self._authenticator.require_write_key("adding records")
+        served = self._service.catalog.find(name)
+        rows = _read_records(served.spec, read_items(_body()))
+        add = partial(add_records, dataset_id=served.id, rows=rows, origin="api")
+        added = self._service.store.write(add)
+        return respond(_encode(added))
+
+    def live(self) -> HTTPResponse:
+        """Report that the process runs."""
+        return respond(_encode({"status": "ok"}))
+
+    def ready(self) -> HTTPResponse:
+        """Report whether this process should get requests."""
+        reason = self._service.why_not_ready()
+        if reason:
+            raise Refusal(503, reason)
+        return respond(_encode({"status": "ready"}))
+
+    def metrics(self) -> HTTPResponse:
+        """Return all metrics in Prometheus's text format."""
+        self._authenticator.require_read_key()
+        return respond(self._metrics.render(), METRICS_TYPE)
+
+    def openapi(self) -> HTTPResponse:
+        """Return the OpenAPI document, made from the datasets' specs."""
+        specs = [one.spec for one in self._service.catalog.datasets.values()]
+        return respond(_encode(openapi_document(specs, is_open=self._access.is_open)))
+
+    def docs(self) -> HTTPResponse:
+        """Return the page that shows the OpenAPI document."""
+        return respond_page(fill("docs"), DOCS_POLICY)
+
+    def asset(self, name: str) -> HTTPResponse:
+        """Return a file that the pages need."""
+        asset = read_asset(name)
+        if asset is None:
+            raise Refusal(404, f"there is no page file {name!r}")
+        return respond(asset.data, asset.content_type)
+
+    def other(self, path: str = "") -> HTTPResponse:
+        """Answer the datasets' flat routes; refuse any other path with what is wrong with it."""
+        catalog = self._service.catalog
+        route = f"/{path}"
+        flat = catalog.flat_routes.get(route)
+        languages = catalog.language_routes.get(route)
+        if flat is None and languages is None:
+            self._refuse(route)
+        if request.method not in {"GET", "HEAD"}:
+            _refuse_method(["GET"])
+        self._authenticator.require_read_key()
+        if flat is not None:
+            return respond(_encode(self._predict_flat(flat)))
+        return respond(_encode(languages.spec.languages if languages else []))
+
+    def _predict_flat(self, served: Served) -> dict[str, float]:
+        # Existing clients of this route send parameters that are not fields.
+        fields = read_query(request.query_string, only=served.spec.required)
+        return self._service.predict_flat(served, fields)
+
+    def _refuse(self, route: str) -> NoReturn:
+        allowed = [method for method in ("GET", "POST", "DELETE") if self._is_route(route, method)]
+        if allowed:
+            _refuse_method(allowed)
+        if route != "/" and self._is_route(route.rstrip("/"), "GET"):
+            raise Refusal(404, f"there is nothing at {route}; try {route.rstrip('/')}")
+        raise Refusal(404, f"there is nothing at {route}; see /docs for the routes")
+
+    def _is_route(self, path: str, method: str) -> bool:
+        try:
+            target, _ = self._app.match({"PATH_INFO": path, "REQUEST_METHOD": method})
+        except HTTPError:
+            return False
+        return bool(target.rule != "/<path:path>")
+
+
+def _refuse_method(allowed: list[str]) -> NoReturn:
+    """Refuse a method with 405; answer OPTIONS with the allowed methods."""
+    allow = ", ".join([*allowed, *(["HEAD"] if "GET" in allowed else []), "OPTIONS"])
+    if request.method == "OPTIONS":
+        raise HTTPResponse(b"", 204, {"Allow": allow})
+    problem = make_problem(405, f"{request.method} is not allowed here; use {' or '.join(allowed)}")
+    raise respond_problem(problem, Allow=allow)
+
+
+def _body() -> bytes:
+    body: bytes = request.body.read()
+    return body
+
+
+def _read_records(spec: DatasetSpec, items: list[msgspec.Raw]) -> list[NewRecord]:
+    """Return all items as records; raises Refusal naming every bad one."""
+    rows: list[NewRecord] = []
+    problems: list[Any] = []
+    for at, item in enumerate(items):
+        try:
+            values = read_item(item)
+            label = spec.read_label(values.pop(spec.target, None))
+            inputs = spec.read_inputs(values)
+        except InputError as error:
+            problems.append({"item": at, "field": error.field, "reason": error.reason})
+        else:
+            rows.append(NewRecord(spec.key(inputs), inputs, label))
+    if problems:
+        raise Refusal(400, f"{len(problems)} bad items, so nothing was added", problems)
+    return rows
