@@ -1,1 +1,1 @@
-"""The contract that the web process and the workers both obey, and nothing else."""
+"""The contract between web processes and workers: settings, specs, scoring and the store."""

@@ -14,9 +14,9 @@ from .cli.console import run_command
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Look after the store: tables, datasets, records.
+    """Manage the store: its tables, datasets and records.
 
-    Settings come from the environment, such as DATABASE_URL; README.md lists them.
+    Settings are environment variables, such as DATABASE_URL; README.md lists them.
     """
 
 
@@ -38,6 +38,6 @@ for command in (
 
 
 if __name__ == "__main__":
-    # As other filters do: whoever reads an export may stop reading it.
+    # End silently, as other Unix filters do, if the reader of an export closes the pipe.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(run_command(lambda: cli(prog_name="python -m db", complete_var=VARIABLE)))

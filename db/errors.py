@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a way that a user can mend."""
+"""The errors that a user can act on. The docstring of each class is its default message."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class VeilleuseError(Exception):
 
 
 class SettingError(VeilleuseError):
-    """A setting is not usable."""
+    """A setting is not valid."""
 
 
 class SpecError(VeilleuseError):
-    """A dataset's spec is not usable."""
+    """A dataset's spec is not valid."""
 
 
 class SpecChangeRefused(SpecError):
-    """A spec would change the key of records that exist."""
+    """The new spec would change the keys of existing records."""
 
 
 class DataFileError(VeilleuseError):
@@ -31,23 +31,23 @@ class StoreError(VeilleuseError):
 
 
 class UnknownDataset(VeilleuseError):
-    """No dataset bears that name."""
+    """There is no dataset with this name."""
 
 
 class UnknownRecord(VeilleuseError):
-    """No record has that key."""
+    """There is no record with this key."""
 
 
 class UnknownModel(VeilleuseError):
-    """No model bears that version."""
+    """There is no model with this version."""
 
 
 class ArtifactError(VeilleuseError):
-    """A stored model is damaged or of another format."""
+    """A stored model is damaged or has an unknown format."""
 
 
 class TrainingError(VeilleuseError):
-    """There is not enough to train from."""
+    """There is not enough data to train a model."""
 
 
 class EnricherError(VeilleuseError):
@@ -55,14 +55,14 @@ class EnricherError(VeilleuseError):
 
 
 class LeaseLost(VeilleuseError):
-    """The chunk belongs to another worker by now."""
+    """The chunk has been reassigned to another worker."""
 
 
 class InputError(VeilleuseError):
     """An input is not valid.
 
-    Carries the field at fault and an example of a value that would do, so that every
-    answer made from it can name the mend.
+    `field` names the input, `reason` says what is wrong, and `example` is a valid value, so that
+    every error response can show one.
     """
 
     def __init__(self, field: str, reason: str, example: object = None) -> None:

@@ -1,4 +1,4 @@
-"""Settings: declared once, read from the environment alone, checked at start."""
+"""The settings: declared here, read from environment variables only, checked at start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .errors import SettingError
 T = TypeVar("T")
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
+def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         number = int(text) if re.fullmatch(r"[0-9]{1,12}", text) else low - 1
         if not low <= number <= high:
@@ -36,17 +36,21 @@ def _number(low: float, high: float, unit: str) -> Callable[[str], float]:
     return parse
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _keys(text: str) -> tuple[str, ...]:
-    keys = _names(text)
+    keys = _comma_separated(text)
     for key in keys:
         if not key.isascii():
-            raise ValueError("keys are of ASCII characters: others arrive changed")
+            raise ValueError(
+                "a key must be ASCII, because HTTP headers do not carry other characters unchanged"
+            )
         if key.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", key):
-            raise ValueError("after sha256: come the 64 hex digits of a key's hash")
+            raise ValueError(
+                "sha256: must be followed by the 64 lower-case hex digits of the key's SHA-256"
+            )
     return keys
 
 
@@ -60,7 +64,7 @@ def _choice(*allowed: str) -> Callable[[str], str]:
 
 
 def _database_url(text: str) -> str:
-    """Name the driver that we install; Heroku says `postgres://`."""
+    """Return the URL with the driver that we install; Heroku writes `postgres://`."""
     for prefix in ("postgres://", "postgresql://"):
         if text.startswith(prefix):
             text = "postgresql+psycopg://" + text.removeprefix(prefix)
@@ -68,11 +72,11 @@ def _database_url(text: str) -> str:
         raise ValueError("must start with sqlite:/// or postgresql://")
     file, _, options = text.removeprefix("sqlite:///").partition("?")
     if file in {"", ":memory:"} or "mode=memory" in options:
-        raise ValueError("must name a file, since several processes share it")
+        raise ValueError("must name a file, because several processes share the store")
     try:
         make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError("must be user:password@host:port/name after the //") from None
+        raise ValueError("must continue with USER:PASSWORD@HOST:PORT/NAME after the //") from None
     return text
 
 
@@ -87,147 +91,183 @@ def _setting(default: T, parse: Callable[[str], T], meaning: str) -> T:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says; each attribute's upper-case name is its variable."""
+    """The settings; the environment variable of each is the attribute's name in upper case."""
 
     database_url: str = _setting(
-        "sqlite:///veilleuse.db", _database_url, "the store: sqlite:///FILE or postgresql://…"
+        "sqlite:///veilleuse.db",
+        _database_url,
+        "the SQL store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
     )
-    host: str = _setting("127.0.0.1", str, "address that the web process listens on")
-    port: int = _setting(8000, _whole(1, 65535), "port that the web process listens on")
+    host: str = _setting("127.0.0.1", str, "address on which the web process listens")
+    port: int = _setting(8000, _integer(1, 65535), "port on which the web process listens")
     web_concurrency: int = _setting(
-        1, _whole(1, 64), "web processes on the one socket, each with its threads"
+        1, _integer(1, 64), "number of web processes, which share the port"
     )
     server: str = _setting(
-        "waitress", _choice("waitress", "granian"), "waitress, or granian for thousands of users"
+        "waitress",
+        _choice("waitress", "granian"),
+        "HTTP server: waitress, or granian for thousands of connections at once",
     )
     queue_seconds: float = _setting(
         5.0,
         _number(0.01, 3600, "seconds"),
-        "a request that has waited longer for a thread gets 503 with Retry-After",
+        "seconds a request may wait for a thread before it gets 503 with Retry-After",
     )
-    web_threads: int = _setting(4, _whole(1, 64), "threads that answer requests")
+    web_threads: int = _setting(4, _integer(1, 64), "threads of each web process for requests")
     student_ttl: float = _setting(
-        30.0, _number(0, 86400, "seconds"), "seconds that a student's answer stays in memory"
+        30.0, _number(0, 86400, "seconds"), "seconds a student's prediction stays in the cache"
     )
     cache_entries: int = _setting(
-        10_000, _whole(0, 1_000_000), "answers that the web process keeps in memory"
+        10_000, _integer(0, 1_000_000), "maximum number of responses in a web process's cache"
     )
     cache_mib: float = _setting(
-        2.0, _number(0, 1e5, "MiB"), "memory that these answers may take in all web processes"
+        2.0, _number(0, 1e5, "MiB"), "maximum MiB of the caches of all web processes together"
     )
     max_age: int = _setting(
         0,
-        _whole(0, 31_536_000),
-        "seconds that a proxy or browser may keep a teacher's answer without asking",
+        _integer(0, 31_536_000),
+        "seconds a browser or proxy may reuse a teacher's prediction without asking again",
     )
     queue_entries: int = _setting(
-        10_000, _whole(1, 1_000_000), "unseen inputs that may wait to be written"
+        10_000,
+        _integer(1, 1_000_000),
+        "maximum number of unseen inputs in a web process that are not in the store yet",
     )
     waiting_records: int = _setting(
-        100_000, _whole(0, 100_000_000), "unseen inputs of a dataset that may wait for workers"
+        100_000,
+        _integer(0, 100_000_000),
+        "maximum number of unseen inputs per dataset that wait in the store for a worker",
     )
     api_keys: tuple[str, ...] = _setting(
         (),
         _keys,
-        "keys that may add and forget records, as they are or as sha256:HEX; none: nobody may",
+        "keys that may add and delete records, separated by commas, each as plain text or as"
+        " sha256:HEX; without any, nobody may",
     )
     read_keys: tuple[str, ...] = _setting(
-        (), _keys, "keys that may have predictions and see records, likewise; none: everybody may"
+        (),
+        _keys,
+        "keys that may get predictions and records, in the same form; without any, everybody may",
     )
     cors_origins: tuple[str, ...] = _setting(
-        (), _names, "origins whose pages may read answers, separated by commas; * for all"
+        (),
+        _comma_separated,
+        "origins whose pages may read responses (CORS), separated by commas; * allows every origin",
     )
-    log_format: str = _setting("text", _choice("text", "json"), "text or json, one line a request")
-    log_file: str = _setting("", str, "a file for the log besides standard output")
+    log_format: str = _setting(
+        "text", _choice("text", "json"), "format of the log, one line per request: text or json"
+    )
+    log_file: str = _setting("", str, "file for the log, in addition to standard output")
     log_file_mib: float = _setting(
-        10.0, _number(0.01, 1e5, "MiB"), "size at which that file begins anew; five are kept"
+        10.0,
+        _number(0.01, 1e5, "MiB"),
+        "MiB at which the log file is rotated; the last five are kept",
     )
     log_query: str = _setting(
-        "off", _choice("off", "on"), "on: the log holds what was asked, not only where"
+        "off",
+        _choice("off", "on"),
+        "on adds the query string of each request to the log; off leaves it out",
     )
     lease_seconds: float = _setting(
         30.0,
         _number(1, 3600, "seconds"),
-        "seconds after which a silent worker's chunk is another's",
+        "seconds without a heartbeat before a worker's chunk is reassigned",
     )
     gate_scope: str = _setting(
         "auto",
         _choice("auto", "machine", "cgroup"),
-        "whose CPU the gate watches: auto is the container's where its CPU is limited",
+        "whose CPU use counts: machine, cgroup (the worker's container), or auto, which is cgroup"
+        " if the container's CPU is limited and machine otherwise",
     )
     gate_open_cores: float = _setting(
-        0.3, _number(0, 1024, "cores"), "the gate opens while others use fewer cores"
+        0.3,
+        _number(0, 1024, "cores"),
+        "CPU cores used by other programs up to which the gate opens",
     )
     gate_close_cores: float = _setting(
-        0.5, _number(0, 1024, "cores"), "the gate closes once others use more cores"
+        0.5,
+        _number(0, 1024, "cores"),
+        "CPU cores used by other programs above which the gate closes",
     )
     gate_open_seconds: float = _setting(
-        15.0, _number(0, 3600, "seconds"), "the machine must be idle for so long before it opens"
+        15.0,
+        _number(0, 3600, "seconds"),
+        "seconds the machine must be idle before the gate opens",
     )
     gate_closed_seconds: float = _setting(
-        20.0, _number(0, 3600, "seconds"), "once closed the gate stays so for at least so long"
+        20.0, _number(0, 3600, "seconds"), "minimum seconds the gate stays closed"
     )
     gate_open_memory: float = _setting(
-        0.25, _number(0, 1, "(a share)"), "share of the memory that must be free to open"
+        0.25, _number(0, 1, "(a share)"), "share of free memory from which the gate opens"
     )
     gate_close_memory: float = _setting(
-        0.15, _number(0, 1, "(a share)"), "below this free share the gate closes"
+        0.15, _number(0, 1, "(a share)"), "share of free memory below which the gate closes"
     )
     gate_disk_mib: float = _setting(
-        500.0, _number(0, 1e9, "MiB"), "below so much free disk the gate closes"
+        500.0, _number(0, 1e9, "MiB"), "MiB of free disk space below which the gate closes"
     )
     gate_web_requests: float = _setting(
-        20.0, _number(0, 1e6, "requests/s"), "above so many web requests a second it closes"
+        20.0,
+        _number(0, 1e6, "requests/s"),
+        "requests per second to the web processes above which the gate closes",
     )
     gate_web_seconds: float = _setting(
-        0.5, _number(0, 3600, "seconds"), "above this p95 of the web processes it closes"
+        0.5,
+        _number(0, 3600, "seconds"),
+        "p95 latency of the web processes in seconds above which the gate closes",
     )
     gate_pressure: float = _setting(
         0.3,
         _number(0, 1, "(a share)"),
-        "share of time spent waiting for memory or disk above which it does not open",
+        "share of time that tasks wait for memory or disk above which the gate does not open",
     )
     gate_gpu: float = _setting(
-        0.3, _number(0, 1, "(a share)"), "share of a GPU used by others that closes it"
+        0.3,
+        _number(0, 1, "(a share)"),
+        "share of a GPU used by other programs above which the gate closes",
     )
     gate_suspend_seconds: float = _setting(
-        600.0, _number(0, 86400, "seconds"), "after so long a stopped worker gives its chunk back"
+        600.0,
+        _number(0, 86400, "seconds"),
+        "seconds a worker keeps its chunk while the gate is suspended, before it returns the chunk",
     )
     code_paths: tuple[str, ...] = _setting(
-        ("datasets",), _names, "packages that dotted paths in a spec may name"
+        ("datasets",),
+        _comma_separated,
+        "packages from which specs may import enrichers and teachers, separated by commas",
     )
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read every setting, or raise SettingError naming the first that is unusable.
+    """Read the settings; raises SettingError for the first one that is not valid.
 
     An empty variable counts as unset.
     """
-    found = {}
+    values = {}
     for setting in fields(Settings):
         name = setting.name.upper()
         text = environ.get(name, "").strip()
         if not text:
             continue
         try:
-            found[setting.name] = setting.metadata["parse"](text)
+            values[setting.name] = setting.metadata["parse"](text)
         except ValueError as error:
             shown = "***" if name.endswith("_KEYS") else _without_password(text)
             raise SettingError(
-                f"{name}={shown!r}: {error}; unset it for {setting.default!r}"
+                f"{name}={shown!r}: {error}; unset it to use {setting.default!r}"
             ) from None
-    settings = Settings(**found)
+    settings = Settings(**values)
     _check_gate(settings)
     if "DYNO" in environ and settings.database_url.startswith("sqlite"):
         raise SettingError(
-            "DATABASE_URL: dynos share no disk, so SQLite would be another store for each;"
+            "DATABASE_URL: dynos do not share a disk, so each would have its own SQLite store;"
             " add PostgreSQL: heroku addons:create heroku-postgresql"
         )
     return settings
 
 
 def _check_gate(settings: Settings) -> None:
-    """A gate that closes where it opens would never rest."""
+    """Raise SettingError if the gate would close at a reading at which it opens."""
     if settings.gate_open_cores > settings.gate_close_cores:
         raise SettingError(
             f"GATE_OPEN_CORES={settings.gate_open_cores:g}: must not be above"

@@ -15,6 +15,7 @@ from db.records.record import each_record
 from db.settings import Settings
 from db.store import tables
 from db.store.engine import Store
+from db.store.generation import raise_generation
 from enrich.enrichers.base import Enricher, Row
 from enrich.planning.analysis_due import due_analyses, find_basis
 from enrich.planning.plan import stamp_alone
@@ -26,22 +27,25 @@ def analyse_dataset(store: Store, name: str, settings: Settings) -> dict[str, st
         dataset = find_dataset(connection, name)
         analyses = all_analyses(connection, dataset.id)
         due = [one for one, _ in due_analyses(connection, dataset, settings)]
-    made = {one.name: _survey(store, dataset, one, analyses.get(one.name), settings) for one in due}
+    made = {one.name: _analyse(store, dataset, one, analyses.get(one.name), settings) for one in due}
     with store.writing() as connection:
         delete_analyses(connection, dataset.id, set(dataset.spec.enrichers))
+        if made:
+            # Workers in the middle of a pass make their plans again.
+            raise_generation(connection)
     return made
 
 
-def _survey(
+def _analyse(
     store: Store, dataset: Dataset, enricher: Enricher, before: Analysis | None, settings: Settings
 ) -> str:
     with store.reading() as connection:
         basis = find_basis(connection, dataset, enricher) or ""
-        if enricher.code.of_set == "answers":
-            findings = _survey_answers(connection, dataset, enricher)
+        if enricher.kind == "answers":
+            findings = _analyse_answers(connection, dataset, enricher)
         else:
             rows = _rows(connection, dataset, enricher)
-            findings = enricher.make().survey(rows)
+            findings = enricher.make().analyse(rows)
     made = Analysis(
         enricher=enricher.name,
         number=before.number + 1 if before else 1,
@@ -60,7 +64,7 @@ def _rows(
         yield one.key.hex(), {name: one.inputs[name] for name in enricher.reads}
 
 
-def _survey_answers(connection: Connection, dataset: Dataset, enricher: Enricher) -> dict[str, Any]:
+def _analyse_answers(connection: Connection, dataset: Dataset, enricher: Enricher) -> dict[str, Any]:
     """Survey the labels of today by the active model's out-of-fold answers."""
     from enrich.learning.cross_validation import decode_out_of_fold  # noqa: PLC0415  slow to import
 
@@ -76,7 +80,7 @@ def _survey_answers(connection: Connection, dataset: Dataset, enricher: Enricher
     }
     keys, rows = answers.rows("teacher")
     at = [place for place, key in enumerate(keys) if key in labels]
-    findings: dict[str, Any] = enricher.make().survey(
+    findings: dict[str, Any] = enricher.make().analyse(
         [keys[place].hex() for place in at],
         [labels[keys[place]] for place in at],
         answers.labels,

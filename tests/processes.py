@@ -10,12 +10,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# Only a hang takes this long, however busy the machine is.
+PATIENCE_SECONDS = 300.0
+
 
 def wait_for(
     what: Callable[[], T],
     why: Callable[[], object] = lambda: "it did not come about",
     *,
-    seconds: float,
+    seconds: float = PATIENCE_SECONDS,
     look_seconds: float = 0.1,
 ) -> T:
     """Wait until something is so, and fail saying why if it never is; returns what was seen."""

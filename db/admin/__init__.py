@@ -1,1 +1,1 @@
-"""Administration of a store: status, doctor, prune and the read benchmark."""
+"""Administration of the store: status, doctor, prune and the read benchmark."""

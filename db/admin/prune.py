@@ -1,4 +1,4 @@
-"""Drop what is out of date."""
+"""Delete old data: `python -m db prune`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ KEEP_WORKERS_DAYS = 1
 
 
 def prune_store(store: Store) -> dict[str, int]:
-    """Drop what is out of date; returns how many of each.
+    """Delete old data, and return the number of deleted rows of each kind.
 
-    That is inputs kept past their dataset's retain_days, values of enrichers that are gone, counts
-    of what was answered three months ago, old runs and workers that fell silent.
+    These are unlabelled requested inputs older than their dataset's retain_days, values of removed
+    enrichers, prediction counts older than three months, old runs, and workers that fell silent.
     """
     with store.reading() as connection:
         datasets = all_datasets(connection)
@@ -39,7 +39,7 @@ def prune_store(store: Store) -> dict[str, int]:
 
 
 def _prune_requests(store: Store, dataset: Dataset) -> int:
-    """Forget unlabelled inputs that came with requests, once they are old enough."""
+    """Delete unlabelled inputs from requests that are older than the dataset's retain_days."""
     oldest = time.time() - dataset.spec.retain_days * DAY_SECONDS
     due = select(tables.record.c.id).where(
         tables.record.c.dataset_id == dataset.id,
@@ -50,16 +50,16 @@ def _prune_requests(store: Store, dataset: Dataset) -> int:
     )
 
     def drop(connection: Connection, ids: list[int]) -> None:
-        # Some may have got a label since they were chosen.
-        still = due.where(tables.record.c.id.in_(ids)).with_for_update()
-        erase_records(connection, dataset.id, list(connection.execute(still).scalars()))
+        # Some records may have received a label since they were selected.
+        still_due = due.where(tables.record.c.id.in_(ids)).with_for_update()
+        erase_records(connection, dataset.id, list(connection.execute(still_due).scalars()))
 
     return _in_batches(store, due, drop)
 
 
 def _prune_enrichments(store: Store, dataset: Dataset) -> int:
-    """Drop the values of enrichers that the spec no longer names."""
-    gone = (
+    """Delete the values of enrichers that are no longer in the spec."""
+    orphaned = (
         select(tables.enrichment.c.record_id)
         .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
         .where(
@@ -82,14 +82,14 @@ def _prune_enrichments(store: Store, dataset: Dataset) -> int:
             )
         )
 
-    return _in_batches(store, gone, drop)
+    return _in_batches(store, orphaned, drop)
 
 
 def _orphaned_columns(dataset: Dataset) -> dict[str, None]:
-    """Return the columns that none of a dataset's enrichers makes any more."""
-    uses = {one.use or name for name, one in dataset.spec.enrichers.items()}
-    made = {"issue": "label_issues", "duplicates": "near_duplicates"}
-    return {column: None for column, use in made.items() if use not in uses}
+    """Return the record columns that none of the dataset's enrichers fills any more."""
+    uses = {enricher.use or name for name, enricher in dataset.spec.enrichers.items()}
+    filled_by = {"issue": "label_issues", "duplicates": "near_duplicates"}
+    return {column: None for column, use in filled_by.items() if use not in uses}
 
 
 def _in_batches(
@@ -97,14 +97,14 @@ def _in_batches(
 ) -> int:
     with store.reading() as connection:
         ids = list(connection.execute(due).scalars())
-    for some in batches(ids, BATCH_RECORDS):
+    for batch in batches(ids, BATCH_RECORDS):
         with store.writing() as connection:
-            drop(connection, some)
+            drop(connection, batch)
             raise_generation(connection)
     return len(ids)
 
 
 def _delete_old(store: Store, table: Any, at: Any, days: int) -> int:  # noqa: ANN401
     with store.writing() as connection:
-        done = connection.execute(delete(table).where(at < time.time() - days * DAY_SECONDS))
-    return int(done.rowcount)
+        result = connection.execute(delete(table).where(at < time.time() - days * DAY_SECONDS))
+    return int(result.rowcount)

@@ -1,4 +1,4 @@
-"""The store's floor: how many predictions one connection finds in a second, and how late."""
+"""The read benchmark: how many predictions per second one connection reads, and how fast each."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from db.records.prediction import find_body
 from db.store import tables
 from db.store.engine import Store
 
-# Keys that are asked for lie all over the index, as those of questions do.
-PLACES, KEYS_A_PLACE = 100, 50
+# The keys come from many places of the index, as the keys of requests do.
+PLACES, KEYS_PER_PLACE = 100, 50
 
 
 @dataclass(frozen=True)
 class ReadBenchmark:
-    """What a web process could do at most with one connection, if looking up were all it did."""
+    """The result: an upper limit for a web process that answers from one connection."""
 
     dataset: str
     reads: int
@@ -31,40 +31,42 @@ class ReadBenchmark:
 
     @property
     def rate(self) -> float:
-        """Reads a second."""
+        """Reads per second."""
         return self.reads / self.seconds
 
 
 def measure_reads(store: Store, name: str, seconds: float) -> ReadBenchmark:
-    """Read predictions of a dataset by chance, one after the other."""
+    """Read random predictions of a dataset, one after the other, for that many seconds."""
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
         keys = _keys(connection, dataset.id)
         if not keys:
-            raise VeilleuseError(f"{name} has no predictions yet: python -m enrich once {name}")
-        took, began = [], time.perf_counter()
-        while time.perf_counter() - began < seconds:
+            raise VeilleuseError(
+                f"{name}: has no predictions yet; run: python -m enrich once {name}"
+            )
+        durations, started = [], time.perf_counter()
+        while time.perf_counter() - started < seconds:
             key, before = random.choice(keys), time.perf_counter()  # noqa: S311  no secret
             find_body(connection, dataset.id, key)
-            took.append(time.perf_counter() - before)
-        whole = time.perf_counter() - began
-    took.sort()
-    half, most = (1e6 * took[int(len(took) * share)] for share in (0.5, 0.99))
-    return ReadBenchmark(name, len(took), whole, half, most)
+            durations.append(time.perf_counter() - before)
+        elapsed = time.perf_counter() - started
+    durations.sort()
+    p50, p99 = (1e6 * durations[int(len(durations) * share)] for share in (0.5, 0.99))
+    return ReadBenchmark(name, len(durations), elapsed, p50, p99)
 
 
 def _keys(connection: Connection, dataset_id: int) -> list[bytes]:
-    """Return keys from many places of the index."""
+    """Return keys from random places of the index, or the first ones if these find none."""
     query = (
         select(tables.prediction.c.key)
         .where(tables.prediction.c.dataset_id == dataset_id)
         .order_by(tables.prediction.c.key)
     )
-    found = {
+    keys = {
         key
         for _ in range(PLACES)
         for key in connection.scalars(
-            query.where(tables.prediction.c.key >= secrets.token_bytes(16)).limit(KEYS_A_PLACE)
+            query.where(tables.prediction.c.key >= secrets.token_bytes(16)).limit(KEYS_PER_PLACE)
         )
     }
-    return list(found or connection.scalars(query.limit(KEYS_A_PLACE)))
+    return list(keys or connection.scalars(query.limit(KEYS_PER_PLACE)))

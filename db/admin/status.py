@@ -1,4 +1,4 @@
-"""What is in the store."""
+"""The contents of the store in numbers: `python -m db status`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from db.store.generation import read_generation
 
 
 def store_status(store: Store) -> dict[str, Any]:
-    """Return what each dataset holds: records, labels, fresh values by enricher, the model."""
+    """Return the generation, the size in bytes, and the status of each dataset."""
     with store.reading() as connection:
         return {
             "generation": read_generation(connection),
@@ -29,7 +29,7 @@ def store_status(store: Store) -> dict[str, Any]:
 
 
 def dataset_status(connection: Connection, dataset: Dataset) -> dict[str, Any]:
-    """Return what one dataset holds."""
+    """Return counts of records, labels and fresh values of one dataset, and its model."""
     records, labels, asked = _record_counts(connection, dataset.id)
     model = active_model(connection, dataset.id)
     return {
@@ -56,12 +56,12 @@ def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int, i
 
 
 def _fresh_counts(connection: Connection, dataset: Dataset) -> dict[str, int]:
-    """Return how many records have a fresh value, by enricher; in the plan's order."""
-    made = count_enrichments(connection, dataset.id)
+    """Return the number of records with a fresh value, by enricher in the order of the plan."""
+    counts = count_enrichments(connection, dataset.id)
     return {
         step.name: _fresh_predictions(connection, dataset.id, step.fingerprint)
         if step.name == "prediction"
-        else made.get((step.name, step.fingerprint), 0)
+        else counts.get((step.name, step.fingerprint), 0)
         for step in dataset.plan
     }
 

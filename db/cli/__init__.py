@@ -1,1 +1,1 @@
-"""The commands of the store, where there are too many for one module."""
+"""The commands of `python -m db`."""

@@ -1,4 +1,4 @@
-"""Commands about the store as a whole: upgrade, status, doctor, prune, bench, completion."""
+"""Commands for the store as a whole: upgrade, status, doctor, prune, bench, completion."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from db.admin.read_benchmark import measure_reads
 from db.admin.status import store_status
 from db.migrations import upgrade as upgrade_store
 from db.settings import load_settings
-from db.store.engine import check_reachable, connect_store, where
+from db.store.engine import check_reachable, connect_store, describe_store
 
-from .base import dataset_argument, json_option, open_our_store, say
+from .base import dataset_argument, json_option, open_configured_store, print_result
 from .completion import SCRIPTS
 from .console import as_json
 
@@ -22,63 +22,74 @@ from .console import as_json
 @click.command()
 @json_option
 def upgrade(*, as_json_: bool) -> None:
-    """Create the store's tables, or bring them up to date.
+    """Create or migrate the store's tables.
 
-    As often as you like; deploys run it each time.
+    Safe to repeat: a deployment can run it every time.
     """
     store = connect_store(load_settings())
     check_reachable(store)
     version = upgrade_store(store)
-    say({"version": version}, f"{where(store)}: tables are at {version}", as_json_=as_json_)
+    print_result(
+        {"version": version},
+        f"{describe_store(store)}: tables are at version {version}",
+        as_json_=as_json_,
+    )
 
 
 @click.command()
 @json_option
 def status(*, as_json_: bool) -> None:
-    """Say what is in the store."""
-    found = store_status(open_our_store())
+    """Show what the store contains: datasets, records, models, enrichments."""
+    result = store_status(open_configured_store())
     if as_json_:
-        click.echo(as_json(found))
+        click.echo(as_json(result))
         return
-    click.echo(f"store: {found['bytes'] / 2**20:,.1f} MiB, generation {found['generation']}")
-    for dataset in found["datasets"]:
+    click.echo(f"store: {result['bytes'] / 2**20:,.1f} MiB, generation {result['generation']}")
+    for dataset in result["datasets"]:
         click.echo(
             f"{dataset['name']}: {dataset['records']:,} records, {dataset['labelled']:,} labelled,"
-            f" {dataset['asked']:,} asked for; model {dataset['model'] or 'none yet'};"
+            f" {dataset['asked']:,} requested; model {dataset['model'] or 'none'};"
             f" {dataset['chunks']} chunks, {dataset['quarantined']} quarantined"
         )
         for name, count in dataset["enriched"].items():
-            click.echo(f"  {name}: {count:,} of {dataset['records']:,} fresh")
-    if not found["datasets"]:
-        click.echo("no datasets; load one: python -m db load FILE")
+            click.echo(f"  {name}: {count:,} of {dataset['records']:,} up to date")
+    if not result["datasets"]:
+        click.echo("no datasets; register one: python -m db load FILE")
 
 
 @click.command()
-@click.option("--strict", is_flag=True, help="A warning fails as well.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is a warning as well.")
 @json_option
 def doctor(*, strict: bool, as_json_: bool) -> None:
-    """Say what is wrong with this set-up, and how to mend it; exit code 1 where something is."""
+    """Check machine, settings and store, and print what to do about each problem.
+
+    Exits with 1 if there is a fault.
+    """
     settings = load_settings()
-    found = list(examine(settings, connect_store(settings)))
+    findings = list(examine(settings, connect_store(settings)))
     if as_json_:
-        click.echo(as_json([dataclasses.asdict(one) for one in found]))
+        click.echo(as_json([dataclasses.asdict(finding) for finding in findings]))
     else:
-        for one in found:
-            click.echo(f"{one.word:<8} {one.about}: {one.says}")
-            if one.mend and one.word != "good":
-                click.echo(f"{'':<9}{one.mend}")
-    bad = {"fault", "warning"} if strict else {"fault"}
-    if any(one.word in bad for one in found):
+        for finding in findings:
+            click.echo(f"{finding.level:<8} {finding.subject}: {finding.message}")
+            if finding.remedy and finding.level != "good":
+                click.echo(f"{'':<9}{finding.remedy}")
+    failing = {"fault", "warning"} if strict else {"fault"}
+    if any(finding.level in failing for finding in findings):
         raise SystemExit(1)
 
 
 @click.command()
 @json_option
 def prune(*, as_json_: bool) -> None:
-    """Drop what is out of date: old requests, values of enrichers that are gone, old runs."""
-    dropped = prune_store(open_our_store())
-    counts = ", ".join(f"{count:,} {what}" for what, count in dropped.items())
-    say(dropped, f"dropped {counts}", as_json_=as_json_)
+    """Delete old data.
+
+    That is: requested inputs kept longer than retain_days, values of removed enrichers, prediction
+    counts older than three months, runs older than 30 days, workers not seen for a day.
+    """
+    deleted = prune_store(open_configured_store())
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in deleted.items())
+    print_result(deleted, f"deleted {counts}", as_json_=as_json_)
 
 
 @click.command()
@@ -88,16 +99,16 @@ def prune(*, as_json_: bool) -> None:
     default=5.0,
     show_default=True,
     type=click.FloatRange(0.1, 600),
-    help="For how long to read.",
+    help="How long to read.",
 )
 @json_option
 def bench(dataset: str, seconds: float, *, as_json_: bool) -> None:
-    """Measure how many of DATASET's predictions one connection finds in a second."""
-    found = measure_reads(open_our_store(), dataset, seconds)
-    say(
-        {**dataclasses.asdict(found), "rate": found.rate},
-        f"{dataset}: {found.rate:,.0f} predictions read a second, one after the other: half within"
-        f" {found.p50_microseconds:.1f} µs, 99 of 100 within {found.p99_microseconds:.1f} µs",
+    """Measure how many stored predictions of DATASET one connection reads per second."""
+    result = measure_reads(open_configured_store(), dataset, seconds)
+    print_result(
+        {**dataclasses.asdict(result), "rate": result.rate},
+        f"{dataset}: {result.rate:,.0f} predictions read per second on one connection:"
+        f" median {result.p50_microseconds:.1f} µs, p99 {result.p99_microseconds:.1f} µs",
         as_json_=as_json_,
     )
 
@@ -105,5 +116,5 @@ def bench(dataset: str, seconds: float, *, as_json_: bool) -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(sorted(SCRIPTS)))
 def completion(shell: str) -> None:
-    """Print what SHELL needs to complete these commands: eval "$(python -m db completion bash)"."""
+    """Print a completion script for SHELL: eval "$(python -m db completion bash)"."""
     click.echo(SCRIPTS[shell], nl=False)

@@ -1,4 +1,4 @@
-"""What every command line of ours does alike: one line for an error, a clean end on a signal."""
+"""Behaviour that all our commands share: one-line errors, clean exits on signals, progress."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
-from db.store.engine import reason
+from db.store.engine import error_reason
 
 PROGRESS_SECONDS = 5.0
 TERMINAL_PROGRESS_SECONDS = 0.2
 
 
 class Interrupted(BaseException):
-    """A signal asked the command to end."""
+    """The command received SIGINT or SIGTERM."""
 
 
 def run_command(command: Callable[[], object]) -> int:
-    """Run a command; returns its exit code, with at most one line on stderr."""
+    """Run a command and return its exit code; print an error as one line on stderr."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -34,11 +34,13 @@ def run_command(command: Callable[[], object]) -> int:
     except VeilleuseError as error:
         return _fail(str(error))
     except SQLAlchemyError as error:
-        return _fail(f"the store: {reason(error)}; is DATABASE_URL right, and the store up?")
+        return _fail(
+            f"store: {error_reason(error)}; check DATABASE_URL, and that the store is running"
+        )
     except Interrupted:
-        return _fail("interrupted; what was finished is kept, run it again to go on")
+        return _fail("interrupted; finished work is kept, run the command again to continue")
     except BrokenPipeError:
-        # Whoever read our output has had enough; Python must not flush into it at exit.
+        # The reader of our output closed the pipe, so Python must not flush into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -54,44 +56,44 @@ def _fail(message: str) -> int:
 
 
 def as_json(value: object) -> str:
-    """Return a value as the JSON that `--json` prints."""
+    """Return a value as indented JSON, as `--json` prints it."""
     return msgspec.json.format(msgspec.json.encode(value)).decode()
 
 
 class ProgressBar:
-    """Tells how far long work has come: in place on a terminal, now and then a line elsewhere."""
+    """Shows the progress of long work: in place on a terminal, as a line now and then elsewhere."""
 
-    def __init__(self, what: str, total: int | None = None, stream: IO[str] | None = None) -> None:
-        self._what = what
+    def __init__(self, title: str, total: int | None = None, stream: IO[str] | None = None) -> None:
+        self._title = title
         self._total = total
         self._stream = stream or sys.stderr
-        self._started = self._told = time.monotonic()
+        self._started = self._shown_at = time.monotonic()
         self._done = 0
         self._on_terminal = self._stream.isatty()
 
     def advance(self, count: int) -> None:
-        """Say that so many more are done."""
+        """Add to the count of what is done, and show it if the last line is old enough."""
         self._done += count
-        pause = TERMINAL_PROGRESS_SECONDS if self._on_terminal else PROGRESS_SECONDS
+        interval = TERMINAL_PROGRESS_SECONDS if self._on_terminal else PROGRESS_SECONDS
         now = time.monotonic()
-        if now - self._told >= pause:
-            self._told = now
-            self._tell(now, end="" if self._on_terminal else "\n")
+        if now - self._shown_at >= interval:
+            self._shown_at = now
+            self._show(now, end="" if self._on_terminal else "\n")
 
     def end(self) -> None:
-        """Leave the terminal's line free."""
+        """Clear the line on a terminal."""
         if self._on_terminal and self._done:
             self._stream.write("\r\033[K")
 
-    def _tell(self, now: float, end: str) -> None:
+    def _show(self, now: float, end: str) -> None:
         rate = self._done / max(now - self._started, 1e-9)
         start = "\r\033[K" if self._on_terminal else ""
-        self._stream.write(f"{start}{self._what}: {self._amount(rate)}{end}")
+        self._stream.write(f"{start}{self._title}: {self._amount(rate)}{end}")
         self._stream.flush()
 
     def _amount(self, rate: float) -> str:
         if not self._total:
-            # Of what takes seconds each a rate says nothing.
+            # Below one per second, a rounded rate would be 0 or 1.
             return f"{self._done:,}, {rate:,.0f}/s" if rate >= 1 else f"{self._done:,}"
         left = max(self._total - self._done, 0) / max(rate, 1e-9)
         bar = ""

@@ -1,4 +1,4 @@
-"""Commands about datasets: load, infer, drop."""
+"""Commands for datasets: load, infer, drop."""
 
 from __future__ import annotations
 
@@ -17,34 +17,38 @@ from db.settings import load_settings
 from db.spec.toml_file import read_spec
 from db.store.engine import connect_store, sqlite_file
 
-from .base import FILE, dataset_argument, json_option, open_our_store, say
+from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
 
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @json_option
 def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
-    """Register the datasets of FILES, or update their specs.
+    """Register the datasets that the TOML files FILES define, or update their specs.
 
-    Changes that would give records which are there other keys are refused.
+    A change that would alter the keys of existing records is refused.
     """
     specs = [read_spec(path) for path in files]
-    store = open_our_store()
+    store = open_configured_store()
     for spec in specs:
         with store.writing() as connection:
             done = register_dataset(connection, spec)
-        say({"dataset": spec.name, "done": done}, f"{spec.name}: {done}", as_json_=as_json_)
+        print_result(
+            {"dataset": spec.name, "done": done}, f"{spec.name}: {done}", as_json_=as_json_
+        )
 
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option("--target", required=True, help="The column to predict.")
-@click.option("--name", default="", help="The dataset's name; the file's unless given.")
-@click.option("--out", type=FILE, help="Where to write it; NAME.toml unless given.")
-@click.option("--missing", multiple=True, help="A word that says nothing; may be repeated.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--target", required=True, help="Column to predict.")
+@click.option("--name", default="", help="Name of the dataset; by default the name of FILE.")
+@click.option("--out", type=FILE, help="TOML file to write; by default NAME.toml.")
+@click.option(
+    "--missing", multiple=True, help='A value that means "missing", such as NA; repeatable.'
+)
+@click.option("--force", is_flag=True, help="Overwrite an existing TOML file.")
 @json_option
-def infer(  # noqa: PLR0913  a command takes what its options are
+def infer(  # noqa: PLR0913  one parameter per option
     file: Path,
     target: str,
     name: str,
@@ -54,30 +58,30 @@ def infer(  # noqa: PLR0913  a command takes what its options are
     force: bool,
     as_json_: bool,
 ) -> None:
-    """Draft a dataset's TOML from the columns of FILE, for you to look over.
+    """Write a dataset's TOML file, inferred from the columns of FILE, for you to review.
 
-    Says what comes next.
+    Prints the commands to run next.
     """
     inferred = infer_dataset(file, target, name, missing)
     written = out or Path(f"{inferred.spec.name}.toml")
     if written.exists() and not force:
         raise VeilleuseError(
-            f"{written}: is there already; --force writes over it, --out elsewhere"
+            f"{written}: already exists; overwrite it with --force, or choose another with --out"
         )
     written.write_text(inferred.text, "utf-8")
-    told = {
+    result = {
         "file": str(written),
         "spec": msgspec.to_builtins(inferred.spec),
         "unused": inferred.unused,
         "warnings": inferred.warnings,
     }
     lines = [f"{written}: {inferred.spec.kind} of {target}", *describe_inference(inferred)]
-    lines += ["Look it over, then:", *_next_steps(inferred, written, file)]
-    say(told, "\n".join(lines), as_json_=as_json_)
+    lines += ["Review the file, then run:", *_next_steps(inferred, written, file)]
+    print_result(result, "\n".join(lines), as_json_=as_json_)
 
 
 def _next_steps(inferred: InferredDataset, written: Path, file: Path) -> Iterator[str]:
-    """Yield the commands that lead from a draft to its predictions."""
+    """Yield the commands that lead from the inferred file to its predictions."""
     name, quoted = inferred.spec.name, shlex.quote(str(file))
     store = sqlite_file(connect_store(load_settings()))
     if store is not None and not store.exists():
@@ -92,14 +96,16 @@ def _next_steps(inferred: InferredDataset, written: Path, file: Path) -> Iterato
 
 @click.command()
 @dataset_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def drop(dataset: str, *, yes: bool, as_json_: bool) -> None:
-    """Erase DATASET with its records, models and figures."""
-    store = open_our_store()
+    """Delete DATASET with its records, models and statistics."""
+    store = open_configured_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
     if not yes:
-        click.confirm(f"Erase {dataset}, its records and its models for good?", abort=True)
+        click.confirm(f"Delete {dataset}, its records and its models permanently?", abort=True)
     erased = drop_dataset(store, found)
-    say({"erased": erased}, f"{dataset}: erased, with {erased:,} records", as_json_=as_json_)
+    print_result(
+        {"erased": erased}, f"{dataset}: deleted, with {erased:,} records", as_json_=as_json_
+    )

@@ -1,4 +1,4 @@
-"""Export: records with all that is known of them."""
+"""Export records with their enrichments and predictions, as JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE_RECORDS = 500
 
 
 def export_lines(store: Store, dataset: Dataset, out: IO[str]) -> int:
-    """Write each record as a line of JSON; returns how many."""
+    """Write each record as a line of JSON; return the number of records."""
     count = 0
     for row in export_rows(store, dataset):
         out.write(msgspec.json.encode(row).decode() + "\n")
@@ -30,20 +30,23 @@ def export_lines(store: Store, dataset: Dataset, out: IO[str]) -> int:
 
 
 def export_csv(store: Store, dataset: Dataset, out: IO[str]) -> int:
-    """Write each record as a row of CSV, enrichments as JSON in their cells; returns how many."""
+    """Write each record as a row of CSV; return the number of records.
+
+    Enrichments that are lists or objects are JSON in their cells.
+    """
     enrichers = [step.name for step in dataset.plan if step.name != "prediction"]
-    answer = ("prediction", "source", "model")
+    answer_columns = ("prediction", "source", "model")
     writer = csv.writer(out)
-    writer.writerow([*dataset.spec.fields, dataset.spec.target, "key", *answer, *enrichers])
+    writer.writerow([*dataset.spec.fields, dataset.spec.target, "key", *answer_columns, *enrichers])
     count = 0
     for row in export_rows(store, dataset):
-        given = row["prediction"] or {}
+        answer = row["prediction"] or {}
         writer.writerow(
             [
                 *row["inputs"].values(),
                 row["label"],
                 row["key"],
-                *(given.get(name) for name in answer),
+                *(answer.get(name) for name in answer_columns),
                 *(_cell(row["enrichments"].get(name)) for name in enrichers),
             ]
         )
@@ -56,11 +59,11 @@ def _cell(value: object) -> object:
 
 
 def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """Yield key, inputs, label, origin, enrichments and prediction of each record."""
+    """Yield a dict per record: key, inputs, label, origin, enrichments and prediction."""
     with store.reading() as connection:
         for page in batches(each_record(connection, dataset.id), PAGE_RECORDS):
             values = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
-            answers = _answers(connection, dataset.id, page)
+            bodies = _find_bodies(connection, dataset.id, page)
             for record in page:
                 yield {
                     "key": record.key.hex(),
@@ -68,11 +71,11 @@ def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
                     "label": _label(dataset, record),
                     "origin": record.origin,
                     "enrichments": _plain(values.get(record.id, {})),
-                    "prediction": _answer(answers.get(record.key)),
+                    "prediction": _decode(bodies.get(record.key)),
                 }
 
 
-def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dict[bytes, bytes]:
+def _find_bodies(connection: Connection, dataset_id: int, page: list[Record]) -> dict[bytes, bytes]:
     query = select(tables.prediction.c.key, tables.prediction.c.body).where(
         tables.prediction.c.dataset_id == dataset_id,
         tables.prediction.c.key.in_([record.key for record in page]),
@@ -81,7 +84,7 @@ def _answers(connection: Connection, dataset_id: int, page: list[Record]) -> dic
 
 
 def _label(dataset: Dataset, record: Record) -> str | float | None:
-    """Return the label as it was imported: numbers are kept as text."""
+    """Return the label as it was imported; the store keeps the numbers of a regression as text."""
     if record.label is None or dataset.spec.kind == "classification":
         return record.label
     return normal_number(float(record.label))
@@ -89,10 +92,12 @@ def _label(dataset: Dataset, record: Record) -> str | float | None:
 
 def _plain(values: dict[str, Enrichment]) -> dict[str, object]:
     return {
-        name: made.value.numbers() if isinstance(made.value, Vector) else made.value
-        for name, made in values.items()
+        name: enrichment.value.numbers()
+        if isinstance(enrichment.value, Vector)
+        else enrichment.value
+        for name, enrichment in values.items()
     }
 
 
-def _answer(body: bytes | None) -> object:
+def _decode(body: bytes | None) -> object:
     return None if body is None else msgspec.to_builtins(decode_answer(body))

@@ -1,6 +1,6 @@
-"""The language of texts, guessed from their commonest words: only to draft a dataset's file.
+"""Guess the language of texts from the most common words, to infer a dataset's file.
 
-Enrichment has the enricher `language`, which is exact and heavier.
+The enricher `language` is more accurate, but needs a larger library.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ WORDS = {
     "es": "el los las que una es por para con del no se su como lo y",
     "it": "il gli che di una per con non sono del della è più alla mi si",
 }
-LEAST_WORDS = 20
-# The second language must be so much rarer.
-LEAST_LEAD = 1.5
+MIN_WORDS = 20
+# The best language needs this many times the words of the second.
+MIN_LEAD = 1.5
 
 
 def guess_language(texts: Iterable[str]) -> str:
-    """Return a language's code, "" where the words do not tell."""
+    """Return the language's code, or "" if the words do not show it clearly."""
     counts = Counter(word for text in texts for word in re.findall(r"\w+", text.lower()))
-    found = sorted(
+    ranking = sorted(
         ((sum(counts[word] for word in words.split()), code) for code, words in WORDS.items()),
         reverse=True,
     )
-    (most, code), (second, _) = found[:2]
-    return code if most >= LEAST_WORDS and most >= LEAST_LEAD * second else ""
+    (best, code), (second, _) = ranking[:2]
+    return code if best >= MIN_WORDS and best >= MIN_LEAD * second else ""

@@ -1,4 +1,4 @@
-"""Import: rows of data files become records."""
+"""Import the rows of data files as records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN_FAULTS = 20
 
 @dataclass
 class ImportResult:
-    """What an import did: counts, the first faults as `FILE:LINE: reason`, unused columns."""
+    """The result of an import: counts, the first faults as `FILE:LINE: reason`, unused columns."""
 
     added: AddResult = field(default_factory=AddResult)
     bad: int = 0
@@ -31,7 +31,7 @@ class ImportResult:
     labelled: int = 0
 
     def add_fault(self, path: Path, line: int, fault: str) -> None:
-        """Count a bad row and keep its fault if it is among the first."""
+        """Count a bad row, and keep its fault if it is among the first SHOWN_FAULTS."""
         self.bad += 1
         if len(self.faults) < SHOWN_FAULTS:
             self.faults.append(f"{path}:{line}: {fault}")
@@ -45,10 +45,10 @@ def import_files(
     strict: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
-    """Import rows in batches of their own, so that others can write meanwhile.
+    """Import rows in one transaction per batch, so that others can write in between.
 
-    Raises DataFileError, with nothing imported, where a file cannot be read to its end; and,
-    if strict, where a row is bad.
+    Raises DataFileError before anything is imported if a file cannot be read to its end or, with
+    `strict`, if any row is bad.
     """
     for path in paths:
         _check_columns(target.spec, path)
@@ -62,12 +62,13 @@ def import_files(
         progress(len(rows))
         _let_others_write()
     if result.bad and result.added == AddResult():
-        raise DataFileError(f"no row could be imported; the first: {result.faults[0]}")
+        raise DataFileError(f"no row could be imported; the first fault: {result.faults[0]}")
     return result
 
 
 def _let_others_write() -> None:
-    # SQLite's lock goes to whoever asks first, and who waits asks seldom.
+    # A connection that waits for SQLite's lock polls it rarely; without this pause, the import's
+    # next transaction would take the lock first each time.
     time.sleep(0.001)
 
 
@@ -79,7 +80,7 @@ def _check_columns(spec: DatasetSpec, path: Path) -> None:
     if not first.values.keys() & wanted:
         raise DataFileError(
             f"{path}: has none of the columns of {spec.name}: {', '.join(sorted(wanted))};"
-            f" its first row has {', '.join(first.values) or 'nothing'}"
+            f" its first row has {', '.join(first.values) or 'no values'}"
         )
 
 
@@ -89,16 +90,16 @@ def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
         pass
     if result.bad:
         raise DataFileError(
-            f"{result.bad} bad rows, so nothing was imported; the first: {result.faults[0]}"
+            f"{result.bad:,} bad rows, so nothing was imported; the first fault: {result.faults[0]}"
         )
 
 
 def _new_records(spec: DatasetSpec, paths: list[Path], result: ImportResult) -> Iterator[NewRecord]:
     for path in paths:
         for row in read_rows(path):
-            made = _new_record(spec, path, row, result)
-            if made is not None:
-                yield made
+            record = _new_record(spec, path, row, result)
+            if record is not None:
+                yield record
 
 
 def _new_record(

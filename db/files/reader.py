@@ -1,4 +1,4 @@
-"""Rows out of data files: CSV, a JSON array, JSON lines; one at a time, whatever the size."""
+"""Read rows from data files (CSV, a JSON array, JSON lines), one at a time in flat memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import msgspec
 
 from db.errors import DataFileError
 
-# No row of ours comes near; a file without line ends would otherwise be read whole.
-MOST_ROW_CHARACTERS = 1_000_000
+# A file without line ends would otherwise be read whole. Real rows are far shorter.
+MAX_ROW_CHARACTERS = 1_000_000
 _READ_CHARACTERS = 1 << 16
 
 _decode_line = msgspec.json.Decoder(dict[str, Any]).decode
@@ -24,7 +24,7 @@ _decode_line = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row as the file has it; `fault` says why it is none."""
+    """A row as it is in the file; `fault` says what is wrong with it, if anything."""
 
     line: int
     values: dict[str, object]
@@ -32,9 +32,9 @@ class SourceRow:
 
 
 def read_rows(path: Path) -> Iterator[SourceRow]:
-    """Yield the file's rows; raises DataFileError where the file as a whole is wrong.
+    """Yield the file's rows; raises DataFileError if the file as a whole cannot be read.
 
-    What a file is is seen from its first character, so its name does not matter.
+    The first character decides the format, so the file's name does not matter.
     """
     with _open(path) as file:
         first = _first_character(file)
@@ -52,8 +52,8 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
             raise DataFileError(f"{path}: {error}") from None
 
 
-# By their first bytes: what a file is that is no text, and what to do.
-_OTHERS = {
+# By the first bytes of a file that is not UTF-8 text: what it is, and what to do.
+_OTHER_FORMATS = {
     b"PK": "is a spreadsheet or another archive; open it and save it as CSV UTF-8",
     b"\xd0\xcf\x11\xe0": "is a spreadsheet; open it and save it as CSV UTF-8",
     b"\x1f\x8b": "is compressed; unpack it: gunzip",
@@ -67,11 +67,11 @@ _OTHERS = {
 def _why_undecodable(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4096)
-    for start, why in _OTHERS.items():
+    for start, why in _OTHER_FORMATS.items():
         if head.startswith(start):
             return why
     if b"\0" in head:
-        return "is no text; save the table as CSV UTF-8"
+        return "is not a text file; save the table as CSV UTF-8"
     quoted, new = shlex.quote(str(path)), shlex.quote(f"utf8-{path.name}")
     return (
         f"line {_undecodable_line(path)}: is not UTF-8; save it as CSV UTF-8, or convert it:"
@@ -90,7 +90,7 @@ def _undecodable_line(path: Path) -> int:
 
 
 def check_rows(path: Path) -> None:
-    """Read a whole file once, so that nothing of a broken one is imported."""
+    """Read a whole file; raises DataFileError, so that no part of a broken file is imported."""
     for _ in read_rows(path):
         pass
 
@@ -116,7 +116,7 @@ def _first_character(file: IO[str]) -> str:
 
 
 def _read_csv(file: IO[str]) -> Iterator[SourceRow]:
-    csv.field_size_limit(MOST_ROW_CHARACTERS)
+    csv.field_size_limit(MAX_ROW_CHARACTERS)
     rows = csv.reader(file, delimiter=_delimiter(file), strict=True)
     try:
         yield from _csv_rows(rows)
@@ -125,7 +125,7 @@ def _read_csv(file: IO[str]) -> Iterator[SourceRow]:
 
 
 def _delimiter(file: IO[str]) -> str:
-    """Return the delimiter that cuts the header into the most cells."""
+    """Return the delimiter that splits the header into the most cells."""
     header = next(line for line in _lines(file) if line.strip())
     file.seek(0)
 
@@ -138,40 +138,40 @@ def _delimiter(file: IO[str]) -> str:
 def _csv_rows(rows: Any) -> Iterator[SourceRow]:  # noqa: ANN401  csv's reader has no public name
     names = [name.strip() for name in next(row for row in rows if row)]
     if len(set(names)) < len(names):
-        raise ValueError(f"line 1: a column's name stands twice: {', '.join(names)}")
+        raise ValueError(f"line 1: two columns have the same name: {', '.join(names)}")
     end = rows.line_num
-    for cells in _unbroken(rows):
-        # A quoted cell may hold line ends: a row starts after the one before.
+    for cells in _closed_rows(rows):
+        # A quoted cell may contain line ends, so a row starts after the end of the previous row.
         line, end = end + 1, rows.line_num
         if not cells:
             continue
         if len(cells) != len(names):
             yield SourceRow(line, {}, f"has {len(cells)} cells, the header has {len(names)}")
             continue
-        # An empty cell says nothing, so that a default can.
+        # An empty cell is left out, so that the field's default applies.
         yield SourceRow(line, {n: c for n, c in zip(names, cells, strict=True) if c.strip()})
 
 
-def _unbroken(rows: Any) -> Iterator[list[str]]:  # noqa: ANN401
-    """Yield the cells of each row; raises ValueError where a quotation mark is never closed."""
+def _closed_rows(rows: Any) -> Iterator[list[str]]:  # noqa: ANN401
+    """Yield the cells of each row; raises ValueError if a quotation mark is never closed."""
     while True:
-        begins = rows.line_num + 1
+        first_line = rows.line_num + 1
         try:
             yield next(rows)
         except StopIteration:
             return
         except csv.Error as error:
             if "unexpected end" in str(error):
-                words = f"line {begins}: a quotation mark is opened there and never closed"
-                raise ValueError(words) from None
+                message = f"line {first_line}: a quotation mark is opened and never closed"
+                raise ValueError(message) from None
             raise
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
-    """Yield lines; raises ValueError for one that is longer than any row may be."""
-    while text := file.readline(MOST_ROW_CHARACTERS + 1):
-        if len(text) > MOST_ROW_CHARACTERS:
-            raise ValueError(f"a line has more than {MOST_ROW_CHARACTERS:,} characters")
+    """Yield lines; raises ValueError for a line longer than MAX_ROW_CHARACTERS."""
+    while text := file.readline(MAX_ROW_CHARACTERS + 1):
+        if len(text) > MAX_ROW_CHARACTERS:
+            raise ValueError(f"a line has more than {MAX_ROW_CHARACTERS:,} characters")
         yield text
 
 
@@ -182,8 +182,8 @@ def _read_lines(file: IO[str]) -> Iterator[SourceRow]:
         try:
             yield _row(line, _decode_line(text))
         except msgspec.ValidationError as error:
-            is_other = str(error).startswith("Expected `object`")
-            yield SourceRow(line, {}, "is not a JSON object" if is_other else str(error))
+            is_not_object = str(error).startswith("Expected `object`")
+            yield SourceRow(line, {}, "is not a JSON object" if is_not_object else str(error))
         except msgspec.DecodeError as error:
             raise ValueError(f"line {line}: is not JSON: {error}") from None
 
@@ -201,7 +201,7 @@ def _read_array(file: IO[str]) -> Iterator[SourceRow]:
 
 
 def _array_items(file: IO[str]) -> Iterator[tuple[int, object]]:
-    """Yield line and value of each item, holding only a part of the file at a time."""
+    """Yield the line and value of each item, with only a part of the file in memory."""
     text = _Window(file)
     text.expect("[")
     if text.peek() == "]":
@@ -216,19 +216,19 @@ def _array_items(file: IO[str]) -> Iterator[tuple[int, object]]:
                 break
             text.expect(",")
     if text.peek():
-        raise ValueError(f"line {text.line}: there is more after the array's end")
+        raise ValueError(f"line {text.line}: there is more text after the end of the array")
 
 
-# What can follow a value; the window's end, an empty string, is none of them.
+# The characters that can follow a value. The window's end, "", is not one of them.
 _ENDS = frozenset(" \t\r\n,]")
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 class _Window:
-    """The part of a JSON text that is being read."""
+    """The part of a JSON file that is in memory, and the position in it."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -238,38 +238,41 @@ class _Window:
         self.line = 1
 
     def peek(self) -> str:
-        """Pass over white space and return the next character, "" at the end."""
+        """Skip white space and return the next character, "" at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
                 self.line += self._text[self._at] == "\n"
                 self._at += 1
             if self._at < len(self._text):
                 return self._text[self._at]
-            if not self._more():
+            if not self._extend():
                 return ""
 
-    def expect(self, wanted: str) -> None:
-        if self.peek() != wanted:
-            raise ValueError(f"line {self.line}: is not JSON: {wanted!r} expected")
+    def expect(self, expected: str) -> None:
+        """Skip white space and the expected character; raises ValueError for another."""
+        if self.peek() != expected:
+            raise ValueError(f"line {self.line}: is not JSON: expected {expected!r}")
         self._at += 1
 
     def value(self) -> object:
+        """Return the next JSON value; raises ValueError if there is none."""
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
             except ValueError as error:
-                if len(self._text) - self._at > MOST_ROW_CHARACTERS or not self._more():
-                    words = getattr(error, "msg", str(error))
-                    raise ValueError(f"line {self.line}: is not JSON: {words}") from None
+                if len(self._text) - self._at > MAX_ROW_CHARACTERS or not self._extend():
+                    message = getattr(error, "msg", str(error))
+                    raise ValueError(f"line {self.line}: is not JSON: {message}") from None
                 continue
-            # A number that the window cuts may go on after it.
-            if self._text[end : end + 1] not in _ENDS and self._more():
+            # A number at the end of the window may continue after it.
+            if self._text[end : end + 1] not in _ENDS and self._extend():
                 continue
             self.line += self._text.count("\n", self._at, end)
             self._at = end
             return value
 
-    def _more(self) -> bool:
+    def _extend(self) -> bool:
+        """Read more of the file; return False at its end."""
         read = self._file.read(_READ_CHARACTERS)
         self._text = self._text[self._at :] + read
         self._at = 0

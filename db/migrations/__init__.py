@@ -1,4 +1,4 @@
-"""The way from any older store to today's tables; the only place that runs DDL."""
+"""Migrations of the store's tables, which are the only code that runs DDL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from db.store.engine import Store
 
 
 def upgrade(store: Store) -> str:
-    """Create the tables, or bring them up to date; returns their version."""
+    """Create or migrate the tables; return their version."""
     config = _config()
     with store.writing() as connection:
         lock_upgrade(connection)

@@ -1,4 +1,4 @@
-"""Run by Alembic: hands it the connection that `upgrade` opened."""
+"""Run by Alembic: configure it with the connection that `upgrade` opened."""
 
 from alembic import context
 

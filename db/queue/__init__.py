@@ -1,1 +1,1 @@
-"""Work for enrichment workers: chunks, leases, workers, quarantine, call quotas."""
+"""The queue of the workers: chunks, leases, workers, quarantine and call quotas."""

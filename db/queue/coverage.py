@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select
 
 from db.store import tables
-from db.store.dialect import insert, wall_seconds
+from db.store.dialect import upsert, wall_seconds
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,7 @@ def write_counts(
         }
         for name, count in fresh.items()
     ]
-    if not rows:
-        return
-    statement = insert(connection, tables.progress)
-    new = {name: statement.excluded[name] for name in ("fresh", "records", "made_at")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["dataset_id", "enricher"], set_=new), rows
-    )
+    upsert(connection, tables.progress, rows, ("dataset_id", "enricher"))
 
 
 def all_counts(connection: Connection) -> list[CoverageCount]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from db.records.record import erase_records
 from db.store import tables
-from db.store.dialect import insert, wall_seconds
+from db.store.dialect import upsert, wall_seconds
 from db.store.generation import raise_generation
 
 
@@ -50,13 +50,7 @@ def write_failures(
         }
         for one in refusals
     ]
-    if not rows:
-        return
-    statement = insert(connection, tables.quarantine)
-    new = {name: statement.excluded[name] for name in ("revision", "reason", "made_at")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["record_id", "enricher"], set_=new), rows
-    )
+    upsert(connection, tables.quarantine, rows, ("record_id", "enricher"))
 
 
 def failures_in_chunk(

@@ -6,9 +6,9 @@ import dataclasses
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -152,30 +152,40 @@ def _is_alive(process: str) -> bool:
     return _process(pid) == process
 
 
-def all_workers(connection: Connection) -> list[dict[str, object]]:
-    """Return what each worker last said of itself."""
-    rows = connection.execute(select(tables.worker).order_by(tables.worker.c.id))
-    return [
-        {
-            "id": row.id,
-            "host": row.host.split(" ", 1)[0],
-            **{name: getattr(row, name) for name in _SAID},
-        }
-        for row in rows
-    ]
+@dataclass(frozen=True, kw_only=True)
+class WorkerRow:
+    """A worker's row: its last report, when it was seen, on the store's clock."""
+
+    id: int = 0
+    host: str = ""
+    started_at: float = 0.0
+    seen_at: float = 0.0
+    state: str = ""
+    since: float = 0.0
+    reason: str = ""
+    records: int = 0
+    rate: float = 0.0
+    open_share: float = 0.0
+    error: str | None = None
+    error_at: float | None = None
+    limits: str | None = None
 
 
-_SAID = (*(set(WorkerReport.__dataclass_fields__) - {"means"}), "started_at", "seen_at")
+def all_workers(connection: Connection) -> list[WorkerRow]:
+    """Return each worker with its last report, by id."""
+    columns = [tables.worker.c[name] for name in WorkerRow.__dataclass_fields__]
+    rows = connection.execute(select(*columns).order_by(tables.worker.c.id)).mappings()
+    return [WorkerRow(**{**row, "host": row["host"].split(" ", 1)[0]}) for row in rows]
 
 
-def rate_of(workers: list[dict[str, Any]], now: float) -> float:
-    """Return how many records a second living workers do, their closed times counted in."""
-    living = (one for one in workers if now - one["seen_at"] < SILENT_SECONDS)
-    return float(sum(one["rate"] * one["open_share"] for one in living))
+def rate_of(workers: Sequence[WorkerRow], now: float) -> float:
+    """Return how many records a second the living workers do, counting their closed times."""
+    living = (worker for worker in workers if now - worker.seen_at < SILENT_SECONDS)
+    return float(sum(worker.rate * worker.open_share for worker in living))
 
 
-def seconds_left(stale: int, workers: list[dict[str, Any]], now: float) -> float | None:
-    """Return how long the rest will take at the rate of late."""
+def seconds_left(stale: int, workers: Sequence[WorkerRow], now: float) -> float | None:
+    """Return how long the stale records will take at that rate, None where no worker works."""
     if not stale:
         return 0.0
     rate = rate_of(workers, now)

@@ -1,1 +1,1 @@
-"""Records and what is known of them: enrichments, predictions, models, listings."""
+"""Records and their data: enrichments, predictions, models and listings."""

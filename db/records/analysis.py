@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select
 
 from db.store import tables
-from db.store.dialect import insert
+from db.store.dialect import upsert
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,17 @@ def write_analysis(
     connection: Connection, dataset_id: int, made: Analysis, findings: bytes
 ) -> None:
     """Put a snapshot in the place of the one before; `made.number` must be the next."""
-    values = {
+    row = {
+        "dataset_id": dataset_id,
+        "enricher": made.enricher,
         "number": made.number,
         "basis": made.basis,
         "fingerprint": made.fingerprint,
         "findings": findings,
         "made_at": time.time(),
     }
-    statement = insert(connection, tables.snapshot).values(
-        dataset_id=dataset_id, enricher=made.enricher, **values
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["dataset_id", "enricher"],
-            set_=values,
-            where=tables.snapshot.c.number < made.number,
-        )
-    )
+    is_older = tables.snapshot.c.number < made.number
+    upsert(connection, tables.snapshot, [row], ("dataset_id", "enricher"), where=is_older)
 
 
 def delete_analyses(connection: Connection, dataset_id: int, kept: set[str]) -> None:

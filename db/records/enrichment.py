@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, and_, exists, func, select
 
 from db.store import tables
-from db.store.dialect import insert
+from db.store.dialect import upsert
 
 EnrichmentValue: TypeAlias = Any  # whatever JSON can say, or a vector
 
@@ -59,13 +59,7 @@ def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> N
     """Write values over those of older fingerprints."""
     now = time.time()
     rows = [{**_columns(value), "made_at": now} for value in values]
-    if not rows:
-        return
-    statement = insert(connection, tables.enrichment)
-    new = {name: statement.excluded[name] for name in ("fingerprint", "value", "vector", "made_at")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["record_id", "enricher"], set_=new), rows
-    )
+    upsert(connection, tables.enrichment, rows, ("record_id", "enricher"))
 
 
 def _columns(made: Enrichment) -> dict[str, object]:

@@ -7,22 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 
-from db.scoring.response_body import decode_answer
 from db.store import tables
 
 from .enrichment import Enrichment
 from .prediction import Prediction
 
 ListingColumns = dict[str, Any]
-
-
-def listing_columns_of_answer(body: bytes) -> ListingColumns:
-    """Return a prediction's label and its probability; of a regression the number alone."""
-    answer = decode_answer(body)
-    if isinstance(answer.probabilities, dict):
-        score = answer.probabilities.get(str(answer.prediction))
-        return {"answer": str(answer.prediction), "score": score}
-    return {"answer": "", "score": float(answer.prediction)}
 
 
 def listing_columns_of_value(column: str, value: Any) -> ListingColumns:  # noqa: ANN401  any JSON
@@ -43,7 +33,7 @@ def write_listing_columns(
     """Write the listing columns of records, given by id with their keys, from new values."""
     ids = {key: record_id for record_id, key in keys.items()}
     changes = [
-        *((ids[made.key], listing_columns_of_answer(made.body)) for made in predictions),
+        *((ids[made.key], {"answer": made.label, "score": made.score}) for made in predictions),
         *(
             (made.record_id, listing_columns_of_value(made.listing_column, made.value))
             for made in enrichments

@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from db.store import tables
-from db.store.dialect import find_row, insert
+from db.store.dialect import find_row, upsert
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A body for one record, under a fingerprint."""
+    """The teacher's prediction for one record, under a fingerprint.
+
+    `body` is ready to send. `label` is empty for a regression; `score` is the label's probability,
+    or the number.
+    """
 
     key: bytes
     body: bytes
     fingerprint: str
+    label: str
+    score: float
 
 
 def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | None:
@@ -46,13 +52,7 @@ def write_predictions(
         }
         for made in predictions
     ]
-    if not rows:
-        return
-    statement = insert(connection, tables.prediction)
-    new = {name: statement.excluded[name] for name in ("body", "fingerprint", "made_at")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["dataset_id", "key"], set_=new), rows
-    )
+    upsert(connection, tables.prediction, rows, ("dataset_id", "key"))
 
 
 def fingerprints_in_chunk(

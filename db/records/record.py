@@ -25,7 +25,7 @@ from sqlalchemy import (
 from db.errors import UnknownRecord
 from db.spec.field import Inputs
 from db.store import tables
-from db.store.dialect import insert
+from db.store.dialect import excluded, upsert
 from db.store.generation import raise_generation
 
 # SQLite once took no more than 999 parameters in a statement.
@@ -141,8 +141,6 @@ def _known(
 def _insert(
     connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
 ) -> None:
-    if not rows:
-        return
     now = time.time()
     values = [
         {
@@ -156,15 +154,9 @@ def _insert(
         }
         for row in rows
     ]
-    # Another may have added the same meanwhile; its label must not be lost for that.
-    statement = insert(connection, tables.record)
-    label = func.coalesce(statement.excluded.label, tables.record.c.label)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["dataset_id", "key"], set_={"label": label}
-        ),
-        values,
-    )
+    # Another writer may have added the same record meanwhile; its label must not be lost.
+    label = func.coalesce(excluded("label"), tables.record.c.label)
+    upsert(connection, tables.record, values, ("dataset_id", "key"), change={"label": label})
 
 
 _set = (

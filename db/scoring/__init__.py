@@ -1,1 +1,1 @@
-"""What answers without a teacher: features, the student and the body of a response."""
+"""Scoring without the teacher: features, the student and the response body."""

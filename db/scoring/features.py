@@ -1,4 +1,4 @@
-"""The features that a student sees, made alike where it is trained and where it answers."""
+"""The features of the student, computed by the same code in training and in answering."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-# Chosen by five-fold cross-validation on real utterances: longer n-grams weigh more and win less.
+# Chosen by five-fold cross-validation on real utterances: longer n-grams take more space and
+# improve accuracy less.
 GRAM_LENGTHS = (3, 4)
 BINS = 10
 
 _WORD = re.compile(r"\w+")
-# The accents of most scripts that have any; one in between is none.
+# The combining accents of most scripts; U+034F, in between, is not an accent.
 _ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
@@ -26,17 +27,17 @@ def text_features(text: str) -> set[str]:
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words of a text without case and accents: people leave both out."""
+    """Return the words of a text in lower case without accents, since people often omit both."""
     return _WORD.findall(fold_text(text))
 
 
 def pairs_of(words: Sequence[str]) -> Iterator[str]:
-    """Return each word with the next."""
+    """Yield each pair of consecutive words."""
     return map(" ".join, itertools.pairwise(words))
 
 
 def features_of_word(word: str) -> list[str]:
-    """Return a word and the character n-grams in it; "<" and ">" mark its ends."""
+    """Return a word and its character n-grams; "<" and ">" mark its ends."""
     framed = f"<{word}>"
     grams = [
         framed[start : start + length]
@@ -58,5 +59,5 @@ def fold_text(text: str) -> str:
 
 
 def bin_of(number: float, edges: Sequence[float]) -> int:
-    """Return which of the bins between the edges a number falls in, from 0 to len(edges)."""
+    """Return the index of the bin that a number falls in, from 0 to len(edges)."""
     return bisect_right(edges, number)

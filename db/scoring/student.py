@@ -1,4 +1,4 @@
-"""The student: a sparse linear model scored with the standard library alone."""
+"""The student: a sparse linear model that needs only the standard library for scoring."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from db.spec.field import Inputs, Value
 from .features import bin_of, features_of_word, pairs_of, split_words
 
 FORMAT = 1
-# Weights are whole multiples of 2**-shift that fit 32 bits; a lane has room for 2**15 of them.
+# Weights are whole multiples of 2**-shift that fit in 32 bits. A lane can hold the sum of 2**16.
 LANE_BITS = 48
 WEIGHT_BITS = 31
-FARTHEST = 1e6
-# In what people ask few words come again and again: cutting them up took half of an answer.
+MAX_DEVIATION = 1e6
+# Requests repeat few words; cutting words into n-grams took half of the time of an answer.
 CACHED_WORDS = 1024
 
 Scores: TypeAlias = list[float]
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text"):
-    """Weights of a text field's features: one row of int32 each, a number a class."""
+    """Weights of a text field's features: a row of int32 per feature, with a weight per class."""
 
     names: list[str]
     weights: bytes
 
 
 class WordPart(msgspec.Struct, frozen=True, tag="word"):
-    """Weights of a choice or boolean field's values, laid out as in TextPart."""
+    """Weights of a choice or boolean field's values, in the layout of TextPart."""
 
     names: list[str]
     weights: bytes
 
 
 class NumberPart(msgspec.Struct, frozen=True, tag="number"):
-    """Weights of a number: one row for its standardised value, then one for each bin."""
+    """Weights of a number: `slopes` for its standardised value, and a row for each bin."""
 
     mean: float
     scale: float
@@ -61,8 +61,8 @@ Part: TypeAlias = TextPart | WordPart | NumberPart
 class StudentData(msgspec.Struct, frozen=True, kw_only=True):
     """A student as plain data.
 
-    A classification has one score a label, a regression has one score, which is the target
-    in standard deviations from its mean.
+    A classification has one score per label. A regression has one score: the target in standard
+    deviations from its mean.
     """
 
     format: int = FORMAT
@@ -75,31 +75,34 @@ class StudentData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode_student(data: StudentData) -> tuple[bytes, str]:
-    """Return the student's bytes and their SHA-256."""
+    """Return the student as bytes, and their SHA-256."""
     packed = zlib.compress(msgspec.msgpack.encode(data), 9)
     return packed, hashlib.sha256(packed).hexdigest()
 
 
 def decode_student(packed: bytes, sha256: str) -> StudentData:
-    """Return the student that `encode_student` wrote; raises ArtifactError."""
+    """Return the student from the bytes of `encode_student`; raises ArtifactError."""
     if hashlib.sha256(packed).hexdigest() != sha256:
         raise ArtifactError(
-            "the student's bytes do not match their SHA-256; train or activate anew"
+            "the student's bytes do not match their SHA-256; train a new model, or activate another"
         )
     try:
         data = msgspec.msgpack.decode(zlib.decompress(packed), type=StudentData)
     except (zlib.error, msgspec.DecodeError) as error:
         raise ArtifactError(f"the student cannot be read: {error}") from error
     if data.format != FORMAT:
-        raise ArtifactError(f"the student has format {data.format}, this code reads {FORMAT}")
+        raise ArtifactError(
+            f"the student has format {data.format}, but this code reads format {FORMAT};"
+            " train a new model"
+        )
     return data
 
 
 class Student:
-    """Answers for inputs that the teacher has not answered yet.
+    """Scores inputs for which the teacher's prediction is not stored yet.
 
-    Each feature's row of weights is held as lanes of one integer, so that the scores of all
-    classes are summed by adding integers: half the time of adding tuples, a quarter of the room.
+    The weights of a feature are lanes of one integer, a lane per class, so that adding integers
+    adds the scores of all classes. This takes half the time and a quarter of the memory of tuples.
     """
 
     def __init__(self, data: StudentData) -> None:
@@ -123,7 +126,7 @@ class Student:
             for name, part in data.parts.items()
             if isinstance(part, NumberPart)
         }
-        self._lift = sum(1 << (LANE_BITS * (lane + 1) - 1) for lane in range(self._width))
+        self._offset = sum(1 << (LANE_BITS * (lane + 1) - 1) for lane in range(self._width))
 
     def probabilities(self, inputs: Inputs) -> list[float]:
         """Return the probability of each label."""
@@ -135,19 +138,19 @@ class Student:
         return mean + scale * self._scores(inputs)[0]
 
     def warnings(self, inputs: Mapping[str, Value]) -> list[str]:
-        """Say which numbers lie outside what training saw."""
+        """Return a warning for each number outside the range seen in training."""
         return [
-            f"{name}: {inputs[name]} is {side} {_plain(limit)}, the {most} seen in training"
+            f"{name}: {inputs[name]} is {side} {_plain(limit)}, the {extreme} seen in training"
             for name, (part, _) in self._numbers.items()
-            for side, limit, most, outside in (
+            for side, limit, extreme, is_outside in (
                 ("below", part.low, "smallest", inputs[name] < part.low),  # type: ignore[operator]
                 ("above", part.high, "largest", inputs[name] > part.high),  # type: ignore[operator]
             )
-            if outside
+            if is_outside
         ]
 
     def _scores(self, inputs: Inputs) -> Scores:
-        total = self._lift
+        total = self._offset
         for name, lanes in self._lanes.items():
             if name in self._words:
                 total += self._sum_text(name, str(inputs[name]))
@@ -157,8 +160,8 @@ class Student:
         for name, (part, rows) in self._numbers.items():
             number = float(inputs[name])
             total += rows[bin_of(number, part.edges)]
-            # So far out a straight line means nothing, and must not overflow.
-            deviation = max(-FARTHEST, min((number - part.mean) / part.scale, FARTHEST))
+            # Farther out the linear term is meaningless, and it must not overflow.
+            deviation = max(-MAX_DEVIATION, min((number - part.mean) / part.scale, MAX_DEVIATION))
             scores = [
                 score + slope * deviation for score, slope in zip(scores, part.slopes, strict=True)
             ]
@@ -168,16 +171,16 @@ class Student:
         ]
 
     def _sum_text(self, name: str, text: str) -> int:
-        """Return the sum of the lanes of a text's features, each counted once."""
+        """Return the sum of the lanes of a text's features, each added once."""
         lanes, lanes_of_word = self._lanes[name], self._words[name]
         words = split_words(text)
-        found: dict[str, int] = {}
+        weights: dict[str, int] = {}
         for word in words:
-            found.update(lanes_of_word(word))
+            weights.update(lanes_of_word(word))
         for pair in pairs_of(words):
             if pair in lanes:
-                found[pair] = lanes[pair]
-        return sum(found.values())
+                weights[pair] = lanes[pair]
+        return sum(weights.values())
 
     def _unpack(self, total: int) -> Iterator[int]:
         middle, mask = 1 << (LANE_BITS - 1), (1 << LANE_BITS) - 1
@@ -186,7 +189,7 @@ class Student:
 
 
 def word_feature(value: Value) -> str:
-    """Return the one feature of a choice or boolean field."""
+    """Return the single feature of a choice or boolean field's value."""
     return str(value)
 
 
@@ -198,8 +201,8 @@ def softmax(scores: Scores) -> list[float]:
     """Return probabilities that sum to 1."""
     top = max(scores)
     powers = [math.exp(score - top) for score in scores]
-    whole = sum(powers)
-    return [power / whole for power in powers]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def _pack_rows(weights: bytes, width: int) -> list[int]:

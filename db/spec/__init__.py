@@ -1,1 +1,1 @@
-"""What a dataset is: its fields, its spec, its TOML file, and the key of a record."""
+"""The spec of a dataset: its fields, its TOML file, and the keys of its records."""

@@ -1,4 +1,4 @@
-"""A dataset's spec: what its records hold, what is predicted, and how."""
+"""The spec of a dataset: its fields, its target, its enrichers and its model."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from .field import (
 from .key import key_of
 
 _NUMBERS = (NumberField, IntegerField)
-# Where numbers have decimal commas, a point before three digits more likely ends a thousand.
-_POINT_OF_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
+# In a file with decimal commas, a point before three digits may separate thousands.
+_THOUSANDS_POINT = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 
 
 class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One enricher of a dataset."""
+    """The configuration of one enricher of a dataset."""
 
     use: str = ""
-    """A built-in enricher or a dotted path; left out, the enricher's own name."""
+    """A built-in enricher or a dotted path; if empty, the built-in one with this name."""
     reads: tuple[str, ...] = ()
-    """Fields and other enrichers; left out, all fields that the enricher can take."""
+    """Fields and other enrichers; if empty, all fields that the enricher accepts."""
     config: dict[str, Any] = {}
 
 
@@ -57,32 +57,32 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     retain_days: int = 30
     distil_requests: bool = False
     decimal: Literal[".", ","] = "."
-    """The decimal mark in data files."""
+    """The decimal mark of numbers in data files."""
     missing: tuple[str, ...] = ()
-    """What data files say where there is nothing, beside an empty cell."""
+    """Values that mean "missing" in data files, in addition to an empty cell."""
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Return the names of the fields that have no default."""
+        """The names of the fields that have no default."""
         return tuple(name for name, field in self.fields.items() if field.default is None)
 
     @property
     def flat_routes(self) -> tuple[str, ...]:
-        """The flat route and the one of its languages, if there are any."""
+        """The flat route and its route for supported languages; empty if there is no flat route."""
         route = self.flat_route
         return (route, f"{route}-supported-languages") if route else ()
 
     def read_inputs(self, raw: Mapping[str, object]) -> Inputs:
-        """Return the inputs in their one form, defaults filled in; raises InputError."""
+        """Return the inputs in normal form, with defaults filled in; raises InputError."""
         for name in raw:
             if name not in self.fields:
                 raise InputError(
-                    name, f"is no field of {self.name}, which has {', '.join(self.fields)}"
+                    name, f"is not a field of {self.name}; its fields are {', '.join(self.fields)}"
                 )
         return self._read_fields(raw)
 
     def pick_inputs(self, row: Mapping[str, object]) -> Inputs:
-        """Return the inputs of a data file's row in their one form; other columns do not count."""
+        """Return the inputs of a data file's row in normal form; other columns are ignored."""
         raw = {
             name: self._cell(name, row[field.column or name], isinstance(field, _NUMBERS))
             for name, field in self.fields.items()
@@ -91,24 +91,24 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self._read_fields(raw)
 
     def pick_label(self, row: Mapping[str, object]) -> str | None:
-        """Return the label of a data file's row; raises InputError."""
+        """Return the label of a data file's row, None if it is missing; raises InputError."""
         raw = row.get(self.target)
         if raw in self.missing:
             return None
         return self.read_label(self._cell(self.target, raw, self.kind == "regression"))
 
     def _cell(self, name: str, raw: object, is_number: bool) -> object:  # noqa: FBT001
-        """Return a cell of a data file as a question would say it; raises InputError."""
+        """Return a cell of a data file as a request would send it; raises InputError."""
         if not (is_number and self.decimal == "," and isinstance(raw, str)):
             return raw
-        if _POINT_OF_THOUSANDS.fullmatch(raw.strip()):
-            reason = f"{raw.strip()} can be a decimal number or a whole one"
+        if _THOUSANDS_POINT.fullmatch(raw.strip()):
+            reason = f"{raw.strip()} can be a decimal number or a whole number"
             raise InputError(name, f"{reason}; write 2,5 or 2500", "2,5")
         return plain_number(raw)
 
     @property
     def columns(self) -> set[str]:
-        """The columns of a data file that count, the target's included."""
+        """The columns of a data file that are read, including the target's."""
         return {field.column or name for name, field in self.fields.items()} | {self.target}
 
     def _read_fields(self, raw: Mapping[str, object]) -> Inputs:
@@ -126,7 +126,7 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return {name: example_of(field) for name, field in self.fields.items()}
 
     def read_label(self, raw: object) -> str | None:
-        """Return the label as stored, or None where there is none; raises InputError."""
+        """Return the label as it is stored, None if it is missing; raises InputError."""
         if raw is None or raw == "":
             return None
         if self.kind == "regression":
@@ -141,15 +141,15 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return label
 
     def key(self, inputs: Mapping[str, Value]) -> bytes:
-        """Return the key of inputs in their one form."""
+        """Return the key of inputs in normal form."""
         return key_of(inputs[name] for name in self.fields)
 
 
 def encode_spec(spec: DatasetSpec) -> str:
-    """Return the spec as JSON text, its fields in their order."""
+    """Return the spec as JSON text; the order of its fields is kept."""
     return msgspec.json.encode(spec).decode()
 
 
 def decode_spec(text: str) -> DatasetSpec:
-    """Return the spec that `encode_spec` wrote."""
+    """Return the spec from the JSON text of `encode_spec`."""
     return msgspec.json.decode(text, type=DatasetSpec)

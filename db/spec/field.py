@@ -1,4 +1,4 @@
-"""The typed input fields of a dataset, and the one form that each value takes."""
+"""The typed input fields of a dataset, and the normal form of their values."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from db.errors import InputError
 Value: TypeAlias = str | int | float | bool
 Inputs: TypeAlias = dict[str, Value]
 
-# Beyond this no model can square a number.
+# The square of a larger number may overflow in a model.
 LARGEST_NUMBER = 1e100
-# Beyond this a float no longer tells neighbouring whole numbers apart.
+# Above this, a float cannot represent every whole number.
 LARGEST_WHOLE = 2**53
 
-# The longest float written out in full, sign and point included, has some 1,080.
-LONGEST_NUMBER_CHARACTERS = 1200
-# Real text has a few combining marks on a letter. Normalising takes time that grows with the
-# square of how many follow each other.
-MOST_COMBINING_MARKS = 100
-# In decomposed form a character is at most four.
+# The longest float, written in full with sign and point, has about 1,080 characters.
+MAX_NUMBER_CHARACTERS = 1200
+# Real text has at most a few combining marks per letter. The time to normalise a text grows with
+# the square of the number of consecutive marks.
+MAX_COMBINING_MARKS = 100
+# A character decomposes into at most four.
 _DECOMPOSED_CHARACTERS = 4
-# White space around and between words, which does not count.
+# Room for white space around and between words, which normalising removes.
 _SPARE_CHARACTERS = 1000
 
-# No two parts of it can match the same digits, so the time to match grows with the length alone.
+# No two parts of the pattern can match the same digits, so matching takes linear time.
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NUMBER_SPACE = " \t\n\r\v\f"
-# These decompose into combining marks without being one.
+# These characters decompose into combining marks but have the combining class 0.
 _MARKS_WITHOUT_CLASS = frozenset("\u0f73\u0f75\u0f81")
 
 _SPACE = re.compile(r"[ \t\n\v\f\r\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -42,7 +42,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class _Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A field is required unless it has a default; `column` is its name in data files."""
+    """A field is required if it has no default; `column` is its column in data files."""
 
     title: str = ""
     column: str = ""
@@ -57,7 +57,7 @@ class TextField(_Field, frozen=True, kw_only=True, tag_field="type", tag="text")
 
 
 class ChoiceField(_Field, frozen=True, kw_only=True, tag_field="type", tag="choice"):
-    """One of a few words."""
+    """One of a fixed set of words."""
 
     choices: tuple[str, ...]
     default: str | None = None
@@ -65,7 +65,7 @@ class ChoiceField(_Field, frozen=True, kw_only=True, tag_field="type", tag="choi
 
 
 class NumberField(_Field, frozen=True, kw_only=True, tag_field="type", tag="number"):
-    """A finite number; min and max are included."""
+    """A finite number; `min` and `max` are inclusive."""
 
     min: float | None = None
     max: float | None = None
@@ -74,7 +74,7 @@ class NumberField(_Field, frozen=True, kw_only=True, tag_field="type", tag="numb
 
 
 class IntegerField(_Field, frozen=True, kw_only=True, tag_field="type", tag="integer"):
-    """A whole number; min and max are included."""
+    """A whole number; `min` and `max` are inclusive."""
 
     min: int | None = None
     max: int | None = None
@@ -83,7 +83,7 @@ class IntegerField(_Field, frozen=True, kw_only=True, tag_field="type", tag="int
 
 
 class BooleanField(_Field, frozen=True, kw_only=True, tag_field="type", tag="boolean"):
-    """Yes or no."""
+    """True or false."""
 
     default: bool | None = None
     example: bool | None = None
@@ -93,10 +93,10 @@ Field: TypeAlias = TextField | ChoiceField | NumberField | IntegerField | Boolea
 
 
 def example_of(field: Field) -> Value:
-    """Return the field's example, or one that its type and limits suggest."""
+    """Return the field's example, or else a valid value that its type and limits suggest."""
     if isinstance(field, NumberField | IntegerField):
-        known = (field.example, field.min, field.max)
-        return normal_number(next((number for number in known if number is not None), 1))
+        candidates = (field.example, field.min, field.max)
+        return normal_number(next((number for number in candidates if number is not None), 1))
     if field.example is not None:
         return field.example
     if isinstance(field, ChoiceField):
@@ -105,47 +105,47 @@ def example_of(field: Field) -> Value:
 
 
 def normal_text(text: str) -> str:
-    """Return the text in NFC, trimmed, each run of white space as one space.
+    """Return the text in NFC, trimmed, with each run of white space as one space.
 
-    Raises ValueError where a control character, half a surrogate pair or a long run of combining
-    marks is in it.
+    Raises ValueError if it contains a control character, half a surrogate pair or a long run of
+    combining marks.
     """
-    bad = _CONTROL.search(text.replace("\x85", " "))
-    if bad:
-        raise ValueError(f"holds the control character U+{ord(bad.group()):04X}")
+    control = _CONTROL.search(text.replace("\x85", " "))
+    if control:
+        raise ValueError(f"contains the control character U+{ord(control.group()):04X}")
     if _has_long_run_of_marks(text):
-        raise ValueError(f"has more than {MOST_COMBINING_MARKS} combining marks in a row")
+        raise ValueError(f"has more than {MAX_COMBINING_MARKS} combining marks in a row")
     return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
 
 
 def _has_long_run_of_marks(text: str) -> bool:
-    if len(text) <= MOST_COMBINING_MARKS or text.isascii():
+    if len(text) <= MAX_COMBINING_MARKS or text.isascii():
         return False
     run = 0
     for character in text:
         is_mark = unicodedata.combining(character) or character in _MARKS_WITHOUT_CLASS
         run = run + 1 if is_mark else 0
-        if run > MOST_COMBINING_MARKS:
+        if run > MAX_COMBINING_MARKS:
             return True
     return False
 
 
 def normal_number(number: float) -> int | float:
-    """Return one form for each value: 30 for 30.0 and 3e1, 0 for -0."""
+    """Return the normal form of a number: 30 for 30.0 and 3e1, 0 for -0."""
     if isinstance(number, float) and number.is_integer() and abs(number) < LARGEST_WHOLE:
         return int(number)
     return number
 
 
 def plain_number(text: str) -> str:
-    """Return a number with a decimal comma, and spaces between thousands, with a point."""
+    """Return a number's text with a decimal point and without spaces between thousands."""
     return re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3})", "", text.strip()).replace(",", ".")
 
 
 def read_value(name: str, field: Field, raw: object) -> Value:
-    """Return the value in its one form, from text (a query, a CSV cell) or from JSON.
+    """Return the normal form of a value, which comes as text (a query, a CSV cell) or as JSON.
 
-    Raises InputError naming the field, the reason and an example.
+    Raises InputError with the field, the reason and an example.
     """
 
     def refuse(reason: str) -> NoReturn:
@@ -173,13 +173,13 @@ def _read_choice(field: ChoiceField, raw: object, refuse: _Refuse) -> str:
     return text
 
 
-def _normal(raw: object, most_characters: int, refuse: _Refuse) -> str:
-    """Return the normal form of a text that has at most so many characters in it."""
+def _normal(raw: object, max_characters: int, refuse: _Refuse) -> str:
+    """Return the normal form of a text; refuse one that is far longer than `max_characters`."""
     if not isinstance(raw, str):
         refuse(f"must be text, not {_kind(raw)}")
-    # Checked before any work that grows with the length.
-    if len(raw) > _DECOMPOSED_CHARACTERS * most_characters + _SPARE_CHARACTERS:
-        refuse(f"has {len(raw)} characters, more than {most_characters}")
+    # Check the length before any work that grows with it.
+    if len(raw) > _DECOMPOSED_CHARACTERS * max_characters + _SPARE_CHARACTERS:
+        refuse(f"has {len(raw)} characters, more than {max_characters}")
     try:
         return normal_text(raw)
     except ValueError as error:
@@ -209,15 +209,15 @@ def _finite(raw: object, refuse: _Refuse) -> int | float:
     if not math.isfinite(number):
         refuse("must be a finite number")
     if abs(number) > LARGEST_NUMBER:
-        refuse(f"must lie within ±{LARGEST_NUMBER:g}")
+        refuse(f"must be within ±{LARGEST_NUMBER:g}")
     return normal_number(number)
 
 
 def _parse_number(raw: str, refuse: _Refuse) -> float:
-    if len(raw) > LONGEST_NUMBER_CHARACTERS:
-        refuse(f"has {len(raw)} characters, more than {LONGEST_NUMBER_CHARACTERS}")
+    if len(raw) > MAX_NUMBER_CHARACTERS:
+        refuse(f"has {len(raw)} characters, more than {MAX_NUMBER_CHARACTERS}")
     text = raw.strip(_NUMBER_SPACE)
-    # float() would also take "1_000", "nan" and digits of other scripts.
+    # float() would also accept "1_000", "nan" and digits of other scripts.
     if not NUMBER.fullmatch(text):
         comma = _DECIMAL_COMMA.fullmatch(text)
         refuse(f"must be a number{': write 2.5, not 2,5' if comma else ''}")

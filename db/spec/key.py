@@ -1,4 +1,4 @@
-"""The key by which a record is known."""
+"""The key that identifies a record, and the fold that follows from it."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def key_of(values: Iterable[Value]) -> bytes:
 
 
 def fold_of(key: bytes) -> int:
-    """Return the fold that a record is tested in: its key modulo the number of folds."""
+    """Return the fold in which a record is held out: its key modulo the number of folds."""
     return int.from_bytes(key, "big") % FOLDS

@@ -1,4 +1,4 @@
-"""A dataset's TOML file: read, and checked with errors that name file, key and mend."""
+"""Read and check a dataset's TOML file; errors name the file, the key and what to do."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .field import ChoiceField, Field, IntegerField, NumberField, TextField, nor
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
-# A record's features must fit the student's lanes, and there are at most three a character.
-MOST_CHARACTERS = 20_000
+# The features of a record must fit in a lane of the student; a character gives at most three.
+MAX_CHARACTERS = 20_000
 RESERVED_ROUTES = (
     "/predict",
     "/records",
@@ -33,7 +33,7 @@ RESERVED_ROUTES = (
 
 
 def read_spec(path: Path) -> DatasetSpec:
-    """Read a dataset's TOML file; raises SpecError naming file, key and mend."""
+    """Read a dataset's TOML file; raises SpecError, which names file, key and what to do."""
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -46,16 +46,16 @@ def read_spec(path: Path) -> DatasetSpec:
         spec = msgspec.convert(raw, DatasetSpec)
         check_spec(spec)
     except msgspec.ValidationError as error:
-        raise SpecError(f"{path}: {_in_words(_locate(raw) or str(error))}") from None
+        raise SpecError(f"{path}: {_plain_message(_locate(raw) or str(error))}") from None
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
     return spec
 
 
 def _locate(raw: dict[str, Any]) -> str:
-    """Return the error of the first field or enricher at fault, by its name.
+    """Return the error of the first invalid field or enricher, with its name; "" if all are valid.
 
-    msgspec says of a table's values that one of them is wrong, not which.
+    For a table, msgspec reports that one of the values is wrong, but not which.
     """
     for part, kind in (("fields", Field), ("enrichers", EnricherSpec)):
         values = raw.get(part)
@@ -63,28 +63,44 @@ def _locate(raw: dict[str, Any]) -> str:
             try:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
-                what, _, where = str(error).partition(" - at `$")
-                return f"{what} - at `$.{part}.{name}{where or '`'}"
+                problem, _, path = str(error).partition(" - at `$")
+                return f"{problem} - at `$.{part}.{name}{path or '`'}"
     return ""
 
 
 def check_spec(spec: DatasetSpec) -> None:
-    """Raise SpecError for what the types alone cannot refuse."""
-    _require(NAME.fullmatch(spec.name), "name", "use a-z, 0-9, - and _, at most 40, a letter first")
-    _require(spec.fields, "fields", "name at least one field, as [fields.NAME]")
-    _require(spec.target not in spec.fields, "target", f"{spec.target!r} is also an input field")
+    """Raise SpecError if the spec breaks a rule that its types do not express."""
+    _require(
+        NAME.fullmatch(spec.name),
+        "name",
+        "use a-z, 0-9, - and _, at most 40 characters, starting with a letter",
+    )
+    _require(spec.fields, "fields", "define at least one field: [fields.NAME]")
+    _require(
+        spec.target not in spec.fields,
+        "target",
+        f"{spec.target!r} is also an input field; remove one of them",
+    )
     _check_words("labels", spec.labels)
     _require(spec.retain_days > 0, "retain_days", "must be at least 1")
-    _require(len(spec.columns) == len(spec.fields) + 1, "fields", "two fields have one column")
+    _require(
+        len(spec.columns) == len(spec.fields) + 1,
+        "fields",
+        "two of them, or one and the target, have the same column",
+    )
     _require(
         spec.kind == "classification" or not (spec.labels or spec.flat_route),
         "kind",
-        "a regression has neither labels nor flat_route; remove them",
+        "a regression has no labels and no flat_route; remove them",
     )
     for name, field in spec.fields.items():
         _check_field(name, field)
     characters = sum(f.max_length for f in spec.fields.values() if isinstance(f, TextField))
-    _require(characters <= MOST_CHARACTERS, "fields", f"allow {MOST_CHARACTERS} characters in all")
+    _require(
+        characters <= MAX_CHARACTERS,
+        "fields",
+        f"the max_length of all text fields together must be at most {MAX_CHARACTERS}",
+    )
     for name, enricher in spec.enrichers.items():
         _check_enricher(spec, name, enricher)
     if spec.flat_route is not None:
@@ -93,11 +109,11 @@ def check_spec(spec: DatasetSpec) -> None:
 
 def _check_field(name: str, field: Field) -> None:
     where = f"fields.{name}"
-    _require(FIELD_NAME.fullmatch(name), where, "use letters, digits and _, a letter first")
+    _require(FIELD_NAME.fullmatch(name), where, "use letters, digits and _, starting with a letter")
     if isinstance(field, TextField):
         _require(field.max_length >= 1, f"{where}.max_length", "must be at least 1")
     if isinstance(field, ChoiceField):
-        _require(field.choices, f"{where}.choices", "name at least one choice")
+        _require(field.choices, f"{where}.choices", "add at least one choice")
         _check_words(f"{where}.choices", field.choices)
     if isinstance(field, NumberField | IntegerField):
         _check_limits(where, field)
@@ -113,10 +129,10 @@ def _check_field(name: str, field: Field) -> None:
 
 
 def _check_words(where: str, words: tuple[str, ...]) -> None:
-    _require(len(set(words)) == len(words), where, "names one twice")
+    _require(len(set(words)) == len(words), where, "contains a value twice")
     for word in words:
-        _require(word, where, "names an empty one")
-        _require(_is_normal(word), where, f"{word!r} has stray white space")
+        _require(word, where, "contains an empty value")
+        _require(_is_normal(word), where, f"{word!r} has extra white space; remove it")
 
 
 def _is_normal(text: str) -> bool:
@@ -135,12 +151,14 @@ def _check_limits(where: str, field: NumberField | IntegerField) -> None:
 
 def _check_enricher(spec: DatasetSpec, name: str, enricher: EnricherSpec) -> None:
     where = f"enrichers.{name}"
-    _require(NAME.fullmatch(name), where, "use a-z, 0-9, - and _, a letter first")
-    _require(name != "prediction", where, "prediction is made of every model; name this another")
-    _require(name not in spec.fields, where, "bears a field's name; name it another")
+    _require(NAME.fullmatch(name), where, "use a-z, 0-9, - and _, starting with a letter")
+    _require(
+        name != "prediction", where, "this name is reserved for the model's prediction; use another"
+    )
+    _require(name not in spec.fields, where, "a field has this name; use another")
     for read in enricher.reads:
-        known = read in spec.fields or (read in spec.enrichers and read != name)
-        _require(known, f"{where}.reads", f"{read!r} is neither a field nor another enricher")
+        is_known = read in spec.fields or (read in spec.enrichers and read != name)
+        _require(is_known, f"{where}.reads", f"{read!r} is neither a field nor another enricher")
 
 
 def _check_flat_route(spec: DatasetSpec) -> None:
@@ -149,31 +167,36 @@ def _check_flat_route(spec: DatasetSpec) -> None:
         re.fullmatch(r"(/[a-z0-9_-]+)+", route), "flat_route", "use a path such as /api/intent"
     )
     _require(
-        not any(route == taken or route.startswith(taken + "/") for taken in RESERVED_ROUTES),
+        not any(
+            route == reserved or route.startswith(reserved + "/") for reserved in RESERVED_ROUTES
+        ),
         "flat_route",
-        f"{route} is a route already",
+        f"{route} is already a route; use another",
     )
     only_text = len(spec.required) == 1 and isinstance(spec.fields[spec.required[0]], TextField)
-    _require(only_text, "flat_route", "needs a dataset with one required field, of type text")
+    _require(
+        only_text, "flat_route", "needs a dataset with exactly one required field, of type text"
+    )
 
 
-def _require(condition: object, key: str, mend: str) -> None:
+def _require(condition: object, key: str, problem: str) -> None:
     if not condition:
-        raise SpecError(f"key {key}: {mend}")
+        raise SpecError(f"key {key}: {problem}")
 
 
-_WORDS = (
-    (r"Object contains unknown field (`.*?`)", r"there is no key \1"),
+# Patterns of msgspec's messages, and what to write instead.
+_PLAIN_MESSAGES = (
+    (r"Object contains unknown field (`.*?`)", r"unknown key \1"),
     (r"Object missing required field (`.*?`)", r"the key \1 is missing"),
     (r"Invalid enum value (.*)", r"\1 is neither 'classification' nor 'regression'"),
-    (r"Invalid value (.*)", r"\1 is none of 'boolean', 'choice', 'integer', 'number', 'text'"),
+    (r"Invalid value (.*)", r"\1 is not one of 'boolean', 'choice', 'integer', 'number', 'text'"),
 )
 
 
-def _in_words(message: str) -> str:
-    """Turn msgspec's `… - at `$.fields[...].min`` into `key fields.min: …`, in a user's words."""
-    match = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", message, re.DOTALL)
-    what, path = (match["what"], match["path"]) if match else (message, None)
-    for theirs, ours in _WORDS:
-        what = re.sub(f"^{theirs}$", ours, what)
-    return f"key {path.replace('[...]', '.*').strip('.')}: {what}" if path else what
+def _plain_message(message: str) -> str:
+    """Turn msgspec's message `… - at `$.fields[...].min`` into `key fields.*.min: …`."""
+    match = re.fullmatch(r"(?P<problem>.*?)(?: - at `\$\.?(?P<path>.*)`)?", message, re.DOTALL)
+    problem, path = (match["problem"], match["path"]) if match else (message, None)
+    for pattern, plain in _PLAIN_MESSAGES:
+        problem = re.sub(f"^{pattern}$", plain, problem)
+    return f"key {path.replace('[...]', '.*').strip('.')}: {problem}" if path else problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 import time
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,6 +27,7 @@ from sqlalchemy import (
     extract,
     func,
     literal,
+    literal_column,
     select,
     text,
 )
@@ -110,6 +112,43 @@ def insert(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def excluded(column: str) -> ColumnElement[Any]:
+    """Return the value that an upsert would have inserted into a column."""
+    return literal_column(f"excluded.{column}")
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+    key: Collection[str],
+    *,
+    change: Mapping[str, Any] | None = None,
+    where: ColumnElement[bool] | None = None,
+) -> None:
+    """Insert rows; where a row with the same key is there already, update its other columns.
+
+    `key` names the columns of a unique index. `change` gives the new values of the columns to
+    update instead, and `where` says which rows may be updated. A row's values may be SQL
+    expressions where there is only one row.
+    """
+    if not rows:
+        return
+    new = change or {name: excluded(name) for name in rows[0] if name not in key}
+    statement = insert(connection, table)
+    if len(rows) == 1:
+        connection.execute(
+            statement.values(**rows[0]).on_conflict_do_update(
+                index_elements=list(key), set_=new, where=where
+            )
+        )
+        return
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=new, where=where),
+        [dict(row) for row in rows],
+    )
 
 
 def json_elements(connection: Connection, array: BindParameter[str]) -> FromClause:

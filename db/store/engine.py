@@ -101,10 +101,10 @@ def check_schema(store: Store) -> None:
     with store.reading() as connection:
         version = _schema_version(connection)
     if version is None:
-        raise StoreError(f"{where(store)}: has no tables yet; run: python -m db upgrade")
+        raise StoreError(f"{describe_store(store)}: has no tables yet; run: python -m db upgrade")
     if version < tables.SCHEMA:
         raise StoreError(
-            f"{where(store)}: has tables of an older version; run: python -m db upgrade"
+            f"{describe_store(store)}: has tables of an older version; run: python -m db upgrade"
         )
 
 
@@ -118,7 +118,7 @@ def check_reachable(store: Store) -> None:
         mend = "is it up, and is DATABASE_URL right?"
         if file is not None:
             mend = f"is it an SQLite file, and may this user write in {file.absolute().parent}?"
-        raise StoreError(f"{where(store)}: {reason(error)}; {mend}") from error
+        raise StoreError(f"{describe_store(store)}: {error_reason(error)}; {mend}") from error
 
 
 def sqlite_file(store: Store) -> Path | None:
@@ -133,12 +133,12 @@ def _schema_version(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def where(store: Store) -> str:
+def describe_store(store: Store) -> str:
     """Return the store's address without its password."""
     return store.writer.url.render_as_string(hide_password=True)
 
 
-def reason(error: SQLAlchemyError) -> str:
+def error_reason(error: SQLAlchemyError) -> str:
     """Return the driver's own words, in one line."""
     words = str(error.orig if isinstance(error, DBAPIError) else error)
     return " ".join(words.split())

@@ -1,1 +1,1 @@
-"""What the web process writes to the store: requested inputs, prediction counts, web load."""
+"""Data that web processes write: requested inputs, prediction counts and their load."""

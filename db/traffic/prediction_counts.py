@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, delete, select
 
 from db.store import tables
-from db.store.dialect import insert, wall_seconds
+from db.store.dialect import excluded, upsert, wall_seconds
 
 HOUR_SECONDS = 3600
 KEEP_HOURS = 24 * 90
@@ -27,13 +27,12 @@ def count_served(connection: Connection, counts: Mapping[tuple[int, str, str], i
         # In one order, so that two who write the same rows do not wait for each other in turn.
         for (dataset_id, source, prediction), count in sorted(counts.items())
     ]
-    if not rows:
-        return
-    statement = insert(connection, tables.served)
-    more = tables.served.c.answers + statement.excluded.answers
-    keys = ["dataset_id", "hour", "source", "prediction"]
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_={"answers": more}), rows
+    upsert(
+        connection,
+        tables.served,
+        rows,
+        ("dataset_id", "hour", "source", "prediction"),
+        change={"answers": tables.served.c.answers + excluded("answers")},
     )
 
 

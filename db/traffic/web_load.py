@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, delete, or_, select
 
 from db.store import tables
-from db.store.dialect import insert, lease_clock
+from db.store.dialect import lease_clock, upsert
 
 # A web process that has said nothing for so long has nothing to do, or is gone.
 SILENT_SECONDS = 5.0
@@ -25,15 +25,15 @@ class WebLoad:
 def write_load(connection: Connection, process: str, load: WebLoad) -> None:
     """Say what a web process does now."""
     now, boot = lease_clock(connection)
-    said = {
+    row = {
+        "process": process,
         "requests_per_second": load.requests_per_second,
         "in_flight": load.in_flight,
         "p95_seconds": load.p95_seconds,
         "told": now,
         "told_boot": boot,
     }
-    statement = insert(connection, tables.web_signal).values(process=process, **said)
-    connection.execute(statement.on_conflict_do_update(index_elements=["process"], set_=said))
+    upsert(connection, tables.web_signal, [row], ("process",))
 
 
 def end_signal(connection: Connection, process: str) -> None:

@@ -15,8 +15,9 @@ from db.queue.run import running
 from db.records.dataset import all_datasets, find_dataset
 from db.records.model import active_model, all_models, model_name
 from enrich.planning.maintenance import use_model
+from enrich.worker.hooks import WorkerHooks
 from enrich.worker.subcommand import yielding
-from enrich.worker.worker import WorkerHooks, open_report, working
+from enrich.worker.worker import working
 
 from .base import (
     dataset_argument,
@@ -52,7 +53,7 @@ def train(
     from enrich.learning.report import in_words  # noqa: PLC0415  scikit-learn is slow to import
     from enrich.learning.training import train_model  # noqa: PLC0415
 
-    hooks = WorkerHooks(open_report(f"trains {dataset}"))
+    hooks = WorkerHooks(f"trains {dataset}")
     with (
         working(store, settings, threading.Event(), hooks=hooks) as worker,
         running(store, found.id, "train", worker.id) as outcome,
@@ -176,7 +177,7 @@ def survey(dataset: str | None, *, lock: Path | None, as_json_: bool) -> None:
     for name in names:
         with store.reading() as connection:
             found = find_dataset(connection, name)
-        hooks = WorkerHooks(open_report(f"surveys {name}"))
+        hooks = WorkerHooks(f"surveys {name}")
         with (
             working(store, settings, threading.Event(), hooks=hooks) as worker,
             running(store, found.id, "survey", worker.id) as outcome,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from db.cli.console import Interrupted, as_json
+from db.queue.worker import WorkerRow
 from db.store.engine import Store
 from enrich.status import worker_status
 
@@ -88,16 +89,16 @@ def _time_left(seen: dict[str, Any]) -> str:
     return f"{stale:,} records are stale: about {left} at {rate:,.0f} records/s"
 
 
-def _of_worker(worker: dict[str, Any], now: float) -> Iterator[str]:
-    why = f": {worker['reason']}" if worker["reason"] else ""
-    since = in_time(max(now - worker["since"], 0.0))
-    yield f"worker {worker['id']} on {worker['host']}: gate {worker['state']} for {since}{why}"
-    rate, share = worker["rate"], worker["open_share"]
-    done = f"{worker['records']:,} records, {rate:,.0f}/s at work"
+def _of_worker(worker: WorkerRow, now: float) -> Iterator[str]:
+    why = f": {worker.reason}" if worker.reason else ""
+    since = in_time(max(now - worker.since, 0.0))
+    yield f"worker {worker.id} on {worker.host}: gate {worker.state} for {since}{why}"
+    rate, share = worker.rate, worker.open_share
+    done = f"{worker.records:,} records, {rate:,.0f}/s at work"
     yield f"  {done}, gate open {share:.0%} of the time"
-    if worker["error"]:
-        ago = in_time(max(now - (worker["error_at"] or now), 0.0))
-        yield f"  last error {ago} ago: {worker['error']}"
+    if worker.error:
+        ago = in_time(max(now - (worker.error_at or now), 0.0))
+        yield f"  last error {ago} ago: {worker.error}"
 
 
 def in_time(seconds: float) -> str:

@@ -17,9 +17,10 @@ from db.store.dialect import wall_seconds
 from enrich.executors.base import Executor, Stopped
 from enrich.planning.maintenance import due_analyses_of
 from enrich.worker.coverage import CoverageCounter as Counts
+from enrich.worker.hooks import WorkerHooks
 from enrich.worker.loop import WorkerOptions, run_worker
 from enrich.worker.subcommand import run_subcommand
-from enrich.worker.worker import WorkerHooks, open_report, working
+from enrich.worker.worker import working
 
 from .base import json_option, maybe_dataset_argument, open_worker_store, stop_on_signals
 
@@ -65,7 +66,7 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
         started = wall_seconds(connection)
     names = tuple(one.name for one in found) if dataset else ()
     progress = ProgressBar("enrich")
-    hooks = WorkerHooks(open_report("enriches all that is stale"))
+    hooks = WorkerHooks("enriches all that is stale")
     mine = _executor(executor, scheduler, stop.is_set)
     try:
         for name in due_analyses_of(store, settings, [one.name for one in found]):

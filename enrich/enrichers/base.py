@@ -1,4 +1,4 @@
-"""Enrichers: named, versioned functions from a batch of rows to one value each."""
+"""Enrichers: named, versioned functions from a batch of rows to one value for each row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -20,13 +20,13 @@ from enrich.import_string import import_from_path
 
 
 class WrongAnswer(EnricherError):
-    """An enricher did not give one value for each row."""
+    """An enricher did not return one value for each row."""
 
 
 class Unavailable(EnricherError):
-    """What an enricher asks is not there now, but may be later: no fault of the rows.
+    """A service that an enricher needs is not available now; the rows are not at fault.
 
-    `seconds` says how long to wait before asking again, 0 where nobody knows.
+    `seconds` is how long to wait before the next try, 0 where that is not known.
     """
 
     def __init__(self, message: str = "", seconds: float = 0.0) -> None:
@@ -41,7 +41,13 @@ class Unavailable(EnricherError):
 Row: TypeAlias = Mapping[str, Any]
 Compute: TypeAlias = Callable[[Sequence[Row]], Sequence[Any]]
 
-Kind: TypeAlias = Literal["rows", "set", "calls", "reference"]
+# How an enricher makes its values:
+# rows: from each row alone, in the compute child.
+# records: by an analysis of all records of the dataset.
+# answers: by an analysis of the labels and the model's out-of-fold answers.
+# calls: by calls to a service, which the store grants.
+# lookup: from a table of the store.
+Kind: TypeAlias = Literal["rows", "records", "answers", "calls", "lookup"]
 
 BUILT_IN = {
     "language": "enrich.enrichers.language.Language",
@@ -56,7 +62,7 @@ BUILT_IN = {
 
 @dataclass(frozen=True)
 class Enricher:
-    """An enricher of a dataset, found but not started."""
+    """An enricher of a dataset: its code and configuration, not started yet."""
 
     name: str
     code: Any
@@ -66,16 +72,14 @@ class Enricher:
 
     @property
     def kind(self) -> Kind:
-        """What its values are made from.
+        """How its values are made."""
+        kind: Kind = getattr(self.code, "kind", "rows")
+        return kind
 
-        rows: of each record's own. set: of a look at the whole set. calls: of a service's answers,
-        granted by the store. reference: of a table of the store.
-        """
-        if getattr(self.code, "of_set", ""):
-            return "set"
-        if getattr(self.code, "metered", False):
-            return "calls"
-        return "reference" if getattr(self.code, "looks_up", False) else "rows"
+    @property
+    def is_analysis(self) -> bool:
+        """Whether its values are found by an analysis of the whole dataset."""
+        return self.kind in {"records", "answers"}
 
     @property
     def listing_column(self) -> Literal["", "issue", "duplicates"]:
@@ -84,7 +88,7 @@ class Enricher:
         return column
 
     def make(self) -> Any:  # noqa: ANN401  whatever a user's enricher is
-        """Return the code with its configuration: a class is made with it."""
+        """Return the code with its configuration; a class is instantiated."""
         if inspect.isclass(self.code):
             return self.code(**self.config)
         return functools.partial(self.code, **self.config)
@@ -113,12 +117,12 @@ def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> En
     if not isinstance(version, str):
         raise EnricherError(f'{use}: has no version; set one beside it: version = "1"')
     _check_config(name, code, wanted.config)
-    _check_alone(spec, name, code)
+    _check_kind(spec, name, code)
     return Enricher(name, code, version, _reads(spec, name, code), wanted.config)
 
 
 def _check_config(name: str, code: Any, config: dict[str, Any]) -> None:  # noqa: ANN401
-    """Refuse a configuration that the code does not take, before any work is done."""
+    """Raise EnricherError for a configuration that the code does not accept."""
     rows: list[list[Row]] = [] if inspect.isclass(code) else [[]]
     try:
         inspect.signature(code).bind(*rows, **config)
@@ -126,19 +130,24 @@ def _check_config(name: str, code: Any, config: dict[str, Any]) -> None:  # noqa
         raise EnricherError(f"enrichers.{name}.config: {error}") from error
 
 
-def _check_alone(spec: DatasetSpec, name: str, code: Any) -> None:  # noqa: ANN401
-    """Refuse what a look at the whole set cannot have: the values of other enrichers."""
-    if getattr(code, "of_set", "") == "answers" and spec.kind == "regression":
+def _check_kind(spec: DatasetSpec, name: str, code: Any) -> None:  # noqa: ANN401
+    """Raise EnricherError for a kind that does not exist, or that the dataset cannot have."""
+    kind = getattr(code, "kind", "rows")
+    if kind not in get_args(Kind):
+        raise EnricherError(
+            f"enrichers.{name}: its kind is {kind!r}; it must be one of {', '.join(get_args(Kind))}"
+        )
+    if kind == "answers" and spec.kind == "regression":
         raise EnricherError(f"enrichers.{name}: needs labels, and {spec.name} is a regression")
     others = [read for read in spec.enrichers[name].reads if read in spec.enrichers]
-    if getattr(code, "of_set", "") and others:
+    if kind in {"records", "answers"} and others:
         raise EnricherError(
             f"enrichers.{name}.reads: {others[0]} is an enricher; read fields alone"
         )
 
 
 def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """Return what the spec says, or else all text fields or all fields, as the code wants."""
+    """Return what the spec says; else all text fields, or all fields, as the code declares."""
     if spec.enrichers[name].reads:
         return spec.enrichers[name].reads
     if not getattr(code, "text_only", False):
@@ -149,18 +158,23 @@ def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa:
     return texts
 
 
+def find_enrichers(spec: DatasetSpec, code_paths: Sequence[str]) -> dict[str, Enricher]:
+    """Find the code of all of a dataset's enrichers, by name; raises EnricherError."""
+    return {name: find_enricher(spec, name, code_paths) for name in spec.enrichers}
+
+
 def fingerprint(*parts: object) -> str:
-    """Return a hash of everything that a value depends on."""
+    """Return a hash of everything that a value depends on, as 16 hex digits."""
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
 def to_value(made: Any) -> Any:  # noqa: ANN401
-    """Return an enricher's value as it is stored: arrays as vectors, all else as JSON can say."""
+    """Return an enricher's value as it is stored: an array as a Vector, all else as JSON."""
     if hasattr(made, "astype") and getattr(made, "ndim", 0) == 1:
         return Vector(made.astype("<f4").tobytes())
     if hasattr(made, "item"):
         made = made.item()
-    # What cannot be stored is the enricher's error, not the worker's.
+    # A value that cannot be stored is the enricher's error, not the worker's.
     msgspec.json.encode(made)
     return made
 

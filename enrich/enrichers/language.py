@@ -1,4 +1,4 @@
-"""Which language a text is in."""
+"""The language of a text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .base import Row, joined_text
 
 
 class Language:
-    """Gives the ISO 639-1 code of the likeliest language; `among` limits the choice."""
+    """Returns the ISO 639-1 code of the likeliest language; `among` limits the choice."""
 
     version = "1"
     text_only = True

@@ -1,4 +1,4 @@
-"""Records that say nearly the same."""
+"""Near duplicates: records with nearly the same text."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from .base import Row
 
 WORD = re.compile(r"\w+")
 
-# Of 1,628 French sentences altered by one letter (datasets/intents.csv), 91 % keep a similarity
-# of 0.8 by pieces of three, 69 % by pieces of five and by words; no unrelated pair reaches it.
-PIECE = 3
-# A record near to so many others is not looked up for later ones: each of a hundred thousand
-# fillings of one template would be compared with all. What is near only to such a one is missed.
-CROWD = 20
+# Of 1,628 French sentences altered by one letter (datasets/intents.csv), 91 % keep a similarity of
+# 0.8 with n-grams of three characters, 69 % with five and with words. No unrelated pair reaches it.
+NGRAM_SIZE = 3
+# A record with this many near duplicates is not added to the index: otherwise each of a hundred
+# thousand texts from one template would be compared with all others. A later record that is near to
+# such records only is missed.
+MOST_COMPARED = 20
 FEWEST_PERMUTATIONS = 16
 MOST_PERMUTATIONS = 512
 
 
 class NearDuplicates:
-    """Which records say nearly the same: share nearly all pieces of their words.
+    """Finds groups of records that share nearly all character n-grams of their words.
 
     The similarity is Jaccard's, estimated by MinHash (Broder 1997) with a standard error of
-    sqrt(similarity * (1 - similarity) / permutations). Records of a group need not all be alike:
-    a chain of near duplicates is one group. By default 4 KiB of memory a record, however long.
+    sqrt(similarity * (1 - similarity) / permutations). A chain of near duplicates is one group, so
+    two of its records may differ more than the threshold. By default a record takes 4 KiB of
+    memory, whatever its length.
     """
 
     version = "1"
-    of_set = "records"
+    kind = "records"
     listing_column = "duplicates"
     text_only = True
 
     def __init__(self, threshold: float = 0.8, permutations: int = 64) -> None:
         if not _is_number(threshold, float | int) or not 0 < threshold <= 1:
             raise EnricherError(
-                f"config.threshold: must be above 0 and at most 1, like 0.8, and is {threshold!r}"
+                f"config.threshold: must be above 0 and at most 1, like 0.8, not {threshold!r}"
             )
         if (
             not _is_number(permutations, int)
@@ -47,29 +49,33 @@ class NearDuplicates:
         ):
             raise EnricherError(
                 f"config.permutations: must be a whole number from {FEWEST_PERMUTATIONS} to "
-                f"{MOST_PERMUTATIONS}, like 64, and is {permutations!r}"
+                f"{MOST_PERMUTATIONS}, like 64, not {permutations!r}"
             )
         self._threshold = threshold
         self._permutations = permutations
 
-    def survey(self, rows: Iterable[tuple[str, Row]]) -> dict[str, Any]:
-        """Return group, size and highest similarity of each record that has a near duplicate."""
-        empty, index, lean = self._start()
+    def analyse(self, rows: Iterable[tuple[str, Row]]) -> dict[str, Any]:
+        """Return by key the group, its size and the highest similarity, if there is a group."""
+        empty, index, sketch_type = self._start()
         keys, signatures = _signatures(rows, empty)
         groups = Groups()
         for at, key in enumerate(keys):
-            sketch = lean(seed=empty.seed, hashvalues=signatures[at], scheme=empty.scheme)
+            sketch = sketch_type(seed=empty.seed, hashvalues=signatures[at], scheme=empty.scheme)
             near = index.query(sketch)
             shares = (signatures[near] == signatures[at]).mean(axis=1).tolist()
-            alike = [pair for pair in zip(near, shares, strict=True) if pair[1] >= self._threshold]
-            for other, similarity in alike:
+            duplicates = [
+                (other, similarity)
+                for other, similarity in zip(near, shares, strict=True)
+                if similarity >= self._threshold
+            ]
+            for other, similarity in duplicates:
                 groups.join(key, keys[other], similarity)
-            if len(alike) < CROWD:
+            if len(duplicates) < MOST_COMPARED:
                 index.insert(at, sketch)
         return groups.findings()
 
     def _start(self) -> tuple[Any, Any, Any]:
-        """Return an empty sketch, an empty index, and the type of sketches that it takes."""
+        """Return an empty sketch, an empty index, and the type of sketches that the index takes."""
         try:
             from datasketch import LeanMinHash, MinHash, MinHashLSH  # noqa: PLC0415  optional
         except ModuleNotFoundError as error:
@@ -77,90 +83,95 @@ class NearDuplicates:
                 "near_duplicates needs datasketch: pip install -r requirements-extra.txt"
             ) from error
         index = MinHashLSH(
-            # Above this the index has no room for the two bands it needs.
+            # The index needs two bands, for which a higher threshold leaves no room.
             threshold=min(self._threshold, 0.95),
             num_perm=self._permutations,
-            # What it finds is checked, what it misses is lost.
+            # False negatives weigh more: a candidate is checked, a missed pair is lost.
             weights=(0.1, 0.9),
         )
         return MinHash(num_perm=self._permutations, seed=1), index, LeanMinHash
 
 
 def _signatures(rows: Iterable[tuple[str, Row]], empty: Any) -> tuple[list[str], Any]:  # noqa: ANN401
-    """Return the keys of rows that say anything, sorted, and an array of a signature for each."""
+    """Return the keys of rows that have an n-gram, sorted, and an array with their signatures."""
     import numpy as np  # noqa: PLC0415  a worker reads the version above without NumPy
 
     keys: list[str] = []
-    made = bytearray()
+    data = bytearray()
     for key, row in rows:
-        if found := pieces(row):
+        if features := row_features(row):
             sketch = empty.copy()
-            sketch.update_batch([piece.encode() for piece in found])
+            sketch.update_batch([feature.encode() for feature in features])
             keys.append(key)
-            made += sketch.hashvalues.tobytes()
-    signatures = np.frombuffer(made, empty.hashvalues.dtype).reshape(-1, len(empty))
+            data += sketch.hashvalues.tobytes()
+    signatures = np.frombuffer(data, empty.hashvalues.dtype).reshape(-1, len(empty))
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return [keys[at] for at in order], signatures[order]
 
 
 class Groups:
-    """Keys joined in pairs, and how alike each is to the one most alike (union-find)."""
+    """Groups of keys that were joined in pairs, and the highest similarity of each key.
+
+    A union-find structure, whose root is the smallest key of a group.
+    """
 
     def __init__(self) -> None:
-        self._above: dict[str, str] = {}
+        self._parents: dict[str, str] = {}
         self._highest: dict[str, float] = {}
 
-    def join(self, one: str, other: str, similarity: float) -> None:
-        """Put two keys, and all that is joined with them, into one group."""
-        for key in (one, other):
-            self._highest[key] = max(similarity, self._highest.get(key, 0.0))
-        # The smallest key leads, so that the order of joining does not matter.
-        lower, higher = sorted((self._leader(one), self._leader(other)))
-        self._above[higher] = lower
+    def join(self, key: str, other: str, similarity: float) -> None:
+        """Merge the groups of two keys."""
+        for joined in (key, other):
+            self._highest[joined] = max(similarity, self._highest.get(joined, 0.0))
+        # The smallest key is the root, so that the order of joining does not matter.
+        lower, higher = sorted((self._root(key), self._root(other)))
+        self._parents[higher] = lower
 
     def findings(self) -> dict[str, Any]:
-        """Return what is known of each key, by key."""
-        leaders = {key: self._leader(key) for key in sorted(self._highest)}
-        sizes = Counter(leaders.values())
+        """Return the group, its size and the highest similarity of each key, by key."""
+        roots = {key: self._root(key) for key in sorted(self._highest)}
+        sizes = Counter(roots.values())
         return {
             key: {
-                "group": leader,
-                "size": sizes[leader],
+                "group": root,
+                "size": sizes[root],
                 "similarity": round(self._highest[key], 2),
             }
-            for key, leader in leaders.items()
+            for key, root in roots.items()
         }
 
-    def _leader(self, key: str) -> str:
-        """Return the smallest key of the group, and shorten the way there."""
-        while (above := self._above.setdefault(key, key)) != key:
-            self._above[key] = self._above[above]
-            key = above
+    def _root(self, key: str) -> str:
+        """Return the smallest key of the group; shorten the path to it."""
+        while (parent := self._parents.setdefault(key, key)) != key:
+            self._parents[key] = self._parents[parent]
+            key = parent
         return key
 
 
-def pieces(row: Row) -> set[str]:
-    """Return what a row is compared by: pieces of the words of texts, other values whole."""
-    found: set[str] = set()
+def row_features(row: Row) -> set[str]:
+    """Return the features by which rows are compared: n-grams of texts, other values whole."""
+    features: set[str] = set()
     for name, value in row.items():
         if isinstance(value, str):
-            found |= text_pieces(value)
+            features |= text_ngrams(value)
         elif value is not None:
-            found.add(f"{name}={value}")
-    return found
+            features.add(f"{name}={value}")
+    return features
 
 
-def text_pieces(text: str) -> set[str]:
-    """Return each word's runs of PIECE characters, its ends counting as a space each.
+def text_ngrams(text: str) -> set[str]:
+    """Return the character n-grams of each word, with a space added at both of its ends.
 
-    Accents are kept, case is not; a text without a word is one piece.
+    Accents are kept, case is not. A text without a word has its signs as its only features.
     """
     lowered = text.lower()
     words = [f" {word} " for word in WORD.findall(lowered)]
-    found = {word[at : at + PIECE] for word in words for at in range(len(word) - PIECE + 1)}
-    return found or set(lowered.split())
+    ngrams = {
+        word[at : at + NGRAM_SIZE] for word in words for at in range(len(word) - NGRAM_SIZE + 1)
+    }
+    return ngrams or set(lowered.split())
 
 
 def _is_number(value: object, kind: Any) -> bool:  # noqa: ANN401
-    """Return whether a configured value is such a number; Python counts True as one."""
+    """Return True for a number of that type, but not for a boolean, which Python counts as one."""
     return isinstance(value, kind) and not isinstance(value, bool)

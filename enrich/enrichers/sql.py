@@ -1,4 +1,4 @@
-"""What a reference table of the store says of a row."""
+"""The sql enricher: looks rows up in a reference table of the store."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from .base import Row
 
 
 class Sql:
-    """The row of a reference table that matches a record: read, and never written.
+    """Looks up the row of a reference table that matches a record. The table is never written.
 
-    `match` maps fields to the table's columns. One column of `columns` gives its value, several
-    an object; no match gives null. Change `edition` when the table has changed, so that what was
-    looked up becomes stale.
+    `match` maps fields to columns of the table. If `columns` names one column the value is that of
+    the column, otherwise an object; it is null if no row matches. Change `edition` when the table
+    has changed: the values that were looked up before become stale.
     """
 
     version: ClassVar[str] = "1"
-    # Its values come out of the store, which the child does not know.
-    looks_up: ClassVar[bool] = True
+    # Its values come from the store, to which the compute child has no access.
+    kind: ClassVar[str] = "lookup"
 
     def __init__(
         self, table: str, match: Mapping[str, str], columns: Sequence[str], edition: str = ""
     ) -> None:
         if table.lower() in {*metadata.tables, "alembic_version"}:
-            raise EnricherError(f"config.table: {table} is a table of ours; name one of yours")
+            raise EnricherError(
+                f"config.table: {table} is a table of Veilleuse; name another table"
+            )
         if not match:
             raise EnricherError('config.match: name a field and its column: { city = "name" }')
         if isinstance(columns, str) or not columns:
@@ -40,36 +42,38 @@ class Sql:
         self._edition = edition
 
     def look_up(self, connection: Connection, rows: Sequence[Row]) -> list[Any]:
-        """Return a value for each row; raises EnricherError where two rows of the table match."""
-        asked = [self._key(row) for row in rows]
-        found = self._find(connection, set(asked))
-        return [found.get(key) for key in asked]
+        """Return the value of each row; raises EnricherError if several rows of the table match."""
+        keys = [self._key(row) for row in rows]
+        values = self._find(connection, set(keys))
+        return [values.get(key) for key in keys]
 
     def _key(self, row: Row) -> tuple[Any, ...]:
         for field in self._match:
             if field not in row:
-                raise EnricherError(f"config.match: {field} is not read; it reads {', '.join(row)}")
+                read = ", ".join(row)
+                raise EnricherError(f"config.match: {field} is not read; the enricher reads {read}")
         return tuple(row[field] for field in self._match)
 
     def _find(
         self, connection: Connection, keys: set[tuple[Any, ...]]
     ) -> dict[tuple[Any, ...], Any]:
         names = dict.fromkeys([*self._match.values(), *self._columns])
-        # By their table's name: SQLite takes an unknown name in quotes for a text.
-        asked = table(self._table, *map(column, names))
-        by: list[ColumnClause[Any]] = [asked.c[name] for name in self._match.values()]
-        read: list[ColumnClause[Any]] = [asked.c[name] for name in self._columns]
-        matches = [
-            and_(*(one == value for one, value in zip(by, key, strict=True))) for key in keys
+        # Columns are qualified by their table: SQLite takes an unknown name in quotes for a text.
+        source = table(self._table, *map(column, names))
+        matched: list[ColumnClause[Any]] = [source.c[name] for name in self._match.values()]
+        wanted: list[ColumnClause[Any]] = [source.c[name] for name in self._columns]
+        conditions = [
+            and_(*(field == value for field, value in zip(matched, key, strict=True)))
+            for key in keys
         ]
-        query = select(*by, *read).select_from(asked).where(or_(*matches))
-        found: dict[tuple[Any, ...], Any] = {}
+        query = select(*matched, *wanted).select_from(source).where(or_(*conditions))
+        values: dict[tuple[Any, ...], Any] = {}
         for row in connection.execute(query):
-            key = tuple(row[: len(by)])
-            if key in found:
+            key = tuple(row[: len(matched)])
+            if key in values:
                 raise EnricherError(f"config.match: {self._table} has several rows for {key}")
-            found[key] = self._value([_plain(value) for value in row[len(by) :]])
-        return found
+            values[key] = self._value([_plain(value) for value in row[len(matched) :]])
+        return values
 
     def _value(self, values: list[Any]) -> Any:  # noqa: ANN401
         if len(values) == 1:
@@ -78,7 +82,7 @@ class Sql:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return a value that JSON can say: decimals as numbers, dates as text."""
+    """Return a value that JSON can represent: decimals as numbers, dates as text."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
     return float(value) if hasattr(value, "as_tuple") else str(value)

@@ -1,4 +1,4 @@
-"""What a text looks like, apart from what it says."""
+"""The text profile: numbers that describe the form of a text, not its meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .base import Row, joined_text
 
 
 class TextProfile:
-    """Gives twelve numbers from 0 to about 1: length, words, and shares of kinds of characters."""
+    """Returns twelve numbers from 0 to about 1: length, words, and shares of character classes."""
 
     version = "1"
     text_only = True
@@ -21,16 +21,16 @@ class TextProfile:
 
 
 def profile(text: str) -> Vector:
-    """Return the profile of one text, which must not be empty."""
+    """Return the profile of one text."""
     words = text.split()
     length = max(len(text), 1)
-    kinds = (
+    character_classes = (
         str.isupper,
         str.isdigit,
         lambda character: not character.isalnum() and not character.isspace(),
         lambda character: character.isalpha() and not character.isascii(),
     )
-    shares = [sum(map(kind, text)) / length for kind in kinds]
+    shares = [sum(map(is_member, text)) / length for is_member in character_classes]
     return Vector.of(
         [
             math.log1p(length) / 7,

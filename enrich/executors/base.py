@@ -40,7 +40,7 @@ class Executor(Protocol):
     """Computes a step, by whatever means."""
 
     # Whether it computes in one process of this machine.
-    is_here: bool
+    is_local: bool
 
     def compute(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]

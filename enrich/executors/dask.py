@@ -50,7 +50,7 @@ def same(recipe: Recipe) -> Recipe:
 class DaskExecutor:
     """Splits a batch over all workers of a cluster."""
 
-    is_here = False
+    is_local = False
 
     def __init__(self, scheduler: str, is_stopped: Callable[[], bool] = lambda: False) -> None:
         self._scheduler = scheduler

@@ -27,7 +27,7 @@ SUSPEND_SECONDS = 600.0
 class LocalExecutor:
     """A child that is started when there is work, and again when it has died."""
 
-    is_here = True
+    is_local = True
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from enrich.learning.column import Kind
 
 # What a row holds instead of fields; no field can bear such a name.
-KEY = "record.key"
 REQUEST = "record.request"
 
 ComputeRows: TypeAlias = Callable[[Sequence[Row]], list[Any]]
@@ -56,6 +55,17 @@ class EnricherRecipe:
         return step
 
 
+class PredictedRow(NamedTuple):
+    """A prediction ready to send, with what listings need of it.
+
+    `label` is empty for a regression; `score` is the label's probability, or the number.
+    """
+
+    body: bytes
+    label: str
+    score: float
+
+
 @dataclass(frozen=True)
 class PredictionRecipe:
     """A dataset's active model."""
@@ -68,7 +78,7 @@ class PredictionRecipe:
     code_paths: tuple[str, ...]
 
     def start(self) -> ComputeRows:
-        """Return the function from rows to bodies ready to send."""
+        """Return the function from rows to predictions."""
         from enrich.learning.column import make_table  # noqa: PLC0415
         from enrich.learning.cross_validation import answer  # noqa: PLC0415
         from enrich.learning.teacher import load_teacher  # noqa: PLC0415
@@ -81,18 +91,21 @@ class PredictionRecipe:
         def step(rows: Sequence[Row]) -> list[Any]:
             given = answer(teacher, make_table(self.columns, rows), list(student.labels))
             return [
-                self._body(spec.name, student, row, numbers)
+                self._predict(spec.name, student, row, numbers)
                 for row, numbers in zip(rows, given, strict=True)
             ]
 
         return step
 
-    def _body(self, dataset: str, student: Student, row: Row, numbers: Sequence[float]) -> bytes:
+    def _predict(
+        self, dataset: str, student: Student, row: Row, numbers: Sequence[float]
+    ) -> PredictedRow:
         ranked = rank(student.labels, numbers) if student.labels else None
-        return encode_answer(
+        prediction = next(iter(ranked)) if ranked else round_number(numbers[0])
+        body = encode_answer(
             Answer(
                 dataset=dataset,
-                prediction=next(iter(ranked)) if ranked else round_number(numbers[0]),
+                prediction=prediction,
                 probabilities=ranked or msgspec.UNSET,
                 source="teacher",
                 model=self.model,
@@ -100,6 +113,9 @@ class PredictionRecipe:
                 warnings=student.warnings(row),
             )
         )
+        if ranked:
+            return PredictedRow(body, str(prediction), ranked[str(prediction)])
+        return PredictedRow(body, "", float(prediction))
 
 
 @dataclass(frozen=True)
@@ -120,16 +136,4 @@ class CallRecipe:
         return step
 
 
-@dataclass(frozen=True)
-class FindingsRecipe:
-    """What a look at the whole set found, by record."""
-
-    findings: bytes
-
-    def start(self) -> ComputeRows:
-        """Return the function from keys to findings; a record without any has none."""
-        found: dict[str, Any] = msgspec.json.decode(self.findings or b"{}")
-        return lambda rows: [found.get(row[KEY]) for row in rows]
-
-
-Recipe: TypeAlias = EnricherRecipe | PredictionRecipe | CallRecipe | FindingsRecipe
+Recipe: TypeAlias = EnricherRecipe | PredictionRecipe | CallRecipe

@@ -1,4 +1,4 @@
-"""Averages: what the gate has read over ten seconds, for whoever asks later why it was closed."""
+"""Averages of the gate's readings over about ten seconds, stored as the history of the gate."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections import defaultdict
 from db.queue.gate_history import GateAverages
 from enrich.gate.machine.reading import Reading
 
-TAKE_SECONDS = 10.0
+FLUSH_SECONDS = 10.0
 
 
 class Averages:
-    """Adds readings up, each for as long as it held, until they are taken."""
+    """Sums readings, each weighted by the time for which it held, until they are flushed."""
 
     def __init__(self, now: float) -> None:
         self._lock = threading.Lock()
         self._since = self._at = now
         self._open_seconds = 0.0
-        # By figure: its sum over time, and over how much time.
+        # By figure: the sum of value times seconds, and the seconds for which the value was known.
         self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
     def add(self, reading: Reading, now: float, *, is_open: bool) -> None:
-        """Add a reading that has held since the one before."""
+        """Add a reading that has held since the previous one."""
         with self._lock:
             seconds, self._at = now - self._at, now
             self._open_seconds += seconds * is_open
@@ -32,18 +32,18 @@ class Averages:
                     self._sums[name][1] += seconds
 
     def flush(self, now: float) -> GateAverages | None:
-        """Return the means and begin anew, None while they are of too short a time."""
+        """Return the averages and start over; None before FLUSH_SECONDS have passed."""
         with self._lock:
-            if now - self._since < TAKE_SECONDS or self._at <= self._since:
+            if now - self._since < FLUSH_SECONDS or self._at <= self._since:
                 return None
             sums = self._sums.items()
-            means = GateAverages(
+            averages = GateAverages(
                 self._open_seconds / (self._at - self._since),
                 **{name: total / seconds for name, (total, seconds) in sums if seconds},
             )
             self._since, self._open_seconds = self._at, 0.0
             self._sums.clear()
-        return means
+        return averages
 
 
 def _figures(reading: Reading) -> dict[str, float | None]:

@@ -1,4 +1,14 @@
-"""The gate: whether this machine has nothing better to do. A function of readings and time."""
+"""The gate's decision: may a worker use this machine now? A pure function of readings and time.
+
+closed: something blocks work, such as other programs' CPU use. No work may start.
+    Becomes opening when nothing blocks work.
+opening: nothing blocks work, but not for long enough yet. No work may start.
+    Becomes open after `open_seconds`, or closed when something blocks work.
+open: work may start and continue.
+    When something blocks work it becomes suspended if work is in progress, closed if not.
+suspended: the gate has closed while work is in progress, and that work is stopped.
+    Becomes open after `open_seconds` without a cause; or closed or opening if the work is given up.
+"""
 
 from __future__ import annotations
 
@@ -14,36 +24,40 @@ Cause: TypeAlias = Literal[
     "", "failed", "paused", "cpu", "memory", "disk", "web", "pressure", "gpu"
 ]
 
-# While the work waits, others' CPU is looked at over a longer time: opening is not urgent.
+# Seconds over which the CPU use of other programs is averaged, for opening and for closing.
+# Closing must be quick; opening is not urgent, and a longer window is steadier.
 OPEN_WINDOW_SECONDS = 1.0
 CLOSE_WINDOW_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate's state, since when and why.
+    """The state of a gate, when it began and why. Times are seconds of one monotonic clock.
 
-    closed: somebody needs the machine. opening: nobody does, but not for long enough yet.
-    open: work may go on. suspended: closed, and work that had begun waits.
-    `idle_since` is since when nobody has needed the machine, `closed_at` when it last closed.
+    `cause` is what blocks work, "" if nothing does; `reason` explains the state to a person, and is
+    "" while the gate is open. `idle_since` is the time since when nothing blocks work, None while
+    something does or the gate is open. `closed_at` is when an open gate last closed.
     """
 
     state: State = "closed"
     since: float = 0.0
     cause: Cause = ""
-    reason: str = "it has just started"
+    reason: str = "the worker has just started"
     idle_since: float | None = None
     closed_at: float | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether work may go on."""
+        """Whether work may start and continue."""
         return self.state == "open"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Where the gate opens and closes; memory and the like as shares, disk in MiB."""
+    """The GATE_* settings: below or above which figures the gate opens and closes.
+
+    CPU in cores of other programs. Memory, pressure and GPU as shares from 0 to 1.
+    """
 
     open_cores: float
     close_cores: float
@@ -59,112 +73,124 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """Return what the settings say."""
+        """Return the limits that the settings give."""
         return cls(*(getattr(settings, f"gate_{name}") for name in cls.__dataclass_fields__))
 
 
-def advance(gate: Gate, reading: Reading, now: float, limits: Limits, *, holding: bool) -> Gate:
-    """Return the gate after a reading; `holding` says whether work has begun and is not done.
+def advance(gate: Gate, reading: Reading, now: float, limits: Limits, *, in_progress: bool) -> Gate:
+    """Return the gate after a reading; `in_progress` says whether work has begun and is not done.
 
-    Above the higher limits it closes at once. It opens again when everything has been below the
-    lower ones for a while, and never sooner than a while after it closed.
+    One reading above the closing limits closes the gate. It opens when all readings have been
+    within the opening limits for `open_seconds`, and at least `closed_seconds` after it closed.
     """
-    cause, reason = why_not(reading, limits, is_open=gate.is_open)
+    cause, reason = find_cause(reading, limits, is_open=gate.is_open)
     if gate.is_open:
         if not cause:
             return gate
-        state: State = "suspended" if holding else "closed"
+        state: State = "suspended" if in_progress else "closed"
         return Gate(state, now, cause, reason, closed_at=now)
     if cause:
         gate = dataclasses.replace(gate, cause=cause, reason=reason, idle_since=None)
-        return _waiting(gate, "closed", now, holding=holding)
+        return _with_state(gate, "closed", now, in_progress=in_progress)
     idle_since = gate.idle_since if gate.idle_since is not None else now
-    left = _seconds_left(gate, idle_since, now, limits)
-    if left <= 0:
+    if _seconds_left(gate, idle_since, now, limits) <= 0:
         return Gate("open", now, "", "", closed_at=gate.closed_at)
-    reason = f"the machine is idle, for {limits.open_seconds:g} s before work goes on"
+    reason = f"the machine must be idle for {limits.open_seconds:g} s before work starts"
     gate = dataclasses.replace(gate, cause="", reason=reason, idle_since=idle_since)
-    return _waiting(gate, "opening", now, holding=holding)
+    return _with_state(gate, "opening", now, in_progress=in_progress)
 
 
 def _seconds_left(gate: Gate, idle_since: float, now: float, limits: Limits) -> float:
-    idle = limits.open_seconds - (now - idle_since)
+    """Return the seconds until the gate may open if nothing blocks work until then."""
+    left = limits.open_seconds - (now - idle_since)
     if gate.closed_at is None:
-        return idle
-    return max(idle, limits.closed_seconds - (now - gate.closed_at))
+        return left
+    return max(left, limits.closed_seconds - (now - gate.closed_at))
 
 
-def _waiting(gate: Gate, state: State, now: float, *, holding: bool) -> Gate:
-    """Return a gate that is not open; work that waits is suspended, whatever it waits for."""
-    if holding and gate.state == "suspended":
+def _with_state(gate: Gate, state: State, now: float, *, in_progress: bool) -> Gate:
+    """Return the gate in that state, except that it stays suspended while work is in progress."""
+    if gate.state == state or (gate.state == "suspended" and in_progress):
         return gate
-    return gate if state == gate.state else dataclasses.replace(gate, state=state, since=now)
+    return dataclasses.replace(gate, state=state, since=now)
 
 
-def why_not(reading: Reading, limits: Limits, *, is_open: bool) -> tuple[Cause, str]:
-    """Return why work should not go on, by the limits that close an open gate or keep it closed."""
+def find_cause(reading: Reading, limits: Limits, *, is_open: bool) -> tuple[Cause, str]:
+    """Return what blocks work, and the reason in words; two empty strings if nothing does.
+
+    An open gate is held to the closing limits, any other to the opening limits.
+    """
     if reading.failed:
         return "failed", reading.failed
     if reading.is_paused:
-        return "paused", "workers are paused; go on with: python -m enrich resume"
+        return "paused", "workers are paused; to resume: python -m enrich resume"
     return (
-        _memory(reading, limits.close_memory if is_open else limits.open_memory)
-        or _cpu(reading, limits.close_cores if is_open else limits.open_cores, is_open=is_open)
+        # Memory first: of all causes it alone ends the work instead of stopping it.
+        _memory(reading, limits, is_open=is_open)
+        or _cpu(reading, limits, is_open=is_open)
         or _disk(reading, limits)
         or _web(reading, limits)
-        or _rest(reading, limits, is_open=is_open)
+        or _pressure(reading, limits, is_open=is_open)
+        or _gpu(reading, limits)
         or ("", "")
     )
 
 
-_Why: TypeAlias = tuple[Cause, str] | None
+_Blocked: TypeAlias = tuple[Cause, str] | None
 
 
-def _cpu(reading: Reading, most_cores: float, *, is_open: bool) -> _Why:
-    used = reading.foreign_cores
-    if used is None:
-        # Too soon to tell: not a reason to end work, but none to begin it either.
-        return None if is_open else ("cpu", "the CPU is being watched for a moment")
-    if used <= most_cores:
-        return None
-    return "cpu", f"others use {used:.2f} cores, more than {most_cores:g}"
-
-
-def _memory(reading: Reading, least: float) -> _Why:
+def _memory(reading: Reading, limits: Limits, *, is_open: bool) -> _Blocked:
     share = reading.memory_share
+    least = limits.close_memory if is_open else limits.open_memory
     if share is None or share >= least:
         return None
-    return "memory", f"others leave {share:.0%} of the memory free, less than {least:.0%}"
+    limit = f"pauses below {least:.0%}" if is_open else f"starts above {least:.0%}"
+    return "memory", f"other programs leave {share:.0%} of the memory free ({limit})"
 
 
-def _disk(reading: Reading, limits: Limits) -> _Why:
+def _cpu(reading: Reading, limits: Limits, *, is_open: bool) -> _Blocked:
+    cores = reading.foreign_cores
+    if cores is None:
+        # Too soon to know: that stops no work, but lets none start.
+        return None if is_open else ("cpu", "the CPU use of other programs is being measured")
+    most = limits.close_cores if is_open else limits.open_cores
+    if cores <= most:
+        return None
+    limit = f"pauses above {most:g}" if is_open else f"starts below {most:g}"
+    return "cpu", f"other programs use {cores:.2f} CPU cores ({limit})"
+
+
+def _disk(reading: Reading, limits: Limits) -> _Blocked:
     free = reading.disk_mib
     if free is None or free >= limits.disk_mib:
         return None
-    return "disk", f"{free:,.0f} MiB of disk are free, less than {limits.disk_mib:,.0f}"
+    return "disk", f"{free:,.0f} MiB of disk space are free (needs {limits.disk_mib:,.0f} MiB)"
 
 
-def _web(reading: Reading, limits: Limits) -> _Why:
+def _web(reading: Reading, limits: Limits) -> _Blocked:
     web = reading.web
     if web is None:
         return None
     if web.requests_per_second > limits.web_requests:
         rate, most = web.requests_per_second, limits.web_requests
-        return "web", f"the web answers {rate:.0f} requests/s, more than {most:g}"
+        return "web", f"the web processes answer {rate:.0f} requests/s (limit {most:g})"
     if web.p95_seconds > limits.web_seconds:
-        slow, most = web.p95_seconds, limits.web_seconds
-        return "web", f"the web's p95 is {slow:.2f} s, more than {most:g} s"
+        p95, most = web.p95_seconds, limits.web_seconds
+        return "web", f"the web processes' p95 latency is {p95:.2f} s (limit {most:g} s)"
     return None
 
 
-def _rest(reading: Reading, limits: Limits, *, is_open: bool) -> _Why:
-    # Our own work waits for memory and disk too: that is no reason to end it.
-    if (
-        not is_open
-        and reading.stalled_share is not None
-        and reading.stalled_share > limits.pressure
-    ):
-        return "pressure", f"memory or disk kept somebody waiting {reading.stalled_share:.0%}"
-    if reading.gpu_share is not None and reading.gpu_share > limits.gpu:
-        return "gpu", f"others use {reading.gpu_share:.0%} of a GPU"
-    return None
+def _pressure(reading: Reading, limits: Limits, *, is_open: bool) -> _Blocked:
+    share = reading.stalled_share
+    # Our own work waits for memory and disk too: that is no reason to stop it.
+    if is_open or share is None or share <= limits.pressure:
+        return None
+    waited = f"tasks wait for memory or disk {share:.0%} of the time"
+    return "pressure", f"{waited} (starts below {limits.pressure:.0%})"
+
+
+def _gpu(reading: Reading, limits: Limits) -> _Blocked:
+    share = reading.gpu_share
+    if share is None or share <= limits.gpu:
+        return None
+    return "gpu", f"other programs use {share:.0%} of a GPU (limit {limits.gpu:.0%})"

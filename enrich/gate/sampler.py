@@ -1,4 +1,4 @@
-"""The reader: puts together what the machine says, and what the store said last."""
+"""The load sampler: combines the machine's load with what was last read from the store."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ T = TypeVar("T")
 MEMORY_SECONDS = 0.25
 PRESSURE_SECONDS = 1.0
 DISK_SECONDS = 5.0
-# Without news from the store for so long nobody knows what the web does.
+# After this long without an answer from the store, the load of the web processes is unknown.
 STALE_SECONDS = 15.0
-BYTES_A_MIB = 2**20
+BYTES_PER_MIB = 2**20
 
 
 @dataclass(frozen=True)
 class StoreState:
-    """What the store said last, and when; `own` are our processes on this machine."""
+    """What was last read from the store, at `at` on the monotonic clock.
+
+    `own` holds the ids of Veilleuse's processes on this machine, whose load is not foreign.
+    """
 
     at: float
     own: frozenset[int]
@@ -43,8 +46,8 @@ class StoreState:
     gpu_share: float | None = None
 
 
-class _Seldom(Generic[T]):
-    """Remembers what was read, for a while."""
+class _Cached(Generic[T]):
+    """Calls a function at most once in `seconds`, and returns its last value in between."""
 
     def __init__(self, seconds: float, read: Callable[[], T]) -> None:
         self._seconds = seconds
@@ -60,7 +63,7 @@ class _Seldom(Generic[T]):
 
 
 class LoadSampler:
-    """Reads this machine for one worker."""
+    """Reads the load of this machine for one worker; the heartbeat sets `store_state`."""
 
     def __init__(self, settings: Settings, cgroup: Cgroup | None = None) -> None:
         cgroup = cgroup or Cgroup()
@@ -68,17 +71,17 @@ class LoadSampler:
         self._own: set[int] = set()
         self._cpu = Cpu(total_source(settings.gate_scope, cgroup))
         folder = _store_folder(settings)
-        self._memory = _Seldom(
+        self._memory = _Cached(
             MEMORY_SECONDS, lambda: read_memory(cgroup, anonymous_bytes(self._own))
         )
-        self._pressure = _Seldom(PRESSURE_SECONDS, Pressure(cgroup.pressure_folder).read)
-        self._disk = _Seldom(DISK_SECONDS, lambda: shutil.disk_usage(folder).free / BYTES_A_MIB)
+        self._pressure = _Cached(PRESSURE_SECONDS, Pressure(cgroup.pressure_folder).read)
+        self._disk = _Cached(DISK_SECONDS, lambda: shutil.disk_usage(folder).free / BYTES_PER_MIB)
 
     def read(self, window_seconds: float) -> Reading:
-        """Return a reading; of the CPU over the window that ends now."""
+        """Return a reading, with CPU use averaged over the last `window_seconds`."""
         store_state = self.store_state
         if store_state is None:
-            return Reading(failed="the store is being asked")
+            return Reading(failed="the store has not answered yet")
         if time.monotonic() - store_state.at > STALE_SECONDS:
             return Reading(failed="the store does not answer")
         reading = Reading(
@@ -95,7 +98,8 @@ class LoadSampler:
                 stalled_share=self._pressure(),
             )
         except (OSError, ValueError, psutil.Error) as error:
-            return dataclasses.replace(reading, failed=f"this machine cannot be read: {error}")
+            words = f"the load of this machine cannot be read: {error}"
+            return dataclasses.replace(reading, failed=words)
 
 
 def _store_folder(settings: Settings) -> Path:

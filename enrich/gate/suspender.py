@@ -1,4 +1,4 @@
-"""The brake: stops the processes that do heavy work, lets them go on, or ends them."""
+"""The process suspender: stops (SIGSTOP), continues or ends the processes that do heavy work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 class ProcessSuspender:
-    """The process groups that must stop when the gate closes.
+    """The process groups that stop when the gate closes.
 
-    Groups, not processes: what a child has started stops with it.
+    It signals groups, not processes, so that the processes a child has started stop with it.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class ProcessSuspender:
         self._stopped_seconds = 0.0
 
     def add(self, group: int, lock: Path | None = None) -> None:
-        """Mind one more process group; while it holds the lock it is not stopped."""
+        """Add a process group, stopped at once if the others are; never while it holds `lock`."""
         with self._lock:
             self._groups[group] = lock
             if self._stopped_at is not None:
                 _stop(group, lock)
 
     def remove(self, group: int) -> bool:
-        """Mind it no longer; returns whether it was the brake that ended it."""
+        """Remove a process group; return True if `end` has ended it."""
         with self._lock:
             self._groups.pop(group, None)
             was_ended = group in self._ended
@@ -40,7 +40,7 @@ class ProcessSuspender:
             return was_ended
 
     def stop(self) -> None:
-        """Let no process run on; called again it finds those that held their lock before."""
+        """Stop all groups; a further call stops those that held their lock before."""
         with self._lock:
             if self._stopped_at is None:
                 self._stopped_at = time.monotonic()
@@ -48,7 +48,7 @@ class ProcessSuspender:
                 _stop(group, lock)
 
     def release(self) -> None:
-        """Let them go on."""
+        """Continue all groups."""
         with self._lock:
             if self._stopped_at is not None:
                 self._stopped_seconds += time.monotonic() - self._stopped_at
@@ -57,7 +57,7 @@ class ProcessSuspender:
                 _signal(group, signal.SIGCONT)
 
     def end(self) -> None:
-        """End them, to give their memory back."""
+        """End all groups, which frees their memory."""
         with self._lock:
             for group in self._groups.keys() - self._ended:
                 self._ended.add(group)
@@ -69,30 +69,33 @@ class ProcessSuspender:
         return self._stopped_at is not None
 
     def stopped_for(self) -> float:
-        """Return for how many seconds processes have been stopped without a break."""
+        """Return for how many seconds the groups have been stopped now, 0 while they run."""
         with self._lock:
             return 0.0 if self._stopped_at is None else time.monotonic() - self._stopped_at
 
     def stopped_seconds(self) -> float:
-        """Return for how many seconds processes have been stopped in all."""
+        """Return for how many seconds the groups have been stopped in all."""
         with self._lock:
-            now = 0.0 if self._stopped_at is None else time.monotonic() - self._stopped_at
-            return self._stopped_seconds + now
+            current = 0.0 if self._stopped_at is None else time.monotonic() - self._stopped_at
+            return self._stopped_seconds + current
 
 
 def _stop(group: int, lock: Path | None) -> None:
-    """Stop a group, but never within a transaction: it would keep everybody from writing."""
+    """Stop a group unless it holds its lock, as it does in a transaction.
+
+    A process stopped within a transaction would block every other writer of the store.
+    """
     if lock is None:
         _signal(group, signal.SIGSTOP)
         return
-    # Held by its transaction, or not to be had at all: then it is stopped the next time, if ever.
+    # If the lock is held or cannot be opened, the group runs on until the next call.
     with contextlib.suppress(OSError), lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _signal(group, signal.SIGSTOP)
 
 
 def kill_group(group: int) -> None:
-    """End a process and all of its group, if there are any left."""
+    """End a process group; do nothing if it is gone."""
     _signal(group, signal.SIGKILL)
 
 
@@ -100,6 +103,6 @@ def _signal(group: int, number: signal.Signals) -> None:
     try:
         os.killpg(group, number)
     except OSError:
-        # One that has just started is not the head of its group yet.
+        # A process that has just started does not lead a group of its own yet.
         with contextlib.suppress(OSError):
             os.kill(group, number)

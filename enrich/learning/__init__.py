@@ -1,1 +1,1 @@
-"""What learns: tables, teachers, students, and how good they are; all that needs scikit-learn."""
+"""Training: tables, teachers, students and their metrics. The only folder with scikit-learn."""

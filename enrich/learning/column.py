@@ -1,4 +1,4 @@
-"""A table of inputs and enrichments as a teacher sees it: a NumPy array with named columns."""
+"""The table of inputs and enrichments that a teacher reads: a NumPy array with named columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
 
 Kind: TypeAlias = Literal["text", "choice", "number", "vector"]
-# Column names in order, each with its kind.
+# The kind of each column by name, in order.
 Columns: TypeAlias = dict[str, Kind]
 Table: TypeAlias = npt.NDArray[Any]
 
@@ -28,10 +28,10 @@ _KIND_OF_FIELD: dict[type, Kind] = {
 
 
 class Column(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Picks one column of a table, as the next step of a pipeline wants it.
+    """Selects one column of a table for the next step of a pipeline.
 
-    With `as_text`, as an array of n strings, which vectorizers take; else with n rows: choices
-    and numbers in one column, vectors in as many as they have numbers.
+    With `as_text` the result is an array of n strings, for vectorizers. Otherwise it has n rows:
+    one column for choices and numbers, one column per dimension for vectors.
     """
 
     def __init__(self, name: str, *, as_text: bool = False) -> None:
@@ -39,7 +39,7 @@ class Column(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.as_text = as_text
 
     def fit(self, X: Table, y: object = None) -> Column:  # noqa: ARG002, N803
-        """Learn nothing."""
+        """Do nothing: the column is known by its name."""
         return self
 
     def transform(self, X: Table) -> Table:  # noqa: N803
@@ -52,7 +52,10 @@ class Column(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def columns_of(spec: DatasetSpec, example: Mapping[str, Any]) -> Columns:
-    """Return the columns of a table: all fields, and those enrichments that a model can take."""
+    """Return the columns of a table: all fields, and the enrichments that a teacher can read.
+
+    `example` has one value of each enrichment, which decides its kind.
+    """
     columns: Columns = {name: _KIND_OF_FIELD[type(field)] for name, field in spec.fields.items()}
     for name, value in example.items():
         kind = _kind_of_value(value)
@@ -70,15 +73,18 @@ def _kind_of_value(value: object) -> Kind | None:
 
 
 def make_table(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the rows as an array with named columns; a missing number is NaN, a vector 0."""
-    types = [_type(name, kind, rows) for name, kind in columns.items()]
+    """Return the rows as an array with named columns.
+
+    A missing number is NaN, a missing vector is all zeros.
+    """
+    types = [_column_type(name, kind, rows) for name, kind in columns.items()]
     table = np.empty(len(rows), dtype=np.dtype(types))
     for name, kind in columns.items():
-        table[name] = _fill(kind, [row[name] for row in rows], table.dtype[name])
+        table[name] = _cells(kind, [row[name] for row in rows], table.dtype[name])
     return table
 
 
-def _type(name: str, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
+def _column_type(name: str, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
     if kind == "vector":
         example = first_value(name, rows)
         return (name, "f4", (len(example.data) // 4 if example else 1,))
@@ -86,14 +92,14 @@ def _type(name: str, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Any:  # n
 
 
 def first_value(name: str, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
-    """Return a column's first value that is one, None where there is none."""
+    """Return the first value of a column that is not None, None if there is no such value."""
     return next((row[name] for row in rows if row[name] is not None), None)
 
 
-def _fill(kind: Kind, values: Sequence[Any], dtype: np.dtype[Any]) -> Any:  # noqa: ANN401
+def _cells(kind: Kind, values: Sequence[Any], dtype: np.dtype[Any]) -> Any:  # noqa: ANN401
     if kind == "vector":
-        nothing = bytes(dtype.itemsize)
-        data = b"".join(nothing if value is None else value.data for value in values)
+        zeros = bytes(dtype.itemsize)
+        data = b"".join(zeros if value is None else value.data for value in values)
         return np.frombuffer(data, dtype="<f4").reshape(len(values), *dtype.shape)
     if kind == "number":
         return [np.nan if value is None else float(value) for value in values]

@@ -1,4 +1,4 @@
-"""Answers of teacher and student on rows that they were not trained on."""
+"""Cross-validation: answers of teacher and student on rows that they were not trained on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class OutOfFold(msgspec.Struct, frozen=True, kw_only=True):
-    """Answers by key, each from a model that never saw the row.
+    """Answers by key, each from a model that was not trained on that record.
 
-    A row a key: a probability for each label as float32, or one number as float64. Stored with
-    the model, so that the next can be held against it on the same rows.
+    `keys` are KEY_BYTES each, in order. `teacher` and `student` hold one row per key: a probability
+    for each label as float32, or one number as float64 if `labels` is empty. Stored with the model,
+    so that the next version can be compared with it on the same records.
     """
 
     labels: list[str]
@@ -34,18 +35,21 @@ class OutOfFold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dtype(self) -> str:
-        """How answers are kept: of a number every digit may count."""
+        """The NumPy type of the stored answers: a number is kept with every digit."""
         return number_type(self.labels)
 
-    def rows(self, of: str) -> tuple[list[bytes], Array]:
-        """Return the keys, and a row of probabilities or of one number for each."""
-        rows = np.frombuffer(getattr(self, of), self.dtype)
+    def rows(self, model: str) -> tuple[list[bytes], Array]:
+        """Return the keys, and for each a row of probabilities or of one number.
+
+        `model` is "teacher" or "student".
+        """
+        rows = np.frombuffer(getattr(self, model), self.dtype)
         keys = [self.keys[at : at + KEY_BYTES] for at in range(0, len(self.keys), KEY_BYTES)]
         return keys, rows.reshape(-1, max(len(self.labels), 1))
 
-    def answers(self, of: str) -> dict[bytes, Any]:
-        """Return the predicted label or number by key, `of` teacher or student."""
-        keys, rows = self.rows(of)
+    def answers(self, model: str) -> dict[bytes, Any]:
+        """Return the predicted label or number by key; `model` is "teacher" or "student"."""
+        keys, rows = self.rows(model)
         if not self.labels:
             return dict(zip(keys, rows[:, 0].tolist(), strict=True))
         names = np.array(self.labels)
@@ -53,29 +57,32 @@ class OutOfFold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def number_type(labels: Sequence[str]) -> str:
-    """Return the type of answers over these labels, or of numbers where there are none."""
+    """Return the NumPy type of probabilities if there are labels, otherwise that of numbers."""
     return "<f4" if labels else "<f8"
 
 
-def encode_out_of_fold(made: OutOfFold) -> bytes:
-    """Return the answers as stored."""
-    return zlib.compress(msgspec.msgpack.encode(made))
+def encode_out_of_fold(answers: OutOfFold) -> bytes:
+    """Return the answers as the store keeps them: compressed MessagePack."""
+    return zlib.compress(msgspec.msgpack.encode(answers))
 
 
 def decode_out_of_fold(stored: bytes) -> OutOfFold:
-    """Return what `encode_out_of_fold` kept."""
+    """Return the answers that `encode_out_of_fold` encoded."""
     return msgspec.msgpack.decode(zlib.decompress(stored), type=OutOfFold)
 
 
 def answer(estimator: Estimator, rows: Any, names: list[str]) -> Array:  # noqa: ANN401
-    """Return a row of probabilities over all names, or of one number, for each row."""
+    """Return the estimator's answers, one row for each of `rows`.
+
+    A row has a probability for each of `names`, or one number if `names` is empty.
+    """
     if not names:
         numbers: Array = np.asarray(estimator.predict(rows), dtype=float).reshape(-1, 1)
         return numbers
-    given = np.zeros((rows.shape[0], len(names)))
+    probabilities = np.zeros((rows.shape[0], len(names)))
     columns = [names.index(str(name)) for name in estimator.classes_]
-    given[:, columns] = estimator.predict_proba(rows)
-    return given
+    probabilities[:, columns] = estimator.predict_proba(rows)
+    return probabilities
 
 
 def cross_validate(
@@ -85,9 +92,10 @@ def cross_validate(
     unlabelled: Frame,
     progress: Callable[[], None] = lambda: None,
 ) -> OutOfFold:
-    """Train teacher and student on four folds each and let them answer the fifth.
+    """Return out-of-fold answers: train teacher and student on four folds, answer the fifth.
 
-    The student learns from a teacher of the same folds, or the held-out labels would reach it.
+    The student learns from a teacher of the same four folds. Otherwise the held-out labels would
+    reach it through the teacher's answers.
     """
     names = label_names(spec, frame)
     width = max(len(names), 1)
@@ -98,10 +106,10 @@ def cross_validate(
             continue
         estimator = candidate.make().fit(frame.table[train], frame.labels[train])
         teacher[test] = answer(estimator, frame.table[test], names)
-        training_set = lesson_of(spec, frame, train, unlabelled, estimator)
+        training_set = student_training_set(spec, frame, train, unlabelled, estimator)
         model, design, data = fit_student(spec, training_set)
-        given = answer(model, design.matrix([frame.inputs[at] for at in test]), names)
-        student[test] = given if names else data.target_mean + data.target_scale * given
+        answers = answer(model, design.matrix([frame.inputs[at] for at in test]), names)
+        student[test] = answers if names else data.target_mean + data.target_scale * answers
         progress()
     return OutOfFold(
         labels=names,
@@ -112,14 +120,18 @@ def cross_validate(
 
 
 def label_names(spec: DatasetSpec, frame: Frame) -> list[str]:
-    """Return the labels in their order; a regression has none."""
+    """Return the labels of a classification, sorted; a regression has none."""
     return sorted(set(frame.labels.tolist())) if spec.kind == "classification" else []
 
 
-def lesson_of(
+def student_training_set(
     spec: DatasetSpec, frame: Frame, train: Array, unlabelled: Frame, teacher: Estimator
 ) -> StudentTrainingSet:
-    """Return what a student learns from those rows of the frame and from the teacher's answers."""
+    """Return the training set of a student.
+
+    It has the rows of the frame at the indices `train` with their labels, and the unlabelled rows
+    with the teacher's answers.
+    """
     names = label_names(spec, frame)
     width = max(len(names), 1)
     answers = np.zeros((0, width))

@@ -1,4 +1,4 @@
-"""Records as training reads them."""
+"""Reads records from the store into the frame that training works on."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from .column import Columns, Table, columns_of, first_value, make_table
 Array: TypeAlias = npt.NDArray[Any]
 
 PAGE_RECORDS = 1000
-# Beyond this an unlabelled record teaches the student little that the others have not.
+# Further unlabelled records hardly improve the student.
 MOST_UNLABELLED = 20_000
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows of a dataset: keys, inputs, the teacher's table, labels (none: empty), folds."""
+    """Records of a dataset, one per row.
+
+    `table` is what the teacher reads, with `columns`; `inputs` is what the student reads. `labels`
+    are text or float64; an unlabelled frame has no meaningful labels. `folds` are fold numbers.
+    """
 
     keys: list[bytes]
     inputs: list[dict[str, Any]]
@@ -43,7 +47,10 @@ class Frame:
 def read_labelled(
     connection: Connection, dataset: Dataset, fingerprints: Mapping[str, str]
 ) -> Frame:
-    """Return all labelled records with the named enrichers' values."""
+    """Return the labelled records, with their values of the enrichers in `fingerprints`.
+
+    Records that lack one of these values are left out, and so are labels that the spec excludes.
+    """
     where = [tables.record.c.label.isnot(None)]
     if dataset.spec.labels:
         where.append(tables.record.c.label.in_(dataset.spec.labels))
@@ -53,7 +60,10 @@ def read_labelled(
 def read_unlabelled(
     connection: Connection, dataset: Dataset, fingerprints: Mapping[str, str]
 ) -> Frame:
-    """Return unlabelled records that a student may learn from and that have all values."""
+    """Return up to MOST_UNLABELLED unlabelled records that have all values of the enrichers.
+
+    Recorded requests are left out unless the spec sets `distil_requests`.
+    """
     where: list[ColumnElement[bool]] = [tables.record.c.label.is_(None)]
     if not dataset.spec.distil_requests:
         where.append(tables.record.c.origin != "request")
@@ -70,9 +80,9 @@ def _read(
     records: list[Record] = []
     rows: list[dict[str, Any]] = []
     for page in batches(each_record(connection, dataset.id, *where), PAGE_RECORDS):
-        for one, row in zip(page, _rows(connection, dataset, page, fingerprints), strict=True):
+        for record, row in zip(page, _rows(connection, dataset, page, fingerprints), strict=True):
             if row is not None:
-                records.append(one)
+                records.append(record)
                 rows.append(row)
         if most is not None and len(records) >= most:
             break
@@ -85,18 +95,18 @@ def _rows(
     page: Sequence[Record],
     fingerprints: Mapping[str, str],
 ) -> list[dict[str, Any] | None]:
-    """Return inputs and fresh values of each record, None where a value is not there."""
+    """Return the inputs and fresh values of each record, None if a fresh value is missing."""
     if not fingerprints:
-        return [dict(one.inputs) for one in page]
-    made = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
+        return [dict(record.inputs) for record in page]
+    enrichments = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
     rows: list[dict[str, Any] | None] = []
-    for one in page:
+    for record in page:
         fresh = {
-            name: value.value
-            for name, value in made.get(one.id, {}).items()
-            if fingerprints.get(name) == value.fingerprint
+            name: enrichment.value
+            for name, enrichment in enrichments.get(record.id, {}).items()
+            if fingerprints.get(name) == enrichment.fingerprint
         }
-        rows.append({**one.inputs, **fresh} if len(fresh) == len(fingerprints) else None)
+        rows.append({**record.inputs, **fresh} if len(fresh) == len(fingerprints) else None)
     return rows
 
 
@@ -108,14 +118,14 @@ def _frame(
 ) -> Frame:
     example = {name: first_value(name, rows) for name in fingerprints}
     columns = columns_of(dataset.spec, example)
-    labels: list[Any] = [one.label for one in records]
+    labels: list[Any] = [record.label for record in records]
     if dataset.spec.kind == "regression":
         labels = [np.nan if label is None else float(label) for label in labels]
     return Frame(
-        keys=[one.key for one in records],
-        inputs=[one.inputs for one in records],
+        keys=[record.key for record in records],
+        inputs=[record.inputs for record in records],
         columns=columns,
         table=make_table(columns, rows),
         labels=np.array(labels, dtype="f8" if dataset.spec.kind == "regression" else "U"),
-        folds=np.array([fold_of(one.key) for one in records], dtype=int),
+        folds=np.array([fold_of(record.key) for record in records], dtype=int),
     )

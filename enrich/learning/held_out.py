@@ -1,6 +1,7 @@
-"""Held-out answers: what a model said of the records that it learnt from, without having seen them.
+"""Held-out answers: the answers that listings of labelled records show and sort by.
 
-Its teacher knows the labels of those, so that its predictions hardly ever contradict them.
+On the records that it was trained on, the teacher mostly repeats the label. So the answer kept for
+such a record comes from the out-of-fold model, which was not trained on it.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ BATCH_RECORDS = 1000
 
 
 def mark_held_out(store: Store, dataset: Dataset, version: int) -> None:
-    """List labelled records by a version's answers out of fold."""
+    """Write a version's out-of-fold answers to the listing columns of the labelled records."""
     with store.reading() as connection:
         stored = read_out_of_fold(connection, find_model(connection, dataset, version))
     if stored is None:
         return
     store.write(partial(clear_held_out, dataset_id=dataset.id))
-    for some in batches(_answers(stored), BATCH_RECORDS):
-        store.write(partial(write_held_out, dataset_id=dataset.id, answers=some))
+    for batch in batches(_answers(stored), BATCH_RECORDS):
+        store.write(partial(write_held_out, dataset_id=dataset.id, answers=batch))
 
 
 def _answers(stored: bytes) -> Iterator[tuple[bytes, str, float]]:
-    """Yield key, label and probability; of a regression "" and the number."""
+    """Yield key, predicted label and its probability; for a regression key, "" and the number."""
     answers = decode_out_of_fold(stored)
     keys, rows = answers.rows("teacher")
     for key, row in zip(keys, rows, strict=True):

@@ -1,4 +1,4 @@
-"""How good answers are: metrics out of fold, and whether one model is worse than another."""
+"""Metrics: the quality of out-of-fold answers, and whether one model is worse than another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ SEED = 0
 
 
 def classification_report(truth: Array, answers: Array, names: Sequence[str]) -> Report:
-    """Return accuracy, macro and micro precision, recall and F1, and each label's own."""
+    """Return accuracy, the confusion matrix, and precision, recall and F1: macro, micro, by label.
+
+    Rows of the confusion matrix are true labels, columns predicted ones, both in order of `names`.
+    """
     each = precision_recall_fscore_support(truth, answers, labels=names, zero_division=0.0)
     report: Report = {"accuracy": float(accuracy_score(truth, answers)), "rows": len(truth)}
     for average in ("macro", "micro"):
@@ -45,25 +48,25 @@ def _scores(precision: float, recall: float, f1: float) -> dict[str, float]:
 
 
 def regression_report(truth: Array, answers: Array) -> Report:
-    """Return R², the mean squared error and its root."""
+    """Return R², the mean squared error (MSE) and its square root (RMSE)."""
     mse = float(mean_squared_error(truth, answers))
     return {"r2": float(r2_score(truth, answers)), "mse": mse, "rmse": mse**0.5, "rows": len(truth)}
 
 
 def loss_rise(truth: Array, old: Array, new: Array, *, regression: bool) -> tuple[float, float]:
-    """Return how much worse new answers are than old ones on the same rows, and its standard error.
+    """Return the rise of the loss from old to new answers on the same rows, and its standard error.
 
-    Worse is a higher mean squared error, or a lower macro-F1; for that the standard error is a
-    paired bootstrap's.
+    The loss of a regression is the mean squared error, that of a classification is minus macro-F1,
+    whose standard error comes from a paired bootstrap.
     """
     if regression:
         rises = (new - truth) ** 2 - (old - truth) ** 2
         return float(rises.mean()), float(rises.std(ddof=1) / len(rises) ** 0.5)
-    chance = np.random.default_rng(SEED)
+    generator = np.random.default_rng(SEED)
     rise = _macro_f1(truth, old) - _macro_f1(truth, new)
     rises = np.empty(RESAMPLES)
     for at in range(RESAMPLES):
-        rows = chance.integers(0, len(truth), len(truth))
+        rows = generator.integers(0, len(truth), len(truth))
         rises[at] = _macro_f1(truth[rows], old[rows]) - _macro_f1(truth[rows], new[rows])
     return rise, float(rises.std(ddof=1))
 
@@ -73,6 +76,6 @@ def _macro_f1(truth: Array, answers: Array) -> float:
 
 
 def is_worse(truth: Array, old: Array, new: Array, *, regression: bool) -> bool:
-    """Tell whether new answers are more than one standard error worse than old ones."""
+    """Return True if new answers are worse than old ones by more than one standard error."""
     rise, error = loss_rise(truth, old, new, regression=regression)
     return rise > error

@@ -1,4 +1,4 @@
-"""Whether a new model comes into use."""
+"""The promotion decision: whether a newly trained model is activated."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from .cross_validation import OutOfFold
 from .metrics import is_worse
 
-# Fewer rows than these tell two models apart by chance alone.
+# On fewer common records a difference between two models is chance.
 FEWEST_COMMON = 10
 
 
 @dataclass(frozen=True)
 class PromotionDecision:
-    """Whether, and why."""
+    """Whether to activate a new model, and why."""
 
     active: bool
     reason: str
@@ -26,25 +26,27 @@ class PromotionDecision:
 def decide_promotion(
     old: OutOfFold | None, new: OutOfFold, truth: Mapping[bytes, Any]
 ) -> PromotionDecision:
-    """Hold a new model's answers against the active one's, on the keys that both answered.
+    """Compare a new model with the active one on the records that both answered out of fold.
 
-    `truth` is today's label by key. Neither teacher nor student may be more than one standard
-    error worse, unless the set of labels has changed: then there is nothing to compare.
+    `truth` is the current label by key. The new model is activated if neither its teacher nor its
+    student is worse by more than one standard error. If there is no active model, the set of labels
+    has changed or too few records are common, there is nothing to compare, and it is activated.
     """
     if old is None:
-        return PromotionDecision(active=True, reason="there is no other")
+        return PromotionDecision(active=True, reason="there is no other model to compare with")
     if old.labels != new.labels:
         return PromotionDecision(active=True, reason="the set of labels has changed")
-    for of in ("teacher", "student"):
-        before, after = old.answers(of), new.answers(of)
+    for model in ("teacher", "student"):
+        before, after = old.answers(model), new.answers(model)
         common = [key for key in truth if key in before and key in after]
         if len(common) < FEWEST_COMMON:
-            return PromotionDecision(active=True, reason="hardly a record was answered by both")
-        truths, olds, store_state = (
+            reason = f"fewer than {FEWEST_COMMON} records in common with the active model"
+            return PromotionDecision(active=True, reason=reason)
+        true_values, old_answers, new_answers = (
             np.array([source[key] for key in common]) for source in (truth, before, after)
         )
-        if is_worse(truths, olds, store_state, regression=not new.labels):
+        if is_worse(true_values, old_answers, new_answers, regression=not new.labels):
             return PromotionDecision(
-                active=False, reason=f"its {of} is worse on {len(common):,} records"
+                active=False, reason=f"its {model} is worse on {len(common):,} records"
             )
     return PromotionDecision(active=True, reason=f"not worse on {len(common):,} records")

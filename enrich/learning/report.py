@@ -1,4 +1,4 @@
-"""What is said of a model: its answers out of fold beside the truth, and beside no model at all."""
+"""The report on a model: its answers compared with the labels and with a constant answer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from .metrics import Report, classification_report, loss_rise, regression_report
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# Where a regression explains less than this share of the variance, its report says so.
-LITTLE = 0.3
+# If a regression explains less than this share of the variance, its report says so.
+LOW_R2 = 0.3
 
 
 def report_on(frame: Frame, answers: OutOfFold) -> Report:
-    """Return the metrics of teacher, student and baseline, and how alike the two answer."""
-    teacher, student = (_ordered(frame, answers, of) for of in ("teacher", "student"))
+    """Return the metrics of teacher, student and baseline, and the fidelity of the student.
+
+    The baseline answers the most frequent label, or the mean, for every row.
+    """
+    teacher, student = (_ordered(frame, answers, model) for model in ("teacher", "student"))
     constant = _constant(frame, answers)
     regression = not answers.labels
     rise, error = loss_rise(frame.labels, constant, teacher, regression=regression)
     baseline = _score(frame.labels, constant, answers)
-    for detail in ("labels", "confusion"):
-        baseline.pop(detail, None)
+    for name in ("labels", "confusion"):
+        baseline.pop(name, None)
     return {
         "rows": len(frame),
         "labels": answers.labels,
@@ -38,50 +41,52 @@ def report_on(frame: Frame, answers: OutOfFold) -> Report:
         "baseline": baseline,
         "beats_baseline": rise < -error,
         "fidelity": _fidelity(teacher, student, answers),
-        # What is served is held against it, to see whether it has drifted.
-        "answers": dict(Counter(prediction_name(one) for one in teacher.tolist())),
+        # Served predictions are compared with these counts to measure drift.
+        "answers": dict(Counter(prediction_name(answer) for answer in teacher.tolist())),
     }
 
 
 def loss_of(frame: Frame, answers: OutOfFold) -> float:
-    """Return what the teacher is chosen by: its mean squared error, or its macro-F1 below 0."""
+    """Return the loss by which a teacher is chosen: mean squared error, or minus macro-F1."""
     score = _score(frame.labels, _ordered(frame, answers, "teacher"), answers)
     return float(score["mse"] if "mse" in score else -score["macro"]["f1"])
 
 
-def _ordered(frame: Frame, answers: OutOfFold, of: str) -> Array:
-    given = answers.answers(of)
-    return np.array([given[key] for key in frame.keys])
+def _ordered(frame: Frame, answers: OutOfFold, model: str) -> Array:
+    """Return the answers of teacher or student in the order of the frame's rows."""
+    by_key = answers.answers(model)
+    return np.array([by_key[key] for key in frame.keys])
 
 
 def _constant(frame: Frame, answers: OutOfFold) -> Array:
-    """Return what a model that learnt nothing answers: the mean, or the commonest label."""
+    """Return the baseline's answers: the mean or the most frequent label for every row."""
     if not answers.labels:
         return np.full(len(frame), frame.labels.mean())
     names, counts = np.unique(frame.labels, return_counts=True)
     return np.full(len(frame), names[counts.argmax()])
 
 
-def _score(truth: Array, given: Array, answers: OutOfFold) -> Report:
+def _score(truth: Array, predictions: Array, answers: OutOfFold) -> Report:
     if not answers.labels:
-        return regression_report(truth, given)
-    # A file that a model is held against may hold labels that it has never seen.
-    return classification_report(truth, given, sorted({*answers.labels, *truth.tolist()}))
+        return regression_report(truth, predictions)
+    # A file to evaluate on may hold labels that the model does not know.
+    return classification_report(truth, predictions, sorted({*answers.labels, *truth.tolist()}))
 
 
 def _fidelity(teacher: Array, student: Array, answers: OutOfFold) -> float:
-    """Return the share of rows that both answer alike, or R² of the student against the teacher."""
+    """Return the share of rows with equal answers, or R² of the student against the teacher."""
     if answers.labels:
         return float(np.mean(teacher == student))
     return float(regression_report(teacher, student)["r2"])
 
 
 def in_words(name: str, metrics: Report) -> list[str]:
-    """Return the lines that a person reads."""
-    read = ", ".join(metrics["columns"])
+    """Return the report as lines of text."""
+    columns = ", ".join(metrics["columns"])
+    estimator = metrics["estimator"]
     lines = [
-        f"{name}: {metrics['rows']:,} labelled rows, teacher {metrics['estimator']} reads {read}",
-        *(f"  {of:<8} {_line(metrics[of])}" for of in ("teacher", "student", "baseline")),
+        f"{name}: {metrics['rows']:,} labelled rows, teacher {estimator} reads {columns}",
+        *(f"  {model:<8} {_line(metrics[model])}" for model in ("teacher", "student", "baseline")),
         f"  student agrees with teacher: {metrics['fidelity']:.3f}",
     ]
     for label, score in metrics["teacher"].get("labels", {}).items():
@@ -91,20 +96,20 @@ def in_words(name: str, metrics: Report) -> list[str]:
         )
     if metrics.get("not_covering"):
         lines.append(
-            f"  not read, since not every labelled row has it yet:"
-            f" {', '.join(metrics['not_covering'])}; run python -m enrich once, then train again"
+            f"  not read, because some labelled rows lack it: {', '.join(metrics['not_covering'])};"
+            f" run python -m enrich once, then train again"
         )
     explained = metrics["teacher"].get("r2", 1.0)
-    if metrics["beats_baseline"] and explained < LITTLE:
+    if metrics["beats_baseline"] and explained < LOW_R2:
         lines.append(
-            f"  these fields explain {explained:.0%} of how {metrics['target']} varies:"
-            f" most of what decides it is not among them"
+            f"  these fields explain only {explained:.0%} of the variance of {metrics['target']};"
+            f" add fields that determine it"
         )
     if not metrics["beats_baseline"]:
-        always = "the commonest label" if metrics["labels"] else "the mean"
+        constant = "the most frequent label" if metrics["labels"] else "the mean"
         lines.append(
-            f"  nothing here beats always answering {always}:"
-            f" these fields say little or nothing about it"
+            f"  the model does not beat always answering {constant}:"
+            f" these fields say little or nothing about {metrics['target']}"
         )
     return lines
 

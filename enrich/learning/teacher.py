@@ -1,4 +1,4 @@
-"""Teachers: the slow accurate estimators, and how they are kept as bytes."""
+"""Teachers: the slow, accurate estimators, and their storage as skops files."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ from .column import Column, Columns, Kind
 Estimator: TypeAlias = Any
 Factory: TypeAlias = Callable[[], Estimator]
 
-# A vector says less than the words beside it, and more than nothing: half their weight won in
-# cross-validation on real utterances.
+# The weight of an embedding relative to the words of its text. Half won in cross-validation on real
+# utterances: an embedding says less than the words, and more than nothing.
 VECTOR_WEIGHT = 0.5
 CALIBRATION_FOLDS = 5
-# Pairs grow with the square of the columns.
+# Products of pairs are tried up to this many columns: their number grows with the square.
 MOST_PAIRED = 20
+# The regularization strengths that the ridge regression chooses from.
 ALPHAS = (0.1, 1.0, 10.0, 100.0)
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A teacher that training may choose."""
+    """A teacher that training may choose; `make` returns it unfitted."""
 
     name: str
     make: Factory
@@ -56,17 +57,18 @@ class Candidate:
 def candidates(
     spec: DatasetSpec, columns: Columns, rarest: int, code_paths: Sequence[str]
 ) -> list[Candidate]:
-    """Return the teachers that cross-validation chooses from.
+    """Return the teachers that cross-validation chooses from, or only the spec's own teacher.
 
-    `rarest` is how many rows the rarest label has; calibration needs some of each in every part.
-    The user's own factory is called with the columns and returns an unfitted estimator.
+    `rarest` is the number of rows of the rarest label: calibration needs rows of each label in each
+    of its folds. The factory that a spec names is called with the columns and returns an unfitted
+    estimator.
     """
     if spec.teacher != "default":
         factory = import_from_path(spec.teacher, code_paths)
         return [Candidate(spec.teacher, lambda: _checked(spec, factory(dict(columns))))]
     linear = Candidate("linear", lambda: _linear(spec, _features(columns), rarest))
     if "text" in columns.values():
-        # Trees make little of many thousand words, and there are too many to pair.
+        # Trees learn little from many thousand words, and there are too many words to pair.
         return [linear]
     boosting = Candidate("gradient-boosting", lambda: _boosting(spec, columns))
     if "vector" in columns.values() or len(columns) > MOST_PAIRED:
@@ -76,9 +78,10 @@ def candidates(
 
 
 def _checked(spec: DatasetSpec, estimator: Estimator) -> Estimator:
-    wanted = "predict_proba" if spec.kind == "classification" else "predict"
-    if not hasattr(estimator, "fit") or not hasattr(estimator, wanted):
-        raise TrainingError(f"{spec.teacher}: must return an estimator with fit and {wanted}")
+    """Return the estimator that the spec's factory made; raises TrainingError if it is unusable."""
+    method = "predict_proba" if spec.kind == "classification" else "predict"
+    if not hasattr(estimator, "fit") or not hasattr(estimator, method):
+        raise TrainingError(f"{spec.teacher}: must return an estimator with fit and {method}")
     return estimator
 
 
@@ -102,7 +105,11 @@ def _features(columns: Columns) -> FeatureUnion:
 
 
 def _pairs(columns: Columns) -> Estimator:
-    """Return all features, their squares and their products: age bends, income acts by degree."""
+    """Return all features, their squares and the products of each two.
+
+    Squares let an effect bend, as that of age does; products let one field change the effect of
+    another, as a degree changes that of income.
+    """
     pairs = PolynomialFeatures(degree=2, include_bias=False)
     return make_pipeline(_features(columns), pairs, StandardScaler(with_mean=False))
 
@@ -123,9 +130,9 @@ def _choice_parts(name: str) -> list[tuple[str, Pipeline]]:
 
 
 def _number_parts(name: str) -> list[tuple[str, Pipeline]]:
-    # An enricher may have no number for some rows.
-    known = SimpleImputer(keep_empty_features=True)
-    return [("number", make_pipeline(Column(name), known, StandardScaler()))]
+    # An enricher may return None for some rows.
+    imputer = SimpleImputer(keep_empty_features=True)
+    return [("number", make_pipeline(Column(name), imputer, StandardScaler()))]
 
 
 def _vector_parts(name: str) -> list[tuple[str, Pipeline]]:
@@ -147,7 +154,7 @@ def _boosting(spec: DatasetSpec, columns: Columns) -> Estimator:
         if spec.kind == "regression"
         else HistGradientBoostingClassifier
     )
-    # Small leaves and slow learning: the tables that people bring are small.
+    # Few leaves and a low learning rate: users' tables are mostly small.
     return make_pipeline(
         FeatureUnion(parts),
         boosting(
@@ -168,42 +175,44 @@ def _boosting_part(name: str, kind: Kind) -> Pipeline:
 
 
 def dump_teacher(estimator: Estimator) -> Artifact:
-    """Return a fitted teacher as the bytes of a skops file."""
+    """Return a fitted teacher as a skops file with its SHA-256."""
     data = skops.io.dumps(estimator, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
     return Artifact(data, hashlib.sha256(data).hexdigest())
 
 
 def load_teacher(artifact: Artifact, code_paths: Sequence[str]) -> Estimator:
-    """Return the teacher that `dump_teacher` kept; raises ArtifactError.
+    """Return the teacher that `dump_teacher` stored; raises ArtifactError if it cannot be trusted.
 
-    No pickle is read: only scikit-learn's types, those of CODE_PATHS and a few named ones are
-    made from the file.
+    No pickle is read. Only types of scikit-learn, of the packages in CODE_PATHS and of _TRUSTED are
+    created from the file.
     """
     if hashlib.sha256(artifact.data).hexdigest() != artifact.sha256:
-        raise ArtifactError("the teacher's bytes do not match their SHA-256; train anew")
+        raise ArtifactError("the teacher's bytes do not match their SHA-256; train again")
     try:
         unknown = skops.io.get_untrusted_types(data=artifact.data)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ArtifactError(f"the teacher is no skops file: {error}; train anew") from error
+        raise ArtifactError(f"the teacher is not a skops file: {error}; train again") from error
     roots = tuple(f"{root}." for root in ("sklearn", *code_paths))
     trusted = [name for name in unknown if name in _TRUSTED or _is_from(name, roots)]
     refused = sorted(set(unknown) - set(trusted))
     if refused:
-        raise ArtifactError(f"the teacher holds types outside CODE_PATHS: {', '.join(refused)}")
+        raise ArtifactError(
+            f"the teacher has types outside CODE_PATHS: {', '.join(refused)}; add their packages"
+        )
     return skops.io.loads(artifact.data, trusted=trusted)
 
 
 def _is_from(name: str, roots: tuple[str, ...]) -> bool:
-    """Tell whether a type is defined in one of the packages, not merely imported there."""
+    """Return True if a type is defined in one of the packages, not merely imported there."""
     if not name.startswith(roots):
         return False
     module_name, _, attribute = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
+        named = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError):
         return False
-    return f"{getattr(found, '__module__', '')}.".startswith(roots)
+    return f"{getattr(named, '__module__', '')}.".startswith(roots)
 
 
-# Our own transformer, and what encoders keep of their columns.
+# Our own transformer, and the type of the columns that encoders store.
 _TRUSTED = frozenset({f"{Column.__module__}.{Column.__qualname__}", "numpy.dtype"})

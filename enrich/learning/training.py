@@ -1,4 +1,4 @@
-"""Training: teacher and student from what is in the store, and whether they come into use."""
+"""Training: fits teacher and student on the store's records and activates them if not worse."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from db.scoring.student import encode_student
 from db.settings import Settings
 from db.spec.key import FOLDS
 from db.store.engine import Store
+from enrich.enrichers.base import find_enrichers
 from enrich.planning.maintenance import FEWEST_LABELS, lost_reads, use_model
 from enrich.planning.plan import make_plan
 
@@ -24,7 +25,7 @@ from .cross_validation import (
     cross_validate,
     decode_out_of_fold,
     encode_out_of_fold,
-    lesson_of,
+    student_training_set,
 )
 from .distil import fit_student
 from .frame import Frame, read_labelled, read_unlabelled
@@ -36,7 +37,7 @@ from .teacher import Candidate, candidates, dump_teacher, load_teacher
 
 @dataclass(frozen=True)
 class Trained:
-    """A new version, its metrics, and whether and why it came into use."""
+    """A new version of a model, its metrics, and the decision whether to activate it."""
 
     version: int
     metrics: dict[str, Any]
@@ -44,12 +45,13 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class _Material:
+class _TrainingData:
     dataset: Dataset
-    # Enrichers that cover the labelled records, and those that do not; of the former, those that
-    # a teacher can take.
+    # The enrichers that have a fresh value for every labelled record, with their fingerprints.
     covering: dict[str, str]
+    # The names of the other enrichers.
     not_covering: list[str]
+    # Those of `covering` whose values a teacher can read.
     reads: dict[str, str]
     frame: Frame
     unlabelled: Frame
@@ -63,51 +65,63 @@ def train_model(
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Trained:
-    """Fit teacher and student, report, and put them into use if they are not worse.
+    """Fit teacher and student, store them as a new version, and activate it if it is not worse.
 
-    Raises TrainingError where there is too little to train from.
+    With `force` it is activated in any case. Raises TrainingError if there are too few labels or
+    the teacher cannot be fitted.
     """
-    material = _read(store, name, settings)
-    _check_enough(material)
+    data = _read(store, name, settings)
+    _check_enough(data)
     try:
-        candidate, answers = _choose(material, settings, progress)
-        new = _fit(material, candidate, answers, settings.code_paths)
+        candidate, answers = _choose(data, settings, progress)
+        new = _fit(data, candidate, answers, settings.code_paths)
     except VeilleuseError:
         raise
     except Exception as error:
-        # A table that no estimator takes, or whatever a user's own teacher raises.
-        teacher = material.dataset.spec.teacher
-        words = f"{name}: the {teacher} teacher cannot learn this: {type(error).__name__}: {error}"
+        # An estimator may refuse the table, and a user's own teacher may raise anything.
+        teacher = data.dataset.spec.teacher
+        words = f"{name}: the {teacher} teacher cannot be fitted: {type(error).__name__}: {error}"
         raise TrainingError(words) from error
     progress(1)
-    return _keep(store, material, answers, new, settings, force=force)
+    return _store_version(store, data, answers, new, settings, force=force)
 
 
-def _read(store: Store, name: str, settings: Settings) -> _Material:
+def _read(store: Store, name: str, settings: Settings) -> _TrainingData:
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
-        steps = make_plan(dataset, None, settings.code_paths)
-        stamps = {step.name: step.fingerprint for step in steps}
-        covering = {read: stamps[read] for read in covers_labels(connection, dataset.id, stamps)}
+        steps = make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
+        fingerprints = {step.name: step.fingerprint for step in steps}
+        covering = {
+            enricher: fingerprints[enricher]
+            for enricher in covers_labels(connection, dataset.id, fingerprints)
+        }
         frame = read_labelled(connection, dataset, covering)
-        reads = {read: stamp for read, stamp in covering.items() if read in frame.columns}
         unlabelled = read_unlabelled(connection, dataset, covering)
-    return _Material(dataset, covering, sorted(stamps.keys() - covering), reads, frame, unlabelled)
+    return _TrainingData(
+        dataset=dataset,
+        covering=covering,
+        not_covering=sorted(fingerprints.keys() - covering),
+        reads={
+            name: fingerprint for name, fingerprint in covering.items() if name in frame.columns
+        },
+        frame=frame,
+        unlabelled=unlabelled,
+    )
 
 
-def _check_enough(material: _Material) -> None:
-    name, frame = material.dataset.name, material.frame
+def _check_enough(data: _TrainingData) -> None:
+    name, frame, spec = data.dataset.name, data.frame, data.dataset.spec
     if not len(frame):
         raise TrainingError(
             f"{name}: no record has a label; import a file with a column"
-            f" {material.dataset.spec.target}: python -m db import {name} FILE"
+            f" {spec.target}: python -m db import {name} FILE"
         )
     if len(frame) < FEWEST_LABELS:
         raise TrainingError(
-            f"{name}: {len(frame)} labelled records are too few, training wants at least"
+            f"{name}: {len(frame)} labelled records are too few, training needs at least"
             f" {FEWEST_LABELS}; import more: python -m db import {name} FILE"
         )
-    if material.dataset.spec.kind == "regression":
+    if spec.kind == "regression":
         return
     labels, counts = np.unique(frame.labels, return_counts=True)
     if len(labels) == 1:
@@ -117,21 +131,21 @@ def _check_enough(material: _Material) -> None:
 
 
 def _choose(
-    material: _Material, settings: Settings, progress: Callable[[int], None]
+    data: _TrainingData, settings: Settings, progress: Callable[[int], None]
 ) -> tuple[Candidate, OutOfFold]:
-    """Return the teacher with the smallest loss out of fold, and its answers."""
-    spec, frame = material.dataset.spec, material.frame
+    """Return the teacher with the smallest out-of-fold loss, and its answers."""
+    spec, frame = data.dataset.spec, data.frame
     tried = []
-    for candidate in candidates(spec, frame.columns, _rarest(material), settings.code_paths):
-        answers = cross_validate(candidate, spec, frame, material.unlabelled, lambda: progress(1))
+    for candidate in candidates(spec, frame.columns, _rarest(data), settings.code_paths):
+        answers = cross_validate(candidate, spec, frame, data.unlabelled, lambda: progress(1))
         tried.append((candidate, answers))
     return min(tried, key=lambda pair: loss_of(frame, pair[1]))
 
 
-def _rarest(material: _Material) -> int:
-    """Return how many rows the rarest label has in the four folds where it has fewest."""
-    frame = material.frame
-    if material.dataset.spec.kind == "regression":
+def _rarest(data: _TrainingData) -> int:
+    """Return the smallest number of rows that any label has in any four of the five folds."""
+    frame = data.frame
+    if data.dataset.spec.kind == "regression":
         return 0
     labels, index = np.unique(frame.labels, return_inverse=True)
     counts = np.zeros((len(labels), FOLDS), dtype=int)
@@ -140,54 +154,58 @@ def _rarest(material: _Material) -> int:
 
 
 def _fit(
-    material: _Material, candidate: Candidate, answers: OutOfFold, code_paths: tuple[str, ...]
+    data: _TrainingData, candidate: Candidate, answers: OutOfFold, code_paths: tuple[str, ...]
 ) -> NewModel:
-    frame, spec = material.frame, material.dataset.spec
+    """Fit teacher and student on all labelled rows."""
+    frame, spec = data.frame, data.dataset.spec
     teacher = candidate.make().fit(frame.table, frame.labels)
-    training_set = lesson_of(spec, frame, np.arange(len(frame)), material.unlabelled, teacher)
+    every_row = np.arange(len(frame))
+    training_set = student_training_set(spec, frame, every_row, data.unlabelled, teacher)
     _, _, student = fit_student(spec, training_set)
-    kept = dump_teacher(teacher)
-    # What a worker could not load is better known now than at the first prediction.
-    load_teacher(kept, code_paths)
+    artifact = dump_teacher(teacher)
+    # A teacher that a worker cannot load must fail here, not at the first prediction.
+    load_teacher(artifact, code_paths)
     metrics = {
         "estimator": candidate.name,
         "target": spec.target,
-        "unlabelled": len(material.unlabelled),
-        "covering": material.covering,
-        "not_covering": material.not_covering,
+        "unlabelled": len(data.unlabelled),
+        "covering": data.covering,
+        "not_covering": data.not_covering,
         **report_on(frame, answers),
     }
     return NewModel(
         metrics=metrics,
-        reads=material.reads,
+        reads=data.reads,
         student=Artifact(*encode_student(student)),
-        teacher=kept,
+        teacher=artifact,
         out_of_fold=encode_out_of_fold(answers),
     )
 
 
-def _keep(
+def _store_version(
     store: Store,
-    material: _Material,
+    data: _TrainingData,
     answers: OutOfFold,
     new: NewModel,
     settings: Settings,
     *,
     force: bool,
 ) -> Trained:
-    frame, found = material.frame, material.dataset
+    """Store a new version, and activate it if it is not worse than the active one."""
+    frame, dataset = data.frame, data.dataset
     truth = dict(zip(frame.keys, frame.labels.tolist(), strict=True))
     with store.reading() as connection:
-        before = active_model(connection, found.id)
-        stored = read_out_of_fold(connection, before) if before else None
-    if before and lost_reads(before, found.spec):
+        active = active_model(connection, dataset.id)
+        stored = read_out_of_fold(connection, active) if active else None
+    if active and lost_reads(active, dataset.spec):
+        # The active teacher can no longer predict: any other is better.
         stored = None
     decision = decide_promotion(decode_out_of_fold(stored) if stored else None, answers, truth)
     if force and not decision.active:
         decision = PromotionDecision(active=True, reason=f"forced, although {decision.reason}")
     with store.writing() as connection:
-        version = add_model(connection, found.id, new)
+        version = add_model(connection, dataset.id, new)
     if decision.active:
-        use_model(store, found.name, version, settings)
-        mark_held_out(store, found, version)
+        use_model(store, dataset.name, version, settings)
+        mark_held_out(store, dataset, version)
     return Trained(version, new.metrics, decision)

@@ -1,4 +1,4 @@
-"""Metered calls: granted by the store, made by the child, and their answers kept in the store."""
+"""Calls to services: the store grants them, the compute child makes them, answers are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from db.queue.worker import remove_dead_workers
 from db.records.record import Record
 from db.spec.dataset_spec import encode_spec
 from enrich.enrichers.base import Unavailable, to_value
-from enrich.enrichers.http.enricher import Answered, Failed, Http, Later, Request
+from enrich.enrichers.http.enricher import Http
+from enrich.enrichers.http.outcome import Answered, Failed, Later, Request
 from enrich.enrichers.http.template import RowFault
 from enrich.executors.base import ChildDied, RecipeError
 from enrich.executors.recipe import REQUEST, CallRecipe, Recipe
@@ -25,36 +26,36 @@ from .step import StepRun
 Answer: TypeAlias = Answered | Failed | Later
 
 FIRST_CALLS = 4
-# While somebody else makes the same call.
-LOOK_SECONDS = 0.2
-# What a call may take beyond its own time: pauses that the service asks for.
+# Pause between looks while another worker makes the same call.
+POLL_SECONDS = 0.2
+# Time that a call may take beyond its time-out: pauses that the service asks for.
 MOST_PAUSE_SECONDS = 15.0
 
 
 def each_call(
     step_run: StepRun, stale: Sequence[Record], check: Callable[[], None]
 ) -> Iterator[RecordOutcome]:
-    """Yield what the service says of each record; raises Unavailable where it cannot be asked."""
-    code: Http = step_run.make()
+    """Yield the service's answer for each record; raises Unavailable while it cannot be called."""
+    code: Http = step_run.make_code()
     batch = step_run.context.batches.setdefault(
         step_run.step.fingerprint, MicroBatch(rows=FIRST_CALLS)
     )
     start = 0
     while start < len(stale):
-        some = stale[start : start + batch.rows]
-        one = _Round(step_run, code, check)
-        yield from one.run(some)
-        if one.calls:
-            batch.measure(one.calls, one.seconds)
-        start += len(some)
+        records = stale[start : start + batch.rows]
+        call_round = _CallRound(step_run, code, check)
+        yield from call_round.run(records)
+        if call_round.calls:
+            batch.measure(call_round.calls, call_round.seconds)
+        start += len(records)
 
 
 def quota_of(code: Http, calls: int, suspend_seconds: float) -> Quota:
-    """Return what the store must know to grant so many calls at once."""
+    """Return the quota under which the store grants that many calls at once."""
     longest = code.tries * (code.timeout_seconds + MOST_PAUSE_SECONDS)
     return Quota(
         tries=code.tries,
-        # They are made one after another, by a process that may be stopped meanwhile.
+        # The calls are made one after another, by a process that may be suspended meanwhile.
         hold_seconds=calls * longest + suspend_seconds + MOST_PAUSE_SECONDS,
         most_calls=calls,
         calls_per_second=code.calls_per_second,
@@ -63,15 +64,15 @@ def quota_of(code: Http, calls: int, suspend_seconds: float) -> Quota:
     )
 
 
-class _Round:
-    """The calls for a few records."""
+class _CallRound:
+    """The calls for a few records, repeated until each has an outcome."""
 
     def __init__(self, step_run: StepRun, code: Http, check: Callable[[], None]) -> None:
         self._step_run = step_run
         self._code = code
         self._check = check
-        self._asker = Caller(
-            step_run.task.dataset.id, step_run.step.name, step_run.context.worker_id
+        self._caller = Caller(
+            step_run.planned.dataset.id, step_run.step.name, step_run.context.worker_id
         )
         self._deaths = 0
         self.calls = 0
@@ -95,7 +96,7 @@ class _Round:
             self._check()
             grant = self._grant(waiting)
             for asked in grant.gone:
-                # Its record was erased; another one may make the same call.
+                # The record was erased; another record may need the same call.
                 waiting[asked].pop(0)
             waiting = {asked: records for asked, records in waiting.items() if records}
             found: dict[str, Answer] = {
@@ -115,14 +116,14 @@ class _Round:
         suspend_seconds = self._step_run.context.settings.gate_suspend_seconds
         quota = quota_of(self._code, len(wanted), suspend_seconds)
         return self._step_run.context.write(
-            partial(grant_calls, caller=self._asker, wanted=wanted, quota=quota)
+            partial(grant_calls, caller=self._caller, wanted=wanted, quota=quota)
         )
 
     def _call(self, grant: Grant, requests: Sequence[Request]) -> dict[str, Answer]:
-        """Make calls that were granted; whatever happens, others may ask what has no answer."""
+        """Make the granted calls; calls that end without an answer are freed for others."""
         rows = [{REQUEST: request} for request in requests]
         answers: dict[str, Answer] = {}
-        # Of calls that nobody answers for it is not known how many were made.
+        # If the child dies, it is not known how many calls were made: count all of them.
         made = self._code.tries * len(requests)
         try:
             done = self._step_run.context.caller.compute(
@@ -138,7 +139,7 @@ class _Round:
         except Unavailable:
             raise
         except EnricherError as error:
-            # It is what every call needs that is missing: none was made.
+            # Something that every call needs is missing, so no call was made.
             made = 0
             raise RecipeError(f"{self._step_run.step.name}: {error}") from error
         finally:
@@ -147,7 +148,7 @@ class _Round:
 
     def _recipe(self) -> Recipe:
         spec, code_paths = (
-            self._step_run.task.dataset.spec,
+            self._step_run.planned.dataset.spec,
             self._step_run.context.settings.code_paths,
         )
         return CallRecipe(encode_spec(spec), self._step_run.step.name, code_paths)
@@ -157,7 +158,7 @@ class _Round:
         self._step_run.context.write(
             partial(
                 settle_calls,
-                caller=self._asker,
+                caller=self._caller,
                 grant=grant,
                 answers=texts,
                 made=made,
@@ -165,7 +166,7 @@ class _Round:
         )
 
     def _outcome(self, record: Record, answer: Answered | Failed) -> RecordOutcome:
-        """Return a value or a refusal; the same call would be paid for again, and in vain."""
+        """Return a value or a failure; repeating the call would only be paid for again."""
         if isinstance(answer, Failed):
             return RecordFailure(record, answer.reason)
         try:
@@ -174,7 +175,7 @@ class _Round:
             return RecordFailure(record, str(error))
 
     def _wait(self, grant: Grant, found: dict[str, Answer]) -> None:
-        """Wait for those who make the same calls; raises Unavailable where it takes too long."""
+        """Wait for workers that make the same calls; raises Unavailable where it takes too long."""
         later = [one for one in found.values() if isinstance(one, Later)]
         if later:
             raise Unavailable(
@@ -185,6 +186,6 @@ class _Round:
                 f"{self._step_run.step.name}: {grant.reason}", grant.postponed_seconds
             )
         if grant.others and not grant.mine:
-            # Or those who wait would wait for one that is dead as long as its calls might take.
+            # Otherwise this worker would wait for a dead one for as long as its calls might take.
             self._step_run.context.write(remove_dead_workers)
-            self._step_run.context.wait(LOOK_SECONDS)
+            self._step_run.context.wait(POLL_SECONDS)

@@ -1,12 +1,12 @@
-"""How many rows to compute at once."""
+"""The size of batches: how many rows to compute in one call."""
 
 from __future__ import annotations
 
 
 class MicroBatch:
-    """How many rows to compute at once, so that a call takes about a second.
+    """How many rows to compute in one call, so that a call takes about a second.
 
-    Embeddings want large batches; a worker that must yield wants short ones.
+    Embeddings need large batches; a worker that must yield needs short ones.
     """
 
     TARGET_SECONDS = 1.0
@@ -16,7 +16,7 @@ class MicroBatch:
         self.rows = rows
 
     def measure(self, rows: int, seconds: float) -> None:
-        """Learn from a call."""
+        """Adjust the size to the time that a call took."""
         if rows < self.rows and seconds < self.TARGET_SECONDS:
             return
         wanted = int(rows * self.TARGET_SECONDS / max(seconds, 1e-6))

@@ -1,4 +1,4 @@
-"""Trials: rows are computed together, and apart where that fails, down to the one at fault."""
+"""Bisecting: records are computed in one batch, and in halves where a batch fails."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from db.records.record import Record
 from enrich.enrichers.base import Unavailable
 from enrich.executors.base import RecipeError
 
-# An enricher that takes no record at all is broken: each further one would be as much in vain.
+# After that many failures and no value the enricher is broken, and other records would fail too.
 HOPELESS_RECORDS = 10
 
 
 @dataclass(frozen=True)
 class RecordValue:
-    """A record's value."""
+    """A record's value of a step."""
 
     record: Record
     value: Any
@@ -26,7 +26,7 @@ class RecordValue:
 
 @dataclass(frozen=True)
 class RecordFailure:
-    """Why a record has none."""
+    """Why a record has no value of a step."""
 
     record: Record
     reason: str
@@ -37,20 +37,20 @@ Compute: TypeAlias = Callable[[Sequence[Record]], list[Any]]
 
 
 class BisectingRunner:
-    """One step's tries on a chunk."""
+    """Computes a step's values for a chunk, and finds the records that make it fail."""
 
-    def __init__(self, name: str, compute: Compute, *, may_refuse_all: bool = False) -> None:
+    def __init__(self, name: str, compute: Compute, *, may_fail_all: bool = False) -> None:
         self._name = name
         self._compute = compute
-        self._may_refuse_all = may_refuse_all
+        self._may_fail_all = may_fail_all
         self._made = 0
-        self._refused = 0
+        self._failed = 0
 
     def run(self, some: Sequence[Record], tried: int = 1) -> Iterator[RecordOutcome]:
         """Yield an outcome for each record.
 
-        A batch that fails, or kills its process, is halved until the record at fault is alone;
-        alone it has three tries. Raises RecipeError where no record at all can be taken.
+        A batch that fails, or kills its process, is halved until the record at fault is alone,
+        which then has three tries. Raises RecipeError where every record fails.
         """
         try:
             values = self._compute(some)
@@ -69,10 +69,10 @@ class BisectingRunner:
         elif tried < MOST_ATTEMPTS:
             yield from self.run(some, tried + 1)
         else:
-            yield self._refuse(some[0], reason)
+            yield self._fail(some[0], reason)
 
-    def _refuse(self, record: Record, reason: str) -> RecordFailure:
-        self._refused += 1
-        if self._refused >= HOPELESS_RECORDS and not self._made and not self._may_refuse_all:
-            raise RecipeError(f"{self._name}: takes no record, the last because of {reason}")
+    def _fail(self, record: Record, reason: str) -> RecordFailure:
+        self._failed += 1
+        if self._failed >= HOPELESS_RECORDS and not self._made and not self._may_fail_all:
+            raise RecipeError(f"{self._name}: fails on every record; the last: {reason}")
         return RecordFailure(record, reason)

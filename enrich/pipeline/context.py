@@ -1,4 +1,4 @@
-"""What a worker works with."""
+"""The context of a worker: store, settings, executors, and what it remembers of each step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from db.records.dataset import PlanStep
 from db.settings import Settings
 from db.store.engine import Store
 from enrich.executors.base import Executor, Stopped
@@ -19,13 +20,13 @@ from .retry import retry_while_unreachable
 
 T = TypeVar("T")
 
-FIRST_PUT_OFF_SECONDS = 5.0
-LONGEST_PUT_OFF_SECONDS = 600.0
+FIRST_POSTPONEMENT_SECONDS = 5.0
+LONGEST_POSTPONEMENT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Postponement:
-    """A step that cannot be done now: until when, why, and how often in a row."""
+    """A step that cannot be done now: until when (monotonic), why, and how often in a row."""
 
     until: float
     reason: str
@@ -33,39 +34,59 @@ class Postponement:
 
     @property
     def seconds(self) -> float:
-        """How long it is still put off."""
+        """How long the step is still postponed."""
         return max(self.until - time.monotonic(), 0.0)
+
+
+class FindingsCache:
+    """The findings of each dataset's newest analyses, which every chunk needs."""
+
+    def __init__(self) -> None:
+        self._findings: dict[tuple[int, str], tuple[str, dict[str, Any]]] = {}
+
+    def get(
+        self, dataset_id: int, step: PlanStep, read: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return findings by record key; `read` is called once for each fingerprint of the step."""
+        fingerprint, findings = self._findings.get((dataset_id, step.name), ("", {}))
+        if fingerprint != step.fingerprint:
+            findings = read()
+            self._findings[dataset_id, step.name] = step.fingerprint, findings
+        return findings
 
 
 @dataclass
 class WorkerContext:
-    """A worker's store, settings and executor, and what it has learnt of each step."""
+    """A worker's store, settings and executors, and what it remembers of each step."""
 
     store: Store
     settings: Settings
     executor: Executor
     worker_id: int
-    # Makes metered calls: one process at a time, at the pace that was granted, and never again.
+    # Makes metered calls: one process at a time, at the granted pace, and each call once.
     caller: Executor
     stop: threading.Event = field(default_factory=threading.Event)
     batches: dict[str, MicroBatch] = field(default_factory=dict)
     postponed: dict[str, Postponement] = field(default_factory=dict)
+    findings: FindingsCache = field(default_factory=FindingsCache)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Run a transaction, again and again while the store is out of reach for a moment."""
+        """Run a transaction; retry it while the store cannot be reached, for a lease's time."""
         return retry_while_unreachable(
             self.stop, self.settings.lease_seconds, lambda: self.store.write(work)
         )
 
     def wait(self, seconds: float) -> None:
-        """Do nothing for a while; raises Stopped."""
+        """Wait that many seconds; raises Stopped."""
         if self.stop.wait(seconds):
             raise Stopped
 
     def postpone_step(self, fingerprint: str, reason: str, seconds: float) -> Postponement:
-        """Leave a step for later: for so long, or for longer each time where nobody knows."""
+        """Postpone a step by that many seconds; 0: by twice as long each time."""
         before = self.postponed.get(fingerprint)
         times = before.times + 1 if before else 1
-        wait = seconds or min(FIRST_PUT_OFF_SECONDS * 2 ** (times - 1), LONGEST_PUT_OFF_SECONDS)
+        wait = seconds or min(
+            FIRST_POSTPONEMENT_SECONDS * 2 ** (times - 1), LONGEST_POSTPONEMENT_SECONDS
+        )
         self.postponed[fingerprint] = Postponement(time.monotonic() + wait, reason, times)
         return self.postponed[fingerprint]

@@ -12,7 +12,7 @@ from enrich.periodic_thread import PeriodicThread
 
 
 class Lease(PeriodicThread):
-    """Renews a chunk's lease, so that slow work does not lose it."""
+    """Renews a chunk's lease from a thread, so that slow work does not lose it."""
 
     def __init__(self, store: Store, chunk: Chunk, seconds: float) -> None:
         super().__init__(seconds / 3, "lease")
@@ -22,12 +22,12 @@ class Lease(PeriodicThread):
         self._lost = threading.Event()
 
     def check(self) -> None:
-        """Raise LeaseLost where going on would be for nothing."""
+        """Raise LeaseLost where another worker has the chunk."""
         if self._lost.is_set():
             raise LeaseLost
 
     def run_once(self) -> None:
-        """Renew it; where it is lost already, the fence has decided."""
+        """Renew the lease; where it is lost, the fence has given the chunk to another worker."""
         try:
             self._store.write(partial(renew_lease, held=self._chunk, lease_seconds=self._seconds))
         except LeaseLost:

@@ -1,4 +1,4 @@
-"""Patience with a store that is out of reach for a moment, as while it is restarted."""
+"""Retries while the store cannot be reached for a moment, for example while it restarts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 def retry_while_unreachable(stop: threading.Event, seconds: float, work: Callable[[], T]) -> T:
-    """Do something again, after longer and longer pauses, while the store is out of reach.
+    """Run `work`, and again after growing pauses while the store cannot be reached.
 
-    What was committed without our hearing of it is found by whoever does it again: a chunk is
-    finished under its fence, and so once at most.
+    Work that was committed without an answer runs a second time: a chunk is finished under its
+    fence, and so at most once.
     """
     retrying = Retrying(
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_temporary),
         wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
         stop=stop_any(stop_after_delay(seconds), stop_when_event_set(stop)),
         sleep=lambda pause: _sleep(stop, pause),
@@ -35,5 +35,5 @@ def _sleep(stop: threading.Event, seconds: float) -> None:
     stop.wait(seconds)
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     return isinstance(error, SQLAlchemyError) and is_out_of_reach(error)

@@ -11,7 +11,7 @@ from db.records.record import count_records
 from db.settings import Settings
 from enrich.enrichers.base import Enricher
 
-from .plan import set_enrichers, stamp_alone
+from .plan import analysis_enrichers, stamp_alone
 
 
 def has_grown(before: int, now: int) -> bool:
@@ -34,7 +34,7 @@ def due_analyses(
     analyses = all_analyses(connection, dataset.id)
     each = (
         (one, _reason(connection, dataset, one, analyses.get(one.name), settings))
-        for one in set_enrichers(dataset, settings.code_paths)
+        for one in analysis_enrichers(dataset, settings.code_paths)
     )
     return [(one, reason) for one, reason in each if reason]
 
@@ -58,7 +58,7 @@ def _reason(
 
 def find_basis(connection: Connection, dataset: Dataset, enricher: Enricher) -> str | None:
     """Return what a survey made now would be told by, None where there is nothing yet."""
-    if enricher.code.of_set == "answers":
+    if enricher.kind == "answers":
         model = active_model(connection, dataset.id)
         return None if model is None else model_name(dataset, model.version)
     records = count_records(connection, dataset.id)

@@ -17,6 +17,7 @@ from db.records.record import count_labels
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.store.engine import Store
+from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
 from .plan import make_plan
@@ -60,7 +61,7 @@ def due_analyses_of(store: Store, settings: Settings, names: Sequence[str]) -> l
 
 def _is_usable(dataset: Dataset, settings: Settings) -> bool:
     try:
-        make_plan(dataset, None, settings.code_paths)
+        make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
     except EnricherError:
         return False
     return True
@@ -89,7 +90,8 @@ def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -
     """Say in the store what this code's enrichers are, and the active model's prediction."""
     model = active_model(connection, dataset.id)
     analyses = all_analyses(connection, dataset.id)
-    return set_plan(connection, dataset, make_plan(dataset, model, settings.code_paths, analyses))
+    enrichers = find_enrichers(dataset.spec, settings.code_paths)
+    return set_plan(connection, dataset, make_plan(dataset, model, enrichers, analyses))
 
 
 def training_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
@@ -112,7 +114,7 @@ def training_due(connection: Connection, dataset: Dataset, settings: Settings) -
         return f"the teacher reads {lost}, which the spec no longer names"
     changed = {
         step.name: step.fingerprint
-        for step in make_plan(dataset, None, settings.code_paths)
+        for step in make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
         if newest.metrics["covering"].get(step.name) != step.fingerprint
     }
     covering = covers_labels(connection, dataset.id, changed)

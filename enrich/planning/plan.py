@@ -12,7 +12,7 @@ from db.records.dataset import Dataset, PlanStep
 from db.records.model import Model
 from db.scoring.response_body import BODY_FORMAT
 from db.spec.dataset_spec import DatasetSpec
-from enrich.enrichers.base import Enricher, find_enricher, fingerprint
+from enrich.enrichers.base import Enricher, find_enricher, find_enrichers, fingerprint
 
 PREDICTION = "prediction"
 
@@ -20,17 +20,16 @@ PREDICTION = "prediction"
 def make_plan(
     dataset: Dataset,
     model: Model | None,
-    code_paths: Sequence[str],
+    enrichers: Mapping[str, Enricher],
     analyses: Mapping[str, Analysis] = MappingProxyType({}),
 ) -> tuple[PlanStep, ...]:
-    """Return today's steps, each after those that it reads; the prediction last.
+    """Return the steps of a dataset, each after those that it reads; the prediction is last.
 
-    A step's fingerprint holds those of what it reads, so that whatever changes makes all that
-    depends on it stale, and nothing else. An enricher over the whole set has a step once the set
-    has been looked at, and so have those that read it.
+    A step's fingerprint includes those of what it reads, so that a change makes everything that
+    depends on it stale, and nothing else. An enricher that needs an analysis has a step once the
+    analysis is there, and so have the enrichers that read it.
     """
     spec = dataset.spec
-    enrichers = {name: find_enricher(spec, name, code_paths) for name in spec.enrichers}
     reads = {
         name: [read for read in enricher.reads if read in enrichers]
         for name, enricher in enrichers.items()
@@ -40,11 +39,11 @@ def make_plan(
         if not steps.keys() >= set(reads[name]):
             continue
         stamp = _stamp(enrichers[name], spec, [steps[read].fingerprint for read in reads[name]])
-        if enrichers[name].kind == "set":
-            snapshot = analyses.get(name)
-            if snapshot is None:
+        if enrichers[name].is_analysis:
+            analysis = analyses.get(name)
+            if analysis is None:
                 continue
-            stamp = fingerprint(stamp, snapshot.number, snapshot.basis)
+            stamp = fingerprint(stamp, analysis.number, analysis.basis)
         steps[name] = PlanStep(name, stamp, tuple(reads[name]))
     if model is not None and steps.keys() >= model.reads.keys():
         steps[PREDICTION] = _prediction(model, steps)
@@ -61,10 +60,10 @@ def stamp_alone(dataset: Dataset, name: str, code_paths: Sequence[str]) -> str:
     return _stamp(find_enricher(dataset.spec, name, code_paths), dataset.spec, [])
 
 
-def set_enrichers(dataset: Dataset, code_paths: Sequence[str]) -> list[Enricher]:
-    """Return a dataset's enrichers over its whole set."""
-    each = (find_enricher(dataset.spec, name, code_paths) for name in dataset.spec.enrichers)
-    return [enricher for enricher in each if enricher.kind == "set"]
+def analysis_enrichers(dataset: Dataset, code_paths: Sequence[str]) -> list[Enricher]:
+    """Return the dataset's enrichers whose values are found by an analysis."""
+    enrichers = find_enrichers(dataset.spec, code_paths).values()
+    return [enricher for enricher in enrichers if enricher.is_analysis]
 
 
 def _order(reads: dict[str, list[str]]) -> list[str]:

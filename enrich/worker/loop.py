@@ -22,14 +22,15 @@ from enrich.executors.base import Executor, Stopped, Suspended
 from enrich.executors.local import LocalExecutor
 from enrich.gate.decision import Limits
 from enrich.gate.monitor import GateMonitor
-from enrich.gate.sampler import LoadSampler
+from enrich.gate.sampler import LoadSampler, StoreState
 from enrich.gate.suspender import ProcessSuspender
 from enrich.planning.maintenance import Due, due_subcommands
 
 from .coverage import CoverageCounter
+from .hooks import WorkerHooks
 from .stats import WorkerTotals
 from .subcommand import Subcommands
-from .worker import Worker, WorkerHooks, working
+from .worker import Worker, working
 
 TICK_SECONDS = 5
 HEAR_SECONDS = 1
@@ -47,25 +48,64 @@ class WorkerOptions:
 
 
 def run_worker(
-    store: Store, settings: Settings, stop: threading.Event, order: WorkerOptions
+    store: Store, settings: Settings, stop: threading.Event, options: WorkerOptions
 ) -> None:
     """Work whenever the machine is idle until `stop` is set; with `now`, idle or not."""
-    suspender, reader = ProcessSuspender(), LoadSampler(settings)
+    suspender, sampler = ProcessSuspender(), LoadSampler(settings)
     seconds = settings.gate_suspend_seconds
-    here = LocalExecutor(stop.is_set, suspender, seconds)
-    executor = order.executor or here
-    monitor = GateMonitor(reader, Limits.of(settings), suspender, seconds, now=order.now)
-    hooks = WorkerHooks(
-        reporter(monitor, settings),
-        monitor.holding,
-        lambda store_state: setattr(reader, "news", store_state),
-        suspender.stopped_seconds,
-        here,
-    )
+    local = LocalExecutor(stop.is_set, suspender, seconds)
+    executor = options.executor or local
+    monitor = GateMonitor(sampler, Limits.of(settings), suspender, seconds, now=options.now)
+    hooks = GateHooks(monitor, sampler, suspender, local, settings)
     with working(store, settings, stop, executor, hooks) as worker, monitor:
-        day = WorkerLoop(store, settings, worker, monitor, Subcommands(suspender, stop, seconds))
-        _tick_until(stop, day.tick, here)
+        subcommands = Subcommands(suspender, stop, seconds)
+        loop = WorkerLoop(store, settings, worker, monitor, subcommands)
+        _tick_until(stop, loop.tick, local)
     log.info("worker has ended")
+
+
+class GateHooks(WorkerHooks):
+    """Links a worker to the gate of its machine."""
+
+    def __init__(
+        self,
+        monitor: GateMonitor,
+        sampler: LoadSampler,
+        suspender: ProcessSuspender,
+        caller: Executor,
+        settings: Settings,
+    ) -> None:
+        super().__init__()
+        self._monitor = monitor
+        self._sampler = sampler
+        self._suspender = suspender
+        self.caller = caller
+        self._limits = msgspec.json.encode(Limits.of(settings)).decode()
+
+    def report(self, totals: WorkerTotals) -> WorkerReport:
+        """Return the state of the gate, and what the worker has done."""
+        gate = self._monitor.gate
+        return WorkerReport(
+            gate.state,
+            time.time() - (time.monotonic() - gate.since),
+            gate.reason,
+            open_share=self._monitor.open_share(),
+            limits=self._limits,
+            means=self._monitor.averages.flush(time.monotonic()),
+            **dataclasses.asdict(totals),
+        )
+
+    def on_work(self, is_working: bool) -> None:  # noqa: FBT001
+        """Have the gate watch the machine closely while work goes on."""
+        self._monitor.holding(is_working)
+
+    def on_store_state(self, state: StoreState) -> None:
+        """Give the load sampler what the store says of web processes and of pauses."""
+        self._sampler.store_state = state
+
+    def stopped_seconds(self) -> float:
+        """Return for how long the worker's processes have been stopped in all."""
+        return self._suspender.stopped_seconds()
 
 
 def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor) -> None:
@@ -91,26 +131,6 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor)
     while ending.is_alive():
         here.abort()
         ending.join(ABORT_SECONDS)
-
-
-def reporter(monitor: GateMonitor, settings: Settings) -> Callable[[WorkerTotals], WorkerReport]:
-    """Return what the worker says of itself, by its gate."""
-    limits = msgspec.json.encode(Limits.of(settings)).decode()
-
-    def report(figures: WorkerTotals) -> WorkerReport:
-        gate = monitor.gate
-        since = time.time() - (time.monotonic() - gate.since)
-        return WorkerReport(
-            gate.state,
-            since,
-            gate.reason,
-            open_share=monitor.open_share(),
-            limits=limits,
-            means=monitor.averages.flush(time.monotonic()),
-            **dataclasses.asdict(figures),
-        )
-
-    return report
 
 
 class WorkerLoop:

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the datasets' specs."""
+"""The OpenAPI document, generated from the datasets' specs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from serve.api.query import MOST_ITEMS
 
 from .schema import (
     ADDED,
+    BY_ACCEPT,
     LISTING_PARAMETERS,
     PREDICTION,
     PROBLEM,
@@ -20,22 +21,22 @@ from .schema import (
     Document,
     array_body,
     choice,
-    described,
     inputs_schema,
+    json_response,
     parameter,
-    predictions,
+    prediction_responses,
+    problem_response,
     reference,
-    refused,
     target_schema,
 )
 
-# Either will do to read; to write, a cookie is not enough.
+# Reading accepts a bearer key or the cookie; writing accepts only a bearer key.
 _WRITE_KEYS: list[Document] = [{"key": []}]
-_KEYS: list[Document] = [{"key": []}, {"cookie": []}]
+_READ_KEYS: list[Document] = [{"key": []}, {"cookie": []}]
 
 
 def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> Document:
-    """Return the description of all routes; unless they are open, most need a key."""
+    """Return the description of all routes; if not `is_open`, all but HEALTH need a key."""
     paths: Document = {"/predict": {"get": _predict_any(specs)}}
     for spec in specs:
         paths |= _dataset_paths(spec)
@@ -49,8 +50,8 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
         "info": {
             "title": "Veilleuse",
             "version": "1",
-            "description": "Predictions from a store of the teacher's answers,"
-            " and from the student where there is none yet.",
+            "description": "Predictions of tabular and text data: the teacher's stored prediction"
+            " for known inputs, the student's prediction for new ones.",
         },
         "paths": paths,
         "components": {
@@ -64,10 +65,14 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
 
 
 def _locked(methods: Document) -> Document:
-    keyless = {"4XX": refused("A key is needed, for one.")}
+    refusal = {"4XX": problem_response("The request is invalid, or its key is missing or wrong.")}
     return {
-        method: {"security": _KEYS, **one, "responses": keyless | one["responses"]}
-        for method, one in methods.items()
+        method: {
+            "security": _READ_KEYS,
+            **operation,
+            "responses": refusal | operation["responses"],
+        }
+        for method, operation in methods.items()
     }
 
 
@@ -78,11 +83,12 @@ def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
             parameters.setdefault(name, parameter(name, field) | {"required": False})
     return {
         "tags": ["any dataset"],
-        "summary": "Predict for the one dataset that has just these fields",
-        "description": "All its required fields must be in the query, and nothing that is none of"
-        " its fields; else 400 names the datasets and their fields.",
+        "summary": "Predict for the one dataset that has these fields",
+        "description": "The query must fit exactly one dataset: it has all required fields of the"
+        " dataset, and only fields of the dataset. Otherwise the response is 400 and names the"
+        " datasets and their fields.",
         "parameters": list(parameters.values()),
-        "responses": predictions("#/components/schemas/Prediction"),
+        "responses": prediction_responses("#/components/schemas/Prediction"),
     }
 
 
@@ -96,15 +102,18 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
             "get": {
                 "summary": f"{title}: predict {spec.target}",
                 "parameters": [parameter(name, field) for name, field in spec.fields.items()],
-                "responses": predictions("#/components/schemas/Prediction"),
+                "responses": prediction_responses("#/components/schemas/Prediction"),
             },
             "post": {
                 "summary": f"{title}: predict {spec.target} for many inputs",
-                "description": f"An array of up to {MOST_ITEMS:,} inputs gives an array in the same"
-                " order; a bad item gives its own problem.",
+                "description": f"Takes an array of up to {MOST_ITEMS:,} inputs and returns an array"
+                " in the same order; an invalid input gets a problem in place of a prediction.",
                 "requestBody": array_body(inputs),
                 "responses": {
-                    "200": described({"type": "array", "items": either}, "In the inputs' order."),
+                    "200": json_response(
+                        {"type": "array", "items": either},
+                        "The predictions, in the order of the inputs.",
+                    ),
                     **REFUSALS,
                 },
             },
@@ -112,13 +121,13 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
         f"/records/{spec.name}": {
             "get": {
                 "summary": f"{title}: list records, a page at a time",
-                "description": "As JSON, CSV or a page. `next`, and the header Link, lead to the"
-                " page after it. Labelled records are listed by the answer that the teacher gave"
-                " without having seen their label: `held_out`.",
-                "parameters": [choice(*one) for one in LISTING_PARAMETERS],
+                "description": "As JSON, CSV or HTML. `next` and the header `Link` hold the address"
+                " of the next page. Labelled records are listed with their out-of-fold prediction"
+                " (`held_out` is true): the teacher that made it was trained without their labels.",
+                "parameters": [choice(*arguments) for arguments in LISTING_PARAMETERS],
                 "responses": {
                     "200": {
-                        "description": "A page; Link leads to the next one.",
+                        "description": "A page of records; the header Link leads to the next page.",
                         "content": {
                             "application/json": {"schema": reference("Records")},
                             "text/csv": {"schema": {"type": "string"}},
@@ -130,11 +139,14 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
             },
             "post": {
                 "summary": f"{title}: add records, all or none",
-                "description": f"An array of up to {MOST_ITEMS:,} inputs, each with its target if"
-                " it has one. Needs a key from API_KEYS.",
+                "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, each with its label"
+                " if it is known. Needs a key from API_KEYS.",
                 "security": _WRITE_KEYS,
                 "requestBody": array_body(labelled),
-                "responses": {"200": described(ADDED, "How many."), **REFUSALS},
+                "responses": {
+                    "200": json_response(ADDED, "The number of records by outcome."),
+                    **REFUSALS,
+                },
             },
         },
         f"/records/{spec.name}/{{key}}": _record_path(title),
@@ -145,9 +157,8 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
 
 
 def _record_path(title: str) -> Document:
-    by_accept = "By Accept, if left out."
-    one = {
-        "description": "All that is known of it.",
+    record = {
+        "description": "The record.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/html": {"schema": {"type": "string"}},
@@ -155,17 +166,21 @@ def _record_path(title: str) -> Document:
     }
     return {
         "get": {
-            "summary": f"{title}: everything that is known of one record",
-            "description": "When each value was made, and by which version.",
-            "parameters": [RECORD_KEY, choice("format", {"enum": ["json", "html"]}, by_accept)],
-            "responses": {"200": one, **REFUSALS},
+            "summary": f"{title}: show one record",
+            "description": "Its inputs, label and prediction, and each enrichment with its time and"
+            " fingerprint.",
+            "parameters": [RECORD_KEY, choice("format", {"enum": ["json", "html"]}, BY_ACCEPT)],
+            "responses": {"200": record, **REFUSALS},
         },
         "delete": {
-            "summary": f"{title}: forget one record and all that came of it",
+            "summary": f"{title}: delete one record and everything derived from it",
             "description": "Needs a key from API_KEYS.",
             "security": _WRITE_KEYS,
             "parameters": [RECORD_KEY],
-            "responses": {"200": described({"type": "object"}, "It is forgotten."), **REFUSALS},
+            "responses": {
+                "200": json_response({"type": "object"}, "The record was deleted."),
+                **REFUSALS,
+            },
         },
     }
 
@@ -177,45 +192,53 @@ def _flat_paths(spec: DatasetSpec) -> Document:
     return {
         str(spec.flat_route): {
             "get": {
-                "summary": "The probability of every label, and nothing else",
-                "description": "The spec's flat_route: labels with their probabilities, rounded to"
-                " four decimals; other parameters are ignored.",
+                "summary": "Predict the probability of every label, as one flat object",
+                "description": "The route that the spec names as flat_route. Probabilities are"
+                " rounded to four decimals; unknown parameters are ignored.",
                 "parameters": [parameter(name, spec.fields[name])],
-                "responses": {"200": described(flat, "By label."), **REFUSALS},
+                "responses": {"200": json_response(flat, "Probabilities by label."), **REFUSALS},
             }
         },
         f"{spec.flat_route}-supported-languages": {
             "get": {
-                "summary": "The languages of the inputs",
-                "description": "Those of the spec, for any flat route.",
-                "responses": {"200": described(languages, "As BCP 47 tags.")},
+                "summary": "List the languages of the inputs",
+                "description": "The languages in the dataset's spec.",
+                "responses": {"200": json_response(languages, "BCP 47 language tags.")},
             }
         },
     }
 
 
 def _fixed_paths() -> Document:
-    status = described({"type": "object", "properties": {"status": {"type": "string"}}}, "It is.")
-    alive = {"get": {"summary": "Whether the process runs", "responses": {"200": status}}}
+    status = {"type": "object", "properties": {"status": {"type": "string"}}}
+    alive = {
+        "get": {
+            "summary": "Check that the process runs",
+            "responses": {"200": json_response(status, "The process runs.")},
+        }
+    }
     ready = {
         "get": {
-            "summary": "Whether the process should get requests",
-            "description": "200 once store and a student are there; 503 while they are not, or"
-            " while the process ends.",
-            "responses": {"200": status, "503": refused("Not now.")},
+            "summary": "Check that the process is ready for requests",
+            "description": "200 while the store can be read and at least one dataset has a student;"
+            " otherwise, and while the process is ending, 503.",
+            "responses": {
+                "200": json_response(status, "The process is ready."),
+                "503": problem_response("The process is not ready; the detail says why."),
+            },
         }
     }
     text = {
-        "description": "All figures.",
+        "description": "Metrics of all web processes and workers.",
         "content": {"text/plain": {"schema": {"type": "string"}}},
     }
-    figures = {"get": {"summary": "Figures for Prometheus", "responses": {"200": text}}}
-    paths = {**dict.fromkeys(ALIVE, alive), "/readyz": ready, "/metrics": figures}
+    metrics = {"get": {"summary": "Return metrics for Prometheus", "responses": {"200": text}}}
+    paths = {**dict.fromkeys(ALIVE, alive), "/readyz": ready, "/metrics": metrics}
     return _tagged("operation", paths)
 
 
 def _tagged(tag: str, paths: Document) -> Document:
-    """Group operations as the page shows them."""
+    """Tag all operations, so that Swagger UI shows them as one group."""
     return {
         path: {method: {"tags": [tag], **operation} for method, operation in methods.items()}
         for path, methods in paths.items()

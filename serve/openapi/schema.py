@@ -1,4 +1,4 @@
-"""Schemas: what inputs, answers and refusals look like, as OpenAPI says it."""
+"""OpenAPI schemas of inputs, predictions, records and problems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from serve.api.query import MOST_ITEMS
 Document: TypeAlias = dict[str, Any]
 
 _CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
-# One character at least that is no white space, and none that controls.
+# At least one character that is not white space, and no control characters.
 TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 _TYPES: dict[type, str] = {
     TextField: "string",
@@ -34,7 +34,7 @@ _TYPES: dict[type, str] = {
 
 
 def parameter(name: str, field: Field) -> Document:
-    """Return a field as a parameter."""
+    """Return the query parameter for a field."""
     return {
         "name": name,
         "in": "query",
@@ -46,7 +46,7 @@ def parameter(name: str, field: Field) -> Document:
 
 
 def field_schema(field: Field) -> Document:
-    """Return what a field's values are like."""
+    """Return the schema of a field's values."""
     limits: Document = {"type": _TYPES[type(field)]}
     if isinstance(field, TextField):
         limits |= {"minLength": 1, "maxLength": field.max_length, "pattern": TEXT_PATTERN}
@@ -62,7 +62,7 @@ def field_schema(field: Field) -> Document:
 
 
 def inputs_schema(spec: DatasetSpec) -> Document:
-    """Return what a dataset's inputs are like."""
+    """Return the schema of a dataset's inputs."""
     return {
         "type": "object",
         "properties": {name: field_schema(field) for name, field in spec.fields.items()},
@@ -73,7 +73,7 @@ def inputs_schema(spec: DatasetSpec) -> Document:
 
 
 def target_schema(spec: DatasetSpec) -> Document:
-    """Return what a dataset's labels are like."""
+    """Return the schema of a dataset's labels; null means that the label is not known."""
     if spec.kind == "regression":
         limits = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
         return {"type": ["number", "null"], **limits}
@@ -82,40 +82,40 @@ def target_schema(spec: DatasetSpec) -> Document:
 
 
 def choice(name: str, schema: Document, description: str) -> Document:
-    """Return a parameter that may be left out."""
+    """Return an optional query parameter."""
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def array_body(items: Document) -> Document:
-    """Return a body that is an array of such items."""
+    """Return the request body for a JSON array of items."""
     schema = {"type": "array", "maxItems": MOST_ITEMS, "items": items}
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def reference(name: str) -> Document:
-    """Return a reference to a schema of the document."""
+    """Return a reference to one of the document's schemas."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def described(schema: Document, description: str) -> Document:
-    """Return an answer of that schema."""
+def json_response(schema: Document, description: str) -> Document:
+    """Return a response with a JSON body."""
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def refused(description: str) -> Document:
-    """Return a refusal."""
+def problem_response(description: str) -> Document:
+    """Return a response with a problem document."""
     content = {"application/problem+json": {"schema": reference("Problem")}}
     return {"description": description, "content": content}
 
 
-def predictions(schema: str) -> Document:
-    """Return the answers of a route that predicts."""
-    return {"200": described({"$ref": schema}, "The prediction."), **REFUSALS}
+def prediction_responses(schema: str) -> Document:
+    """Return the responses of a route that predicts."""
+    return {"200": json_response({"$ref": schema}, "The prediction."), **REFUSALS}
 
 
 REFUSALS: Document = {
-    "4XX": refused("What is wrong with the request, and what would do."),
-    "503": refused("There is no model yet."),
+    "4XX": problem_response("The request is invalid; the detail says why and what to send."),
+    "503": problem_response("There is no model yet, or the server is overloaded; try again later."),
 }
 _COUNTS = ("created", "relabelled", "unchanged", "repeated", "contradicted")
 ADDED: Document = {
@@ -130,7 +130,7 @@ PREDICTION: Document = {
         "prediction": {"type": ["string", "number"]},
         "probabilities": {
             "type": "object",
-            "description": "Most likely first; a regression has none.",
+            "description": "Probabilities by label, the most likely first; not for regressions.",
             "additionalProperties": {"type": "number"},
         },
         "source": {"enum": ["teacher", "student"]},
@@ -151,16 +151,18 @@ PROBLEM: Document = {
         "problems": {"type": "array"},
     },
 }
-_WORDS: Document = {"type": "string", "pattern": rf"^[^{_CONTROL}]*$"}
+_TEXT: Document = {"type": "string", "pattern": rf"^[^{_CONTROL}]*$"}
+BY_ACCEPT = "The format of the response; by default, the header Accept decides."
 LISTING_PARAMETERS = (
-    ("show", {"enum": list(SHOWS)}, "Which records."),
-    ("label", _WORDS, "Of this label alone."),
-    ("prediction", _WORDS, "Of this prediction alone."),
-    ("group", _WORDS, "Of this group of duplicates alone."),
-    ("after", _WORDS, "Where the page before ended; its `next` says it."),
-    ("rows", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS}, "At most so many."),
-    ("format", {"enum": ["json", "csv", "html"]}, "By Accept, if left out."),
+    ("show", {"enum": list(SHOWS)}, "Which records to list; by default, all."),
+    ("label", _TEXT, "Only records with this label."),
+    ("prediction", _TEXT, "Only records with this prediction."),
+    ("group", _TEXT, "Only records of this group of near duplicates."),
+    ("after", _TEXT, "The place where the previous page ended, from its `next`."),
+    ("rows", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS}, "The page size; 50 if none."),
+    ("format", {"enum": ["json", "csv", "html"]}, BY_ACCEPT),
 )
+
 RECORD_KEY: Document = {
     "name": "key",
     "in": "path",

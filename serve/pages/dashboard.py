@@ -1,4 +1,4 @@
-"""The dashboard: everything that goes on, drawn once for all who look."""
+"""The dashboard page, rendered at most every few seconds however many browsers ask for it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .dashboard_data import read_dashboard_data
 from .model_card import ModelCard, make_model_card
 from .rendering import fill
 
-# However many browsers ask, the store is asked no more often than this.
+# How long a rendered page and a model card are kept, which limits the load on the store.
 FRESH_SECONDS = 4.0
 MODEL_CARD_SECONDS = 30.0
 WAIT_SECONDS = 2.0
-# More datasets are links: a page of all would be no overview.
+# Further datasets are shown as links, so that the page stays an overview.
 MOST_SHOWN = 4
 
 
 class Dashboard:
-    """Draws the page, and keeps it for a few seconds."""
+    """Renders the dashboard, and caches it for FRESH_SECONDS."""
 
     def __init__(self, service: PredictionService, process_metrics: MultiprocessMetrics) -> None:
         self._service = service
@@ -38,28 +38,32 @@ class Dashboard:
         self._model_cards: dict[str, tuple[float, int, ModelCard]] = {}
 
     def page(self, name: str = "") -> bytes:
-        """Return the page of all datasets, or of one; raises UnknownDataset."""
+        """Return the page of all datasets, or of one.
+
+        Raises UnknownDataset, or StoreUnreachable if another thread renders for too long.
+        """
         catalog = self._service.catalog
         shown = [catalog.find(name)] if name else list(catalog.datasets.values())[:MOST_SHOWN]
-        # Nobody waits for one who waits for the store.
+        # One thread may wait for a slow store; the others must not pile up behind it.
         if not self._lock.acquire(timeout=WAIT_SECONDS):
             raise StoreUnreachable
         try:
-            drawn_at, generation, page = self._pages.get(name, (0.0, -1, b""))
-            is_fresh = time.monotonic() - drawn_at < FRESH_SECONDS
+            rendered_at, generation, page = self._pages.get(name, (0.0, -1, b""))
+            is_fresh = time.monotonic() - rendered_at < FRESH_SECONDS
             if generation != catalog.generation or not is_fresh:
-                page = self._draw(catalog, shown)
+                page = self._render(catalog, shown)
                 self._pages[name] = time.monotonic(), catalog.generation, page
             return page
         finally:
             self._lock.release()
 
-    def _draw(self, catalog: Catalog, shown: Sequence[Served]) -> bytes:
-        counts = total(one.counts for one in self._process_metrics.read_all())
+    def _render(self, catalog: Catalog, shown: Sequence[Served]) -> bytes:
+        counts = total(process.counts for process in self._process_metrics.read_all())
         with self._service.store_reader.reading() as connection:
-            panels = [(one, self._model_card(connection, one)) for one in shown]
-            data = read_dashboard_data(connection, panels, counts)
-        hidden = [name for name in catalog.datasets if name not in {one.name for one in shown}]
+            cards = [(served, self._model_card(connection, served)) for served in shown]
+            data = read_dashboard_data(connection, cards, counts)
+        shown_names = {served.name for served in shown}
+        hidden = [name for name in catalog.datasets if name not in shown_names]
         return fill(
             "dashboard",
             title="Veilleuse",
@@ -69,18 +73,19 @@ class Dashboard:
         )
 
     def examples(self, served: Served) -> list[Inputs]:
-        """Return a few inputs to try."""
+        """Return a few inputs of a dataset to try."""
         try:
             with self._service.store_reader.reading() as connection:
                 return self._model_card(connection, served).examples
         except StoreUnreachable:
-            # The student answers all the same.
+            # The student predicts without the store, so the form stays useful.
             return [served.spec.example_inputs()]
 
     def _model_card(self, connection: Connection, served: Served) -> ModelCard:
         generation, now = self._service.catalog.generation, time.monotonic()
-        read_at, of, model_card = self._model_cards.get(served.name, (0.0, -1, None))
-        if model_card is None or of != generation or now - read_at > MODEL_CARD_SECONDS:
+        read_at, read_generation, model_card = self._model_cards.get(served.name, (0.0, -1, None))
+        is_fresh = read_generation == generation and now - read_at <= MODEL_CARD_SECONDS
+        if model_card is None or not is_fresh:
             model_card = make_model_card(connection, served)
             self._model_cards[served.name] = now, generation, model_card
         return model_card

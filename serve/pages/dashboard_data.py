@@ -1,11 +1,10 @@
-"""The situation: what the dashboard shows, read from the store at one moment."""
+"""The dashboard's data, read from the store at one moment."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -15,7 +14,7 @@ from db.queue.gate_history import KEEP_SECONDS, GateAverages, last_hour
 from db.queue.pause import paused_at
 from db.queue.quarantine import Quarantined, list_quarantine
 from db.queue.run import Run, failed_runs
-from db.queue.worker import SILENT_SECONDS, all_workers, rate_of
+from db.queue.worker import SILENT_SECONDS, WorkerRow, all_workers, rate_of
 from db.store.dialect import wall_seconds
 from db.traffic.prediction_counts import HOUR_SECONDS, all_served
 from db.traffic.web_load import WebLoad, read_load
@@ -26,12 +25,13 @@ from serve.telemetry.drift import Drift, drift_of
 from .model_card import ModelCard
 
 HOURS = 24
+# The longest list of failed runs, and of quarantined records.
 MOST_TROUBLES = 8
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How far one enricher has come; `seconds_left` is None while nobody works."""
+    """The progress of one enricher; `seconds_left` is None while no worker is working."""
 
     enricher: str
     fresh: int
@@ -40,13 +40,13 @@ class Coverage:
 
     @property
     def backlog(self) -> int:
-        """How many records lack a fresh value."""
+        """The number of records without a fresh value."""
         return self.records - self.fresh
 
 
 @dataclass(frozen=True)
 class AnswerCounts:
-    """What was answered in the last day: by hour and source, and by prediction."""
+    """The predictions served in the last 24 hours: by hour and source, and by prediction."""
 
     hours: list[dict[str, int]]
     predictions: list[tuple[str, int]]
@@ -54,13 +54,13 @@ class AnswerCounts:
 
     @property
     def total(self) -> int:
-        """How many answers."""
+        """The number of predictions served."""
         return sum(count for _, count in self.predictions)
 
 
 @dataclass(frozen=True)
 class DatasetPanel:
-    """A dataset on the dashboard."""
+    """One dataset on the dashboard."""
 
     served: Served
     model_card: ModelCard
@@ -71,21 +71,21 @@ class DatasetPanel:
 
 @dataclass(frozen=True)
 class WorkerPanel:
-    """A worker, and what its gate has read."""
+    """One worker: its latest report, its gate's limits, and its gate's readings of one hour."""
 
-    report: dict[str, Any]
+    report: WorkerRow
     limits: dict[str, float]
     hour: list[tuple[float, GateAverages]]
 
-    def figure(self, name: str) -> list[tuple[float, float]]:
-        """Return one of the figures of the last hour: how many seconds ago, and how much."""
-        given = ((ago, getattr(means, name)) for ago, means in self.hour)
-        return [(ago, value) for ago, value in given if value is not None]
+    def readings(self, name: str) -> list[tuple[float, float]]:
+        """Return one of the gate's readings over the last hour, as (seconds ago, value)."""
+        readings = ((ago, getattr(averages, name)) for ago, averages in self.hour)
+        return [(ago, value) for ago, value in readings if value is not None]
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """The requests of now, and how long those took that this machine has answered."""
+    """The current load of all machines, and this machine's requests since the start."""
 
     load: WebLoad
     requests: int
@@ -96,7 +96,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class DashboardData:
-    """All of it, as of `now` by the store's clock."""
+    """Everything the dashboard shows; `now` is the time by the store's clock."""
 
     now: float
     panels: list[DatasetPanel]
@@ -111,11 +111,11 @@ class DashboardData:
 def read_dashboard_data(
     connection: Connection, shown: list[tuple[Served, ModelCard]], counts: Counts
 ) -> DashboardData:
-    """Read everything that changes all the time."""
+    """Read the data of the datasets to be shown, and of all workers."""
     now = wall_seconds(connection)
-    workers: list[dict[str, Any]] = all_workers(connection)
+    workers = all_workers(connection)
     rate = rate_of(workers, now)
-    counted = all_counts(connection)
+    coverage_counts = all_counts(connection)
     hours = last_hour(connection)
     return DashboardData(
         now=now,
@@ -123,18 +123,20 @@ def read_dashboard_data(
             DatasetPanel(
                 served,
                 model_card,
-                coverage := _coverage(counted, served, rate),
-                max((it.made_at for it in counted if it.dataset == served.name), default=None)
-                if coverage
-                else None,
+                coverage := _coverage(coverage_counts, served, rate),
+                _counted_at(coverage_counts, served) if coverage else None,
                 _answered(connection, served, model_card, now),
             )
             for served, model_card in shown
         ],
         worker_panels=[
-            WorkerPanel(one, msgspec.json.decode(one["limits"] or "{}"), hours.get(one["id"], []))
-            for one in workers
-            if now - one["seen_at"] < SILENT_SECONDS
+            WorkerPanel(
+                worker,
+                msgspec.json.decode(worker.limits or "{}"),
+                hours.get(worker.id, []),
+            )
+            for worker in workers
+            if now - worker.seen_at < SILENT_SECONDS
         ],
         paused_at=paused_at(connection),
         traffic=_traffic(read_load(connection) or WebLoad(), counts),
@@ -143,17 +145,22 @@ def read_dashboard_data(
     )
 
 
-def _coverage(counted: list[CoverageCount], served: Served, rate: float) -> list[Coverage]:
-    mine = {one.enricher: one for one in counted if one.dataset == served.name}
-    order = [*served.spec.enrichers, "prediction"]
+def _counted_at(counts: list[CoverageCount], served: Served) -> float | None:
+    """Return when a worker last counted any of the dataset's enrichers."""
+    times = [count.made_at for count in counts if count.dataset == served.name]
+    return max(times, default=None)
+
+
+def _coverage(counts: list[CoverageCount], served: Served, rate: float) -> list[Coverage]:
+    by_enricher = {count.enricher: count for count in counts if count.dataset == served.name}
     return [
-        Coverage(name, mine[name].fresh, mine[name].records, _left(mine[name], rate))
-        for name in order
-        if name in mine
+        Coverage(name, count.fresh, count.records, _seconds_left(count, rate))
+        for name in (*served.spec.enrichers, "prediction")
+        if (count := by_enricher.get(name)) is not None
     ]
 
 
-def _left(count: CoverageCount, rate: float) -> float | None:
+def _seconds_left(count: CoverageCount, rate: float) -> float | None:
     backlog = count.records - count.fresh
     if not backlog:
         return 0.0
@@ -164,39 +171,43 @@ def _answered(
     connection: Connection, served: Served, model_card: ModelCard, now: float
 ) -> AnswerCounts:
     rows = all_served(connection, served.id, HOURS)
-    last = int(now) // HOUR_SECONDS
+    current_hour = int(now) // HOUR_SECONDS
     hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
     predictions: Counter[str] = Counter()
     for hour, source, prediction, count in rows:
-        at = HOURS - 1 - (last - hour)
+        at = HOURS - 1 - (current_hour - hour)
         if 0 <= at < HOURS:
             hours[at][source] = hours[at].get(source, 0) + count
         predictions[prediction] += count
-    drift = Drift(None, "there is no model yet")
+    drift = Drift(None, "There is no model yet.")
     if model_card.model is not None:
         drift = drift_of(model_card.metrics.get("answers", {}), predictions)
     return AnswerCounts(hours, predictions.most_common(), drift)
 
 
 def _traffic(load: WebLoad, counts: Counts) -> Traffic:
-    asked = Durations()
+    predict_durations = Durations()
     for route, durations in counts.durations.items():
         if route.startswith("/predict"):
-            asked.add(durations)
+            predict_durations.add(durations)
     failed = sum(
         count for (_, _, status), count in counts.requests.items() if status.startswith("5")
     )
-    return Traffic(load, sum(counts.requests.values()), failed, counts.shed, quantiles(asked))
+    requests = sum(counts.requests.values())
+    return Traffic(load, requests, failed, counts.shed, quantiles(predict_durations))
 
 
 def quantiles(durations: Durations) -> dict[str, float]:
-    """Return the bound in seconds below which half, 95 % and 99 % of the requests lay."""
+    """Return upper bounds in seconds of the 50th, 95th and 99th percentile; {} without requests.
+
+    Each is the smallest bound of the histogram that at least that share of requests stayed below.
+    """
     total = sum(durations.counts)
     if not total:
         return {}
     bounds = [*BOUNDS_SECONDS, float("inf")]
-    rising = list(zip(bounds, accumulate(durations.counts), strict=True))
+    cumulative = list(zip(bounds, accumulate(durations.counts), strict=True))
     return {
-        name: next(bound for bound, below in rising if below >= share * total)
+        name: next(bound for bound, below in cumulative if below >= share * total)
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     }

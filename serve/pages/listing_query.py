@@ -1,4 +1,4 @@
-"""Listings of records: what a query asks for, as a page, as JSON and as CSV."""
+"""The query of a listing of records, and its results as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FORMATS = ("html", "json", "csv")
 TITLES = {
     "all": "All",
     "disagreements": "Label and prediction disagree",
-    "uncertain": "Uncertain, most so first",
+    "uncertain": "Uncertain, the least certain first",
     "issues": "Labels that are probably wrong",
-    "duplicates": "Near duplicates, group by group",
+    "duplicates": "Near duplicates, by group",
 }
 _NAMES = ("show", "label", "prediction", "group", "after", "rows", "format")
 
@@ -32,7 +32,7 @@ encode_json = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class ListingQuery:
-    """What a listing's address asks for."""
+    """The parsed query string of a listing; an empty `format` leaves it to the header Accept."""
 
     filter: ListingFilter
     after: str = ""
@@ -40,7 +40,7 @@ class ListingQuery:
     format: str = ""
 
     def path(self, dataset: str, **change: str) -> str:
-        """Return the address of this listing, some of it changed."""
+        """Return the address of this listing with some parameters changed."""
         parameters = {
             **{name: getattr(self.filter, name) for name in ("label", "prediction", "group")},
             "show": "" if self.filter.show == "all" else self.filter.show,
@@ -49,79 +49,82 @@ class ListingQuery:
             "format": self.format,
             **change,
         }
-        query = urlencode({name: it for name, it in parameters.items() if it}, quote_via=quote)
+        parameters = {name: value for name, value in parameters.items() if value}
+        query = urlencode(parameters, quote_via=quote)
         return f"/records/{dataset}{'?' if query else ''}{query}"
 
 
-def read_listing_query(given: Mapping[str, str]) -> ListingQuery:
-    """Return what was asked for; raises InputError."""
-    for name in given:
+def read_listing_query(parameters: Mapping[str, str]) -> ListingQuery:
+    """Parse the parameters of a listing; raises InputError."""
+    for name, value in parameters.items():
         if name not in _NAMES:
-            raise InputError(name, f"is nothing that a listing knows; it knows {', '.join(_NAMES)}")
-        check_words(name, given[name])
-    show = given.get("show", "all")
+            raise InputError(name, f"is not a parameter of a listing; use {', '.join(_NAMES)}")
+        check_text(name, value)
+    show = parameters.get("show", "all")
     if show not in SHOWS:
         raise InputError("show", f"must be one of {', '.join(SHOWS)}", "disagreements")
-    if given.get("group") and show not in {"all", "duplicates"}:
-        raise InputError("group", "goes with show=duplicates alone")
-    label, prediction, group = (given.get(name, "") for name in ("label", "prediction", "group"))
-    wanted = ListingFilter(show, label, prediction, group)
-    rows = _rows(given.get("rows", str(ROWS)))
-    return ListingQuery(wanted, given.get("after", ""), rows, read_format(given))
+    group = parameters.get("group", "")
+    if group and show not in {"all", "duplicates"}:
+        raise InputError("group", "works only with show=duplicates")
+    label, prediction = parameters.get("label", ""), parameters.get("prediction", "")
+    listing_filter = ListingFilter(show, label, prediction, group)
+    rows = _read_rows(parameters.get("rows", str(ROWS)))
+    after = parameters.get("after", "")
+    return ListingQuery(listing_filter, after, rows, read_format(parameters))
 
 
-def read_format(given: Mapping[str, str], formats: Collection[str] = FORMATS) -> str:
-    """Return the form that is asked for, "" where that is left to Accept; raises InputError."""
-    form = given.get("format", "")
-    if "format" in given and form not in formats:
+def read_format(parameters: Mapping[str, str], formats: Collection[str] = FORMATS) -> str:
+    """Return the parameter `format`, "" if it is left out; raises InputError."""
+    format_name = parameters.get("format", "")
+    if "format" in parameters and format_name not in formats:
         raise InputError("format", f"must be one of {', '.join(formats)}", "json")
-    return form
+    return format_name
 
 
-def check_words(name: str, value: str) -> None:
-    """Raise InputError where a value holds what no store can."""
+def check_text(name: str, value: str) -> None:
+    """Raise InputError if a value has characters that the store cannot hold."""
     try:
         normal_text(value)
     except ValueError as error:
         raise InputError(name, str(error)) from None
 
 
-def _rows(text: str) -> int:
-    # int() would also take "1_0" and digits of other scripts.
+def _read_rows(text: str) -> int:
+    # int() would also accept "1_0" and digits of other scripts.
     if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_ROWS:
         raise InputError("rows", f"must be a whole number from 1 to {MOST_ROWS}", ROWS)
     return int(text)
 
 
 def as_json(dataset: str, query: ListingQuery, page: ListingPage) -> bytes:
-    """Return a page of a listing; `next` is the address of the one after it."""
+    """Return a page of a listing as JSON; `next` is the address of the next page, or null."""
     following = query.path(dataset, after=page.after) if page.after else None
     records = [
         {
-            "key": one.key,
-            "inputs": one.inputs,
-            "label": one.label,
-            "origin": one.origin,
-            "made_at": one.made_at,
-            "answer": one.answer or one.score,
-            "score": one.score if one.answer else None,
-            "held_out": one.held_out,
-            "issue": one.issue,
-            "group": one.group,
+            "key": row.key,
+            "inputs": row.inputs,
+            "label": row.label,
+            "origin": row.origin,
+            "made_at": row.made_at,
+            "answer": row.answer or row.score,
+            "score": row.score if row.answer else None,
+            "held_out": row.held_out,
+            "issue": row.issue,
+            "group": row.group,
         }
-        for one in page.rows
+        for row in page.rows
     ]
     return encode_json({"dataset": dataset, "records": records, "next": following})
 
 
 def as_csv(spec: DatasetSpec, page: ListingPage) -> bytes:
-    """Return a page of a listing, one line a record, after a line of names."""
-    out = io.StringIO()
-    writer = csv.writer(out)
+    """Return a page of a listing as CSV: a header, then one line per record."""
+    output = io.StringIO()
+    writer = csv.writer(output)
     more = ("answer", "score", "held_out", "origin", "issue", "group")
     writer.writerow(["key", *spec.fields, spec.target, *more])
-    for one in page.rows:
-        listed = [one.answer or one.score, one.score if one.answer else None, one.held_out]
-        inputs = [one.inputs.get(name) for name in spec.fields]
-        writer.writerow([one.key, *inputs, one.label, *listed, one.origin, one.issue, one.group])
-    return out.getvalue().encode()
+    for row in page.rows:
+        inputs = [row.inputs.get(name) for name in spec.fields]
+        answer = [row.answer or row.score, row.score if row.answer else None, row.held_out]
+        writer.writerow([row.key, *inputs, row.label, *answer, row.origin, row.issue, row.group])
+    return output.getvalue().encode()

@@ -1,4 +1,4 @@
-"""Portraits: a dataset's model in the figures that its training gave, its examples, its history."""
+"""Model cards: a dataset's active model with its metrics and history, and examples of inputs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from serve.prediction.catalog import Served
 
 MOST_VERSIONS = 12
 MOST_EXAMPLES = 4
-# A larger matrix is no picture any more; what is confused most is told instead.
+# A larger matrix cannot be read; the page then lists the most frequent confusions instead.
 MOST_MATRIX_LABELS = 16
 MOST_CONFUSIONS = 12
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What changes only when somebody trains, loads or imports."""
+    """The part of a dataset's panel that changes only when data is imported or a model trained."""
 
     model: Model | None
     versions: list[Model]
@@ -35,16 +35,16 @@ class ModelCard:
 
     @property
     def matrix(self) -> list[list[int]]:
-        """How often each label, a row, was answered by each, a column; empty where it is too large.
+        """The teacher's out-of-fold confusion matrix, or [] if it is too large to show.
 
-        By the teacher, out of fold.
+        One row for each true label, one column for each predicted label.
         """
         confusion: list[list[int]] = self.metrics.get("teacher", {}).get("confusion", [])
         return confusion if len(confusion) <= MOST_MATRIX_LABELS else []
 
     @property
     def confused(self) -> list[tuple[str, str, int]]:
-        """The label, the answer in its place and how often, the commonest first."""
+        """The most frequent confusions: true label, predicted label, and count."""
         labels = self.labels
         pairs = [
             (label, labels[at], count)
@@ -56,7 +56,7 @@ class ModelCard:
 
 
 def make_model_card(connection: Connection, served: Served) -> ModelCard:
-    """Read a portrait."""
+    """Read the model card of a dataset."""
     model = active_model(connection, served.id)
     return ModelCard(
         model,
@@ -67,6 +67,6 @@ def make_model_card(connection: Connection, served: Served) -> ModelCard:
 
 
 def _examples(connection: Connection, served: Served) -> list[Inputs]:
-    """Return the spec's example and some of the records that are there."""
+    """Return the spec's example and the inputs of some records, without duplicates."""
     examples = [served.spec.example_inputs(), *some_inputs(connection, served.id, MOST_EXAMPLES)]
-    return [one for at, one in enumerate(examples) if one not in examples[:at]][:MOST_EXAMPLES]
+    return [it for at, it in enumerate(examples) if it not in examples[:at]][:MOST_EXAMPLES]

@@ -1,4 +1,4 @@
-"""Trials: a form made from a dataset's spec, and the answer to what was put into it."""
+"""The form to try a dataset's model, made from its spec, and the prediction it returns."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from serve.api.query import as_text
 
 LONG_TEXT = 60
 _STATUS = {
-    "done": "the teacher has answered this",
-    "queued": "queued: the teacher answers when a worker has been",
-    "off": "inputs are not remembered, so the teacher will not see this one",
+    "done": "predicted by the teacher",
+    "queued": "queued: a worker will compute the teacher's prediction",
+    "off": "predicted by the student; the input was not stored, so the teacher will not see it",
 }
 
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of a form; least and most are a number's limits, or a text's length."""
+    """A form field; `least` and `most` limit a number, `most` the length of a text."""
 
     name: str
     label: str
@@ -35,7 +35,7 @@ class FormField:
 
     @property
     def type(self) -> str:
-        """How it is put in: a field of numbers would hide what is none."""
+        """The type of the input element: a number input would show a non-numeric value as empty."""
         try:
             float(self.value or 0)
         except ValueError:
@@ -45,7 +45,7 @@ class FormField:
 
 @dataclass(frozen=True)
 class FormResult:
-    """An answer as a page shows it."""
+    """A prediction as the form shows it."""
 
     answer: Answer
     key: str
@@ -54,40 +54,40 @@ class FormResult:
     @property
     def bars(self) -> list[tuple[str, float]]:
         """The labels with their probabilities, most likely first."""
-        given = self.answer.probabilities
-        return list(given.items()) if isinstance(given, dict) else []
+        probabilities = self.answer.probabilities
+        return list(probabilities.items()) if isinstance(probabilities, dict) else []
 
     @property
     def status(self) -> str:
-        """What becomes of the input."""
+        """A phrase that says where the prediction comes from, and what happens next."""
         return _STATUS[self.answer.enrichment]
 
 
-def form_fields(spec: DatasetSpec, given: Mapping[str, object]) -> Iterator[FormField]:
-    """Yield a form's fields, holding what was given."""
+def form_fields(spec: DatasetSpec, inputs: Mapping[str, object]) -> Iterator[FormField]:
+    """Yield a field for each input of a dataset, filled with the given inputs."""
     for name, field in spec.fields.items():
-        yield _form_field(name, field, as_text(given.get(name, "")))
+        yield _form_field(name, field, as_text(inputs.get(name, "")))
 
 
 def _form_field(name: str, field: Field, value: str) -> FormField:
     label = f"{field.title or name}{'' if field.default is None else ' (optional)'}"
-    known: dict[str, Any] = {
+    common: dict[str, Any] = {
         "name": name,
         "label": label,
         "value": value,
         "required": field.default is None,
     }
     if isinstance(field, TextField):
-        return FormField(kind="textarea", most=field.max_length, **known)
+        return FormField(kind="textarea", most=field.max_length, **common)
     if isinstance(field, ChoiceField | BooleanField):
         options = field.choices if isinstance(field, ChoiceField) else ("true", "false")
         empty = () if field.default is None else ("",)
-        return FormField(kind="select", options=(*empty, *options), **known)
+        return FormField(kind="select", options=(*empty, *options), **common)
     step = "1" if isinstance(field, IntegerField) else "any"
-    return FormField(kind="number", step=step, least=field.min, most=field.max, **known)
+    return FormField(kind="number", step=step, least=field.min, most=field.max, **common)
 
 
-def in_words(inputs: Mapping[str, object]) -> str:
-    """Return inputs as a link shows them."""
-    words = ", ".join(as_text(value) for value in inputs.values())
-    return words if len(words) <= LONG_TEXT else f"{words[: LONG_TEXT - 1]}…"
+def link_text(inputs: Mapping[str, object]) -> str:
+    """Return the values of inputs as the text of a link, shortened to LONG_TEXT characters."""
+    text = ", ".join(as_text(value) for value in inputs.values())
+    return text if len(text) <= LONG_TEXT else f"{text[: LONG_TEXT - 1]}…"

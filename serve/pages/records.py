@@ -1,4 +1,4 @@
-"""Records: listed, shown one by one, forgotten. A page and its JSON are two forms of one thing."""
+"""Views that list, show and delete records, as a page, as JSON and as CSV."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ CSV = "text/csv; charset=utf-8"
 
 
 class RecordPages:
-    """A dataset's records, as they are in the store."""
+    """The views under /records and /forget."""
 
     def __init__(self, service: PredictionService, authenticator: Authenticator) -> None:
         self._service = service
         self._authenticator = authenticator
 
     def records(self, name: str) -> HTTPResponse:
-        """List records: as a page for browsers, else as JSON; as CSV where that is asked for."""
+        """List records: as a page for browsers, as JSON for other clients, as CSV on request."""
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
         query = read_listing_query(read_query(request.query_string))
@@ -64,10 +64,10 @@ class RecordPages:
             )
 
     def _respond(self, served: Served, query: ListingQuery, page: ListingPage) -> HTTPResponse:
-        form = query.format or ("html" if wants_page() else "json")
-        if form == "json":
+        format_name = query.format or ("html" if wants_page() else "json")
+        if format_name == "json":
             return respond(as_json(served.name, query, page))
-        if form == "csv":
+        if format_name == "csv":
             response = respond(as_csv(served.spec, page), CSV)
             response.set_header("Content-Disposition", f'attachment; filename="{served.name}.csv"')
             return response
@@ -83,10 +83,10 @@ class RecordPages:
         )
 
     def record(self, name: str, key: str) -> HTTPResponse:
-        """Show everything that is known of one record."""
+        """Show one record with its enrichments and its prediction."""
         self._authenticator.require_read_key()
-        form = read_format(read_query(request.query_string), ("json", "html"))
-        if form == "json" or not (form or wants_page()):
+        format_name = read_format(read_query(request.query_string), ("json", "html"))
+        if format_name == "json" or not (format_name or wants_page()):
             return respond(_as_json(name, self._detail(name, key)))
         return self._show(name, key)
 
@@ -98,29 +98,28 @@ class RecordPages:
             title=f"{name} {key[:8]}",
             datasets=list(self._service.catalog.datasets),
             served=served,
-            it=detail,
+            record=detail,
             answer=decode_answer(detail.prediction) if detail.prediction else None,
             problem=problem,
         )
 
     def _detail(self, name: str, key: str) -> RecordDetail:
         self._service.catalog.find(name)
-        wanted = _read_key(key)
+        record_key = _read_key(key)
         with self._service.store_reader.reading() as connection:
-            return read_record_detail(connection, find_dataset(connection, name), wanted)
+            return read_record_detail(connection, find_dataset(connection, name), record_key)
 
     def forget(self, name: str, key: str) -> HTTPResponse:
-        """Erase one record and all that came of it, for whoever has a key."""
-        self._authenticator.require_write_key("forgetting a record")
+        """Delete one record and everything derived from it; needs a key from API_KEYS."""
+        self._authenticator.require_write_key("deleting a record")
         self._forget(name, key)
         return respond(encode_json({"forgotten": key}))
 
     def forget_by_form(self, name: str, key: str) -> HTTPResponse:
-        """Erase one record, for whoever puts a key into the form."""
+        """Delete one record if the form has a key from API_KEYS."""
         self._authenticator.require_read_key()
         if not self._authenticator.is_api_key(read_form().get("api_key", "")):
-            words = "This is none of the API_KEYS; nothing was forgotten."
-            return self._show(name, key, 403, words)
+            return self._show(name, key, 403, "Wrong API key. The record was not deleted.")
         self._forget(name, key)
         return redirect(f"/records/{name}")
 
@@ -131,18 +130,19 @@ class RecordPages:
 
 
 def _read_key(key: str) -> bytes:
-    """Return a record's key; raises UnknownRecord."""
+    """Decode a record's key; raises UnknownRecord."""
     try:
-        read = bytes.fromhex(key)
+        decoded = bytes.fromhex(key)
     except ValueError:
-        read = b""
-    if len(read) != KEY_BYTES or read.hex() != key:
-        raise UnknownRecord(f"{key!r} is no key of a record; it has 32 hex digits")
-    return read
+        decoded = b""
+    if len(decoded) != KEY_BYTES or decoded.hex() != key:
+        raise UnknownRecord(f"{key!r} is not a record's key; a key has 32 lower-case hex digits")
+    return decoded
 
 
-def _as_json(name: str, it: RecordDetail) -> bytes:
-    fields = {field: getattr(it, field) for field in RecordDetail.__dataclass_fields__}
-    body = it.prediction
+def _as_json(name: str, record: RecordDetail) -> bytes:
+    fields = {field: getattr(record, field) for field in RecordDetail.__dataclass_fields__}
+    body = record.prediction
     answer = None if body is None else decode_answer(body)
+
     return encode_json({"dataset": name, **fields, "prediction": answer})

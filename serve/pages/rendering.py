@@ -1,4 +1,4 @@
-"""Pages: templates filled in, problems as pages, and the forms that come back."""
+"""Render templates and problems as pages, and read submitted forms."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ def _quoted(text: str) -> str:
 
 
 def fill(name: str, **values: Any) -> bytes:  # noqa: ANN401  whatever the template shows
-    """Return a page; everything is escaped but what the template says is HTML."""
+    """Render a template; `{{value}}` is escaped, `{{!value}}` is not."""
     page: str = _template(name).render(quoted=_quoted, **values)
     return page.encode()
 
 
 def show(name: str, status: int = 200, **values: Any) -> HTTPResponse:  # noqa: ANN401
-    """Return a page as a response."""
+    """Return a response with a rendered template."""
     response = respond_page(fill(name, **values))
     response.status = status
     return response
 
 
 def wants_page() -> bool:
-    """Tell whether a browser asks."""
+    """Return True if the client accepts HTML, as browsers do."""
     return "text/html" in request.environ.get("HTTP_ACCEPT", "")
 
 
 def show_problem(problem: Problem) -> HTTPResponse:
-    """Return a problem: to a browser as a page, to others as JSON."""
+    """Return a problem as a page for browsers, as JSON for other clients."""
     response = respond_problem(problem)
     if wants_page():
         page = show("error", title=problem.title, detail=problem.detail, datasets=[])
@@ -56,13 +56,13 @@ def show_problem(problem: Problem) -> HTTPResponse:
 
 
 def read_form() -> dict[str, str]:
-    """Return what a form was filled in with; raises Refusal, or InputError."""
+    """Return the fields of a submitted form; raises Refusal or InputError."""
     body: bytes = request.body.read(MOST_FORM_BYTES + 1)
     if len(body) > MOST_FORM_BYTES:
-        raise Refusal(413, f"a form of ours never has more than {MOST_FORM_BYTES:,} bytes")
+        raise Refusal(413, f"the form has more than {MOST_FORM_BYTES:,} bytes; send fewer")
     return {name: it.strip() for name, it in read_query(body.decode("latin-1")).items()}
 
 
 def redirect(path: str) -> HTTPResponse:
-    """Return what sends a browser on to another page."""
+    """Return a redirect to another page, which the browser fetches with GET."""
     return HTTPResponse(b"", 303, {"Location": path})

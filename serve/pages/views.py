@@ -1,4 +1,4 @@
-"""The dashboard, and the box to try a model in."""
+"""Views of the dashboard, and of the form to try a model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from serve.prediction.catalog import NoModelError, Served
 from serve.prediction.service import PredictionService
 
 from .dashboard import Dashboard
-from .login import Authenticator, address
+from .login import Authenticator, current_address
 from .predict_form import FormResult
 from .rendering import show
 
 
 class Pages:
-    """What goes on, and what a model says."""
+    """The views of / and /try."""
 
     def __init__(
         self, service: PredictionService, dashboard: Dashboard, authenticator: Authenticator
@@ -31,34 +31,39 @@ class Pages:
         self._authenticator = authenticator
 
     def dashboard(self) -> HTTPResponse:
-        """Show all that goes on, or one dataset of it."""
-        given = read_query(request.query_string, only=("dataset",))
-        return respond_page(self._dashboard.page(given.get("dataset", "")))
+        """Show the dashboard of all datasets, or of one."""
+        parameters = read_query(request.query_string, only=("dataset",))
+        return respond_page(self._dashboard.page(parameters.get("dataset", "")))
 
     def try_out(self, name: str) -> HTTPResponse:
-        """Show the form of a dataset, and the answer to what was put into it."""
+        """Show the form of a dataset, with the prediction for the inputs in the query."""
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
-        given = read_query(request.query_string)
-        # A browser sends what was left empty, too.
-        given = {it: value for it, value in given.items() if value or it not in served.spec.fields}
-        if not given:
+        parameters = read_query(request.query_string)
+        # A browser also sends the fields that were left empty: drop those, but keep unknown
+        # parameters, which are an error.
+        inputs = {
+            name: value
+            for name, value in parameters.items()
+            if value or name not in served.spec.fields
+        }
+        if not inputs:
             return self._show(served, served.spec.example_inputs())
         try:
-            return self._show(served, given, answer=self._ask(served, given))
+            return self._show(served, inputs, answer=self._predict(served, inputs))
         except (InputError, NoModelError) as error:
-            return self._show(served, given, problem_of(error).status, problem=str(error))
+            return self._show(served, inputs, problem_of(error).status, problem=str(error))
 
-    def _ask(self, served: Served, given: Mapping[str, str]) -> FormResult:
-        key = served.spec.key(served.spec.read_inputs(given))
-        cached = self._service.try_out(served, given)
-        path = f"/predict/{served.name}?{in_query(given)}"
+    def _predict(self, served: Served, inputs: Mapping[str, str]) -> FormResult:
+        key = served.spec.key(served.spec.read_inputs(inputs))
+        cached = self._service.try_out(served, inputs)
+        path = f"/predict/{served.name}?{in_query(inputs)}"
         return FormResult(decode_answer(cached.body), key.hex(), path)
 
     def _show(
         self,
         served: Served,
-        given: Mapping[str, object],
+        inputs: Mapping[str, object],
         status: int = 200,
         answer: FormResult | None = None,
         problem: str = "",
@@ -69,9 +74,9 @@ class Pages:
             title=f"Try {served.name}",
             datasets=list(self._service.catalog.datasets),
             served=served,
-            given=given,
+            inputs=inputs,
             examples=self._dashboard.examples(served),
             answer=answer,
             problem=problem,
-            run_once=address(),
+            this_address=current_address(),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -12,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.queue.coverage import all_counts
 from db.queue.pause import paused_at
-from db.queue.worker import SILENT_SECONDS, all_workers
+from db.queue.worker import SILENT_SECONDS, WorkerRow, all_workers
 from db.store.dialect import wall_seconds
 from serve.store_reader import StoreReader
 
@@ -69,13 +68,13 @@ def _coverage(connection: Connection) -> Iterator[GaugeMetricFamily]:
     yield from (fresh, backlog, counted)
 
 
-def _workers(workers: list[dict[str, Any]], now: float) -> Iterator[GaugeMetricFamily]:
-    running = [worker for worker in workers if now - worker["seen_at"] < SILENT_SECONDS]
+def _workers(workers: list[WorkerRow], now: float) -> Iterator[GaugeMetricFamily]:
+    running = [worker for worker in workers if now - worker.seen_at < SILENT_SECONDS]
     states = GaugeMetricFamily(
         "veilleuse_workers", "Running workers by the state of their gate.", labels=("gate",)
     )
     for state in STATES:
-        states.add_metric((state,), sum(worker["state"] == state for worker in running))
+        states.add_metric((state,), sum(worker.state == state for worker in running))
     yield states
     for name, help_text in (
         ("records", "Records enriched since the worker started."),
@@ -84,5 +83,5 @@ def _workers(workers: list[dict[str, Any]], now: float) -> Iterator[GaugeMetricF
     ):
         gauge = GaugeMetricFamily(f"veilleuse_worker_{name}", help_text, labels=("worker",))
         for worker in running:
-            gauge.add_metric((str(worker["id"]),), worker[name])
+            gauge.add_metric((str(worker.id),), getattr(worker, name))
         yield gauge

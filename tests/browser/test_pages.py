@@ -143,7 +143,7 @@ def test_the_dashboard_brings_itself_up_to_date(
     """What was opened stays open."""
     with serving_copy(trained, tmp_path / "own") as site:
         page = visitor(site).visit("/")
-        expect(page.locator("#intents-coverage")).to_contain_text("Nobody has counted yet")
+        expect(page.locator("#intents-coverage")).to_contain_text("Not counted yet")
         page.locator("#intents-model summary").click()
         assert run_command(site.url, "enrich", "once").code == 0
         expect(page.locator("#intents-coverage")).to_contain_text("prediction", timeout=FLIP_MS)
@@ -188,7 +188,7 @@ def test_a_record_is_forgotten_by_whoever_has_a_key(visitor: Visitors, own_site:
     page = visitor(own_site, refusals=(403,)).visit(f"/records/intents/{key}")
     page.locator("input[name=api_key]").fill("a guess")
     page.locator("button.danger").click()
-    expect(page.locator("[role=alert]")).to_contain_text("nothing was forgotten")
+    expect(page.locator("[role=alert]")).to_contain_text("The record was not deleted")
     assert own_site.records(key=bytes.fromhex(key))
     page.locator("input[name=api_key]").fill(API_KEY)
     page.locator("button.danger").click()
@@ -203,7 +203,7 @@ def test_where_answers_need_a_key_a_form_asks_for_it(
     with serving_copy(trained, tmp_path / "own", READ_KEYS="for-readers") as site:
         person = visitor(site, refusals=(403,))
         page = person.visit("/records/intents?show=uncertain")
-        expect(page.locator("h1")).to_have_text("A key, please")
+        expect(page.locator("h1")).to_have_text("Sign in")
         page.locator("input[name=key]").fill("a guess")
         page.locator("button").click()
         expect(page.locator("[role=alert]")).to_be_visible()

@@ -1,13 +1,11 @@
-"""What fault tests share: whether to run their full form, which takes long."""
+"""Which database each fault test runs on: both in the long form, one in the short form."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-# `make test` runs a short form of each; VEILLEUSE_FAULTS=full runs all that the project claims.
-FULL = os.environ.get("VEILLEUSE_FAULTS") == "full"
+from tests.extent import FULL as FULL  # noqa: PLC0414  tests of faults import it from here
+
 KINDS = ("sqlite", "postgresql")
 
 

@@ -25,7 +25,6 @@ from tests.integration.conftest import Site, query, serving_copy, until
 
 OTHER = "/predict/customers?age=42&education=Master&income=41500"
 SAID = "do not match their SHA-256"
-PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
@@ -119,7 +118,7 @@ def test_a_training_mends_what_was_damaged_at_the_start(trained: Path, tmp_path:
     with served(trained, tmp_path, "intents", "customers") as site:
         assert site.get("/readyz").status == 503
         assert train_model(site.store, "customers", settings_for(site.url)).decision.active
-        until(lambda: site.get("/readyz").status == 200, PATIENCE_SECONDS)
+        until(lambda: site.get("/readyz").status == 200)
         assert site.get(OTHER).json()["model"] == "customers@2"
         check_only_stored_answers(site, 1)
 
@@ -195,7 +194,7 @@ def test_a_restart_with_a_damaged_student_serves_what_is_stored(twice_trained: S
     until(lambda: site.log.read_text().count("listens on") == 1)
     damage(site.store, "intents")
     site.process.send_signal(signal.SIGHUP)
-    until(lambda: site.log.read_text().count("listens on") == 2, PATIENCE_SECONDS)
+    until(lambda: site.log.read_text().count("listens on") == 2)
     check_only_stored_answers(site, 1)
     assert site.get(OTHER).status == 200
     assert SAID in site.log.read_text()

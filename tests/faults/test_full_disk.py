@@ -20,10 +20,10 @@ from tests.integration.answers import TAUGHT, teach
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import API_KEY, Reply, Site, serving, serving_copy, until
 from tests.integration.test_overload import figures
+from tests.processes import PATIENCE_SECONDS
 
 DISK_MIB = 24
 QUEUE_ENTRIES = 50
-PATIENCE_SECONDS = 60.0
 CANNOT = "unseen inputs cannot be written now"
 
 
@@ -148,7 +148,7 @@ def fill_up(site: Site, disk: Disk, crowd: Crowd) -> None:
         time.sleep(2 * RETRY_SECONDS)
         return figures(site)["veilleuse_unseen_queue_inputs", ""] > 0
 
-    until(is_waiting, PATIENCE_SECONDS)
+    until(is_waiting)
     crowd.ask(QUEUE_ENTRIES)
     assert crowd.dropped > 0
 
@@ -165,7 +165,7 @@ def test_on_a_full_disk_everything_is_answered_and_what_was_taken_is_written_lat
     assert isinstance(disk, Limited) or CANNOT in site.log.read_text()
     assert figures(site)["veilleuse_unseen_queue_dropped", ""] == crowd.dropped
     disk.make_room(site)
-    until(crowd.written, PATIENCE_SECONDS)
+    until(crowd.written)
     assert figures(site)["veilleuse_unseen_queue_inputs", ""] == 0
     crowd.ask(QUEUE_ENTRIES // 2)
     until(crowd.written)

@@ -309,7 +309,7 @@ def started(
 def reasons(store: Store) -> list[str]:
     """Return what each worker says of its gate."""
     with store.reading() as connection:
-        return [str(one["reason"]) for one in all_workers(connection)]
+        return [worker.reason for worker in all_workers(connection)]
 
 
 # Others leave a quarter of the group; the host has more than enough.

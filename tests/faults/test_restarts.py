@@ -13,14 +13,13 @@ import pytest
 
 from serve.server.supervisor import STEADY_SECONDS
 from tests.integration.clients import CLIENTS, Client, asking, listened
-from tests.integration.conftest import END_SECONDS, Site, serving_copy, until
-from tests.processes import children_of
+from tests.integration.conftest import Site, serving_copy, until
+from tests.processes import PATIENCE_SECONDS, children_of
 
 from .conftest import FULL
 
 TIMES = 100 if FULL else 3
 PROCESSES = 2
-PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def group(trained: Path, tmp_path: Path) -> Iterator[Site]:
 def members(site: Site) -> set[int]:
     """Return the ids of the processes that serve, once there are as many as there should be."""
     parent = site.process.pid
-    until(lambda: len(children_of(parent)) == PROCESSES, PATIENCE_SECONDS)
+    until(lambda: len(children_of(parent)) == PROCESSES)
     return children_of(parent)
 
 
@@ -57,7 +56,7 @@ def test_restarted_again_and_again_under_load_no_request_is_lost(group: Site) ->
         for _ in range(TIMES):
             before = members(group)
             group.process.send_signal(signal.SIGHUP)
-            until(lambda old=before: not old & members(group), PATIENCE_SECONDS)  # type: ignore[misc]
+            until(lambda old=before: not old & members(group))  # type: ignore[misc]
     assert group.process.poll() is None
     assert sum(len(client.replies) for client in clients) > TIMES
 
@@ -69,7 +68,7 @@ def test_a_lone_process_restarted_again_and_again_under_load_loses_no_request(si
     with asking(single) as clients:
         for time_number in range(TIMES):
             single.process.send_signal(signal.SIGHUP)
-            until(lambda wanted=time_number + 2: listened(single) == wanted, PATIENCE_SECONDS)  # type: ignore[misc]
+            until(lambda wanted=time_number + 2: listened(single) == wanted)  # type: ignore[misc]
             seen = [len(client.replies) for client in clients]
             until(lambda then=seen: _have_all_more(clients, then))  # type: ignore[misc]
             opened.append(process.num_fds())
@@ -87,7 +86,7 @@ def test_ended_again_and_again_under_load_no_accepted_request_is_lost(
             members(site)
             with asking(site, reconnects=False) as clients:
                 site.process.terminate()
-                assert site.process.wait(END_SECONDS) == 0
+                assert site.process.wait(PATIENCE_SECONDS) == 0
                 until(lambda all_of=clients: not any(one.is_alive() for one in all_of))  # type: ignore[misc]
 
 
@@ -100,7 +99,7 @@ def test_a_process_that_is_killed_loses_at_most_what_it_was_at(group: Site) -> N
             # tells its age to the second.
             until(lambda steady=victim: age_seconds(steady) > STEADY_SECONDS + 1)  # type: ignore[misc]
             os.kill(victim, signal.SIGKILL)
-            until(lambda gone=victim: gone not in members(group), PATIENCE_SECONDS)  # type: ignore[misc]
+            until(lambda gone=victim: gone not in members(group))  # type: ignore[misc]
             seen = [len(client.replies) for client in clients]
             until(lambda then=seen: _have_all_more(clients, then))  # type: ignore[misc]
     assert all(client.is_alive() is False for client in clients)

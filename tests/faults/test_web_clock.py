@@ -14,8 +14,9 @@ import pytest
 
 from tests.integration.answers import teach
 from tests.integration.clients import asking
-from tests.integration.conftest import END_SECONDS, Site, post_request, receive, serving_copy, until
+from tests.integration.conftest import Site, post_request, receive, serving_copy, until
 from tests.integration.test_routes import counted
+from tests.processes import PATIENCE_SECONDS
 
 from .test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
 
@@ -160,5 +161,5 @@ def test_a_clock_that_is_set_while_the_process_ends_loses_no_request(
         clocked.set()
         answers = receive(busy, "POST")
         assert (answers.status, len(answers.json())) == (200, 1_000)
-    assert site.process.wait(END_SECONDS) == 0
+    assert site.process.wait(PATIENCE_SECONDS) == 0
     assert site.record_count() == before + 1_000

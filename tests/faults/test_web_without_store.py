@@ -22,7 +22,6 @@ from .own_postgres import server as server  # noqa: PLC0414  a fixture
 
 DATASET = "customers"
 STORED = f"/predict/{DATASET}?age=42&education=Master&income=41500"
-PATIENCE_SECONDS = 60.0
 
 
 def prepare(url: str) -> None:
@@ -65,8 +64,8 @@ def test_a_store_that_is_gone_costs_the_stores_answers_and_comes_back(
         tried = on_postgres.get(STORED.replace("predict", "try"), Accept="text/html")
         assert b'data-source="student"' in tried.body
         server.start()
-        until(lambda: on_postgres.get("/readyz").status == 200, PATIENCE_SECONDS)
-        until(lambda: on_postgres.get(STORED).json()["source"] == "teacher", PATIENCE_SECONDS)
+        until(lambda: on_postgres.get("/readyz").status == 200)
+        until(lambda: on_postgres.get(STORED).json()["source"] == "teacher")
 
 
 def has_been_asked(site: Site, inputs: str) -> bool:
@@ -83,8 +82,8 @@ def test_what_was_asked_while_the_store_was_gone_is_written_afterwards(
     answer = on_postgres.get(f"/predict/{DATASET}?age=33&education=PhD&income=777").json()
     assert answer["enrichment"] == "queued"
     server.start()
-    until(lambda: on_postgres.get("/readyz").status == 200, PATIENCE_SECONDS)
-    until(lambda: has_been_asked(on_postgres, '"age":33'), PATIENCE_SECONDS)
+    until(lambda: on_postgres.get("/readyz").status == 200)
+    until(lambda: has_been_asked(on_postgres, '"age":33'))
 
 
 @pytest.fixture
@@ -119,4 +118,4 @@ def test_a_store_that_takes_nothing_for_a_while_hinders_no_answer(on_sqlite: Sit
         assert on_sqlite.get(unseen).json()["enrichment"] == "queued"
     holder.execute("ROLLBACK")
     holder.close()
-    until(lambda: len(on_sqlite.records(asked=True)) == 20, PATIENCE_SECONDS)
+    until(lambda: len(on_sqlite.records(asked=True)) == 20)

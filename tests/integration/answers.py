@@ -24,5 +24,5 @@ def teach(store: Store, sentence: str = TAUGHT) -> None:
     with store.writing() as connection:
         dataset = find_dataset(connection, "intents")
         key = dataset.spec.key(dataset.spec.read_inputs({"sentence": sentence}))
-        made = Prediction(key, encode_answer(answer), "of the tests")
+        made = Prediction(key, encode_answer(answer), "of the tests", "purchase", 1.0)
         write_predictions(connection, dataset.id, [made])

@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import text
 
-from .conftest import END_SECONDS, Reply, Site, query, read_reply, until
+from tests.processes import PATIENCE_SECONDS
+
+from .conftest import Reply, Site, query, read_reply, until
 
 CLIENTS = 4
 PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}"
@@ -77,7 +79,7 @@ class Client(threading.Thread):
     def finish(self) -> None:
         """Ask no more."""
         self._enough.set()
-        self.join(END_SECONDS)
+        self.join(PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -105,9 +105,9 @@ def test_a_promise_that_does_not_hold_fails_and_an_earlier_run_is_compared(
     done = run(url, [*impossible, "--compare", str(passed.folder)])
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.startswith("FAIL  ")
-    assert re.search(r"max <= 0 ms +\S+ ms +-.*does not hold", done.stdout)
-    assert f"beside {passed.folder}: " in done.stdout
-    assert "Beside " in (tmp_path / "report.html").read_text("utf-8")
+    assert re.search(r"max <= 0 ms +\S+ ms +-.*not met", done.stdout)
+    assert f"compared with {passed.folder}: " in done.stdout
+    assert "Compared with " in (tmp_path / "report.html").read_text("utf-8")
 
 
 @contextmanager
@@ -190,10 +190,10 @@ def test_a_server_elsewhere_is_asked_with_a_key(keyed_site: Site, tmp_path: Path
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--scenario", "nothing"], "no scenario is called nothing"),
-        (["--objective", "soon"], '"soon" is no objective'),
-        (["--time", "soon"], "--time soon: write it like 90s"),
-        (["--generator-cores", "1000"], "there are only the cores"),
+        (["--scenario", "nothing"], "--scenario nothing: no such scenario"),
+        (["--objective", "soon"], '"soon": not an objective'),
+        (["--time", "soon"], "--time soon: not a duration; write 90s"),
+        (["--generator-cores", "1000"], "--generator-cores 1000: no such CPU core"),
         (["--compare", "nowhere"], "nowhere/result.json"),
     ],
 )

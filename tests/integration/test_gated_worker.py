@@ -36,7 +36,7 @@ from enrich.gate.machine.process_tree import tree
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register, run_command
 from tests.faults.conftest import FULL
-from tests.processes import is_gone, state
+from tests.processes import PATIENCE_SECONDS, is_gone, state
 
 # What stops a child is the same on both; that a web process's load reaches workers is not.
 on_postgresql = pytest.mark.parametrize(
@@ -44,12 +44,14 @@ on_postgresql = pytest.mark.parametrize(
 )
 # Where the kind of store does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-PATIENCE_SECONDS = 120.0
-END_SECONDS = 5.0
 RECORDS = 1000
-wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
-# Where a slow enricher writes down what it was asked.
+# How long work stays suspended where that must not change a rate.
+SUSPENDED_SECONDS = 5.0
+wait_for = partial(processes.wait_for, look_seconds=0.2)
+# The file to which the enricher writes the sentences it was given.
 JOURNAL = "TEST_JOURNAL"
+# The file that the enricher waits for in the middle of its first chunk.
+GO = "TEST_GO"
 # Nothing that others do on this machine closes such a gate.
 CALM = {
     "GATE_OPEN_SECONDS": "1",
@@ -64,7 +66,8 @@ CALM = {
 }
 
 
-# In a module of its own, which a child imports quickly; it sleeps, for want of no CPU.
+# In a module of its own, which a child imports quickly. It sleeps, so that it needs no CPU, and it
+# cannot be done before it may go on, however slowly a test comes to what it wants to see.
 SLOW = f"""
 import os
 import time
@@ -73,8 +76,10 @@ class Slow:
     version = "1"
 
     def __call__(self, rows):
-        for _ in range(100):
-            time.sleep(0.00005 * len(rows))
+        last = max(int(row["sentence"].split()[-1]) for row in rows)
+        while last >= {CHUNK_RECORDS // 2} and not os.path.exists(os.environ["{GO}"]):
+            time.sleep(0.01)
+        time.sleep(0.001 * len(rows))
         with open(os.environ["{JOURNAL}"], "a", encoding="utf-8") as journal:
             journal.writelines(row["sentence"] + "\\n" for row in rows)
         return [len(row["sentence"]) for row in rows]
@@ -98,7 +103,8 @@ class Site:
     def working(self, *program: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run a worker, and end it with all that came of it."""
         code = {"CODE_PATHS": "slow_enricher", "PYTHONPATH": str(self.log_text.parent)}
-        environment = {**CALM, **code, JOURNAL: str(self.log_text), **settings}
+        files = {JOURNAL: str(self.log_text), GO: str(self.may_go_on)}
+        environment = {**CALM, **code, **files, **settings}
         with (
             self.log.open("wb") as log,
             subprocess.Popen(
@@ -121,12 +127,16 @@ class Site:
         """Return what the worker last said of itself."""
         with self.store.reading() as connection:
             found = all_workers(connection)
-        return found[0] if found else {"state": "", "reason": ""}
+        return vars(found[0]) if found else {"state": "", "reason": ""}
 
     def wait_until_it_works(self) -> None:
-        """Wait until the gate is open and more records are done than now."""
-        before = len(self.asked())
-        wait_for(lambda: self.gate()["state"] == "open" and len(self.asked()) > before)
+        """Wait until the gate is open and some records are done."""
+        wait_for(lambda: self.gate()["state"] == "open" and bool(self.asked()))
+
+    @property
+    def may_go_on(self) -> Path:
+        """The file that lets the enricher work to the end."""
+        return self.log.with_name("go")
 
     def status(self) -> tuple[str, dict[str, Any]]:
         """Return what `enrich status` says of the worker, in words and as JSON."""
@@ -217,8 +227,8 @@ def suspend(site: Site, worker: subprocess.Popen[bytes]) -> int:
 
 
 def assert_all_gone(pids: set[int]) -> None:
-    """None of these processes is left within seconds, not even as a stopped one."""
-    wait_for(lambda: all(is_gone(pid) for pid in pids), seconds=15)
+    """None of these processes is left, not even as a stopped one."""
+    wait_for(lambda: all(is_gone(pid) for pid in pids))
 
 
 @on_postgresql
@@ -235,6 +245,7 @@ def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:
         assert reason in words.splitlines()
         assert site.asked() == asked
         assert not site.is_done()
+        site.may_go_on.touch()
         resume(site)
         wait_for(site.is_done)
         assert child_of(worker) == child
@@ -259,6 +270,7 @@ def test_web_load_closes_the_gate_and_its_end_opens_it(site: Site) -> None:
             assert said["reason"] == "the web answers 500 requests/s, more than 20"
             assert said["reason"] in words
             assert state(child) == "T"
+        site.may_go_on.touch()
         wait_for(site.is_done)
     assert_values_are_right(site)
 
@@ -299,6 +311,7 @@ def test_others_who_use_the_cpu_close_the_gate(site: Site, tmp_path: Path) -> No
             assert said["state"] == "suspended"
             assert said["reason"].startswith("others use ")
             assert ": others use " in words
+        site.may_go_on.touch()
         wait_for(site.is_done)
     assert_values_are_right(site)
 
@@ -318,12 +331,12 @@ def burning(count: int) -> Iterator[list[int]]:
 
 @on_sqlite
 def test_a_worker_told_to_end_while_suspended_ends_soon_and_leaves_nothing(site: Site) -> None:
-    """Its chunk is back, untried, for the next one."""
+    """It ends although nobody resumes it, and its chunk is back, untried, for the next one."""
     with site.working() as worker:
         suspend(site, worker)
         family = tree([worker.pid])
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(END_SECONDS) == 0
+        assert worker.wait(PATIENCE_SECONDS) == 0
         assert_all_gone(family)
     assert site.gate()["state"] == ""
     assert site.left_over() == []
@@ -337,6 +350,7 @@ def test_a_worker_killed_while_suspended_leaves_no_process(site: Site) -> None:
         family = tree([worker.pid])
         worker.kill()
         assert_all_gone(family)
+    site.may_go_on.touch()
     resume(site)
     with site.working():
         wait_for(site.is_done)
@@ -352,6 +366,7 @@ def test_work_that_stays_suspended_is_given_back(site: Site) -> None:
         assert_all_gone({child})
         wait_for(lambda: site.gate()["state"] == "closed")
         assert worker.poll() is None
+        site.may_go_on.touch()
         resume(site)
         wait_for(site.is_done)
         worker.send_signal(signal.SIGTERM)
@@ -368,12 +383,13 @@ def test_time_spent_suspended_does_not_make_the_rate_look_slower(site: Site) -> 
     with site.working() as worker:
         wait_for(lambda: site.gate()["state"] == "open")
         opened_at = site.gate()["since"]
-        child = suspend(site, worker)
+        suspend(site, worker)
         stopped = time.monotonic()
-        time.sleep(10)
-        resume(site)
-        wait_for(lambda: state(child) != "T")
+        time.sleep(SUSPENDED_SECONDS)
+        site.may_go_on.touch()
+        # It was suspended for at least so long, and at work for at most the rest.
         stopped_seconds = time.monotonic() - stopped
+        resume(site)
         wait_for(lambda: site.done() == CHUNK_RECORDS)
         seconds = time.time() - opened_at
         wait_for(lambda: site.gate()["records"])

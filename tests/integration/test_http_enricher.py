@@ -25,7 +25,8 @@ from enrich.enrichers.http.client import (
     hide,
     read_retry_after,
 )
-from enrich.enrichers.http.enricher import Answered, Failed, Http, Later, Outcome
+from enrich.enrichers.http.enricher import Http
+from enrich.enrichers.http.outcome import Answered, Failed, Later, Outcome
 from enrich.enrichers.http.template import RowFault
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server
@@ -135,7 +136,7 @@ def test_a_name_that_no_row_has_is_refused_with_those_there_are(
     """As a fault of the configuration, not of the row."""
     name = "{wish}" if other else "{wihs}"
     http = Http(f"https://api.test/{name}", **other)
-    said = rf"config\.{key}: \{{wihs\}} is not among what is read: wish, age"
+    said = rf"config\.{key}: \{{wihs\}} is not read; the enricher reads wish, age"
     with pytest.raises(EnricherError, match=said) as caught:
         http.request({"wish": "x", "age": 1})
     assert not isinstance(caught.value, RowFault)
@@ -160,25 +161,37 @@ def test_a_row_cannot_step_out_of_the_path(value: str) -> None:
         ({"url": "https://api.test/a b"}, r"config\.url: must start with"),
         ({"url": "https://api.test/\n"}, r"config\.url: must start with"),
         ({"url": "https://me:hush-hush@api.test/"}, r"config\.url: names a user"),
-        ({"url": "https://{host}/"}, r"config\.url: the host must stand there"),
-        ({"url": "https://api.test/?k=${TOKEN}"}, r"config\.url: .*secrets belong in headers"),
-        ({"url": "https://api.test/{"}, r"config\.url: has a lone brace"),
-        ({"url": "https://api.test/{}"}, r"config\.url: has a lone brace"),
+        ({"url": "https://{host}/"}, r"config\.url: the host must not come from a row"),
+        (
+            {"url": "https://api.test/?k=${TOKEN}"},
+            r"config\.url: .*secrets belong in config\.headers",
+        ),
+        ({"url": "https://api.test/{"}, r"config\.url: has a single brace"),
+        ({"url": "https://api.test/{}"}, r"config\.url: has a single brace"),
         ({"url": 5}, r"config\.url: must be text"),
-        ({"body": {"a": ["${TOKEN}"]}}, r"config\.body: .*secrets belong in headers"),
-        ({"body": "a } b"}, r"config\.body: has a lone brace"),
+        ({"body": {"a": ["${TOKEN}"]}}, r"config\.body: .*secrets belong in config\.headers"),
+        ({"body": "a } b"}, r"config\.body: has a single brace"),
         ({"method": "DELETE"}, r"config\.method: must be one of GET, POST, PUT, PATCH"),
-        ({"answer": "a..b"}, r"config\.answer: must be names with a dot"),
+        ({"answer": "a..b"}, r"config\.answer: must be names separated by dots"),
         ({"headers": "X: y"}, r"config\.headers: must be a table"),
-        ({"headers": {"X": "${DATABASE_URL}"}}, r"config\.headers\.X: DATABASE_URL is this"),
-        ({"headers": {"X": "a ${API_KEYS}"}}, r"config\.headers\.X: API_KEYS is this"),
-        ({"headers": {"X": "${READ_KEYS}"}}, r"config\.headers\.X: READ_KEYS is this"),
-        ({"headers": {"X": "${A-B}"}}, r"config\.headers\.X: '\$\{A-B\}' must read"),
-        ({"headers": {"X": "${TOKEN"}}, r"config\.headers\.X: '\$\{TOKEN' must read"),
+        (
+            {"headers": {"X": "${DATABASE_URL}"}},
+            r"config\.headers\.X: DATABASE_URL is a secret of this application",
+        ),
+        (
+            {"headers": {"X": "a ${API_KEYS}"}},
+            r"config\.headers\.X: API_KEYS is a secret of this application",
+        ),
+        (
+            {"headers": {"X": "${READ_KEYS}"}},
+            r"config\.headers\.X: READ_KEYS is a secret of this application",
+        ),
+        ({"headers": {"X": "${A-B}"}}, r"config\.headers\.X: '\$\{A-B\}' must have the form"),
+        ({"headers": {"X": "${TOKEN"}}, r"config\.headers\.X: '\$\{TOKEN' must have the form"),
         ({"headers": {"X": "a\r\nY: b"}}, r"config\.headers\.X: must be printable ASCII"),
         ({"headers": {"X": 5}}, r"config\.headers\.X: must be printable ASCII"),
-        ({"headers": {"X Y": "a"}}, r"config\.headers\.X Y: is no header"),
-        ({"headers": {"Host": "a"}}, r"config\.headers\.Host: is no header that can be set"),
+        ({"headers": {"X Y": "a"}}, r"config\.headers\.X Y: this header cannot be set"),
+        ({"headers": {"Host": "a"}}, r"config\.headers\.Host: this header cannot be set"),
         ({"timeout_seconds": 0}, r"config\.timeout_seconds: must be a number above 0"),
         ({"tries": 2.5}, r"config\.tries: must be a whole number above 0 and up to 10"),
         ({"tries": True}, r"config\.tries: must be a whole number"),
@@ -318,7 +331,7 @@ def test_a_key_that_is_refused_ends_the_batch_and_blames_no_row(
     """Every further row would be refused, and paid for."""
     first, second = perform(server.on(route, behaviour.fails(status)), rows=2)
     assert isinstance(first, Later)
-    assert f"{status}: is the key right?" in first.reason
+    assert f"{status}: check the key in config.headers" in first.reason
     assert isinstance(second, Later)
     assert (first.calls, second.calls, len(calls_of(server, route))) == (1, 0, 1)
 
@@ -350,7 +363,7 @@ def test_an_answer_that_is_no_json_has_failed(
 ) -> None:
     """Whatever it calls itself."""
     outcome = perform_one(server.on(route, behaviour.sends(body, media_type=media_type)))
-    assert outcome == Failed("the answer (200) is no JSON", calls=1)
+    assert outcome == Failed("the answer (200) is not JSON", calls=1)
 
 
 def test_an_answer_that_is_too_large_has_failed(server: BadServer, route: str) -> None:
@@ -376,7 +389,7 @@ def test_a_redirect_is_not_followed(server: BadServer, route: str) -> None:
     moved = behaviour.fails(302, Location=f"{server.url}{route}/elsewhere")
     outcome = perform_one(server.on(route, moved), headers=BEARER)
     assert isinstance(outcome, Failed)
-    assert "302: put the address it now has into config.url" in outcome.reason
+    assert "302, a redirect: put the new address in config.url" in outcome.reason
     assert not calls_of(server, f"{route}/elsewhere")
 
 
@@ -407,7 +420,7 @@ def test_a_try_has_a_deadline_as_a_whole(server: BadServer, route: str, bad: Beh
     """A server that sends a byte now and then is given up too."""
     began = time.monotonic()
     outcome = perform_one(server.on(route, bad), timeout_seconds=0.3, tries=1)
-    assert outcome == Later("no whole answer within 0.3 s", LATER_SECONDS, calls=1)
+    assert outcome == Later("no complete answer within 0.3 s", LATER_SECONDS, calls=1)
     assert time.monotonic() - began < SOON_SECONDS
 
 
@@ -441,7 +454,7 @@ def test_a_host_that_takes_no_connection_has_a_deadline() -> None:
         outcomes = perform(url, rows=2, timeout_seconds=0.3, tries=1)
         for other in others:
             other.close()
-    assert outcomes == [Later("no whole answer within 0.3 s", LATER_SECONDS, calls=0)] * 2
+    assert outcomes == [Later("no complete answer within 0.3 s", LATER_SECONDS, calls=0)] * 2
 
 
 def test_a_short_pause_is_waited_for(server: BadServer, route: str) -> None:
@@ -588,11 +601,11 @@ def test_of_two_secrets_the_longer_is_hidden_first() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (None, "is not set in the worker's environment"),
-        ("", "is not set in the worker's environment"),
-        ("hushhush\n", "holds a line break"),
-        (" hushhush", "holds a line break, a space at an end"),
-        ("hushhushé", "holds a line break, a space at an end, or what is not ASCII"),
+        (None, "is not set; set it in the worker's environment"),
+        ("", "is not set; set it in the worker's environment"),
+        ("hushhush\n", "must be printable ASCII without spaces at its ends"),
+        (" hushhush", "must be printable ASCII without spaces at its ends"),
+        ("hushhushé", "must be printable ASCII without spaces at its ends"),
         ("hush", "is shorter than 6 characters"),
     ],
 )

@@ -25,8 +25,6 @@ from .test_predict import enrich_some
 from .test_routes import counted
 
 MOST = 3
-# It is counted anew every few seconds.
-PATIENCE_SECONDS = 60.0
 
 
 def all_counts(url: str) -> dict[tuple[str, str, str], int]:
@@ -117,8 +115,8 @@ def ask_new(site: Site, numbers: Iterator[int]) -> str:
 
 def fill(site: Site, numbers: Iterator[int]) -> None:
     """Ask for new things until as many wait as may."""
-    until(lambda: ask_new(site, numbers) == "off", PATIENCE_SECONDS)
-    until(lambda: len(site.records(origin="request")) >= MOST, PATIENCE_SECONDS)
+    until(lambda: ask_new(site, numbers) == "off")
+    until(lambda: len(site.records(origin="request")) >= MOST)
 
 
 def dropped(site: Site) -> float:
@@ -131,12 +129,12 @@ def test_no_more_inputs_are_written_than_may_wait(narrow: Site) -> None:
     numbers = itertools.count()
     items = [{"sentence": f"une phrase du lot, numéro {number}"} for number in range(50)]
     assert len(narrow.post("/predict/intents", items).json()) == 50
-    until(lambda: len(narrow.records(origin="request")) == MOST, PATIENCE_SECONDS)
+    until(lambda: len(narrow.records(origin="request")) == MOST)
     fill(narrow, numbers)
-    before = until(lambda: dropped(narrow), PATIENCE_SECONDS)
+    before = until(lambda: dropped(narrow))
     for _ in range(3):
-        until(lambda: ask_new(narrow, numbers) == "off", PATIENCE_SECONDS)
-    until(lambda: dropped(narrow) >= before + 3, PATIENCE_SECONDS)
+        until(lambda: ask_new(narrow, numbers) == "off")
+    until(lambda: dropped(narrow) >= before + 3)
     # What was queued before the end is written before the end, or not at all.
     narrow.process.terminate()
     narrow.process.wait()
@@ -148,7 +146,7 @@ def test_a_request_that_is_off_is_not_written(narrow: Site) -> None:
     numbers = itertools.count()
     fill(narrow, numbers)
     sentence = "une phrase qui vient trop tard"
-    until(lambda: narrow.predict(sentence)["enrichment"] == "off", PATIENCE_SECONDS)
+    until(lambda: narrow.predict(sentence)["enrichment"] == "off")
     narrow.process.terminate()
     narrow.process.wait()
     assert not [row for row in narrow.records(origin="request") if "trop tard" in row.inputs]
@@ -163,7 +161,7 @@ def test_when_those_that_waited_are_gone_others_are_taken(narrow: Site) -> None:
         dataset = find_dataset(connection, "intents")
         for key in first:
             forget_record(connection, dataset.id, key)
-    until(lambda: ask_new(narrow, numbers) == "queued", PATIENCE_SECONDS)
+    until(lambda: ask_new(narrow, numbers) == "queued")
     fill(narrow, numbers)
     second = {row.key for row in narrow.records(origin="request")}
     assert len(second) == MOST
@@ -180,4 +178,4 @@ def test_when_those_that_waited_are_enriched_others_are_taken(narrow: Site) -> N
         ask_new(narrow, numbers)
         return len(narrow.records(origin="request")) > MOST
 
-    until(is_written, PATIENCE_SECONDS)
+    until(is_written)

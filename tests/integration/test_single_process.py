@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import children_of
+from tests.processes import PATIENCE_SECONDS, children_of
 
 from .clients import PREDICT, asking, listened, set_schema
-from .conftest import END_SECONDS, Site, get_request, receive, serving_copy, until
+from .conftest import Site, get_request, receive, serving_copy, until
 
-PATIENCE_SECONDS = 60.0
 CONNECTIONS = 8
 
 
@@ -31,7 +30,7 @@ def restart(site: Site) -> None:
     """Have it become today's code, and wait until that listens."""
     before = listened(site)
     site.process.send_signal(signal.SIGHUP)
-    until(lambda: listened(site) == before + 1, PATIENCE_SECONDS)
+    until(lambda: listened(site) == before + 1)
 
 
 def has_said(site: Site, words: str) -> Callable[[], bool]:
@@ -70,7 +69,7 @@ def test_sighup_twice_at_once_leaves_it_serving(single: Site) -> None:
         single.process.send_signal(signal.SIGHUP)
         until(has_said(single, "asked to restart"))
         single.process.send_signal(signal.SIGHUP)
-        until(lambda: listened(single) == 2, PATIENCE_SECONDS)
+        until(lambda: listened(single) == 2)
         seen = [len(client.replies) for client in clients]
         until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
     assert single.process.poll() is None
@@ -81,7 +80,7 @@ def test_sighup_when_it_would_not_start_leaves_it_serving(single: Site) -> None:
     version = set_schema(single, "0000")
     with asking(single):
         single.process.send_signal(signal.SIGHUP)
-        until(has_said(single, "not restarted"), PATIENCE_SECONDS)
+        until(has_said(single, "not restarted"))
     assert "python -m db upgrade" in single.log.read_text()
     # What it said before this request is in the log by then.
     until(has_said(single, single.get(PREDICT).headers["X-Request-Id"]))
@@ -109,13 +108,13 @@ def test_sigterm_in_the_middle_of_a_restart_loses_no_accepted_request(
     """Whichever code hears it answers whoever is connected by then, and ends with 0."""
     with ExitStack() as stack, asking(single, reconnects=False) as clients:
         single.process.send_signal(signal.SIGHUP)
-        until(lambda: moment(single), PATIENCE_SECONDS)
+        until(lambda: moment(single))
         waiting = [stack.enter_context(single.connect()) for _ in range(CONNECTIONS)]
         for connection in waiting:
             connection.sendall(get_request(PREDICT.encode()))
         single.process.terminate()
         assert [receive(connection).status for connection in waiting] == [200] * CONNECTIONS
-        assert single.process.wait(END_SECONDS) == 0
+        assert single.process.wait(PATIENCE_SECONDS) == 0
         until(lambda: not any(client.is_alive() for client in clients))
     assert "Traceback" not in single.log.read_text()
     with pytest.raises(ConnectionRefusedError):
@@ -126,10 +125,10 @@ def test_sigterm_while_the_restarted_code_comes_up_is_heard(single: Site) -> Non
     """However soon it comes, it is not forgotten, and what waits is written and answered."""
     before = single.record_count()
     single.process.send_signal(signal.SIGHUP)
-    until(lambda: has_become(single), PATIENCE_SECONDS)
+    until(lambda: has_become(single))
     with single.connect() as connection:
         connection.sendall(get_request(b"/predict/intents?sentence=entre%20deux%20codes"))
         single.process.terminate()
         assert receive(connection).json()["enrichment"] == "queued"
-    assert single.process.wait(END_SECONDS) == 0
+    assert single.process.wait(PATIENCE_SECONDS) == 0
     assert single.record_count() == before + 1

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Done, make_store, register, run_command, sample_spec
+from tests.processes import PATIENCE_SECONDS
 
-from .conftest import END_SECONDS, Site, free_port, post_request, receive, serving, until
+from .conftest import Site, free_port, post_request, receive, serving, until
 
 ITEMS = 1000
 CONNECTIONS = 8
@@ -151,7 +152,7 @@ def test_a_signal_ends_an_idle_process_with_0(untrained: Site, number: signal.Si
         idle.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert receive(idle).status == 200
         untrained.process.send_signal(number)
-        assert untrained.process.wait(END_SECONDS) == 0
+        assert untrained.process.wait(PATIENCE_SECONDS) == 0
     assert "Traceback" not in untrained.log.read_text()
 
 
@@ -172,7 +173,7 @@ def check_all_answered(site: Site, connections: list[socket.socket], before: int
     try:
         replies = [receive(connection, "POST") for connection in connections]
     finally:
-        code = site.process.wait(END_SECONDS)
+        code = site.process.wait(PATIENCE_SECONDS)
     assert code == 0
     assert [reply.status for reply in replies] == [200] * len(connections)
     answers = [answer for reply in replies for answer in reply.json()]
@@ -222,7 +223,7 @@ def test_connections_not_accepted_yet_at_sigterm_are_answered_and_written(own_si
 def test_after_sigterm_nobody_new_is_let_in(own_site: Site) -> None:
     """Routers then try another process."""
     own_site.process.terminate()
-    assert own_site.process.wait(END_SECONDS) == 0
+    assert own_site.process.wait(PATIENCE_SECONDS) == 0
     with pytest.raises(ConnectionRefusedError):
         own_site.connect()
 

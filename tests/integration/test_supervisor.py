@@ -15,14 +15,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT, command_environment, make_store
-from tests.processes import children_of, is_gone
+from tests.processes import PATIENCE_SECONDS, children_of, is_gone
 
 from .clients import PREDICT, asking, set_schema
-from .conftest import END_SECONDS, Site, free_port, serving_copy, until
+from .conftest import Site, free_port, serving_copy, until
 
 PROCESSES = 2
 REQUESTS = 40
-PATIENCE_SECONDS = 60.0
 ROUTE = "/predict/<name>"
 
 
@@ -37,7 +36,7 @@ def supervisor(trained: Path, tmp_path: Path) -> Iterator[Site]:
 
 def members(site: Site) -> set[int]:
     """Return the ids of the processes that serve, once there are as many as there should be."""
-    until(lambda: len(children_of(site.process.pid)) == PROCESSES, PATIENCE_SECONDS)
+    until(lambda: len(children_of(site.process.pid)) == PROCESSES)
     return children_of(site.process.pid)
 
 
@@ -91,7 +90,7 @@ def test_sighup_replaces_every_process_and_no_request_is_lost(supervisor: Site) 
     before = members(supervisor)
     with asking(supervisor) as clients:
         supervisor.process.send_signal(signal.SIGHUP)
-        until(lambda: not before & members(supervisor), PATIENCE_SECONDS)
+        until(lambda: not before & members(supervisor))
         seen = [len(client.replies) for client in clients]
         until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
     assert supervisor.process.poll() is None
@@ -105,7 +104,7 @@ def test_sighup_twice_replaces_every_process_twice(supervisor: Site) -> None:
     before = members(supervisor)
     for _ in range(2):
         supervisor.process.send_signal(signal.SIGHUP)
-        until(lambda old=before: not old & members(supervisor), PATIENCE_SECONDS)  # type: ignore[misc]
+        until(lambda old=before: not old & members(supervisor))  # type: ignore[misc]
         before = members(supervisor)
         assert supervisor.get(PREDICT).status == 200
 
@@ -115,19 +114,19 @@ def test_sighup_when_it_would_not_start_leaves_the_processes_serving(supervisor:
     before = members(supervisor)
     version = set_schema(supervisor, "0000")
     supervisor.process.send_signal(signal.SIGHUP)
-    until(lambda: "not restarted" in supervisor.log.read_text(), PATIENCE_SECONDS)
+    until(lambda: "not restarted" in supervisor.log.read_text())
     assert members(supervisor) == before
     assert supervisor.get(PREDICT).status == 200
     set_schema(supervisor, version)
     supervisor.process.send_signal(signal.SIGHUP)
-    until(lambda: not before & members(supervisor), PATIENCE_SECONDS)
+    until(lambda: not before & members(supervisor))
 
 
 def test_sigterm_under_load_loses_no_request(supervisor: Site) -> None:
     """Every client gets whole answers until it is told that its connection ends."""
     with asking(supervisor, reconnects=False) as clients:
         supervisor.process.terminate()
-        assert supervisor.process.wait(END_SECONDS) == 0
+        assert supervisor.process.wait(PATIENCE_SECONDS) == 0
         until(lambda: not any(client.is_alive() for client in clients))
     assert "Traceback" not in supervisor.log.read_text()
 
@@ -169,7 +168,7 @@ def test_processes_whose_parent_is_killed_end_by_themselves(
     pids = children_of(process.pid)
     process.kill()
     process.wait()
-    until(lambda: all(map(is_gone, pids)), PATIENCE_SECONDS)
+    until(lambda: all(map(is_gone, pids)))
     assert is_refused(port)
 
 
@@ -205,6 +204,6 @@ def test_the_counts_of_a_killed_process_are_kept_once(supervisor: Site) -> None:
         os.kill(victim, signal.SIGKILL)
         until(lambda gone=victim: is_gone(gone))  # type: ignore[misc]
         assert predictions(supervisor) == REQUESTS
-        until(lambda gone=victim: gone not in members(supervisor), PATIENCE_SECONDS)  # type: ignore[misc]
+        until(lambda gone=victim: gone not in members(supervisor))  # type: ignore[misc]
         assert predictions(supervisor) == REQUESTS
     until(lambda: figure(supervisor, "veilleuse_web_processes") == PROCESSES)

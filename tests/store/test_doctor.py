@@ -1,4 +1,4 @@
-"""What `python -m db doctor` finds in a store, and says of it."""
+"""Tests of `python -m db doctor`."""
 
 from __future__ import annotations
 
@@ -18,68 +18,69 @@ from db.store.engine import Store, connect_store
 from tests.conftest import make_store, notes_spec, register, run_command, settings_for
 
 
-def found(settings: Settings, store: Store) -> dict[str, Finding]:
-    """Return what is said, by what it is about."""
-    return {one.about: one for one in examine(settings, store)}
+def findings(settings: Settings, store: Store) -> dict[str, Finding]:
+    """Return the findings by subject."""
+    return {finding.subject: finding for finding in examine(settings, store)}
 
 
-def test_a_store_without_datasets_is_a_fault_with_the_command_that_mends_it(
+def test_a_store_without_datasets_is_a_fault_with_the_command_that_fixes_it(
     settings: Settings, store: Store
 ) -> None:
     """Nothing can be predicted from it."""
-    said = found(settings, store)
-    assert said["store"].word == "good"
-    assert said["clock"].word == "good"
-    assert (said["datasets"].word, said["datasets"].mend) == (
+    reported = findings(settings, store)
+    assert reported["store"].level == "good"
+    assert reported["clock"].level == "good"
+    assert (reported["datasets"].level, reported["datasets"].remedy) == (
         "fault",
         "python -m db load datasets/intents.toml",
     )
 
 
 def test_a_dataset_without_a_model_is_a_fault(settings: Settings, store: Store) -> None:
-    """And the command that makes one is named."""
+    """The finding names the command that makes a model."""
     dataset = register(store, notes_spec({}))
-    said = found(settings, store)["dataset notes"]
+    finding = findings(settings, store)["dataset notes"]
     train = "python -m enrich train notes"
-    mend = f"python -m db import notes FILE, with labels; then {train}"
-    assert (said.word, said.mend) == ("fault", mend)
+    remedy = f"import labelled rows: python -m db import notes FILE; then {train}"
+    assert (finding.level, finding.remedy) == ("fault", remedy)
     inputs = dataset.spec.read_inputs({"sentence": "bonjour"})
     row = NewRecord(dataset.spec.key(inputs), inputs, "warm")
     with store.writing() as connection:
         add_records(connection, dataset.id, [row], "import")
-    assert found(settings, store)["dataset notes"].mend == train
+    assert findings(settings, store)["dataset notes"].remedy == train
 
 
-def test_workers_that_fell_silent_are_told(settings: Settings, store: Store) -> None:
-    """As is that there never was one."""
-    assert found(settings, store)["workers"].says.startswith("there are none")
+def test_silent_workers_are_a_warning(settings: Settings, store: Store) -> None:
+    """A store in which no worker ever registered gets a message of its own."""
+    assert findings(settings, store)["workers"].message.startswith("none is registered")
     with store.writing() as connection:
         register_worker(connection)
-    assert found(settings, store)["workers"].word == "good"
+    assert findings(settings, store)["workers"].level == "good"
     with store.writing() as connection:
         long_ago = tables.worker.c.seen_at - SILENT_SECONDS - 60
         connection.execute(update(tables.worker).values(seen_at=long_ago))
-    said = found(settings, store)["workers"]
-    assert (said.word, said.says) == ("warning", "1 were there, and have said nothing for 3 min")
+    finding = findings(settings, store)["workers"]
+    message = "none is running; the last heartbeat was 3 min ago"
+    assert (finding.level, finding.message) == ("warning", message)
 
 
 def test_a_store_that_cannot_be_reached_ends_the_examination(tmp_path: Path) -> None:
-    """What was seen of the machine is said all the same."""
+    """The findings about the machine are reported all the same."""
     settings = settings_for(f"sqlite:///{tmp_path}/none.db")
-    said = found(settings, connect_store(settings))
-    assert said["store"].mend == "run: python -m db upgrade"
-    assert said["versions"].word == "good"
-    assert "workers" not in said
+    reported = findings(settings, connect_store(settings))
+    assert reported["store"].remedy == "run: python -m db upgrade"
+    assert reported["versions"].level == "good"
+    assert "workers" not in reported
 
 
 def test_it_fails_where_there_is_a_fault_and_strictly_where_there_is_a_warning(
     sqlite_url: str,
 ) -> None:
-    """So that a deploy can ask it."""
+    """A deployment can rely on the exit code."""
     make_store(sqlite_url).close()
     empty = run_command(sqlite_url, "db", "doctor")
     assert empty.code == 1
-    assert "fault    datasets: there are none\n         python -m db load" in empty.out
+    assert "fault    datasets: none is registered\n         python -m db load" in empty.out
     store = make_store(sqlite_url)
     dataset = register(store, notes_spec({}))
     with store.writing() as connection:
@@ -88,17 +89,17 @@ def test_it_fails_where_there_is_a_fault_and_strictly_where_there_is_a_warning(
     assert run_command(sqlite_url, "db", "doctor", "--strict").code == 1
 
 
-def test_a_public_address_without_keys_is_warned_of(store: Store) -> None:
-    """One that only this machine reaches is not."""
+def test_a_public_address_without_keys_is_a_warning(store: Store) -> None:
+    """An address that only this machine can reach is not."""
     url = "sqlite:///unused.db"
-    assert "READ_KEYS" not in found(settings_for(url), store)
-    assert found(settings_for(url, HOST="0.0.0.0"), store)["READ_KEYS"].word == "warning"  # noqa: S104
+    assert "READ_KEYS" not in findings(settings_for(url), store)
+    assert findings(settings_for(url, HOST="0.0.0.0"), store)["READ_KEYS"].level == "warning"  # noqa: S104
     keyed = settings_for(url, HOST="0.0.0.0", READ_KEYS="a-key-of-readers")  # noqa: S104
-    assert "READ_KEYS" not in found(keyed, store)
+    assert "READ_KEYS" not in findings(keyed, store)
 
 
-def test_a_disk_of_the_network_is_a_fault(tmp_path: Path) -> None:
-    """Whatever is mounted above it: the nearest counts, and of two in one place the later."""
+def test_a_network_disk_is_a_fault(tmp_path: Path) -> None:
+    """The deepest mount point counts, and the later of two mounts in one place."""
     mounts = tmp_path / "mounts"
     mounts.write_text("dev / ext4 rw 0 0\nhost:/x /srv nfs4 rw 0 0\ndev /srv/own ext4 rw 0 0\n")
     kind_of = doctor._disk_kind
@@ -108,24 +109,24 @@ def test_a_disk_of_the_network_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "word"),
+    ("finding", "level"),
     [
-        (doctor._descriptors(1024), "warning"),
-        (doctor._descriptors(20_000), "good"),
-        (doctor._poll(has_poll=False), "warning"),
-        (doctor._clock(0.5), "good"),
-        (doctor._clock(-3600.0), "warning"),
-        (doctor._connections(settings_for("", WEB_CONCURRENCY="2"), 1, 100), "good"),
-        (doctor._connections(settings_for("", WEB_CONCURRENCY="20"), 1, 100), "fault"),
+        (doctor._check_descriptors(1024), "warning"),
+        (doctor._check_descriptors(20_000), "good"),
+        (doctor._check_poll(has_poll=False), "warning"),
+        (doctor._check_clock(0.5), "good"),
+        (doctor._check_clock(-3600.0), "warning"),
+        (doctor._check_connections(settings_for("", WEB_CONCURRENCY="2"), 1, 100), "good"),
+        (doctor._check_connections(settings_for("", WEB_CONCURRENCY="20"), 1, 100), "fault"),
     ],
 )
-def test_each_finding_that_is_not_good_has_a_mend(said: Finding, word: str) -> None:
-    """Else it would only be bad news."""
-    assert said.word == word
-    assert bool(said.mend) == (word != "good")
+def test_each_finding_that_is_not_good_has_a_remedy(finding: Finding, level: str) -> None:
+    """A user can act on every warning and fault."""
+    assert finding.level == level
+    assert bool(finding.remedy) == (level != "good")
 
 
 def some_model() -> NewModel:
-    """Return a model of which only its being there matters."""
-    nothing = Artifact(b"{}", "")
-    return NewModel({}, {}, nothing, nothing, b"")
+    """Return a model whose content does not matter."""
+    artifact = Artifact(b"{}", "")
+    return NewModel({}, {}, artifact, artifact, b"")

@@ -217,7 +217,7 @@ def test_what_a_chunk_gave_is_what_its_records_are_listed_by(store: Store) -> No
         Enrichment(record_id, "b", "f", {"group": key.hex(), "size": 2}, "duplicates"),
         Enrichment(record_id, "c", "f", {"issue": False}),
     ]
-    finish(store, found, found_this, [Prediction(key, body("warm", 0.6), "f")])
+    finish(store, found, found_this, [Prediction(key, body("warm", 0.6), "f", "warm", 0.6)])
     with store.reading() as connection:
         (one,) = list_records(
             connection, found.id, ListingFilter("uncertain"), regression=False
@@ -227,7 +227,7 @@ def test_what_a_chunk_gave_is_what_its_records_are_listed_by(store: Store) -> No
         Enrichment(record_id, "a", "g", {"issue": False, "quality": 0.9}, "issue"),
         Enrichment(record_id, "b", "g", None, "duplicates"),
     ]
-    finish(store, found, gone, [Prediction(key, body("cold", 0.9), "g")])
+    finish(store, found, gone, [Prediction(key, body("cold", 0.9), "g", "cold", 0.9)])
     with store.reading() as connection:
         (one,) = list_records(connection, found.id, ListingFilter(), regression=False).rows
         assert (one.answer, one.score, one.issue, one.group) == ("cold", 0.9, False, None)
@@ -256,7 +256,7 @@ def test_labelled_records_are_listed_by_what_was_said_without_their_label(store:
             connection, find_dataset(connection, "notes"), bytes.fromhex(one)
         )
         assert (detail.label, detail.answer, detail.held_out) == ("cold", "warm", True)
-    finish(store, found, [], [Prediction(bytes.fromhex(one), body("cold", 1.0), "f")])
+    finish(store, found, [], [Prediction(bytes.fromhex(one), body("cold", 1.0), "f", "cold", 1.0)])
     with store.reading() as connection:
         assert listed(connection, found, ListingFilter("disagreements")) == [one]
 

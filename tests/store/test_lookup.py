@@ -182,7 +182,7 @@ def test_a_column_of_another_type_is_told(store: Store, settings: Settings) -> N
 @pytest.mark.parametrize("table", ["record", "response", "RECORD", "alembic_version"])
 def test_our_own_tables_are_refused_at_once(table: str) -> None:
     """However they are spelt: SQLite does not mind."""
-    with pytest.raises(EnricherError, match=r"config\.table: .* is a table of ours"):
+    with pytest.raises(EnricherError, match=r"config\.table: .* is a table of Veilleuse"):
         Sql(table, {"city": "name"}, ["population"])
 
 
@@ -195,7 +195,7 @@ def test_a_refused_configuration_holds_no_other_dataset_up(
     told: list[str] = []
     with working(store, settings, threading.Event(), LocalExecutor()) as worker:
         worker.enrich(on_error=lambda name, error: told.append(f"{name}: {error}"))
-    assert ["record is a table of ours" in one for one in told] == [True]
+    assert ["record is a table of Veilleuse" in one for one in told] == [True]
     assert len(values(store, wrong, "length")) == 3
     assert len(values(store, right, "people")) == 3
 

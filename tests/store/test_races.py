@@ -131,7 +131,7 @@ def test_a_model_that_comes_into_use_between_plan_and_work_predicts_nothing_unde
         train_model(store, "notes", settings, force=True)
     use_model(store, "notes", 1, settings)
     with working(store, settings, threading.Event(), InlineExecutor()) as one:
-        planned = one._datasets((), _raise)
+        planned = one._plan_datasets((), _raise)
         use_model(store, "notes", 2, settings)
         with pytest.raises(PlanChanged):
             one._claim(planned)
@@ -172,7 +172,9 @@ def test_a_record_forgotten_while_its_chunk_is_finished_leaves_no_prediction(
     with store.reading() as connection:
         keys = [one.key for one in records_in_chunk(connection, taken)]
     with store.writing() as connection:
-        finish_chunk(connection, taken, [], [Prediction(key, SOME_BODY, "f") for key in keys])
+        finish_chunk(
+            connection, taken, [], [Prediction(key, SOME_BODY, "f", "loud", 1.0) for key in keys]
+        )
         erase = partial(forget_record, dataset_id=notes.id, key=keys[0])
         forgetting = threading.Thread(target=store.write, args=(erase,))
         forgetting.start()

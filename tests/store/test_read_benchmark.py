@@ -1,4 +1,4 @@
-"""The store's floor: `python -m db bench`."""
+"""Tests of the read benchmark: `python -m db bench`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ SECONDS = 0.1
 def test_it_reads_predictions_of_all_over_the_index(store: Store) -> None:
     """And says how many in how long."""
     found = register(store, notes_spec({}))
-    made = [Prediction(number.to_bytes(16, "big"), b"{}", "f") for number in range(1, 50)]
+    made = [Prediction(number.to_bytes(16, "big"), b"{}", "f", "", 0.0) for number in range(1, 50)]
     with store.writing() as connection:
         write_predictions(connection, found.id, made)
-    floor = measure_reads(store, "notes", SECONDS)
-    assert floor.reads > 0
-    assert floor.seconds >= SECONDS
-    assert 0 < floor.p50_microseconds <= floor.p99_microseconds
+    result = measure_reads(store, "notes", SECONDS)
+    assert result.reads > 0
+    assert result.seconds >= SECONDS
+    assert 0 < result.p50_microseconds <= result.p99_microseconds
 
 
 def test_without_predictions_it_says_how_to_make_some(store: Store) -> None:
     """Else it would measure finding nothing, which is quicker."""
     register(store, notes_spec({}))
-    with pytest.raises(VeilleuseError, match="no predictions yet: python -m enrich once notes"):
+    with pytest.raises(
+        VeilleuseError, match="no predictions yet; run: python -m enrich once notes"
+    ):
         measure_reads(store, "notes", SECONDS)

@@ -127,7 +127,7 @@ def test_the_command_reports_faults_on_stderr_and_counts_on_stdout(
     assert done.code == 0
     assert json.loads(done.out) == counts(created=1, relabelled=0, unchanged=0, skipped=1)
     assert f"{file}:3: age: must be at least 0" in done.err
-    assert "columns not used: shoe" in done.err
+    assert "unused columns: shoe" in done.err
 
 
 def test_rows_that_repeat_each_others_inputs_are_told_with_what_they_contradict(
@@ -141,7 +141,7 @@ def test_rows_that_repeat_each_others_inputs_are_told_with_what_they_contradict(
     file.write_text("\n".join([HEADER.strip(), *lines]), "utf-8")
     done = command("db", "import", "customers", str(file))
     assert "2 created, 0 relabelled, 0 unchanged" in done.out
-    assert "2 rows have the same inputs as another" in done.err
+    assert "2 rows have the same inputs as another row" in done.err
     assert "1 of them with another spending" in done.err
 
 
@@ -159,7 +159,7 @@ def test_a_dropped_dataset_is_gone_with_all_that_was_its(
     assert command("enrich", "once", "customers").code == 0
     assert command("db", "drop", "customers").code != 0
     done = command("db", "drop", "customers", "--yes")
-    assert (done.code, done.out) == (0, "customers: erased, with 40 records\n")
+    assert (done.code, done.out) == (0, "customers: deleted, with 40 records\n")
     with store.reading() as connection:
         for table in metadata.sorted_tables:
             if table.name not in {"generation", "dataset"}:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from sqlalchemy import delete, select, update
 from db.queue.pause import pause_workers, paused_at, resume_workers
 from db.queue.worker import (
     WorkerReport,
+    WorkerRow,
     all_workers,
     rate_of,
     record_heartbeat,
@@ -180,9 +180,9 @@ def test_a_worker_that_has_just_come_says_that_it_starts(store: Store) -> None:
     worker_id = enlist(store)
     with store.reading() as connection:
         (found,) = all_workers(connection)
-    assert (found["id"], found["state"], found["reason"]) == (worker_id, "starting", "")
-    assert found["records"] == 0
-    assert found["error"] is None
+    assert (found.id, found.state, found.reason) == (worker_id, "starting", "")
+    assert found.records == 0
+    assert found.error is None
 
 
 def test_what_a_worker_says_of_itself_is_seen_by_all(store: Store) -> None:
@@ -191,18 +191,18 @@ def test_what_a_worker_says_of_itself_is_seen_by_all(store: Store) -> None:
     with store.writing() as connection:
         record_heartbeat(connection, second, WorkerReport("open", 5.0))
         found, other = all_workers(connection)
-    said = {name: found.get(name) for name in WorkerReport.__dataclass_fields__}
+    said = {name: getattr(found, name, None) for name in WorkerReport.__dataclass_fields__}
     # By the store's clock.
     assert said == {
         name: pytest.approx(value) if isinstance(value, float) else value
         for name, value in vars(REPORT).items()
     }
-    assert " " not in str(found["host"])
-    assert abs(float(str(found["seen_at"])) - time.time()) < 60
-    assert (other["id"], other["state"], other["error"]) == (second, "open", None)
+    assert " " not in found.host
+    assert abs(found.seen_at - time.time()) < 60
+    assert (other.id, other.state, other.error) == (second, "open", None)
     with store.writing() as connection:
         remove_worker(connection, first)
-        assert [one["id"] for one in all_workers(connection)] == [second]
+        assert [one.id for one in all_workers(connection)] == [second]
 
 
 def test_a_worker_that_was_taken_for_dead_says_nothing_any_more(store: Store) -> None:
@@ -214,9 +214,9 @@ def test_a_worker_that_was_taken_for_dead_says_nothing_any_more(store: Store) ->
         assert all_workers(connection) == []
 
 
-def working(rate: float, open_share: float, seen_at: float = 1000.0) -> dict[str, Any]:
-    """Return what matters of a worker for the time left."""
-    return {"rate": rate, "open_share": open_share, "seen_at": seen_at}
+def working(rate: float, open_share: float, seen_at: float = 1000.0) -> WorkerRow:
+    """Return a worker with what matters for the time left."""
+    return WorkerRow(rate=rate, open_share=open_share, seen_at=seen_at)
 
 
 def test_the_rate_is_that_of_all_living_workers_closed_times_counted_in() -> None:
@@ -312,7 +312,7 @@ def test_the_outlook_tells_the_backlog_the_workers_and_the_time_left(backlog: St
     assert (seen["records_per_second"], seen["seconds_left"]) == (0.0, None)
     enlist(backlog, REPORT)
     seen = worker_status(backlog)
-    assert seen["workers"][0]["reason"] == REPORT.reason
+    assert seen["workers"][0].reason == REPORT.reason
     assert seen["records_per_second"] == pytest.approx(12.5)
     assert seen["seconds_left"] == pytest.approx(0.8)
 

@@ -1,4 +1,4 @@
-"""What workers that yield, set enrichers and metered calls need."""
+"""Add tables for gated workers, dataset-wide enrichers and call quotas."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A record keeps what each enricher refused of it."""
+"""Quarantine a record for each enricher that fails on it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    # SQLite cannot change a key: the table is made anew.
+    # SQLite cannot change a primary key, so the table is created again and its rows are copied.
     op.rename_table("quarantine", "quarantine_of_records")
     op.create_table(
         "quarantine",

@@ -1,4 +1,4 @@
-"""What was answered, by the hour."""
+"""Add hourly counts of the predictions that were served."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What pages list records by, when a value was made, and what workers' gates have read."""
+"""Add the columns by which pages list records, times of enrichments, and gate readings."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0004"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-# Of the predictions that are there already; a number has no probabilities.
+# Fill the columns from the predictions in the store. A regression has no probabilities.
 _SQLITE = """
 UPDATE record SET
   answer = coalesce((SELECT CASE WHEN json_type(b.body, '$.probabilities') = 'object'
@@ -31,7 +31,7 @@ FROM (SELECT dataset_id, key, convert_from(body, 'UTF8')::jsonb AS body FROM pre
 WHERE b.dataset_id = record.dataset_id AND b.key = record.key
 """
 
-# Of enrichments that say so, whatever they are called.
+# Fill the columns from enrichments of this form, whatever the names of their enrichers.
 _MARKS = """
 UPDATE record SET
   issue = (SELECT {issue} FROM enrichment e

@@ -1,6 +1,6 @@
-"""Calls to an API: tries, pauses, bounds, and what is made of the answers.
+"""The http client: calls an API with retries, pauses and limits, and turns answers into outcomes.
 
-Imported only where calls are made, since what it needs is an extra and slow to import.
+Imported only when calls are made: httpx and tenacity are extra packages and slow to import.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -26,26 +26,42 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from .enricher import Answered, Failed, Http, Later, Outcome, Request
+from .outcome import Answered, Failed, Later, Outcome, Request
 
 LIMIT_BYTES = 2**20
-# Asking again may help.
-PASSING = frozenset(
+# Statuses, besides 5xx, after which another try may succeed.
+TEMPORARY = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
-OUR_FAULT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN})
-# A pause that is asked for is sat out if it is shorter; a longer one is the caller's to plan.
-PATIENCE_SECONDS = 10.0
+NOT_ALLOWED = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
+)
+# The client waits for a pause that is shorter, and leaves a longer one to the caller.
+LONGEST_PAUSE_SECONDS = 10.0
+# When to send a request again: if the API does not say, and at the latest.
 LATER_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
 
-# Their lines hold rows' values, and headers of answers, which may echo ours.
+# Their log lines contain values of rows, and headers of answers, which may repeat our secrets.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-class Unavailable(Exception):
-    """A try came to nothing, and another may not; `for_all` if that goes for any request."""
+@dataclass(frozen=True)
+class CallPolicy:
+    """How calls are made: tries per call, seconds per try, and tries per second at most."""
+
+    tries: int
+    timeout_seconds: float
+    calls_per_second: float | None
+
+
+class _FailedTry(Exception):
+    """A try that failed, while another may succeed.
+
+    `asked_seconds` is the pause that the API asks for. `for_all` says that any other request would
+    fail too.
+    """
 
     def __init__(
         self, reason: str, asked_seconds: float | None = None, *, for_all: bool = False
@@ -57,40 +73,49 @@ class Unavailable(Exception):
 
 
 async def perform_calls(
-    http: Http, headers: Mapping[str, str], secrets: frozenset[str], requests: Sequence[Request]
+    policy: CallPolicy,
+    headers: Mapping[str, str],
+    secrets: frozenset[str],
+    requests: Sequence[Request],
 ) -> list[Outcome]:
-    """Make the calls one after the other, until the API wants a pause or cannot be reached."""
+    """Make the calls one after the other, and return the outcome of each.
+
+    Once the API asks for a pause or cannot be reached, the outcome of the rest is Later.
+    """
+    has_body = any(request.body for request in requests)
     async with httpx.AsyncClient(
-        headers=_all_headers(http, headers),
-        # What goes out, and to whom, stands in the spec alone: no proxy and no password that
-        # an environment or a .netrc happens to hold.
+        headers=_all_headers(headers, has_body=has_body),
+        # The spec alone decides what is sent to whom: no proxy of the environment, and no password
+        # from it or from a .netrc file.
         trust_env=False,
         follow_redirects=False,
-        # One clock for a whole try takes its place, see `_Batch`.
+        # `_Batch` limits the time of a whole try instead.
         timeout=None,  # noqa: S113
     ) as client:
-        batch = _Batch(http, client, secrets)
+        batch = _Batch(policy, client, secrets)
         return [await batch.outcome(request) for request in requests]
 
 
-def _all_headers(http: Http, wanted: Mapping[str, str]) -> httpx.Headers:
-    # An answer packed by the server could unpack to any size.
+def _all_headers(configured: Mapping[str, str], *, has_body: bool) -> httpx.Headers:
+    # A compressed answer could unpack to any size.
     headers = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity"})
-    if http.body is not None:
+    if has_body:
         headers["Content-Type"] = "application/json"
-    headers.update(wanted)
+    headers.update(configured)
     return headers
 
 
 class _Batch:
     """Calls over one client.
 
-    The client is an asynchronous one since only there a try can be given up wherever it
-    stands: httpx bounds each read, and a server that sends a byte at a time never ends.
+    The client is asynchronous because only then can a try be cancelled at any point: httpx limits
+    each read, so a server that sends a byte at a time would never time out.
     """
 
-    def __init__(self, http: Http, client: httpx.AsyncClient, secrets: frozenset[str]) -> None:
-        self._http = http
+    def __init__(
+        self, policy: CallPolicy, client: httpx.AsyncClient, secrets: frozenset[str]
+    ) -> None:
+        self._policy = policy
         self._client = client
         self._secrets = secrets
         self._calls = 0
@@ -98,12 +123,13 @@ class _Batch:
         self._paused: Later | None = None
 
     async def outcome(self, request: Request) -> Outcome:
+        """Return the outcome of a request after at most `tries` tries."""
         if self._paused:
             return self._paused
         self._calls = 0
         try:
-            outcome: Outcome = await _retrying(self._http.tries)(self._try, request)
-        except Unavailable as error:
+            outcome: Outcome = await _retrying(self._policy.tries)(self._try, request)
+        except _FailedTry as error:
             outcome = later = Later(error.reason, _later_seconds(error.asked_seconds))
             self._paused = later if error.for_all else None
         return replace(outcome, calls=self._calls)
@@ -112,27 +138,27 @@ class _Batch:
         await self._wait_turn()
         before = self._calls
         try:
-            async with asyncio.timeout(self._http.timeout_seconds):
+            async with asyncio.timeout(self._policy.timeout_seconds):
                 return await self._send(request)
         except httpx.InvalidURL:
-            return Failed("the address is not usable with this row")
+            return Failed("config.url: the address is not usable with this row")
         except httpx.ConnectError as error:
             reason = f"cannot be reached: {hide(str(error), self._secrets)}"
         except TimeoutError:
-            reason = f"no whole answer within {self._http.timeout_seconds:g} s"
+            reason = f"no complete answer within {self._policy.timeout_seconds:g} s"
         except httpx.TransportError as error:
-            # Its text may quote what the server sent.
+            # Not the error's text: it may quote what the server sent.
             reason = f"the connection broke ({type(error).__name__})"
-        raise Unavailable(reason, for_all=self._calls == before)
+        raise _FailedTry(reason, for_all=self._calls == before)
 
     async def _wait_turn(self) -> None:
-        """Keep tries apart: a grant counts requests, and says nothing of when they are retried."""
+        """Keep tries apart: the store's grant counts requests, but not when they are retried."""
         await asyncio.sleep(self._next_call_at - time.monotonic())
-        if self._http.calls_per_second:
-            self._next_call_at = time.monotonic() + 1 / self._http.calls_per_second
+        if self._policy.calls_per_second:
+            self._next_call_at = time.monotonic() + 1 / self._policy.calls_per_second
 
     async def _send(self, request: Request) -> Outcome:
-        # An answer's cookies would make the next row's request another.
+        # The cookies of one answer would change the request of the next row.
         self._client.cookies.clear()
         async with self._client.stream(
             request.method,
@@ -140,11 +166,11 @@ class _Batch:
             content=request.body or None,
             extensions={"trace": self._count},
         ) as response:
-            _refuse_passing(response)
+            _raise_for_temporary(response)
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                return Failed("the answer is compressed, though it was asked for plain")
+                return Failed("the answer is compressed, although none was accepted")
             body = await _read(response)
-        return judge(response.status_code, body, self._secrets)
+        return read_outcome(response.status_code, body, self._secrets)
 
     async def _count(self, event: str, _: Mapping[str, Any]) -> None:
         if event.endswith(".send_request_headers.started"):
@@ -162,7 +188,7 @@ def _retrying(tries: int) -> AsyncRetrying:
         stop=stop_after_attempt(tries),
         retry=retry_if_exception(
             lambda error: (
-                isinstance(error, Unavailable) and _asked_seconds(error) < PATIENCE_SECONDS
+                isinstance(error, _FailedTry) and _asked_seconds(error) < LONGEST_PAUSE_SECONDS
             )
         ),
         wait=pause,
@@ -171,20 +197,22 @@ def _retrying(tries: int) -> AsyncRetrying:
 
 
 def _asked_seconds(error: BaseException | None) -> float:
-    return (error.asked_seconds or 0) if isinstance(error, Unavailable) else 0
+    return (error.asked_seconds or 0) if isinstance(error, _FailedTry) else 0
 
 
 def _later_seconds(asked: float | None) -> float:
     return LATER_SECONDS if asked is None else min(max(asked, 1), LONGEST_SECONDS)
 
 
-def _refuse_passing(response: httpx.Response) -> None:
+def _raise_for_temporary(response: httpx.Response) -> None:
     status = response.status_code
-    if status in OUR_FAULT:
-        # Every row would be refused, and each one paid for.
-        raise Unavailable(f"the API answered {status}: is the key right?", LATER_SECONDS)
-    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Unavailable(
+    if status in NOT_ALLOWED:
+        # Every row would be refused, and every call paid for.
+        raise _FailedTry(
+            f"the API answered {status}: check the key in config.headers", LATER_SECONDS
+        )
+    if status in TEMPORARY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise _FailedTry(
             f"the API answered {status}",
             read_retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC)),
             for_all=status == HTTPStatus.TOO_MANY_REQUESTS,
@@ -192,7 +220,10 @@ def _refuse_passing(response: httpx.Response) -> None:
 
 
 def read_retry_after(text: str, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After asks for, in either of its forms (RFC 9110, 10.2.3)."""
+    """Return the seconds that a Retry-After header asks for, None if it is not valid.
+
+    It is a number of seconds or a date (RFC 9110, 10.2.3).
+    """
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
     try:
@@ -203,7 +234,7 @@ def read_retry_after(text: str, now: datetime) -> float | None:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """Return the body, or a little more than the limit of it."""
+    """Return the body, cut a little above the limit."""
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
@@ -212,24 +243,24 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def judge(status: int, body: bytes, secrets: frozenset[str]) -> Outcome:
-    """Return the outcome of an answer that is there; no secret remains in it."""
+def read_outcome(status: int, body: bytes, secrets: frozenset[str]) -> Outcome:
+    """Return the outcome of an answer, with every secret hidden."""
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Failed(f"the API answered {status}: put the address it now has into config.url")
+        return Failed(f"the API answered {status}, a redirect: put the new address in config.url")
     if len(body) > LIMIT_BYTES:
         return Failed(f"the answer ({status}) is larger than {LIMIT_BYTES} bytes")
     try:
-        # Decoded first: a secret can be spelt with escapes.
+        # Decoded first: escapes can hide a secret in the raw text.
         text = msgspec.json.encode(hide(msgspec.json.decode(body), secrets)).decode()
     except (ValueError, RecursionError):
         text = ""
     if status >= HTTPStatus.BAD_REQUEST:
         return Failed(f"the API answered {status}: {text[:200]}".rstrip(": "))
-    return Answered(text) if text else Failed(f"the answer ({status}) is no JSON")
+    return Answered(text) if text else Failed(f"the answer ({status}) is not JSON")
 
 
 def hide(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401  whatever JSON can say
-    """Return the value with *** wherever a secret stood in it."""
+    """Return a JSON value with every secret in it replaced by ***."""
     if isinstance(value, dict):
         return {hide(key, secrets): hide(item, secrets) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a JSON API says of a row."""
+"""The http enricher: the value of a row is the answer of a JSON API."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import msgspec
 
 from db.errors import EnricherError
 from enrich.enrichers.base import Row
 
+from .outcome import Outcome, Request
 from .template import (
     RowFault,
     check_headers,
@@ -29,54 +30,17 @@ METHODS = ("GET", "POST", "PUT", "PATCH")
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request without its secrets, known by its hash."""
-
-    method: str
-    url: str
-    body: bytes
-    hash: str
-
-
-@dataclass(frozen=True)
-class Answered:
-    """The API gave JSON; `calls` counts the requests that went out for it, as everywhere here."""
-
-    text: str
-    calls: int = 0
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The API has no answer to this request."""
-
-    reason: str
-    calls: int = 0
-
-
-@dataclass(frozen=True)
-class Later:
-    """The answer could not be had now; it may be had in so many seconds."""
-
-    reason: str
-    seconds: float
-    calls: int = 0
-
-
-Outcome: TypeAlias = Answered | Failed | Later
-
-
-@dataclass(frozen=True)
 class Http:
-    """The answer of a JSON API.
+    """Calls a JSON API for each row.
 
-    `url` and `body` are templates: `{name}` is a value of the row. `answer` is the dotted path
-    into what comes back. A header may hold `${NAME}`, a variable of the worker's environment.
+    `url` and `body` are templates, in which `{name}` stands for a value of the row. `answer` is the
+    dotted path of the value in the API's answer. A header may contain `${NAME}`, a variable of the
+    worker's environment.
     """
 
     version: ClassVar[str] = "1"
-    # Its calls are granted, counted and kept in the store.
-    metered: ClassVar[bool] = True
+    # The store grants and counts its calls, and keeps their answers.
+    kind: ClassVar[str] = "calls"
 
     url: str
     answer: str = ""
@@ -96,7 +60,7 @@ class Http:
         if self.method not in METHODS:
             raise EnricherError(f"config.method: must be one of {', '.join(METHODS)}")
         if self.answer and not all(self.answer.split(".")):
-            raise EnricherError("config.answer: must be names with a dot between them")
+            raise EnricherError("config.answer: must be names separated by dots, like result.score")
         check_url(self.url)
         check_template("body", self.body)
         check_headers(self.headers)
@@ -114,33 +78,34 @@ class Http:
                 raise EnricherError(f"config.budget_calls: must be at least tries, {self.tries}")
 
     def request(self, row: Row) -> Request:
-        """Return a row's request; raises RowFault if the row cannot make one."""
+        """Return the request for a row; raises RowFault if the row lacks a usable value."""
         url = fill_url(self.url, row)
         body = b"" if self.body is None else _to_json(fill_body(self.body, row))
         headers = sorted((name.lower(), value) for name, value in self.headers.items())
-        known_by = _to_json([self.method, url, body, headers])
-        return Request(self.method, url, body, hashlib.sha256(known_by).hexdigest())
+        identity = _to_json([self.method, url, body, headers])
+        return Request(self.method, url, body, hashlib.sha256(identity).hexdigest())
 
     def pick(self, text: str) -> Any:  # noqa: ANN401
-        """Return the value at `answer` of a JSON answer; raises RowFault if there is none."""
+        """Return the value at the path `answer` in a JSON text; raises RowFault without one."""
         try:
             return pick_path(msgspec.json.decode(text), self.answer)
         except (ValueError, RecursionError):
-            raise RowFault("the answer is no JSON") from None
+            raise RowFault("the answer is not JSON") from None
 
     def perform(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Make the calls one after the other; returns an outcome for each.
+        """Make the calls one after the other, and return the outcome of each.
 
-        Once the API asks for a pause, or cannot be reached, the rest are not even tried.
+        Once the API asks for a pause or cannot be reached, the remaining calls are not made.
         """
         headers, secrets = fill_headers(self.headers, os.environ)
         try:
-            from .client import perform_calls  # noqa: PLC0415  its packages are extras
+            from .client import CallPolicy, perform_calls  # noqa: PLC0415  needs extra packages
         except ImportError as error:
             raise EnricherError(
                 f"http needs {error.name}: pip install -r requirements-extra.txt"
             ) from None
-        return asyncio.run(perform_calls(self, headers, secrets, requests))
+        policy = CallPolicy(self.tries, self.timeout_seconds, self.calls_per_second)
+        return asyncio.run(perform_calls(policy, headers, secrets, requests))
 
 
 _KINDS = {str: "text", Mapping: "a table"}
@@ -154,5 +119,5 @@ def _check_number(key: str, number: object, most: float, *, whole: bool = False)
 
 
 def _to_json(value: object) -> bytes:
-    """Return one text for each value: a spec comes out of the store with its keys in any order."""
+    """Return the value as JSON with sorted keys: the store returns a spec's keys in any order."""
     return msgspec.json.encode(value, order="sorted")

@@ -1,7 +1,7 @@
-"""Templates of a request: what a row puts into its address and body, the environment into headers.
+"""Templates of a request: a row fills the address and the body, the environment fills the headers.
 
-A row reaches the path, the query and the body, and never the host or the headers; the environment
-reaches the headers, and nothing else. So a secret is in nothing that is hashed, stored or logged.
+A row reaches the path, the query and the body, and never the host or the headers. The environment
+reaches only the headers. So nothing that is hashed, stored or logged contains a secret.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from db.records.enrichment import Vector
 from db.spec.field import normal_number
 from enrich.enrichers.base import Row
 
-# What guards the application itself is no business of another's API.
+# The application's own secrets must not be sent to an API.
 OUR_SECRETS = frozenset({"DATABASE_URL", "API_KEYS", "READ_KEYS"})
-# Set by the client; an answer packed by the server could unpack to any size.
+# Headers that only the client sets. A compressed answer could unpack to any size.
 OUR_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "transfer-encoding"}
 )
-# A shorter one stands in answers by chance, and hiding it there would change them.
+# A shorter secret could occur in answers by chance, and hiding it there would change them.
 SHORTEST_SECRET = 6
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
@@ -31,67 +31,67 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class RowFault(EnricherError):
-    """A row has no value here, though others may."""
+    """A row has no value, while others may have one."""
 
 
 def check_url(url: str) -> None:
-    """Refuse an address that is none, or that a row or a secret could turn elsewhere."""
+    """Raise EnricherError for an invalid address, or one whose host a row or a secret could set."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    # The address is not shown: the fault may be a password in it.
+    # The message does not show the address: the invalid part may be a password.
     if not usable or not url.isprintable() or " " in url:
         raise EnricherError("config.url: must start with http:// or https:// and name a host")
     if "@" in parts.netloc:
-        raise EnricherError("config.url: names a user; put ${NAME} into a header for that")
+        raise EnricherError("config.url: names a user; put the login into a header as ${NAME}")
     if set(parts.netloc) & set("{}"):
-        raise EnricherError("config.url: the host must stand there, not come from a row")
+        raise EnricherError("config.url: the host must not come from a row; write it out")
     check_template("url", url)
 
 
 def check_template(key: str, template: Any) -> None:  # noqa: ANN401  whatever TOML can say
-    """Refuse a secret or a lone brace in any text of a template."""
+    """Raise EnricherError for a secret or a single brace in any text of a template."""
     for text in _texts(template):
         if "${" in text:
-            raise EnricherError(f"config.{key}: holds ${{; secrets belong in headers")
+            raise EnricherError(f"config.{key}: contains ${{; secrets belong in config.headers")
         if any(part.group() in {"{", "}"} for part in _PART.finditer(text)):
-            raise EnricherError(f"config.{key}: has a lone brace; write {{{{ or }}}} for one")
+            raise EnricherError(f"config.{key}: has a single brace; write {{{{ or }}}} for a brace")
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse headers that no client would send, and the application's own secrets."""
+    """Raise EnricherError for invalid headers, and for the application's own secrets in them."""
     for name, template in headers.items():
         if not _TOKEN.fullmatch(name) or name.lower() in OUR_HEADERS:
-            raise EnricherError(f"config.headers.{name}: is no header that can be set here")
-        if not _sendable(template):
+            raise EnricherError(f"config.headers.{name}: this header cannot be set; remove it")
+        if not _is_sendable(template):
             raise EnricherError(f"config.headers.{name}: must be printable ASCII")
-        for found in _VARIABLE.finditer(template):
-            _check_variable(name, *found.group(0, 1))
+        for match in _VARIABLE.finditer(template):
+            _check_variable(name, *match.group(0, 1))
 
 
 def _check_variable(header: str, whole: str, variable: str) -> None:
     if not whole.endswith("}") or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
-        raise EnricherError(f"config.headers.{header}: {whole!r} must read ${{NAME}}")
+        raise EnricherError(f"config.headers.{header}: {whole!r} must have the form ${{NAME}}")
     if variable in OUR_SECRETS:
         raise EnricherError(
-            f"config.headers.{header}: {variable} is this application's own secret; "
-            "put the API's into a variable of its own"
+            f"config.headers.{header}: {variable} is a secret of this application; "
+            "put the API's secret into another variable"
         )
 
 
 def fill_headers(
     headers: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[dict[str, str], frozenset[str]]:
-    """Return the headers with the environment's values in them, and those values."""
+    """Return the headers with their variables replaced, and the values of these variables."""
     secrets = {
-        found[1]: _secret(name, found[1], environ)
+        match[1]: _secret(name, match[1], environ)
         for name, template in headers.items()
-        for found in _VARIABLE.finditer(template)
+        for match in _VARIABLE.finditer(template)
     }
     filled = {
-        name: _VARIABLE.sub(lambda found: secrets[found[1]], template)
+        name: _VARIABLE.sub(lambda match: secrets[match[1]], template)
         for name, template in headers.items()
     }
     return filled, frozenset(secrets.values())
@@ -99,64 +99,71 @@ def fill_headers(
 
 def _secret(header: str, variable: str, environ: Mapping[str, str]) -> str:
     secret = environ.get(variable, "")
-    if fault := _fault_of(secret):
+    if fault := _secret_fault(secret):
         raise EnricherError(f"config.headers.{header}: the variable {variable} {fault}")
     return secret
 
 
-def _fault_of(secret: str) -> str:
+def _secret_fault(secret: str) -> str:
+    """Return why a secret cannot be sent, "" if it can."""
     if not secret:
-        return "is not set in the worker's environment"
-    if not _sendable(secret):
-        return "holds a line break, a space at an end, or what is not ASCII"
+        return "is not set; set it in the worker's environment"
+    if not _is_sendable(secret):
+        return "must be printable ASCII without spaces at its ends"
     if len(secret) < SHORTEST_SECRET:
-        return f"is shorter than {SHORTEST_SECRET} characters; what is no secret goes in as it is"
+        return (
+            f"is shorter than {SHORTEST_SECRET} characters;"
+            " write a value that is not secret into the header itself"
+        )
     return ""
 
 
-def _sendable(text: object) -> bool:
+def _is_sendable(text: object) -> bool:
     return (
         isinstance(text, str) and text.isascii() and text.isprintable() and text == text.strip(" ")
     )
 
 
 def fill_url(template: str, row: Row) -> str:
-    """Return the address, each value percent-encoded; raises RowFault if a value is a dot."""
+    """Return the address with each value percent-encoded.
+
+    Raises RowFault if a part of the path becomes . or .. with this row.
+    """
     url = _fill("url", template, row, lambda text: quote(text, safe=""))
-    # Clients and servers take these for steps through the path.
+    # Clients and servers resolve these parts as relative steps.
     if {".", ".."} & set(urlsplit(url).path.split("/")):
         raise RowFault("config.url: a part of the path is . or .. with this row")
     return url
 
 
 def fill_body(template: Any, row: Row) -> Any:  # noqa: ANN401
-    """Return the body; a text that is one name alone becomes the value with its type."""
+    """Return the body; a text that is only `{name}` becomes the value with its own type."""
     if isinstance(template, Mapping):
         return {key: fill_body(value, row) for key, value in template.items()}
     if isinstance(template, list | tuple):
         return [fill_body(value, row) for value in template]
     if not isinstance(template, str):
         return template
-    alone = _PART.fullmatch(template)
-    if alone and alone[1]:
-        value = _value("body", row, alone[1])
+    whole = _PART.fullmatch(template)
+    if whole and whole[1]:
+        value = _value("body", row, whole[1])
         return value.numbers() if isinstance(value, Vector) else value
     return _fill("body", template, row, str)
 
 
 def _fill(key: str, template: str, row: Row, encode: Callable[[str], str]) -> str:
-    def part(found: re.Match[str]) -> str:
-        if name := found[1]:
+    def replace(match: re.Match[str]) -> str:
+        if name := match[1]:
             return encode(_as_text(key, name, _value(key, row, name)))
-        return found.group()[0]
+        return match.group()[0]
 
-    return _PART.sub(part, template)
+    return _PART.sub(replace, template)
 
 
 def _value(key: str, row: Row, name: str) -> Any:  # noqa: ANN401
     if name not in row:
-        there = ", ".join(row) or "nothing"
-        raise EnricherError(f"config.{key}: {{{name}}} is not among what is read: {there}")
+        read = ", ".join(row) or "nothing"
+        raise EnricherError(f"config.{key}: {{{name}}} is not read; the enricher reads {read}")
     return row[name]
 
 
@@ -167,7 +174,7 @@ def _as_text(key: str, name: str, value: object) -> str:
         return str(normal_number(value))
     if not isinstance(value, str):
         kind = "null" if value is None else f"a {type(value).__name__}"
-        raise RowFault(f"config.{key}: {{{name}}} is {kind}, which cannot stand in a text")
+        raise RowFault(f"config.{key}: {{{name}}} is {kind}, which cannot be part of a text")
     return value
 
 
@@ -183,18 +190,18 @@ def _texts(template: object) -> Iterator[str]:
 
 
 def pick_path(answer: object, path: str) -> object:
-    """Return the value at a dotted path; raises RowFault that says what there is instead."""
-    found, above = answer, "it"
+    """Return the value at a dotted path; raises RowFault if there is none."""
+    value, parent = answer, "it"
     for step in path.split(".") if path else ():
-        inside = _inside(found)
-        if step not in inside:
-            there = ", ".join(list(inside)[:10])[:200] or "no parts"
-            raise RowFault(f"the answer has no {path}; {above} has: {there}")
-        found, above = inside[step], step if above == "it" else f"{above}.{step}"
-    return found
+        parts = _parts(value)
+        if step not in parts:
+            names = ", ".join(list(parts)[:10])[:200] or "no parts"
+            raise RowFault(f"the answer has no {path}; {parent} has: {names}")
+        value, parent = parts[step], step if parent == "it" else f"{parent}.{step}"
+    return value
 
 
-def _inside(value: object) -> Mapping[str, object]:
+def _parts(value: object) -> Mapping[str, object]:
     if isinstance(value, dict):
         return value
     if isinstance(value, list):

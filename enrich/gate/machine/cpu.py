@@ -1,4 +1,4 @@
-"""CPU that others use, in cores."""
+"""The CPU use of other programs, in cores."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import psutil
 from .cgroup import Cgroup
 from .process_tree import cpu_seconds
 
-MOST_SECONDS = 2.0
+# Samples older than this before the window are dropped.
+KEEP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """CPU seconds used so far by all, and by each of our own process trees."""
+    """CPU seconds used so far: by everything in scope, and by each of our process trees."""
 
     at: float
     total: float
@@ -25,23 +26,26 @@ class Sample:
 
 
 def foreign_cores(samples: Collection[Sample], window_seconds: float) -> float | None:
-    """Return how many cores others used of late, None while no two samples are so far apart."""
+    """Return the cores that other programs used over about the last `window_seconds`.
+
+    None if no sample is at least that much older than the last one.
+    """
     last = max(samples, key=lambda sample: sample.at)
-    before = [one for one in samples if last.at - one.at >= window_seconds]
-    if not before:
+    older = [sample for sample in samples if last.at - sample.at >= window_seconds]
+    if not older:
         return None
-    first = max(before, key=lambda sample: sample.at)
-    # What came or went meanwhile has a past that belongs to no window.
+    first = max(older, key=lambda sample: sample.at)
+    # A tree that is in only one sample is left out: its total is not the use of this window.
     both = last.own.keys() & first.own.keys()
     own = sum(max(last.own[root] - first.own[root], 0.0) for root in both)
     return max(last.total - first.total - own, 0.0) / (last.at - first.at)
 
 
 def total_source(scope: str, cgroup: Cgroup) -> Callable[[], float]:
-    """Return where the CPU of all is read.
+    """Return the function that reads the CPU seconds used by everything in scope.
 
-    A container with limited CPU may use what it was given, whatever its host's others do; any
-    other shares the machine with them.
+    The scope "auto" is the container where its CPU is limited, since it may use its share however
+    busy the host is. Elsewhere it is the machine.
     """
     group = cgroup.limited_group()
     if scope == "cgroup" or (scope == "auto" and group is not None):
@@ -52,26 +56,26 @@ def total_source(scope: str, cgroup: Cgroup) -> Callable[[], float]:
 def _machine_seconds() -> float:
     used = psutil.cpu_times()
     idle = used.idle + getattr(used, "iowait", 0.0) + getattr(used, "steal", 0.0)
-    # The time of a guest is in the user's already.
+    # User time includes the time of guests already.
     guests = getattr(used, "guest", 0.0) + getattr(used, "guest_nice", 0.0)
     return float(sum(used) - idle - guests)
 
 
 class Cpu:
-    """The samples of the last moments."""
+    """Takes samples of CPU use and keeps the recent ones."""
 
     def __init__(self, total: Callable[[], float]) -> None:
         self._total = total
         self._samples: deque[Sample] = deque()
 
     def read(self, own: Mapping[int, Collection[int]], window_seconds: float) -> float | None:
-        """Take a sample; returns the cores that others used over the window that ends now.
+        """Take a sample and return the cores that other programs used over the last window.
 
-        `own` holds the processes of each of our trees, by its root.
+        `own` maps the root of each of our process trees to the tree's process ids.
         """
         used = {root: cpu_seconds(pids) for root, pids in own.items()}
         sample = Sample(time.monotonic(), self._total(), used)
         self._samples.append(sample)
-        while sample.at - self._samples[0].at > MOST_SECONDS + window_seconds:
+        while sample.at - self._samples[0].at > KEEP_SECONDS + window_seconds:
             self._samples.popleft()
         return foreign_cores(self._samples, window_seconds)

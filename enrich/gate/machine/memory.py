@@ -1,4 +1,4 @@
-"""Memory that others leave, within the nearest limit."""
+"""The memory that other programs leave free, within the tightest limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .cgroup import Cgroup, Use
 
 
 def free_share(uses: list[Use], own_bytes: int) -> float:
-    """Return the smallest share that is free at any level; what is our own counts as free."""
+    """Return the smallest free share at any level; our own memory counts as free."""
     return min(1 - max(use.used_bytes - own_bytes, 0) / use.limit_bytes for use in uses)
 
 

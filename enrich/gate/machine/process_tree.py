@@ -1,4 +1,4 @@
-"""Process trees: what our own processes use, so that the rest is known to be others'."""
+"""Process trees: the CPU and memory of our own processes; the rest belongs to other programs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ _HAS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
 
 def tree(roots: Iterable[int]) -> set[int]:
-    """Return these processes and all that came of them and are there."""
-    found: set[int] = set()
+    """Return these processes and all their living descendants."""
+    pids: set[int] = set()
     waiting = list(roots)
     while waiting:
         pid = waiting.pop()
-        if pid not in found:
-            found.add(pid)
+        if pid not in pids:
+            pids.add(pid)
             waiting.extend(_children(pid))
-    return found
+    return pids
 
 
 def trees(roots: Iterable[int]) -> dict[int, set[int]]:
-    """Return each root's tree; a root within another's tree has none of its own."""
-    found = {root: tree({root}) for root in roots}
+    """Return the tree of each root; a root within another root's tree is left out."""
+    by_root = {root: tree({root}) for root in roots}
     inner = {
-        root for root in found for other, pids in found.items() if root in pids and root != other
+        root
+        for root in by_root
+        for other, pids in by_root.items()
+        if root in pids and root != other
     }
-    return {root: pids for root, pids in found.items() if root not in inner}
+    return {root: pids for root, pids in by_root.items() if root not in inner}
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -47,7 +50,7 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def servers(pids: Iterable[int], name: str) -> set[int]:
-    """Return which of these are processes of that name here, and not on some other machine."""
+    """Return those ids that belong, on this machine, to a process whose name starts with `name`."""
     return {pid for pid in pids if _name(pid).startswith(name)}
 
 
@@ -59,22 +62,23 @@ def _name(pid: int) -> str:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Return the CPU that these processes have used, with that of their ended children."""
-    there = set(pids)
+    """Return the CPU seconds of these processes and of their children that have ended."""
+    alive = set(pids)
     while True:
-        used = sum(_process_seconds(pid) + _ended_seconds(pid) for pid in there)
-        gone = {pid for pid in there if not psutil.pid_exists(pid)}
+        used = sum(_process_seconds(pid) + _ended_seconds(pid) for pid in alive)
+        gone = {pid for pid in alive if not psutil.pid_exists(pid)}
         if not gone:
             return used
-        # What ended meanwhile may stand in its parent's account too, or in none that was read.
-        there -= gone
+        # A process that ended during the loop may be counted twice, by itself and by its parent,
+        # or not at all.
+        alive -= gone
 
 
 def _process_seconds(pid: int) -> float:
-    """Return a process's CPU to the nanosecond; /proc tells it in hundredths of a second.
+    """Return the CPU seconds of a process to the nanosecond.
 
-    Two such figures 0.1 s apart would be wrong by up to 0.2 cores. The clock's number is made as
-    clock_getcpuclockid(3) makes it.
+    /proc counts in hundredths of a second: over 0.1 s the difference of two such figures would be
+    wrong by up to 0.2 cores. The id of the clock is computed as clock_getcpuclockid(3) does.
     """
     try:
         return time.clock_gettime((~pid << 3) | 2)
@@ -83,7 +87,7 @@ def _process_seconds(pid: int) -> float:
 
 
 def _coarse_seconds(pid: int) -> float:
-    """Return the same where there is no such clock, or no such process any more."""
+    """Return the CPU seconds as psutil reports them, 0 if the process is gone."""
     try:
         used = psutil.Process(pid).cpu_times()
     except psutil.Error:
@@ -92,6 +96,7 @@ def _coarse_seconds(pid: int) -> float:
 
 
 def _ended_seconds(pid: int) -> float:
+    """Return the CPU seconds of the process's children that have ended and been waited for."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
     except OSError:
@@ -101,7 +106,7 @@ def _ended_seconds(pid: int) -> float:
 
 
 def anonymous_bytes(pids: Iterable[int]) -> int:
-    """Return the memory that these processes alone keep from others."""
+    """Return the resident memory of these processes that they share with no file or process."""
     return sum(_anonymous_bytes(pid) for pid in pids)
 
 

@@ -1,4 +1,4 @@
-"""Readings: what others do with this machine, at one moment."""
+"""Readings: the load that other programs put on this machine, at one moment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from db.traffic.web_load import WebLoad
 
 @dataclass(frozen=True)
 class Reading:
-    """What the machine does apart from our own processes.
+    """The load of the machine without our own processes. Shares are from 0 to 1.
 
-    A figure is None while it is not known yet, or where the machine does not tell it.
-    `memory_share` is what would be free within the nearest limit if our processes were not there;
-    `stalled_share` the part of the time in which somebody waited for memory or disk.
-    `failed` says what could not be read although it must be.
+    A figure is None if it is not known yet or the machine does not report it. `memory_share` would
+    be free within the tightest limit if our processes did not run. `stalled_share` is the share of
+    the time in which a task waited for memory or disk. `failed` names a required source that could
+    not be read, "" if there is none.
     """
 
     foreign_cores: float | None = None

@@ -1,4 +1,4 @@
-// Kept in a file of its own, so that no page needs inline scripts.
+// A separate file, since the Content-Security-Policy forbids inline scripts.
 window.addEventListener("load", () => {
   SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, tryItOutEnabled: true });
 });

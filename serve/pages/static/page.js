@@ -1,63 +1,64 @@
-// Pages work without this; with it they bring themselves up to date.
-const LOOK_MS = 5000, TEACHER_MS = 2000, MOST_LOOKS = 300;
+// Pages work without this script, which refreshes them in place.
+const REFRESH_MS = 5000, POLL_MS = 2000, MOST_POLLS = 300;
 
-async function read(address) {
-  const reply = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-cache" });
+async function fetchPage(url) {
+  const reply = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-cache" });
   if (!reply.ok && reply.status !== 400) throw new Error(reply.status);
   return new DOMParser().parseFromString(await reply.text(), "text/html");
 }
 
-// What is open stays open, and what has the focus keeps it.
-function replace(old, fresh) {
-  if (old.innerHTML === fresh.innerHTML || old.contains(document.activeElement)) return;
-  const open = [...old.querySelectorAll("details")].map((it) => it.open);
-  old.innerHTML = fresh.innerHTML;
-  old.querySelectorAll("details").forEach((it, at) => { it.open = open[at] ?? false; });
+// Open details stay open, and a section with the focus is not replaced.
+function replace(section, fresh) {
+  if (section.innerHTML === fresh.innerHTML || section.contains(document.activeElement)) return;
+  const open = [...section.querySelectorAll("details")].map((it) => it.open);
+  section.innerHTML = fresh.innerHTML;
+  section.querySelectorAll("details").forEach((it, i) => { it.open = open[i] ?? false; });
 }
 
-async function look() {
+async function refresh() {
   if (document.hidden) return;
   try {
-    const page = await read(location.href);
-    for (const old of document.querySelectorAll("[data-live]")) {
-      const fresh = page.getElementById(old.id);
-      if (fresh) replace(old, fresh);
+    const page = await fetchPage(location.href);
+    for (const section of document.querySelectorAll("[data-live]")) {
+      const fresh = page.getElementById(section.id);
+      if (fresh) replace(section, fresh);
     }
   } catch {
-    // The server may be starting anew; the next look finds it.
+    // The server may be restarting; the next refresh tries again.
   }
 }
 
-const asked = new WeakMap();
+const latest = new WeakMap();
 
-async function ask(box, address) {
+// Polls until the teacher's prediction replaces the student's.
+async function requestPrediction(box, url) {
   const answer = box.querySelector(".answer");
-  const mine = {};
-  asked.set(box, mine);
-  for (let looks = 0; looks < MOST_LOOKS && asked.get(box) === mine; looks += 1) {
-    if (!looks || !document.hidden) {
-      const page = await read(address).catch(() => null);
-      if (asked.get(box) !== mine) return;
-      if (!page && !looks) answer.innerHTML = '<p class="notice">There is no answer; is the server up?</p>';
+  const request = {};
+  latest.set(box, request);
+  for (let polls = 0; polls < MOST_POLLS && latest.get(box) === request; polls += 1) {
+    if (!polls || !document.hidden) {
+      const page = await fetchPage(url).catch(() => null);
+      if (latest.get(box) !== request) return;
+      if (!page && !polls) answer.innerHTML = '<p class="notice">No response. Is the server running?</p>';
       if (page) show(answer, page);
     }
     const result = answer.querySelector(".result");
     if (!result || result.dataset.enrichment !== "queued") return;
-    await new Promise((done) => setTimeout(done, TEACHER_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 function show(answer, page) {
   const notice = page.querySelector("main > .notice");
   const fresh = page.querySelector(".answer");
-  // Where the key has run out, the page that asks for it has no answer.
+  // Neither is there if the key has expired: reloading leads to the sign-in form.
   if (!notice && !fresh) location.reload();
   else if (notice) answer.replaceChildren(notice);
   else if (answer.innerHTML !== fresh.innerHTML) answer.innerHTML = fresh.innerHTML;
 }
 
-function fill(form, query) {
-  // Fields may bear any name, those of a form's own properties too.
+function fillForm(form, query) {
+  // Not form[name]: a field may be named like a property of forms.
   for (const [name, value] of new URLSearchParams(query)) {
     const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
     if (field) field.value = value;
@@ -68,21 +69,22 @@ for (const box of document.querySelectorAll(".predict-form")) {
   const form = box.querySelector("form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask(box, `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
+    requestPrediction(box, `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
   });
   box.querySelectorAll(".examples a").forEach((link) => link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
-    fill(form, link.search);
-    ask(box, link.href);
+    fillForm(form, link.search);
+    requestPrediction(box, link.href);
   }));
-  if (box.querySelector('.result[data-enrichment="queued"]')) ask(box, location.href);
+  if (box.querySelector('.result[data-enrichment="queued"]')) requestPrediction(box, location.href);
 }
-if (document.querySelector("[data-live]")) setInterval(look, LOOK_MS);
-function unfold(hash) {
+if (document.querySelector("[data-live]")) setInterval(refresh, REFRESH_MS);
+
+function openDetails(hash) {
   const target = document.getElementById(hash.slice(1));
   if (target instanceof HTMLDetailsElement) target.open = true;
 }
 
-unfold(location.hash);
-document.querySelectorAll('a[href^="#"]').forEach((link) => link.addEventListener("click", () => unfold(link.hash)));
+openDetails(location.hash);
+document.querySelectorAll('a[href^="#"]').forEach((it) => it.addEventListener("click", () => openDetails(it.hash)));

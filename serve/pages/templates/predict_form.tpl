@@ -1,14 +1,14 @@
 % from serve.api.query import in_query
-% from serve.pages.predict_form import form_fields, in_words
+% from serve.pages.predict_form import form_fields, link_text
 % name = served.name
 <section class="predict-form" aria-label="Try {{name}}">
 <form class="try" method="get" action="/try/{{name}}">
-% for field in form_fields(served.spec, given):
+% for field in form_fields(served.spec, inputs):
 <label><span>{{field.label}}</span>
 % if field.kind == "select":
 <select name="{{field.name}}">
 % for option in field.options:
-<option {{!"selected" if option == field.value else ""}} value="{{option}}">{{option or "(left out)"}}</option>
+<option {{!"selected" if option == field.value else ""}} value="{{option}}">{{option or "(empty)"}}</option>
 % end
 </select>
 % elif field.kind == "textarea":
@@ -23,7 +23,7 @@
 % if examples:
 <p class="examples">Examples:
 % for example in examples:
-<a href="/try/{{name}}?{{in_query(example)}}">{{in_words(example)}}</a>
+<a href="/try/{{name}}?{{in_query(example)}}">{{link_text(example)}}</a>
 % end
 </p>
 % end

@@ -4,6 +4,6 @@
 <p class="notice" role="alert">{{problem}}</p>
 % end
 % if answer and answer.answer.enrichment == "queued":
-<noscript><p><a href="{{again}}">Look again</a> whether the teacher has answered.</p></noscript>
+<noscript><p><a href="{{this_address}}">Reload</a> to see whether the teacher has predicted it.</p></noscript>
 % end
-% include('predict_form', served=served, given=given, examples=examples, answer=answer)
+% include('predict_form', served=served, inputs=inputs, examples=examples, answer=answer)

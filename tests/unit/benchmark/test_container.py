@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.container import container_run
-from benchmark.container import image_size as size
 from benchmark.container.cgroup import ControlGroup, group_of
+from benchmark.container.container_run import ContainerRun, container_memory_verdict
+from benchmark.container.image_size import ImageSize, image_size_verdict
 from benchmark.container.limits import LIMITS
 
 HELD, IDLE, KILLS = 60_000_000, 10_000_000, 2
 
 
-def weighed(room: str, total: float) -> size.Size:
+def weighed(room: str, total: float) -> ImageSize:
     """Return an image that weighs so many MB, 150 of them its base's."""
-    return size.Size(room, total, 150.0, (), (("sqlalchemy", 10.0),))
+    return ImageSize(room, total, 150.0, (), (("sqlalchemy", 10.0),))
 
 
-def stayed(**changed: object) -> container_run.ContainerRun:
+def stayed(**changed: object) -> ContainerRun:
     """Return a stay that was well, but for what is said."""
     group = ControlGroup(Path("memory"), Path("cpu"))
     well = {"megabytes": [40.0, 60.0], "kills": 0, "code": 0, "stop_seconds": 0.5}
-    return container_run.ContainerRun("web", "veilleuse-web-1", group, **(well | changed))  # type: ignore[arg-type]
+    return ContainerRun("web", "veilleuse-web-1", group, **(well | changed))  # type: ignore[arg-type]
 
 
 def test_an_image_that_has_grown_fails() -> None:
     """By what is its own, whatever its base weighs."""
     limit = LIMITS["web"].over_base_mb
     slim, grown = weighed("web", 150 + limit), weighed("web", 151 + limit)
-    assert size.describe([slim, weighed("worker", 500)]).word == "PASS"
-    assert size.describe([grown, weighed("worker", 500)]).word == "FAIL"
+    assert image_size_verdict([slim, weighed("worker", 500)]).word == "PASS"
+    assert image_size_verdict([grown, weighed("worker", 500)]).word == "FAIL"
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_an_image_that_has_grown_fails() -> None:
 )
 def test_a_container_that_took_too_much_or_ended_badly_fails(changed: dict[str, object]) -> None:
     """As does one of which nothing was measured."""
-    assert container_run.describe([stayed()]).word == "PASS"
-    assert container_run.describe([stayed(), stayed(**changed)]).word == "FAIL"
+    assert container_memory_verdict([stayed()]).word == "PASS"
+    assert container_memory_verdict([stayed(), stayed(**changed)]).word == "FAIL"
 
 
 @pytest.mark.parametrize("is_unified", [True, False])

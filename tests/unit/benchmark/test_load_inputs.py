@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from benchmark.load.inputs import Inputs, paths
+from benchmark.load.inputs import Inputs, request_paths
 from benchmark.load.scenario import Asks
 
 SENTENCES: list[Inputs] = [
@@ -22,7 +22,7 @@ CUSTOMERS: list[Inputs] = [
 
 def asked(asks: Asks, rows: list[Inputs], count: int = 400) -> list[dict[str, str]]:
     """Return the first inputs that are asked for."""
-    found = islice(paths("some", asks, rows, "m"), count)
+    found = islice(request_paths("some", asks, rows, "m"), count)
     return [
         {name: one[0] for name, one in parse_qs(urlsplit(path).query).items()} for path in found
     ]
@@ -69,4 +69,4 @@ def test_random_inputs_keep_to_what_each_field_holds() -> None:
 def test_there_is_something_to_ask_in_every_way() -> None:
     """Also where no input is wanted."""
     for asks in get_args(Asks):
-        assert len(list(islice(paths("some", asks, SENTENCES, "m"), 3))) == 3
+        assert len(list(islice(request_paths("some", asks, SENTENCES, "m"), 3))) == 3

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.load.generator import Seen
+from benchmark.load.generator import LoadResult
 from benchmark.load.scenario import Scenario, change
 from benchmark.objective import read_objective
 from benchmark.report.changes import changes
-from benchmark.summary import knee, steps, summarize
+from benchmark.summary import knee, stages, summarize
 from benchmark.target.scrape import Scrape, quantile_ms
-from benchmark.text_table import ReportPart
+from benchmark.text_table import PartVerdict
 from benchmark.verdict import EXIT_CODES, reach_verdict, reasons_invalid
 
 CLOSED = Scenario(about="ten", asks="mixed", objectives=(), seconds=10, users=10, spawn_rate=10)
@@ -28,10 +28,10 @@ def seen(
     source: list[str] | None = None,
     ticks: list[list[float]] | None = None,
     failures: dict[str, int] | None = None,
-) -> Seen:
+) -> LoadResult:
     """Return a run of these answers, all good unless said otherwise."""
     count = len(milliseconds)
-    return Seen(
+    return LoadResult(
         np.array(began or [0.0] * count, float),
         np.array(milliseconds, float),
         np.array(status or [200] * count, int),
@@ -43,7 +43,7 @@ def seen(
     )
 
 
-def figures_of(scenario: Scenario, run: Seen) -> dict[str, float]:
+def figures_of(scenario: Scenario, run: LoadResult) -> dict[str, float]:
     """Return the figures of a run without a server's own."""
     return summarize(scenario, run, np.array([]), None, None)
 
@@ -74,7 +74,7 @@ def test_what_was_not_measured_does_not_hold() -> None:
     objectives = [read_objective("p95 <= 10 ms"), read_objective("p95 of student <= 10 ms")]
     verdict = reach_verdict(objectives, {"p95": 1.0}, [])
     assert (verdict.word, EXIT_CODES[verdict.word]) == ("FAIL", 1)
-    assert [line.holds for line in verdict.lines] == [True, False]
+    assert [line.holds for line in verdict.results] == [True, False]
 
 
 def test_a_doubt_outweighs_whatever_was_measured() -> None:
@@ -90,7 +90,7 @@ def test_a_doubt_outweighs_whatever_was_measured() -> None:
 def test_a_part_that_fails_fails_the_run() -> None:
     """An image that has grown is too large, whatever else may be believed."""
     promise, figures = [read_objective("p95 <= 10 ms")], {"p95": 1.0}
-    grown, slim = ReportPart("FAIL", "image size", ""), ReportPart("PASS", "image size", "")
+    grown, slim = PartVerdict("FAIL", "image size", ""), PartVerdict("PASS", "image size", "")
     assert reach_verdict(promise, figures, ["starved"], [grown]).word == "FAIL"
     assert reach_verdict(promise, figures, ["starved"], [slim]).word == "INVALID"
     assert reach_verdict(promise, figures, [], [slim]).word == "PASS"
@@ -106,13 +106,13 @@ def test_a_quiet_run_raises_no_doubt() -> None:
     [
         (seen([1.0], ticks=[[1, 10, 0.0, 0.95, 0.0]]), "more than 90% of a core"),
         (seen([1.0], ticks=[[1, 10, 0.0, 0.5, 0.45]]), "used or waited for more than"),
-        (seen([1.0], ticks=[[1, 10, 0.4, 0.1, 0.0]]), "came 0.40 s late"),
-        (seen([1.0], ticks=[[1, 7, 0.0, 0.1, 0.0]]), "7 of 10 users came"),
-        (seen([1.0], ticks=[]), "too slow to look at itself"),
-        (seen([1.0], failures={"EADDRNOTAVAIL": 3}), "3 requests found no connection"),
+        (seen([1.0], ticks=[[1, 10, 0.4, 0.1, 0.0]]), "event loop was 0.40 s late"),
+        (seen([1.0], ticks=[[1, 7, 0.0, 0.1, 0.0]]), "only 7 of 10 users were started"),
+        (seen([1.0], ticks=[]), "too slow to record a single second"),
+        (seen([1.0], failures={"EADDRNOTAVAIL": 3}), "3 requests were not sent"),
     ],
 )
-def test_a_generator_that_measured_itself_is_told(run: Seen, words: str) -> None:
+def test_a_generator_that_measured_itself_is_told(run: LoadResult, words: str) -> None:
     """With what it was short of."""
     assert any(words in doubt for doubt in reasons_invalid(CLOSED, run))
 
@@ -130,7 +130,7 @@ def test_users_for_whom_there_are_no_connections_are_told() -> None:
     """Before they are missed in the figures."""
     many = change(CLOSED, users=1_000, spawn_rate=1_000.0)
     assert any(
-        "may open 500 files and wants 1,050" in doubt
+        "may open only 500 files and needs 1,050" in doubt
         for doubt in reasons_invalid(many, seen([1.0]))
     )
 
@@ -138,7 +138,9 @@ def test_users_for_whom_there_are_no_connections_are_told() -> None:
 def test_a_rate_that_was_not_reached_is_told() -> None:
     """An open load that was not sent is none."""
     run = seen([1.0] * 100)
-    assert "100 of 140 requests were sent: the rate was not reached" in reasons_invalid(OPEN, run)
+    assert "only 100 of 140 requests were sent: the rate was not reached" in reasons_invalid(
+        OPEN, run
+    )
     assert reasons_invalid(OPEN, seen([1.0] * 140)) == []
 
 
@@ -148,7 +150,7 @@ def test_errors_of_the_server_are_no_doubt() -> None:
     assert reasons_invalid(CLOSED, run) == []
 
 
-def arrivals(*late: int) -> Seen:
+def arrivals(*late: int) -> LoadResult:
     """Return a run of OPEN in which these stages came late."""
     began, milliseconds = [], []
     for stage, rate in enumerate(OPEN.rates):
@@ -163,7 +165,7 @@ def test_the_knee_is_the_highest_rate_that_is_held_with_all_below(
     late: tuple[int, ...], expected: float
 ) -> None:
     """A rate above one that came late proves nothing."""
-    assert knee(steps(OPEN, arrivals(*late))) == expected
+    assert knee(stages(OPEN, arrivals(*late))) == expected
 
 
 def test_the_servers_percentile_is_of_what_it_did_during_the_run() -> None:

@@ -77,7 +77,7 @@ def test_a_store_out_of_reach_is_one_line_that_names_the_setting(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "unable to open database file" in said
-    assert "is DATABASE_URL right" in said
+    assert "check DATABASE_URL" in said
 
 
 def test_our_own_mistake_keeps_its_traceback() -> None:

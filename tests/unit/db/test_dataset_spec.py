@@ -95,7 +95,7 @@ def test_a_slip_in_the_toml_is_named_with_its_line(tmp_path: Path, text: str, wh
 )
 def test_an_unknown_key_is_refused_by_its_name(tmp_path: Path, text: str, key: str) -> None:
     """A key that is passed over would be thought to work."""
-    assert f"there is no key `{key}`" in refusal(tmp_path, text)
+    assert f"unknown key `{key}`" in refusal(tmp_path, text)
 
 
 @pytest.mark.parametrize(
@@ -147,21 +147,21 @@ def test_a_value_of_the_wrong_type_is_refused(
         (
             HEAD.replace("classification", "regression") + 'labels = ["a"]\n' + WISH,
             "kind",
-            "neither labels nor flat_route",
+            "no labels and no flat_route",
         ),
         (HEAD + '[fields."a b"]\ntype = "text"\n', "fields.a b", "use letters"),
         (HEAD + WISH + "max_length = 0\n", "fields.wish.max_length", "at least 1"),
-        (HEAD + WISH + "max_length = 20_001\n", "fields", "20000 characters"),
+        (HEAD + WISH + "max_length = 20_001\n", "fields", "at most 20000"),
         (HEAD + '[fields.a]\ntype = "choice"\nchoices = []\n', "fields.a.choices", "at least one"),
         (
             HEAD + '[fields.a]\ntype = "choice"\nchoices = ["x", "x"]\n',
             "fields.a.choices",
-            "names one twice",
+            "contains a value twice",
         ),
         (
             HEAD + '[fields.a]\ntype = "choice"\nchoices = ["x "]\n',
             "fields.a.choices",
-            "'x ' has stray white space",
+            "'x ' has extra white space",
         ),
     ],
 )
@@ -205,7 +205,7 @@ def test_a_default_or_example_that_the_field_refuses_is_refused(
 def test_a_flat_route_that_is_another_route_is_refused(tmp_path: Path, route: str) -> None:
     """It would never be reached."""
     said = refusal(tmp_path, f'{HEAD}flat_route = "{route}"\n{WISH}')
-    assert said == f"key flat_route: {route} is a route already"
+    assert said == f"key flat_route: {route} is already a route; use another"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_flat_route_that_is_no_path_is_refused(tmp_path: Path, route: str) -> 
 def test_a_flat_route_needs_one_required_text(tmp_path: Path, fields: str) -> None:
     """Its clients send a sentence."""
     said = refusal(tmp_path, f'{HEAD}flat_route = "/api/room"\n{fields}')
-    assert said == "key flat_route: needs a dataset with one required field, of type text"
+    assert said == "key flat_route: needs a dataset with exactly one required field, of type text"
 
 
 def test_a_flat_route_may_stand_beside_fields_with_defaults(tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_a_flat_route_may_stand_beside_fields_with_defaults(tmp_path: Path) -> N
     [
         ('[enrichers.long]\nreads = ["wishes"]\n', "enrichers.long.reads", "'wishes' is neither"),
         ('[enrichers.long]\nreads = ["long"]\n', "enrichers.long.reads", "'long' is neither"),
-        ("[enrichers.prediction]\n", "enrichers.prediction", "name this another"),
-        ("[enrichers.wish]\n", "enrichers.wish", "bears a field's name"),
+        ("[enrichers.prediction]\n", "enrichers.prediction", "this name is reserved"),
+        ("[enrichers.wish]\n", "enrichers.wish", "a field has this name"),
         ("[enrichers.Long]\n", "enrichers.Long", "use a-z"),
     ],
 )

@@ -73,10 +73,10 @@ def test_each_column_is_the_narrowest_kind_that_all_of_it_is(french: Path) -> No
     assert fields["etage"].default == 2
     assert fields["meuble"].default == "unknown"
     assert found.unused == {
-        "N°": "names or numbers the rows",
-        "Visite": "holds dates: add a column with what of them matters, such as the month",
+        "N°": "only identifies the rows",
+        "Visite": "contains dates; to use them, add a column such as the month",
     }
-    assert "# Not used: Visite holds dates" in found.text
+    assert "# Not used: Visite contains dates" in found.text
 
 
 def test_numbers_of_which_there_are_few_are_classes_and_many_are_amounts(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_truths_are_boolean_and_negative_numbers_have_no_limit(tmp_path: Path) -
         (
             "a,b\n" + "".join(f"{n % 9},name {n}\n" for n in range(90)),
             "b",
-            "has 90 different values and no numbers",
+            "has 90 different values that are not numbers",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_word_that_says_nothing_is_no_reason_to_call_numbers_text(tmp_path: Pa
     file.write_text(f"size,price\n{rows}keine,7\n", "utf-8")
     warned = infer_dataset(file, "price")
     assert isinstance(warned.spec.fields["size"], TextField)
-    assert "40 of 41 cells are numbers and 'keine' is none" in warned.warnings[0]
+    assert "40 of 41 cells are numbers but 'keine' is not" in warned.warnings[0]
     told = infer_dataset(file, "price", missing=["keine"])
     assert isinstance(told.spec.fields["size"], NumberField)
 
@@ -188,5 +188,7 @@ def test_a_point_that_may_end_a_thousand_is_refused_beside_decimal_commas(tmp_pa
         inferred(tmp_path, f"share;people;y\n{rows}", "y")
     rows = "".join(f"{n},5;{n}\n" for n in range(90))
     spec = inferred(tmp_path, f"share;y\n{rows}", "y").spec
-    with pytest.raises(InputError, match=r"share: 1\.234 can be a decimal number or a whole one"):
+    with pytest.raises(
+        InputError, match=r"share: 1\.234 can be a decimal number or a whole number"
+    ):
         spec.pick_inputs({"share": "1.234"})

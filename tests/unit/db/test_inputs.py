@@ -27,7 +27,11 @@ def test_inputs_are_in_spec_order_with_defaults_filled_in() -> None:
     ("raw", "field", "reason"),
     [
         ({}, "wish", "is missing"),
-        ({"wish": "a view", "room": "big"}, "room", "is no field of guests, which has wish, age"),
+        (
+            {"wish": "a view", "room": "big"},
+            "room",
+            "is not a field of guests; its fields are wish, age",
+        ),
         ({"wish": "a view", "age": "old"}, "age", "must be a number"),
         ({"wish": "a view", "note": ""}, "note", "must not be empty"),
     ],

@@ -1,4 +1,4 @@
-"""Settings: what the environment may say, and what is answered where it says something else."""
+"""Tests of the settings: valid values, and the error for each that is not valid."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_an_empty_variable_counts_as_unset(text: str) -> None:
     assert load_settings({"PORT": text, "DATABASE_URL": text}) == Settings()
 
 
-def test_other_variables_are_passed_over() -> None:
-    """The environment is full of them."""
+def test_other_variables_are_ignored() -> None:
+    """The environment holds many variables of other programs."""
     assert load_settings({"PATH": "/bin", "port": "1"}) == Settings()
 
 
-def test_values_are_read_as_what_they_are() -> None:
-    """Text is all that an environment holds."""
+def test_values_are_converted_to_the_type_of_the_setting() -> None:
+    """Environment variables are text; each setting parses its own."""
     settings = load_settings(
         {"PORT": " 9000 ", "STUDENT_TTL": "0.5", "LOG_FORMAT": "json", "HOST": "0.0.0.0"}  # noqa: S104
     )
@@ -44,7 +44,7 @@ def test_values_are_read_as_what_they_are() -> None:
     [("one", ("one",)), ("one, two", ("one", "two")), (" one ,,two, ", ("one", "two")), (",", ())],
 )
 def test_names_are_separated_by_commas(text: str, names: tuple[str, ...]) -> None:
-    """Spaces and stray commas are no names."""
+    """Spaces and stray commas are ignored."""
     settings = load_settings({"API_KEYS": text, "CODE_PATHS": text})
     assert settings.api_keys == names
     assert settings.code_paths == names
@@ -54,18 +54,18 @@ def test_names_are_separated_by_commas(text: str, names: tuple[str, ...]) -> Non
     "url", ["postgres://me@host/db", "postgresql://me@host/db", "postgresql+psycopg://me@host/db"]
 )
 def test_every_spelling_of_postgresql_means_the_driver_that_we_install(url: str) -> None:
-    """Heroku says postgres://, which SQLAlchemy does not take."""
+    """Heroku writes postgres://, which SQLAlchemy does not accept."""
     assert load_settings({"DATABASE_URL": url}).database_url == "postgresql+psycopg://me@host/db"
 
 
 @pytest.mark.parametrize("url", ["sqlite:///store.db", "sqlite:////var/lib/store.db"])
-def test_a_sqlite_file_may_stand_anywhere(url: str) -> None:
-    """Three slashes for a path from here, four for one from the root."""
+def test_a_sqlite_file_may_be_anywhere(url: str) -> None:
+    """Three slashes begin a relative path, four an absolute one."""
     assert load_settings({"DATABASE_URL": url}).database_url == url
 
 
 @pytest.mark.parametrize(
-    ("url", "mend"),
+    ("url", "problem"),
     [
         ("mysql://host/db", "must start with sqlite:/// or postgresql://"),
         ("sqlite://", "must start with sqlite:/// or postgresql://"),
@@ -74,14 +74,14 @@ def test_a_sqlite_file_may_stand_anywhere(url: str) -> None:
         ("sqlite:///", "must name a file"),
     ],
 )
-def test_a_store_that_we_cannot_use_is_refused(url: str, mend: str) -> None:
-    """Several processes share it, so memory will not do."""
-    with pytest.raises(SettingError, match=mend):
+def test_an_unusable_database_url_is_refused(url: str, problem: str) -> None:
+    """Several processes share the store, so it cannot be in memory."""
+    with pytest.raises(SettingError, match=problem):
         load_settings({"DATABASE_URL": url})
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "mend"),
+    ("name", "text", "problem"),
     [
         ("PORT", "0", "from 1 to 65535"),
         ("PORT", "65536", "from 1 to 65535"),
@@ -98,16 +98,16 @@ def test_a_store_that_we_cannot_use_is_refused(url: str, mend: str) -> None:
         ("LOG_FORMAT", "xml", "one of text, json"),
     ],
 )
-def test_an_unusable_value_is_refused_with_its_name_and_mend(
-    name: str, text: str, mend: str
+def test_an_unusable_value_is_refused_with_its_name_and_what_to_do(
+    name: str, text: str, problem: str
 ) -> None:
-    """The message alone must be enough to mend it."""
+    """The message alone must be enough to correct it."""
     with pytest.raises(SettingError) as caught:
         load_settings({name: text})
-    said = str(caught.value)
-    assert said.startswith(f"{name}={text!r}: ")
-    assert mend in said
-    assert f"unset it for {getattr(Settings(), name.lower())!r}" in said
+    message = str(caught.value)
+    assert message.startswith(f"{name}={text!r}: ")
+    assert problem in message
+    assert f"unset it to use {getattr(Settings(), name.lower())!r}" in message
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,6 @@ def test_an_unusable_value_is_refused_with_its_name_and_mend(
     [("PORT", 1, 65535), ("WEB_THREADS", 1, 64), ("LEASE_SECONDS", 1, 3600)],
 )
 def test_limits_are_included(name: str, low: int, high: int) -> None:
-    """From and to mean both ends."""
+    """Both limits are valid values."""
     for number in (low, high):
         assert getattr(load_settings({name: str(number)}), name.lower()) == number

@@ -104,7 +104,7 @@ def test_bytes_that_are_no_student_are_refused(data: bytes) -> None:
 def test_a_student_of_another_format_is_refused() -> None:
     """Its weights would mean something else."""
     data, sha256 = encode_student(msgspec.structs.replace(rooms(), format=2))
-    with pytest.raises(ArtifactError, match="has format 2, this code reads 1"):
+    with pytest.raises(ArtifactError, match="has format 2, but this code reads format 1"):
         decode_student(data, sha256)
 
 

@@ -13,7 +13,7 @@ from db.records.enrichment import Vector
 from db.records.model import Model
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import Field, NumberField, TextField
-from enrich.enrichers.base import Enricher, find_enricher, to_value
+from enrich.enrichers.base import Enricher, find_enricher, find_enrichers, to_value
 from enrich.import_string import import_from_path
 from enrich.planning.plan import make_plan
 from tests.conftest import settings_for
@@ -42,7 +42,7 @@ def plan(
 ) -> dict[str, PlanStep]:
     """Return the plan's steps by name, in their order."""
     found = Dataset(1, spec(enrichers, **more), (), 0)
-    return {step.name: step for step in make_plan(found, model, CODE_PATHS)}
+    return {step.name: step for step in make_plan(found, model, find_enrichers(found.spec, CODE_PATHS))}
 
 
 def changed(before: dict[str, PlanStep], after: dict[str, PlanStep]) -> set[str]:

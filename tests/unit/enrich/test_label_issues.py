@@ -43,7 +43,7 @@ def survey(
 ) -> dict[str, Any]:
     """Return the findings about labels by key."""
     keys = [f"{row:04x}" for row in range(len(labels))]
-    return LabelIssues(**config).survey(keys, labels, classes, probabilities)
+    return LabelIssues(**config).analyse(keys, labels, classes, probabilities)
 
 
 def issues(found: dict[str, Any]) -> set[str]:
@@ -138,13 +138,13 @@ def test_the_order_of_rows_changes_nothing() -> None:
     order = np.random.default_rng(3).permutation(len(given))
     keys = [f"{row:04x}" for row in order]
     labels = [given[row] for row in order]
-    assert LabelIssues().survey(keys, labels, CLASSES, probabilities[order]) == expected
+    assert LabelIssues().analyse(keys, labels, CLASSES, probabilities[order]) == expected
 
 
 @pytest.mark.parametrize("filter_by", ["prune", "", None])
 def test_a_rule_that_cleanlab_does_not_have_is_refused(filter_by: Any) -> None:  # noqa: ANN401
     """With those that it has."""
-    said = r"config\.filter_by: must be one of prune_by_noise_rate, .*low_self_confidence, and is"
+    said = r"config\.filter_by: must be one of prune_by_noise_rate, .*low_self_confidence, not"
     with pytest.raises(EnricherError, match=said):
         LabelIssues(filter_by=filter_by)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from db.errors import EnricherError
-from enrich.enrichers.near_duplicates import NearDuplicates, pieces
+from enrich.enrichers.near_duplicates import NearDuplicates, row_features
 
 TRAIN = "un billet de train pour Marseille samedi matin en première classe"
 SENTENCES = {
@@ -26,7 +26,7 @@ ALPHABET = "abcdefghijklmnop"
 def survey(sentences: dict[str, str], **config: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return the findings about some sentences by key."""
     rows = ({"wish": text} for text in sentences.values())
-    return NearDuplicates(**config).survey(zip(sentences, rows, strict=True))
+    return NearDuplicates(**config).analyse(zip(sentences, rows, strict=True))
 
 
 def altered(count: int) -> dict[str, str]:
@@ -110,12 +110,16 @@ def test_records_with_nothing_to_compare_are_no_duplicates() -> None:
 
 def test_accents_make_another_word_and_capitals_do_not() -> None:
     """As they do to a reader."""
-    assert pieces({"wish": "ÉTÉ"}) == pieces({"wish": "été"}) != pieces({"wish": "ete"})
+    assert (
+        row_features({"wish": "ÉTÉ"})
+        == row_features({"wish": "été"})
+        != row_features({"wish": "ete"})
+    )
 
 
 def test_other_values_count_whole() -> None:
     """With their field's name; a missing one says nothing."""
-    assert pieces({"age": 30, "floor": 30.0, "wish": None}) == {"age=30", "floor=30.0"}
+    assert row_features({"age": 30, "floor": 30.0, "wish": None}) == {"age=30", "floor=30.0"}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "datasketch", None)
     made = NearDuplicates()
     with pytest.raises(EnricherError) as caught:
-        made.survey([])
+        made.analyse([])
     assert str(caught.value) == (
         "near_duplicates needs datasketch: pip install -r requirements-extra.txt"
     )

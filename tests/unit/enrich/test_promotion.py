@@ -1,4 +1,4 @@
-"""Verdicts: whether a new model comes into use."""
+"""The promotion decision: whether a new model is activated."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def numbers(teacher: Sequence[float], student: Sequence[float] | None = None) ->
 
 
 def slips(count: int) -> list[str]:
-    """Return answers that are right but for the first so many."""
+    """Return answers of which the first `count` are wrong."""
     return [*WRONG[:count], *TRUTH[count:]]
 
 
-def test_the_first_model_comes_into_use() -> None:
-    """However bad it is."""
+def test_the_first_model_is_activated() -> None:
+    """Its quality does not matter."""
     decision = decide_promotion(None, names(WRONG), truth(TRUTH))
     assert decision.active
-    assert decision.reason == "there is no other"
+    assert decision.reason == "there is no other model to compare with"
 
 
-def test_a_model_of_other_labels_comes_into_use() -> None:
+def test_a_model_with_other_labels_is_activated() -> None:
     """The old one does not know the new label."""
     old = OutOfFold(labels=["big", "huge", "small"], keys=b"", teacher=b"", student=b"")
     decision = decide_promotion(old, names(WRONG), truth(TRUTH))
@@ -73,36 +73,36 @@ def test_a_model_of_other_labels_comes_into_use() -> None:
 
 
 @pytest.mark.parametrize("common", [0, 9])
-def test_models_that_hardly_share_a_record_are_not_compared(common: int) -> None:
-    """Chance alone would decide."""
+def test_models_with_few_common_records_are_not_compared(common: int) -> None:
+    """Chance would decide."""
     decision = decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH[:common]))
     assert decision.active
-    assert decision.reason == "hardly a record was answered by both"
+    assert decision.reason == "fewer than 10 records in common with the active model"
 
 
 def test_ten_common_records_are_enough_to_compare() -> None:
-    """Where all answers are wrong."""
+    """All ten answers of the new model are wrong."""
     assert not decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH[:10])).active
 
 
 def test_the_same_answers_are_not_worse() -> None:
-    """Training anew on the same records changes nothing."""
+    """A model trained again on the same records is activated."""
     decision = decide_promotion(names(slips(20)), names(slips(20)), truth(TRUTH))
     assert decision.active
     assert decision.reason == "not worse on 200 records"
 
 
-@pytest.mark.parametrize(("of", "teacher", "student"), [("teacher", 60, 0), ("student", 0, 60)])
-def test_a_model_is_refused_if_either_half_is_worse(of: str, teacher: int, student: int) -> None:
-    """The reason says which."""
+@pytest.mark.parametrize(("worse", "teacher", "student"), [("teacher", 60, 0), ("student", 0, 60)])
+def test_a_model_is_refused_if_either_half_is_worse(worse: str, teacher: int, student: int) -> None:
+    """The reason names the worse half."""
     new = names(slips(teacher), slips(student))
     decision = decide_promotion(names(slips(10)), new, truth(TRUTH))
     assert not decision.active
-    assert decision.reason == f"its {of} is worse on 200 records"
+    assert decision.reason == f"its {worse} is worse on 200 records"
 
 
-def test_a_better_model_comes_into_use() -> None:
-    """That is what training is for."""
+def test_a_better_model_is_activated() -> None:
+    """It is wrong on 10 rows, the active one on 60."""
     assert decide_promotion(names(slips(60)), names(slips(10)), truth(TRUTH)).active
 
 
@@ -114,14 +114,14 @@ def test_one_slip_more_is_within_chance() -> None:
     assert decide_promotion(names(old), names(new), truth(TRUTH)).active
 
 
-def test_todays_labels_decide() -> None:
-    """A record that was labelled anew counts as it is now."""
+def test_the_current_labels_decide() -> None:
+    """A record whose label was corrected counts with its new label."""
     assert not decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH)).active
     assert decide_promotion(names(TRUTH), names(WRONG), truth(WRONG)).active
 
 
 def test_only_records_that_both_answered_and_that_have_a_label_count() -> None:
-    """Where the new model alone answers, there is nothing to hold it against."""
+    """Records that only the new model answered are not compared."""
     old, new = names(TRUTH[:100]), names([*TRUTH[:100], *WRONG[100:]])
     decision = decide_promotion(old, new, truth(TRUTH))
     assert decision.active
@@ -129,8 +129,8 @@ def test_only_records_that_both_answered_and_that_have_a_label_count() -> None:
     assert decide_promotion(names(TRUTH), names(slips(100)), truth(TRUTH[100:], first=100)).active
 
 
-def test_numbers_are_judged_by_their_squared_error() -> None:
-    """One far slip weighs more than many near ones, in the teacher and in the student."""
+def test_numbers_are_compared_by_their_squared_error() -> None:
+    """The rule holds for the teacher and for the student."""
     right = [float(at) for at in range(ROWS)]
     near = [number + (-1) ** at for at, number in enumerate(right)]
     far = [number + 3 for number in near]

@@ -173,7 +173,7 @@ def test_what_is_given_back_is_added_to_what_was_served_since() -> None:
     taken = counters.take_served()
     counters.count_answer(1, "intents", "memory", "student", "yes")
     counters.count_answer(2, "customers", "memory", "teacher", "yes")
-    counters.give_served_back(taken)
+    counters.restore_served(taken)
     assert counters.take_served() == {
         (1, "student", "yes"): 3,
         (1, "student", "no"): 1,

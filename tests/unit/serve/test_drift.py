@@ -41,12 +41,12 @@ def test_levels_are_said_in_words_from_their_marks_on() -> None:
     moderate = drift_of(before, {"a": 700, "b": 300})
     assert (fine.level, moderate.level, large.level) == ("fine", "warn", "bad")
     assert (fine.index or 0) < MODERATE <= (moderate.index or 0) < LARGE <= (large.index or 0)
-    assert "train anew" in large.words
+    assert "retrain" in large.words
     few = drift_of(before, {"c": FEWEST_ANSWERS - 1})
     assert (few.index, few.level) == (None, "unknown")
-    assert "too few" in few.words
+    assert "Too few" in few.words
 
 
 def test_a_model_from_before_drift_was_measured_says_so() -> None:
     """Its training kept no answers to hold others against."""
-    assert "train anew" in drift_of({}, {"a": 1000}).words
+    assert "Retrain" in drift_of({}, {"a": 1000}).words

