@@ -1,0 +1,105 @@
+"""The fast path: what it answers itself, and what happens where it fails."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from db.store.engine import Store
+from serve.api.middleware import RequestMiddleware
+from serve.api.wsgi import CACHED, Environ
+from serve.app import make_app
+from serve.pages.dashboard import Dashboard
+from serve.prediction.cache import CachedResponse, ResponseCache
+from serve.prediction.service import PredictionService
+from serve.telemetry.log import BatchedHandler
+from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
+from serve.telemetry.prometheus import Metrics
+from tests.conftest import settings_for
+
+from .conftest import Site, query
+
+PATH = "/predict/intents"
+QUERY = query(sentence="je cherche un hôtel")
+
+
+@pytest.fixture
+def service(site: Site) -> PredictionService:
+    """Give a prediction service on a trained store."""
+    return PredictionService(site.store, settings_for(site.url))
+
+
+@pytest.fixture
+def app(service: PredictionService) -> RequestMiddleware:
+    """Give the application of that service."""
+    metrics = MultiprocessMetrics(None, ProcessMetrics)
+    dashboard = Dashboard(service, metrics)
+    return make_app(service, Metrics(metrics), dashboard, BatchedHandler("text"))
+
+
+def environ(**more: Any) -> Environ:  # noqa: ANN401  whatever WSGI holds
+    """Return the environ of a plain GET for a prediction."""
+    return {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": PATH,
+        "QUERY_STRING": QUERY,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http",
+        **more,
+    }
+
+
+def get(app: RequestMiddleware, request: Environ) -> tuple[str, bytes]:
+    """Return the status and the body of a response."""
+    statuses: list[str] = []
+    body = b"".join(app(request, lambda status, *_: statuses.append(status)))
+    return statuses[-1], body
+
+
+def test_an_error_on_the_fast_path_is_logged_and_counted_and_the_view_answers(
+    app: RequestMiddleware,
+    service: PredictionService,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Otherwise a bug there would only show as slowness."""
+
+    def fail(*_: object) -> CachedResponse:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("serve.api.fast_path.predict", fail)
+    status, body = get(app, environ())
+    assert status == "200 OK"
+    assert b'"dataset":"intents"' in body
+    assert service.counters.counts().fast_path_errors == 1
+    assert "the fast path failed" in caplog.text
+    assert "RuntimeError: a bug" in caplog.text
+
+
+def test_a_bad_request_is_no_error_of_the_fast_path(
+    app: RequestMiddleware, service: PredictionService
+) -> None:
+    """The view says which field is wrong."""
+    status, body = get(app, environ(QUERY_STRING="colour=red"))
+    assert status.startswith("400")
+    assert b"colour" in body
+    assert service.counters.counts().fast_path_errors == 0
+
+
+def test_a_response_that_the_loop_has_found_is_not_looked_up_again(
+    app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a store on another machine the loop answers what is cached, and nothing else."""
+    monkeypatch.setattr(Store, "is_local", False)
+    assert app.find_immediate("GET", PATH, QUERY) is False
+    _, first = get(app, environ())
+    cached = app.find_immediate("GET", PATH, QUERY)
+    assert isinstance(cached, CachedResponse)
+    monkeypatch.setattr(ResponseCache, "get", None)
+    assert get(app, environ(**{CACHED: cached})) == ("200 OK", first)
+    assert service.counters.counts().answers["intents", "memory"] == 1
