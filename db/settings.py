@@ -113,7 +113,7 @@ class Settings:
         _number(0.01, 3600, "seconds"),
         "seconds a request may wait for a thread before it gets 503 with Retry-After",
     )
-    web_threads: int = _setting(4, _integer(1, 64), "threads of each web process for requests")
+    web_threads: int = _setting(4, _integer(1, 64), "threads per web process that handle requests")
     student_ttl: float = _setting(
         30.0, _number(0, 86400, "seconds"), "seconds a student's prediction stays in the cache"
     )
@@ -121,7 +121,9 @@ class Settings:
         10_000, _integer(0, 1_000_000), "maximum number of responses in a web process's cache"
     )
     cache_mib: float = _setting(
-        2.0, _number(0, 1e5, "MiB"), "maximum MiB of the caches of all web processes together"
+        2.0,
+        _number(0, 1e5, "MiB"),
+        "maximum size in MiB of the caches of all web processes together",
     )
     max_age: int = _setting(
         0,
@@ -131,7 +133,7 @@ class Settings:
     queue_entries: int = _setting(
         10_000,
         _integer(1, 1_000_000),
-        "maximum number of unseen inputs in a web process that are not in the store yet",
+        "maximum number of unseen inputs in a web process that wait to be written to the store",
     )
     waiting_records: int = _setting(
         100_000,
@@ -142,12 +144,12 @@ class Settings:
         (),
         _keys,
         "keys that may add and delete records, separated by commas, each as plain text or as"
-        " sha256:HEX; without any, nobody may",
+        " sha256:HEX; if empty, nobody may",
     )
     read_keys: tuple[str, ...] = _setting(
         (),
         _keys,
-        "keys that may get predictions and records, in the same form; without any, everybody may",
+        "keys that may get predictions and records, in the same form; if empty, everybody may",
     )
     cors_origins: tuple[str, ...] = _setting(
         (),
@@ -161,7 +163,7 @@ class Settings:
     log_file_mib: float = _setting(
         10.0,
         _number(0.01, 1e5, "MiB"),
-        "MiB at which the log file is rotated; the last five are kept",
+        "size in MiB at which the log file is rotated; five old files are kept",
     )
     log_query: str = _setting(
         "off",
@@ -182,7 +184,7 @@ class Settings:
     gate_open_cores: float = _setting(
         0.3,
         _number(0, 1024, "cores"),
-        "CPU cores used by other programs up to which the gate opens",
+        "CPU cores used by other programs below which the gate opens",
     )
     gate_close_cores: float = _setting(
         0.5,
@@ -198,7 +200,7 @@ class Settings:
         20.0, _number(0, 3600, "seconds"), "minimum seconds the gate stays closed"
     )
     gate_open_memory: float = _setting(
-        0.25, _number(0, 1, "(a share)"), "share of free memory from which the gate opens"
+        0.25, _number(0, 1, "(a share)"), "share of free memory above which the gate opens"
     )
     gate_close_memory: float = _setting(
         0.15, _number(0, 1, "(a share)"), "share of free memory below which the gate closes"
@@ -229,7 +231,7 @@ class Settings:
     gate_suspend_seconds: float = _setting(
         600.0,
         _number(0, 86400, "seconds"),
-        "seconds a worker keeps its chunk while the gate is suspended, before it returns the chunk",
+        "seconds a worker keeps its chunk while the gate is suspended, before it gives it back",
     )
     code_paths: tuple[str, ...] = _setting(
         ("datasets",),

@@ -5,21 +5,21 @@ from __future__ import annotations
 import bottle
 from bottle import Bottle
 
+from serve.api.api_keys import AccessControl
 from serve.api.cors import Cors
 from serve.api.error_handling import handle_errors
-from serve.api.keys import AccessControl
 from serve.api.middleware import RequestMiddleware
 from serve.api.response import error_body
 from serve.pages.dashboard import Dashboard
 from serve.pages.login import Authenticator
+from serve.pages.page_views import Pages
 from serve.pages.records import RecordPages
 from serve.pages.rendering import show_problem
-from serve.pages.views import Pages
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 from serve.telemetry.prometheus import Metrics
 
-from .views import Views
+from .api_views import Views
 
 # Larger ones are refused by the server already; Bottle would keep them in a file.
 MOST_BODY_BYTES = 2 * 2**20

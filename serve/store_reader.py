@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
 from db.records.prediction import find_body
-from db.store.engine import Store
+from db.store.store import Store
 from db.store.generation import read_generation
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The checks of `python -m db doctor`: what is wrong with a set-up, and what to do about it."""
+"""The checks of `python -m db doctor`: what is wrong with a setup, and what to do about it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sqlalchemy import Connection
 
 from db.errors import StoreError
 from db.queue.quarantine import count_quarantined
-from db.queue.worker import SILENT_SECONDS, all_workers
+from db.queue.worker_registry import SILENT_SECONDS, all_workers
 from db.records.dataset import Dataset, all_datasets
-from db.records.model import active_model, model_name
 from db.records.record import count_labels
+from db.records.trained_model import active_model, model_name
 from db.settings import Settings
-from db.store.dialect import most_connections, wall_seconds
-from db.store.engine import Store, check_schema, describe_store, sqlite_file
+from db.store.dialect import connection_limit, wall_seconds
+from db.store.store import Store, check_schema, describe_store, sqlite_file
 
 Level = Literal["good", "warning", "fault"]
 
@@ -76,7 +76,7 @@ def _check_store(connection: Connection, settings: Settings) -> Iterator[Finding
     now = wall_seconds(connection)
     yield _check_clock(now - time.time())
     workers = all_workers(connection)
-    if (allowed := most_connections(connection)) is not None:
+    if (allowed := connection_limit(connection)) is not None:
         yield _check_connections(settings, len(workers), allowed)
     datasets = all_datasets(connection)
     if not datasets:

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Select, delete, select, update
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import batches, erase_records
 from db.store import tables
-from db.store.engine import Store
 from db.store.generation import raise_generation
-from db.traffic.prediction_counts import prune_served
+from db.store.store import Store
+from db.traffic.prediction_counts import prune_prediction_counts
 
 BATCH_RECORDS = 1000
 DAY_SECONDS = 86_400.0
@@ -32,7 +32,7 @@ def prune_store(store: Store) -> dict[str, int]:
     return {
         "requests": sum(_prune_requests(store, dataset) for dataset in datasets),
         "enrichments": sum(_prune_enrichments(store, dataset) for dataset in datasets),
-        "served": store.write(prune_served),
+        "served": store.write(prune_prediction_counts),
         "runs": _delete_old(store, tables.run, tables.run.c.started_at, KEEP_RUNS_DAYS),
         "workers": _delete_old(store, tables.worker, tables.worker.c.seen_at, KEEP_WORKERS_DAYS),
     }

@@ -13,7 +13,7 @@ from db.errors import VeilleuseError
 from db.records.dataset import find_dataset
 from db.records.prediction import find_body
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 
 # The keys come from many places of the index, as the keys of requests do.
 PLACES, KEYS_PER_PLACE = 100, 50

@@ -9,10 +9,10 @@ import click
 from db.admin.doctor import examine
 from db.admin.prune import prune_store
 from db.admin.read_benchmark import measure_reads
-from db.admin.status import store_status
+from db.admin.store_status import store_status
 from db.migrations import upgrade as upgrade_store
 from db.settings import load_settings
-from db.store.engine import check_reachable, connect_store, describe_store
+from db.store.store import check_reachable, connect_store, describe_store
 
 from .base import dataset_argument, json_option, open_configured_store, print_result
 from .completion import SCRIPTS
@@ -58,7 +58,7 @@ def status(*, as_json_: bool) -> None:
 
 
 @click.command()
-@click.option("--strict", is_flag=True, help="Exit with 1 if there is a warning as well.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings as well as on faults.")
 @json_option
 def doctor(*, strict: bool, as_json_: bool) -> None:
     """Check machine, settings and store, and print what to do about each problem.
@@ -84,8 +84,9 @@ def doctor(*, strict: bool, as_json_: bool) -> None:
 def prune(*, as_json_: bool) -> None:
     """Delete old data.
 
-    That is: requested inputs kept longer than retain_days, values of removed enrichers, prediction
-    counts older than three months, runs older than 30 days, workers not seen for a day.
+    Deletes requested inputs older than their dataset's retain_days, values of removed enrichers,
+    prediction counts older than three months, runs older than 30 days, and workers that have been
+    silent for a day.
     """
     deleted = prune_store(open_configured_store())
     counts = ", ".join(f"{count:,} {kind}" for kind, count in deleted.items())

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from db.settings import load_settings
-from db.store.engine import Store, open_store
+from db.store.store import Store, open_store
 
 from .completion import dataset_names
 from .console import as_json

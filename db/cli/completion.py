@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import VeilleuseError
 from db.records.dataset import all_datasets
 from db.settings import load_settings
-from db.store.engine import open_store
+from db.store.store import open_store
 
 VARIABLE = "_VEILLEUSE_COMPLETE"
 

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
-from db.store.engine import error_reason
+from db.store.store import error_reason
 
 PROGRESS_SECONDS = 5.0
 TERMINAL_PROGRESS_SECONDS = 0.2

@@ -15,7 +15,7 @@ from db.records.dataset import find_dataset, register_dataset
 from db.records.delete_dataset import drop_dataset
 from db.settings import load_settings
 from db.spec.toml_file import read_spec
-from db.store.engine import connect_store, sqlite_file
+from db.store.store import connect_store, sqlite_file
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
 
@@ -24,7 +24,7 @@ from .base import FILE, dataset_argument, json_option, open_configured_store, pr
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @json_option
 def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
-    """Register the datasets that the TOML files FILES define, or update their specs.
+    """Register the datasets of the TOML files FILES, or update their specs.
 
     A change that would alter the keys of existing records is refused.
     """

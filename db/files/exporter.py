@@ -13,9 +13,9 @@ from db.records.dataset import Dataset
 from db.records.enrichment import Enrichment, Vector, enrichments_between
 from db.records.record import Record, batches, each_record
 from db.scoring.response_body import decode_answer
-from db.spec.field import normal_number
+from db.spec.normalization import normal_number
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 
 PAGE_RECORDS = 500
 

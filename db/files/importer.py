@@ -12,7 +12,7 @@ from db.errors import DataFileError, InputError
 from db.records.dataset import Dataset
 from db.records.record import AddResult, NewRecord, add_records, batches
 from db.spec.dataset_spec import DatasetSpec
-from db.store.engine import Store
+from db.store.store import Store
 
 from .reader import SourceRow, check_rows, read_rows
 

@@ -16,10 +16,11 @@ import msgspec
 
 from db.errors import DataFileError
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import Value, normal_number
+from db.spec.field import Value
+from db.spec.normalization import normal_number
 from db.spec.toml_file import MAX_CHARACTERS, check_spec
 
-from .column_profile import MAX_CHOICES, ColumnProfile
+from .column_type import MAX_CHOICES, ColumnProfile
 from .guess_language import guess_language
 from .reader import read_rows
 
@@ -56,8 +57,8 @@ def infer_dataset(
     """
     columns = read_columns(path, frozenset(missing))
     if target not in columns:
-        close = get_close_matches(target.lower(), [name.lower() for name in columns], 1)
-        similar = next((name for name in columns if close and name.lower() == close[0]), "")
+        close = get_close_matches(target.lower(), [column.lower() for column in columns], 1)
+        similar = next((column for column in columns if close and column.lower() == close[0]), "")
         hint = f"; did you mean {similar}?" if similar else ""
         raise DataFileError(f"{path}: has no column {target}; it has {', '.join(columns)}{hint}")
     label = columns.pop(target)
@@ -69,7 +70,7 @@ def infer_dataset(
         raise DataFileError(f"{path}: has no column to predict {target} from")
     _check_numbers(path, [*used, label])
     head = _head(path, name or slug(path.stem, "-", "_") or "dataset", label, used)
-    notes = [f"# Not used: {name} {reason}" for name, reason in unused.items()]
+    notes = [f"# Not used: {column} {reason}" for column, reason in unused.items()]
     text = "\n\n".join(["\n".join(head + notes), *_fields(used, target), *_enrichers(used)]) + "\n"
     spec = msgspec.convert(tomllib.loads(text), DatasetSpec)
     check_spec(spec)

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from db.store.dialect import lock_upgrade
-from db.store.engine import Store
+from db.store.store import Store
 
 
 def upgrade(store: Store) -> str:

@@ -1,4 +1,13 @@
-"""Chunks: stale records, leased to one worker at a time."""
+"""Chunks: stale records, leased to one worker at a time.
+
+A worker claims a chunk: this sets the end of its lease and raises the chunk's fence by one. While
+it computes, the worker renews the lease. If it does not, because it died or was stopped or cut
+off, the lease ends, and another worker may claim the chunk, under the next fence. Every write of a
+worker (renew, finish, return, fail) first checks, in the same transaction, that the chunk still
+has the worker's fence, and raises LeaseLost if not. So a worker that was taken for dead and then
+continues cannot write its results over those of the next worker. Leases run on the store's clock
+(see `dialect.lease_clock`), so workers' clocks need not agree.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +41,7 @@ MOST_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class NotBefore:
-    """How long nobody should take a chunk again, and why."""
+    """How long a returned chunk must not be claimed, and why."""
 
     seconds: float = 0.0
     reason: str = ""
@@ -43,7 +52,7 @@ AT_ONCE = NotBefore()
 
 @dataclass(frozen=True)
 class Chunk:
-    """A leased chunk; the fence tells this lease from any other of the same chunk."""
+    """A leased chunk; each lease of the chunk has its own fence."""
 
     id: int
     dataset_id: int
@@ -55,9 +64,9 @@ class Chunk:
 def make_chunk(
     connection: Connection, dataset_id: int, revision: int, ids: Sequence[int], *, asked: bool
 ) -> None:
-    """Put records into a new chunk that nobody holds."""
-    made = insert(tables.chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
-    chunk_id = connection.execute(made.returning(tables.chunk.c.id)).scalar_one()
+    """Put records into a new chunk, which is not leased yet."""
+    new = insert(tables.chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
+    chunk_id = connection.execute(new.returning(tables.chunk.c.id)).scalar_one()
     connection.execute(
         update(tables.record).where(tables.record.c.id.in_(ids)).values(chunk_id=chunk_id)
     )
@@ -66,31 +75,32 @@ def make_chunk(
 def claim_chunk(
     connection: Connection, revisions: Mapping[int, int], worker_id: int, lease_seconds: float
 ) -> Chunk | None:
-    """Lease a chunk of these datasets that nobody holds, or None where there is none.
+    """Lease the next free chunk of these datasets; return None if there is none.
 
-    It is worked on under its dataset's revision of today, whatever it was planned under.
+    `revisions` maps dataset ids to current revisions. The chunk gets its dataset's current
+    revision, even if it was planned under an older one.
     """
     if not revisions:
         return None
     now, boot = lease_clock(connection)
-    free = or_(
+    is_free = or_(
         tables.chunk.c.lease_until.is_(None),
         tables.chunk.c.lease_boot != boot,
         tables.chunk.c.lease_until < now,
     )
-    picked = (
+    candidate = (
         select(tables.chunk.c.id)
-        .where(free, tables.chunk.c.dataset_id.in_(revisions))
+        .where(is_free, tables.chunk.c.dataset_id.in_(revisions))
         .order_by(tables.chunk.c.asked.desc(), tables.chunk.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
-        .cte("picked")
-        # Without it PostgreSQL may run the limited select again for each row it updates.
+        .cte("candidate")
+        # Otherwise PostgreSQL may run the select with its limit again for each updated row.
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    claimed = (
+    claim = (
         update(tables.chunk)
-        .where(tables.chunk.c.id == select(picked.c.id).scalar_subquery())
+        .where(tables.chunk.c.id == select(candidate.c.id).scalar_subquery())
         .values(
             fence=tables.chunk.c.fence + 1,
             revision=case(revisions, value=tables.chunk.c.dataset_id),
@@ -101,29 +111,29 @@ def claim_chunk(
         )
         .returning(*(tables.chunk.c[name] for name in Chunk.__dataclass_fields__))
     )
-    row = connection.execute(claimed).first()
+    row = connection.execute(claim).first()
     return None if row is None else Chunk(*row)
 
 
-def renew_lease(connection: Connection, held: Chunk, lease_seconds: float) -> None:
-    """Hold a chunk for longer; raises LeaseLost where it belongs to another by now."""
+def renew_lease(connection: Connection, chunk: Chunk, lease_seconds: float) -> None:
+    """Extend the lease; raise LeaseLost if another worker has claimed the chunk."""
     now, boot = lease_clock(connection)
-    renewed = {"lease_until": now + lease_seconds, "lease_boot": boot}
-    _fenced(connection, held, **renewed)
+    _update_fenced(connection, chunk, lease_until=now + lease_seconds, lease_boot=boot)
 
 
-def _fenced(connection: Connection, held: Chunk, **values: object) -> None:
-    mine = and_(tables.chunk.c.id == held.id, tables.chunk.c.fence == held.fence)
-    done = connection.execute(update(tables.chunk).where(mine).values(**values))
-    if done.rowcount != 1:
-        raise LeaseLost(f"chunk {held.id}: its lease ran out and another worker took it")
+def _update_fenced(connection: Connection, chunk: Chunk, **values: object) -> None:
+    """Update the chunk's row; raise LeaseLost if the row has another fence or is gone."""
+    has_fence = and_(tables.chunk.c.id == chunk.id, tables.chunk.c.fence == chunk.fence)
+    result = connection.execute(update(tables.chunk).where(has_fence).values(**values))
+    if result.rowcount != 1:
+        raise LeaseLost(f"chunk {chunk.id}: its lease has ended and another worker has claimed it")
 
 
-def records_in_chunk(connection: Connection, held: Chunk) -> list[Record]:
-    """Return a chunk's records by key."""
+def records_in_chunk(connection: Connection, chunk: Chunk) -> list[Record]:
+    """Return a chunk's records, sorted by key."""
     query = (
         select(tables.record)
-        .where(tables.record.c.chunk_id == held.id)
+        .where(tables.record.c.chunk_id == chunk.id)
         .order_by(tables.record.c.key)
     )
     return [
@@ -134,107 +144,117 @@ def records_in_chunk(connection: Connection, held: Chunk) -> list[Record]:
 
 def finish_chunk(
     connection: Connection,
-    held: Chunk,
+    chunk: Chunk,
     enrichments: Sequence[Enrichment],
     predictions: Sequence[Prediction],
-    refused: Sequence[EnricherFailure] = (),
+    failures: Sequence[EnricherFailure] = (),
 ) -> None:
-    """Write a chunk's results and end it, in the caller's one transaction.
+    """Write a chunk's results and delete the chunk, in the caller's transaction.
 
-    Raises LeaseLost, so that everything is rolled back, where another worker has it by now.
+    Raise LeaseLost, which rolls everything back, if another worker has claimed the chunk.
     """
-    _fenced(connection, held, owner=None)
-    here = _write_results(connection, held, enrichments, predictions)
-    connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(here)))
-    still = [one for one in refused if one.record_id in here]
-    write_failures(connection, held.dataset_id, held.revision, still)
-    _end_chunk(connection, held)
+    _update_fenced(connection, chunk, owner=None)
+    ids = _write_results(connection, chunk, enrichments, predictions)
+    connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(ids)))
+    _quarantine_existing(connection, chunk, failures, ids)
+    _end_chunk(connection, chunk)
 
 
 def _write_results(
     connection: Connection,
-    held: Chunk,
+    chunk: Chunk,
     enrichments: Sequence[Enrichment],
     predictions: Sequence[Prediction],
 ) -> set[int]:
-    """Write what was made of the records that are still there; returns their ids."""
-    # A record that was erased meanwhile leaves no results behind.
-    here = {row.id: row.key for row in _ids_and_keys(connection, held)}
-    keys = set(here.values())
-    enriched = [made for made in enrichments if made.record_id in here]
-    predicted = [made for made in predictions if made.key in keys]
-    write_enrichments(connection, enriched)
-    write_predictions(connection, held.dataset_id, predicted)
-    write_listing_columns(connection, here, enriched, predicted)
-    return set(here)
+    """Write the results of the records that still exist; return these records' ids."""
+    # A record may have been deleted since it was read; its results must not be written.
+    keys_by_id = {row.id: row.key for row in _lock_records(connection, chunk)}
+    keys = set(keys_by_id.values())
+    enrichments = [new for new in enrichments if new.record_id in keys_by_id]
+    predictions = [new for new in predictions if new.key in keys]
+    write_enrichments(connection, enrichments)
+    write_predictions(connection, chunk.dataset_id, predictions)
+    write_listing_columns(connection, keys_by_id, enrichments, predictions)
+    return set(keys_by_id)
 
 
-def _ids_and_keys(connection: Connection, held: Chunk) -> Sequence[Row[int, bytes]]:
-    of_chunk = tables.record.c.chunk_id == held.id
+def _quarantine_existing(
+    connection: Connection, chunk: Chunk, failures: Sequence[EnricherFailure], ids: set[int]
+) -> None:
+    """Quarantine those of the failures whose records still exist."""
+    existing = [failure for failure in failures if failure.record_id in ids]
+    write_failures(connection, chunk.dataset_id, chunk.revision, existing)
+
+
+def _lock_records(connection: Connection, chunk: Chunk) -> Sequence[Row[int, bytes]]:
+    of_chunk = tables.record.c.chunk_id == chunk.id
     query = (
         select(tables.record.c.id, tables.record.c.key).where(of_chunk).order_by(tables.record.c.id)
     )
     return connection.execute(query.with_for_update()).all()
 
 
-def _end_chunk(connection: Connection, held: Chunk) -> None:
+def _end_chunk(connection: Connection, chunk: Chunk) -> None:
     connection.execute(
         update(tables.record)
-        .where(tables.record.c.chunk_id == held.id)
-        .values(chunk_id=None, revision=held.revision)
+        .where(tables.record.c.chunk_id == chunk.id)
+        .values(chunk_id=None, revision=chunk.revision)
     )
-    connection.execute(delete(tables.chunk).where(tables.chunk.c.id == held.id))
+    connection.execute(delete(tables.chunk).where(tables.chunk.c.id == chunk.id))
 
 
 def return_chunk(
     connection: Connection,
-    held: Chunk,
+    chunk: Chunk,
     enrichments: Sequence[Enrichment] = (),
     predictions: Sequence[Prediction] = (),
-    refused: Sequence[EnricherFailure] = (),
+    failures: Sequence[EnricherFailure] = (),
     not_before: NotBefore = AT_ONCE,
 ) -> None:
-    """Give a chunk back that is not done, with what was made of it; that is no attempt at it."""
-    now, boot = lease_clock(connection)
-    put_off = {"lease_until": now + not_before.seconds, "lease_boot": boot}
-    _fenced(
-        connection,
-        held,
-        owner=None,
-        attempts=held.attempts - 1,
-        error=not_before.reason or None,
-        **(put_off if not_before.seconds else {"lease_until": None, "lease_boot": None}),
-    )
-    here = _write_results(connection, held, enrichments, predictions)
-    still = [one for one in refused if one.record_id in here]
-    write_failures(connection, held.dataset_id, held.revision, still)
+    """Return a chunk that is not finished, with its results so far.
 
-
-def fail_chunk(connection: Connection, held: Chunk, error: str) -> None:
-    """Give back a chunk whose workers died over it.
-
-    Several records are split in two, so that a poison record is alone in the end; alone, it
-    is quarantined after three tries.
+    This claim does not count as an attempt.
     """
-    _fenced(connection, held, owner=None, lease_until=None, lease_boot=None, error=error)
-    ids = [row.id for row in _ids_and_keys(connection, held)]
+    now, boot = lease_clock(connection)
+    postponed = {"lease_until": now + not_before.seconds, "lease_boot": boot}
+    free = {"lease_until": None, "lease_boot": None}
+    _update_fenced(
+        connection,
+        chunk,
+        owner=None,
+        attempts=chunk.attempts - 1,
+        error=not_before.reason or None,
+        **(postponed if not_before.seconds else free),
+    )
+    ids = _write_results(connection, chunk, enrichments, predictions)
+    _quarantine_existing(connection, chunk, failures, ids)
+
+
+def fail_chunk(connection: Connection, chunk: Chunk, error: str) -> None:
+    """Return a chunk whose workers died while they computed it.
+
+    A chunk of several records is split in two, so that the record that kills workers ends up
+    alone. A chunk of one record is quarantined after three attempts.
+    """
+    _update_fenced(connection, chunk, owner=None, lease_until=None, lease_boot=None, error=error)
+    ids = [row.id for row in _lock_records(connection, chunk)]
     if len(ids) > 1:
-        _split(connection, held, ids)
-    elif held.attempts >= MOST_ATTEMPTS:
-        refusals = [EnricherFailure(record_id, "", error) for record_id in ids]
-        write_failures(connection, held.dataset_id, held.revision, refusals)
-        _end_chunk(connection, held)
+        _split(connection, chunk, ids)
+    elif chunk.attempts >= MOST_ATTEMPTS:
+        failures = [EnricherFailure(record_id, "", error) for record_id in ids]
+        write_failures(connection, chunk.dataset_id, chunk.revision, failures)
+        _end_chunk(connection, chunk)
 
 
-def _split(connection: Connection, held: Chunk, ids: Sequence[int]) -> None:
+def _split(connection: Connection, chunk: Chunk, ids: Sequence[int]) -> None:
     middle = len(ids) // 2
     for half in (ids[:middle], ids[middle:]):
-        make_chunk(connection, held.dataset_id, held.revision, half, asked=True)
-    connection.execute(delete(tables.chunk).where(tables.chunk.c.id == held.id))
+        make_chunk(connection, chunk.dataset_id, chunk.revision, half, asked=True)
+    connection.execute(delete(tables.chunk).where(tables.chunk.c.id == chunk.id))
 
 
-def free_chunks_of(connection: Connection, worker_id: int) -> None:
-    """End the leases of a worker that is known to be dead."""
+def release_chunks(connection: Connection, worker_id: int) -> None:
+    """End the leases of a worker that has ended or died."""
     connection.execute(
         update(tables.chunk)
         .where(tables.chunk.c.owner == worker_id)
@@ -244,16 +264,16 @@ def free_chunks_of(connection: Connection, worker_id: int) -> None:
 
 @dataclass(frozen=True)
 class Wait:
-    """How long until a chunk that is there can be taken, and why it cannot be now."""
+    """How long until a chunk can be claimed, and why it cannot be claimed now."""
 
     seconds: float
     reason: str
 
 
 def wait_for_chunk(connection: Connection, dataset_ids: Sequence[int]) -> Wait | None:
-    """Return the shortest wait for a chunk of these datasets, None without a chunk.
+    """Return the shortest wait for a chunk of these datasets, None if there is no chunk.
 
-    A chunk that somebody holds gives no reason: it may end at any moment.
+    The reason is "" for a leased chunk, since its worker may return it at any moment.
     """
     now, boot = lease_clock(connection)
     rows = connection.execute(
@@ -266,9 +286,9 @@ def wait_for_chunk(connection: Connection, dataset_ids: Sequence[int]) -> Wait |
     ).all()
     waits = [
         Wait(
-            0.0 if left is None or of_boot != boot else max(left, 0.0),
+            0.0 if left is None or lease_boot != boot else max(left, 0.0),
             (error or "") if owner is None else "",
         )
-        for owner, of_boot, left, error in rows
+        for owner, lease_boot, left, error in rows
     ]
     return min(waits, key=lambda wait: wait.seconds, default=None)

@@ -1,4 +1,7 @@
-"""How far enrichment has come, as workers last counted it: counting is too dear for each scrape."""
+"""Coverage: the numbers of fresh values that workers last counted.
+
+Counting is too slow to be done for every scrape of the metrics.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class CoverageCount:
 def write_counts(
     connection: Connection, dataset_id: int, records: int, fresh: dict[str, int]
 ) -> None:
-    """Put a dataset's counts in the place of those before."""
+    """Replace a dataset's counts; `fresh` maps each enricher to its number of fresh values."""
     connection.execute(
         delete(tables.progress).where(
             tables.progress.c.dataset_id == dataset_id, tables.progress.c.enricher.notin_(fresh)
@@ -45,7 +48,7 @@ def write_counts(
 
 
 def all_counts(connection: Connection) -> list[CoverageCount]:
-    """Return what was last counted, by dataset and enricher."""
+    """Return the last counts of all datasets, sorted by dataset and enricher."""
     query = (
         select(
             tables.dataset.c.name,
@@ -61,6 +64,6 @@ def all_counts(connection: Connection) -> list[CoverageCount]:
 
 
 def seconds_since_count(connection: Connection) -> float:
-    """Return how long ago somebody last counted, infinity where nobody has."""
-    last = connection.execute(select(func.max(tables.progress.c.made_at))).scalar()
-    return float("inf") if last is None else abs(wall_seconds(connection) - last)
+    """Return the age of the last count in seconds, infinity if there is none."""
+    counted_at = connection.execute(select(func.max(tables.progress.c.made_at))).scalar()
+    return float("inf") if counted_at is None else abs(wall_seconds(connection) - counted_at)

@@ -1,4 +1,4 @@
-"""What workers' gates have read in the last hour, for those who ask why one is closed."""
+"""The load readings of workers' gates in the last hour, which show why a gate is closed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KEEP_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class GateAverages:
-    """What a gate has read over some seconds, and the share of them in which it was open.
+    """Averages of a gate's readings over some seconds, and the share of them when it was open.
 
-    A figure is None where nothing was read of it.
+    A value is None if the gate did not read it.
     """
 
     open_share: float
@@ -29,17 +29,17 @@ class GateAverages:
 def add_gate_averages(
     connection: Connection, worker_id: int, at: float, means: dict[str, object]
 ) -> None:
-    """Keep what a worker's gate has read, and drop what is older than an hour, whoever's it is."""
+    """Add averages of a worker's gate, and delete those of all workers older than an hour."""
     connection.execute(insert(tables.reading).values(worker_id=worker_id, at=at, **means))
     connection.execute(delete(tables.reading).where(tables.reading.c.at < at - KEEP_SECONDS))
 
 
-def last_hour(connection: Connection) -> dict[int, list[tuple[float, GateAverages]]]:
-    """Return what each worker's gate has read, with how many seconds ago that was, oldest first."""
+def recent_gate_averages(connection: Connection) -> dict[int, list[tuple[float, GateAverages]]]:
+    """Return each worker's averages of the last hour with their age in seconds, oldest first."""
     now = wall_seconds(connection)
     query = select(tables.reading).where(tables.reading.c.at > now - KEEP_SECONDS)
-    found: dict[int, list[tuple[float, GateAverages]]] = {}
+    by_worker: dict[int, list[tuple[float, GateAverages]]] = {}
     for row in connection.execute(query.order_by(tables.reading.c.worker_id, tables.reading.c.at)):
         means = GateAverages(*(getattr(row, name) for name in GateAverages.__dataclass_fields__))
-        found.setdefault(row.worker_id, []).append((now - row.at, means))
-    return found
+        by_worker.setdefault(row.worker_id, []).append((now - row.at, means))
+    return by_worker

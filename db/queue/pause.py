@@ -1,4 +1,4 @@
-"""The pause: while it is there, every worker waits."""
+"""The pause: while its row exists, no worker claims a chunk."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from db.store.dialect import insert
 
 
 def pause_workers(connection: Connection) -> None:
-    """Let every worker wait, those too that are not there yet."""
+    """Make all workers wait, including those that start later."""
     paused = insert(connection, tables.pause).values(id=1, made_at=time.time())
     connection.execute(paused.on_conflict_do_nothing())
 
 
 def resume_workers(connection: Connection) -> None:
-    """Let every worker go on."""
+    """Let all workers continue."""
     connection.execute(delete(tables.pause))
 
 
 def paused_at(connection: Connection) -> float | None:
-    """Return since when workers wait, None while they may work."""
+    """Return when workers were paused, None if they are not."""
     return connection.execute(select(tables.pause.c.made_at)).scalar()

@@ -1,4 +1,4 @@
-"""The planner: puts stale records into chunks."""
+"""The planner, which puts stale records into chunks."""
 
 from __future__ import annotations
 
@@ -11,50 +11,51 @@ from db.store.dialect import lease_clock
 from .chunk import make_chunk
 
 CHUNK_RECORDS = 500
-OPEN_CHUNKS_A_WORKER = 4
+OPEN_CHUNKS_PER_WORKER = 4
 
 
-def plan_chunks(connection: Connection, planned: Dataset, workers: int) -> int | None:
-    """Put stale records without a chunk into chunks, what people asked for first.
+def plan_chunks(connection: Connection, dataset: Dataset, workers: int) -> int | None:
+    """Put stale records that have no chunk into chunks, first those that came with requests.
 
-    There are never more than a few open chunks a worker, however many records are stale.
-    Returns how many chunks were made, None where the plan has changed since it was read. Until
-    the transaction ends nobody can change it.
+    Only a few chunks per worker are open at any time, however many records are stale. Return how
+    many chunks were made, None if the plan has changed since it was read. The dataset stays
+    locked until the transaction ends.
     """
-    # Two planners at once would put the same records into two chunks.
-    of_dataset = tables.dataset.c.id == planned.id
+    # Without the lock, two planners could put the same records into two chunks.
+    of_dataset = tables.dataset.c.id == dataset.id
     lock = select(tables.dataset.c.revision).where(of_dataset).with_for_update(key_share=True)
-    if connection.execute(lock).scalar_one() != planned.revision:
+    if connection.execute(lock).scalar_one() != dataset.revision:
         return None
-    room = OPEN_CHUNKS_A_WORKER * max(workers, 1) - _open_chunks(connection, planned.id)
-    made = 0
+    room = OPEN_CHUNKS_PER_WORKER * max(workers, 1) - _open_chunks(connection, dataset.id)
+    count = 0
     for asked in (True, False):
-        while made < room and _plan_chunk(connection, planned, asked=asked):
-            made += 1
-    return made
+        while count < room and _plan_chunk(connection, dataset, asked=asked):
+            count += 1
+    return count
 
 
 def _open_chunks(connection: Connection, dataset_id: int) -> int:
-    """Count chunks but for those put off, which would keep all other records from their turn."""
+    """Count the chunks that are not postponed; postponed ones must not block other records."""
     now, boot = lease_clock(connection)
-    put_off = and_(
+    is_postponed = and_(
         tables.chunk.c.owner.is_(None),
         tables.chunk.c.lease_boot == boot,
         tables.chunk.c.lease_until > now,
     )
     query = select(func.count()).where(
-        tables.chunk.c.dataset_id == dataset_id, or_(tables.chunk.c.lease_until.is_(None), ~put_off)
+        tables.chunk.c.dataset_id == dataset_id,
+        or_(tables.chunk.c.lease_until.is_(None), ~is_postponed),
     )
     return connection.execute(query).scalar_one()
 
 
-def _plan_chunk(connection: Connection, planned: Dataset, *, asked: bool) -> bool:
+def _plan_chunk(connection: Connection, dataset: Dataset, *, asked: bool) -> bool:
     stale = (
         select(tables.record.c.id)
         .where(
-            tables.record.c.dataset_id == planned.id,
+            tables.record.c.dataset_id == dataset.id,
             tables.record.c.asked == asked,
-            tables.record.c.revision < planned.revision,
+            tables.record.c.revision < dataset.revision,
             tables.record.c.chunk_id.is_(None),
         )
         .order_by(tables.record.c.revision, tables.record.c.key)
@@ -62,5 +63,5 @@ def _plan_chunk(connection: Connection, planned: Dataset, *, asked: bool) -> boo
     )
     ids = connection.execute(stale).scalars().all()
     if ids:
-        make_chunk(connection, planned.id, planned.revision, ids, asked=asked)
+        make_chunk(connection, dataset.id, dataset.revision, ids, asked=asked)
     return bool(ids)

@@ -1,11 +1,11 @@
-"""Records that an enricher could not take."""
+"""Quarantine: records for which an enricher failed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, true, update
 
 from db.records.record import erase_records
 from db.store import tables
@@ -15,7 +15,7 @@ from db.store.generation import raise_generation
 
 @dataclass(frozen=True)
 class EnricherFailure:
-    """Why a record has no value of an enricher."""
+    """The reason why an enricher has no value for a record; "" as enricher means all of them."""
 
     record_id: int
     enricher: str
@@ -24,7 +24,7 @@ class EnricherFailure:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record that waits for a person."""
+    """A quarantined record, which waits for a person to retry or drop it."""
 
     dataset: str
     key: str
@@ -35,20 +35,20 @@ class Quarantined:
 
 
 def write_failures(
-    connection: Connection, dataset_id: int, revision: int, refusals: Iterable[EnricherFailure]
+    connection: Connection, dataset_id: int, revision: int, failures: Iterable[EnricherFailure]
 ) -> None:
-    """Quarantine records, of each enricher the last reason over the one before."""
+    """Quarantine records; a new reason replaces the one of the same record and enricher."""
     now = wall_seconds(connection)
     rows = [
         {
-            "record_id": one.record_id,
+            "record_id": failure.record_id,
             "dataset_id": dataset_id,
             "revision": revision,
-            "enricher": one.enricher,
-            "reason": one.reason,
+            "enricher": failure.enricher,
+            "reason": failure.reason,
             "made_at": now,
         }
-        for one in refusals
+        for failure in failures
     ]
     upsert(connection, tables.quarantine, rows, ("record_id", "enricher"))
 
@@ -56,7 +56,7 @@ def write_failures(
 def failures_in_chunk(
     connection: Connection, chunk_id: int, revision: int
 ) -> list[EnricherFailure]:
-    """Return what of a chunk was refused already under that revision of its dataset."""
+    """Return the failures of a chunk's records under this revision of their dataset."""
     query = (
         select(
             tables.quarantine.c.record_id, tables.quarantine.c.enricher, tables.quarantine.c.reason
@@ -68,13 +68,13 @@ def failures_in_chunk(
 
 
 def count_quarantined(connection: Connection, dataset_id: int) -> int:
-    """Return how many records of a dataset lack a value of an enricher."""
+    """Return how many records of a dataset are quarantined."""
     query = select(func.count(tables.quarantine.c.record_id.distinct()))
-    return connection.execute(query.where(_of(dataset_id))).scalar_one()
+    return connection.execute(query.where(_is_in_dataset(dataset_id))).scalar_one()
 
 
 def quarantined_since(connection: Connection, at: float) -> tuple[int, str]:
-    """Return how many records were quarantined from then on, and why the first was."""
+    """Return how many records were quarantined since a time, and the reason of the first."""
     later = tables.quarantine.c.made_at >= at
     count = select(func.count(tables.quarantine.c.record_id.distinct())).where(later)
     first = (
@@ -88,9 +88,9 @@ def quarantined_since(connection: Connection, at: float) -> tuple[int, str]:
 
 
 def list_quarantine(
-    connection: Connection, dataset_id: int | None = None, most: int = 1000
+    connection: Connection, dataset_id: int | None = None, limit: int = 1000
 ) -> list[Quarantined]:
-    """Return what is quarantined, the latest first."""
+    """Return the quarantined records of one dataset or of all, the latest first."""
     query = (
         select(
             tables.dataset.c.name,
@@ -102,42 +102,45 @@ def list_quarantine(
         )
         .join(tables.record, tables.record.c.id == tables.quarantine.c.record_id)
         .join(tables.dataset, tables.dataset.c.id == tables.quarantine.c.dataset_id)
-        .where(_of(dataset_id))
+        .where(_is_in_dataset(dataset_id))
         .order_by(
             tables.quarantine.c.made_at.desc(),
             tables.quarantine.c.record_id,
             tables.quarantine.c.enricher,
         )
-        .limit(most)
+        .limit(limit)
     )
     return [Quarantined(name, key.hex(), *more) for name, key, *more in connection.execute(query)]
 
 
-def _of(dataset_id: int | None) -> ColumnElement[bool]:
-    every = tables.quarantine.c.record_id.isnot(None)
-    return every if dataset_id is None else tables.quarantine.c.dataset_id == dataset_id
+def _is_in_dataset(dataset_id: int | None) -> ColumnElement[bool]:
+    if dataset_id is None:
+        return true()
+    return tables.quarantine.c.dataset_id == dataset_id
 
 
-def _chosen(
+def _select_records(
     connection: Connection, dataset_id: int | None, keys: Sequence[bytes]
 ) -> list[tuple[int, int]]:
-    """Return the record and dataset ids of what is meant, all if no key is given."""
+    """Return the record and dataset ids of quarantined records, of all if no keys are given."""
     query = (
         select(tables.quarantine.c.record_id, tables.quarantine.c.dataset_id)
         .distinct()
         .join(tables.record, tables.record.c.id == tables.quarantine.c.record_id)
-        .where(_of(dataset_id))
+        .where(_is_in_dataset(dataset_id))
     )
     if keys:
         query = query.where(tables.record.c.key.in_(keys))
-    return [(record_id, of) for record_id, of in connection.execute(query)]
+    return [
+        (record_id, record_dataset_id) for record_id, record_dataset_id in connection.execute(query)
+    ]
 
 
 def retry_quarantine(
     connection: Connection, dataset_id: int | None = None, keys: Sequence[bytes] = ()
 ) -> int:
-    """Make quarantined records stale, so that they are tried again; returns how many."""
-    ids = [record_id for record_id, _ in _chosen(connection, dataset_id, keys)]
+    """Make quarantined records stale, so that they are tried again; return how many."""
+    ids = [record_id for record_id, _ in _select_records(connection, dataset_id, keys)]
     connection.execute(update(tables.record).where(tables.record.c.id.in_(ids)).values(revision=0))
     connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(ids)))
     return len(ids)
@@ -146,10 +149,13 @@ def retry_quarantine(
 def drop_quarantine(
     connection: Connection, dataset_id: int | None = None, keys: Sequence[bytes] = ()
 ) -> int:
-    """Erase quarantined records and all that came of them; returns how many."""
-    chosen = _chosen(connection, dataset_id, keys)
-    for of in {of for _, of in chosen}:
-        erase_records(connection, of, [record_id for record_id, mine in chosen if mine == of])
-    if chosen:
+    """Delete quarantined records and everything derived from them; return how many."""
+    selected = _select_records(connection, dataset_id, keys)
+    ids_by_dataset: dict[int, list[int]] = {}
+    for record_id, record_dataset_id in selected:
+        ids_by_dataset.setdefault(record_dataset_id, []).append(record_id)
+    for record_dataset_id, ids in ids_by_dataset.items():
+        erase_records(connection, record_dataset_id, ids)
+    if selected:
         raise_generation(connection)
-    return len(chosen)
+    return len(selected)

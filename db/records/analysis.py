@@ -1,4 +1,4 @@
-"""Snapshots: what an enricher found by looking at a whole set of records."""
+"""Analyses: what an enricher computed from all records of a dataset together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from db.store.dialect import upsert
 
 @dataclass(frozen=True)
 class Analysis:
-    """The newest look at a set; `basis` says what it was told by, such as intents@3."""
+    """An enricher's newest analysis; `basis` names what it was computed from, such as intents@3."""
 
     enricher: str
     number: int
@@ -22,14 +22,14 @@ class Analysis:
 
 
 def all_analyses(connection: Connection, dataset_id: int) -> dict[str, Analysis]:
-    """Return a dataset's snapshots by enricher."""
+    """Return the newest analysis of each enricher of a dataset."""
     columns = [tables.snapshot.c[name] for name in Analysis.__dataclass_fields__]
     query = select(*columns).where(tables.snapshot.c.dataset_id == dataset_id)
     return {row.enricher: Analysis(*row) for row in connection.execute(query)}
 
 
 def read_findings(connection: Connection, dataset_id: int, enricher: str, number: int) -> bytes:
-    """Return what was found, b"" where there is a newer snapshot by now."""
+    """Return the findings of an analysis, b"" if a newer one has replaced it."""
     query = select(tables.snapshot.c.findings).where(
         tables.snapshot.c.dataset_id == dataset_id,
         tables.snapshot.c.enricher == enricher,
@@ -39,23 +39,23 @@ def read_findings(connection: Connection, dataset_id: int, enricher: str, number
 
 
 def write_analysis(
-    connection: Connection, dataset_id: int, made: Analysis, findings: bytes
+    connection: Connection, dataset_id: int, analysis: Analysis, findings: bytes
 ) -> None:
-    """Put a snapshot in the place of the one before; `made.number` must be the next."""
+    """Replace the stored analysis, unless its number is as high as the new one's or higher."""
     row = {
         "dataset_id": dataset_id,
-        "enricher": made.enricher,
-        "number": made.number,
-        "basis": made.basis,
-        "fingerprint": made.fingerprint,
+        "enricher": analysis.enricher,
+        "number": analysis.number,
+        "basis": analysis.basis,
+        "fingerprint": analysis.fingerprint,
         "findings": findings,
         "made_at": time.time(),
     }
-    is_older = tables.snapshot.c.number < made.number
+    is_older = tables.snapshot.c.number < analysis.number
     upsert(connection, tables.snapshot, [row], ("dataset_id", "enricher"), where=is_older)
 
 
 def delete_analyses(connection: Connection, dataset_id: int, kept: set[str]) -> None:
-    """Drop the snapshots of enrichers that the spec no longer names."""
-    gone = tables.snapshot.c.dataset_id == dataset_id, tables.snapshot.c.enricher.notin_(kept)
-    connection.execute(delete(tables.snapshot).where(*gone))
+    """Delete the analyses of all enrichers except those in `kept`."""
+    unused = tables.snapshot.c.dataset_id == dataset_id, tables.snapshot.c.enricher.notin_(kept)
+    connection.execute(delete(tables.snapshot).where(*unused))

@@ -15,7 +15,7 @@ from db.store.generation import raise_generation
 
 
 class PlanStep(msgspec.Struct, frozen=True):
-    """An enricher as its worker sees it today; `reads` are other steps' names."""
+    """An enricher with its current fingerprint; `reads` names the steps whose values it reads."""
 
     name: str
     fingerprint: str
@@ -24,7 +24,7 @@ class PlanStep(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A spec in the store, with the plan for its records: steps, each after those it reads."""
+    """A dataset in the store. Each step of its plan comes after the steps that it reads."""
 
     id: int
     spec: DatasetSpec
@@ -37,7 +37,7 @@ class Dataset:
         return self.spec.name
 
     def fingerprints(self) -> dict[str, str]:
-        """Return today's fingerprint of each enricher."""
+        """Return the current fingerprint of each enricher."""
         return {step.name: step.fingerprint for step in self.plan}
 
 
@@ -50,7 +50,7 @@ def all_datasets(connection: Connection) -> list[Dataset]:
 
 
 def find_dataset(connection: Connection, name: str) -> Dataset:
-    """Return the dataset of that name; raises UnknownDataset naming those there are."""
+    """Return the dataset with this name; raise UnknownDataset, which lists the names there are."""
     row = connection.execute(select(tables.dataset).where(tables.dataset.c.name == name)).first()
     if row is None:
         names = (
@@ -71,9 +71,9 @@ def _dataset(row: Row[tuple[object, ...]]) -> Dataset:
 def register_dataset(
     connection: Connection, spec: DatasetSpec
 ) -> Literal["created", "updated", "unchanged"]:
-    """Put a spec into the store, or bring it up to date.
+    """Add a dataset, or update its spec.
 
-    Raises SpecChangeRefused where that would change the key of records that exist.
+    Raise SpecChangeRefused if that would change the keys of existing records.
     """
     _check_flat_route(connection, spec)
     row = connection.execute(
@@ -85,7 +85,7 @@ def register_dataset(
         return "created"
     if row.spec == encode_spec(spec):
         return "unchanged"
-    _refuse_other_keys(connection, row.id, decode_spec(row.spec), spec)
+    _check_keys_unchanged(connection, row.id, decode_spec(row.spec), spec)
     connection.execute(
         update(tables.dataset).where(tables.dataset.c.id == row.id).values(spec=encode_spec(spec))
     )
@@ -97,10 +97,13 @@ def _check_flat_route(connection: Connection, spec: DatasetSpec) -> None:
     for other in all_datasets(connection):
         taken = set(spec.flat_routes) & set(other.spec.flat_routes)
         if taken and other.name != spec.name:
-            raise SpecError(f"key flat_route: {spec.flat_route} belongs to {other.name} already")
+            raise SpecError(
+                f"key flat_route: {spec.flat_route} is already the route of {other.name};"
+                f" use another"
+            )
 
 
-def _refuse_other_keys(
+def _check_keys_unchanged(
     connection: Connection, dataset_id: int, old: DatasetSpec, new: DatasetSpec
 ) -> None:
     changes = _key_changes(old, new)
@@ -111,31 +114,31 @@ def _refuse_other_keys(
     ).scalar_one():
         raise SpecChangeRefused(
             f"{new.name} has records, and {changes} would change their keys; keep the field as it"
-            f" was, or give the spec another name and import the records there, or erase the"
+            f" was, or give the spec another name and import the records there, or delete the"
             f" dataset first: python -m db drop {new.name}"
         )
 
 
 def _key_changes(old: DatasetSpec, new: DatasetSpec) -> str:
-    """Return in words what changes the key of a record, or what its label means."""
+    """Describe a change that alters the records' keys or the meaning of labels; "" if none does."""
     if list(old.fields) != list(new.fields):
         return f"fields {', '.join(old.fields)} → {', '.join(new.fields)}"
     if (old.kind, old.target) != (new.kind, new.target):
         return f"target {old.kind} {old.target} → {new.kind} {new.target}"
     for name, field in old.fields.items():
         if type(field) is not type(new.fields[name]):
-            return f"another type of {name}"
+            return f"a different type of {name}"
         if field.default != new.fields[name].default:
-            return f"another default of {name}"
+            return f"a different default of {name}"
     return ""
 
 
 def set_plan(connection: Connection, dataset: Dataset, plan: tuple[PlanStep, ...]) -> Dataset:
-    """Say what today's enrichers are; where that changes, records become stale."""
+    """Store the current enrichers; if the plan has changed, all records become stale."""
     if plan == dataset.plan:
         return dataset
     encoded = msgspec.json.encode(plan).decode()
-    # Of several workers that start together only the first makes records stale.
+    # If several workers start together, only the first one raises the revision.
     connection.execute(
         update(tables.dataset)
         .where(tables.dataset.c.id == dataset.id, tables.dataset.c.plan != encoded)

@@ -1,4 +1,4 @@
-"""Removal: a dataset with everything that belongs to it."""
+"""Deletion of a dataset and everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import partial
 from sqlalchemy import Connection, delete, select
 
 from db.store import tables
-from db.store.engine import Store
 from db.store.generation import raise_generation
+from db.store.store import Store
 
 from .dataset import Dataset
 from .record import erase_records
 
 BATCH_RECORDS = 5000
-_OTHERS = (
+_DATASET_TABLES = (
     tables.call_grant,
     tables.chunk,
     tables.meter,
@@ -28,26 +28,28 @@ _OTHERS = (
 
 
 def drop_dataset(store: Store, dataset: Dataset) -> int:
-    """Erase a dataset with its records, models and figures; returns how many records it had.
+    """Delete a dataset with its records, models and counts; return how many records it had.
 
-    In batches, so that others can write meanwhile; who works on a chunk of it loses that.
+    Records are deleted in batches, so that other processes can write in between. A worker that
+    has a chunk of the dataset loses its lease.
     """
-    erased = 0
-    while count := store.write(partial(_erase_some, dataset=dataset)):
-        erased += count
-    store.write(partial(_erase_rest, dataset=dataset))
-    return erased
+    deleted = 0
+    while count := store.write(partial(_delete_batch, dataset=dataset)):
+        deleted += count
+    store.write(partial(_delete_dataset, dataset=dataset))
+    return deleted
 
 
-def _erase_some(connection: Connection, dataset: Dataset) -> int:
-    mine = select(tables.record.c.id).where(tables.record.c.dataset_id == dataset.id)
-    ids = list(connection.execute(mine.order_by(tables.record.c.id).limit(BATCH_RECORDS)).scalars())
+def _delete_batch(connection: Connection, dataset: Dataset) -> int:
+    ids_query = select(tables.record.c.id).where(tables.record.c.dataset_id == dataset.id)
+    ids_query = ids_query.order_by(tables.record.c.id).limit(BATCH_RECORDS)
+    ids = list(connection.execute(ids_query).scalars())
     erase_records(connection, dataset.id, ids)
     return len(ids)
 
 
-def _erase_rest(connection: Connection, dataset: Dataset) -> None:
-    for table in _OTHERS:
+def _delete_dataset(connection: Connection, dataset: Dataset) -> None:
+    for table in _DATASET_TABLES:
         connection.execute(delete(table).where(table.c.dataset_id == dataset.id))
     connection.execute(delete(tables.dataset).where(tables.dataset.c.id == dataset.id))
     raise_generation(connection)

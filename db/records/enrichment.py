@@ -1,4 +1,4 @@
-"""The values that enrichers made."""
+"""Enrichments: the values of enrichers for records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, exists, func, select
 from db.store import tables
 from db.store.dialect import upsert
 
-EnrichmentValue: TypeAlias = Any  # whatever JSON can say, or a vector
+EnrichmentValue: TypeAlias = Any  # any JSON value, or a Vector
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,25 @@ class Vector:
 
     @classmethod
     def of(cls, numbers: Iterable[float]) -> Vector:
-        """Return the vector of these numbers."""
-        lanes = array("f", numbers)
+        """Return a vector of these numbers."""
+        floats = array("f", numbers)
         if sys.byteorder == "big":
-            lanes.byteswap()
-        return cls(lanes.tobytes())
+            floats.byteswap()
+        return cls(floats.tobytes())
 
     def numbers(self) -> list[float]:
-        """Return the numbers."""
-        numbers = array("f", self.data)
+        """Return the numbers as a list of floats."""
+        floats = array("f", self.data)
         if sys.byteorder == "big":
-            numbers.byteswap()
-        return numbers.tolist()
+            floats.byteswap()
+        return floats.tolist()
 
 
 @dataclass(frozen=True)
 class Enrichment:
-    """The value of one enricher on one record, under a fingerprint.
+    """The value of one enricher for one record, with the enricher's fingerprint.
 
-    `listing_column` names the column that the value fills, if any; see
+    `listing_column` names the listing column that the value sets, if any; see
     db.records.listing_columns.
     """
 
@@ -56,32 +56,32 @@ class Enrichment:
 
 
 def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> None:
-    """Write values over those of older fingerprints."""
+    """Write values; each replaces the value that its enricher had for the record."""
     now = time.time()
     rows = [{**_columns(value), "made_at": now} for value in values]
     upsert(connection, tables.enrichment, rows, ("record_id", "enricher"))
 
 
-def _columns(made: Enrichment) -> dict[str, object]:
-    is_vector = isinstance(made.value, Vector)
+def _columns(enrichment: Enrichment) -> dict[str, object]:
+    is_vector = isinstance(enrichment.value, Vector)
     return {
-        "record_id": made.record_id,
-        "enricher": made.enricher,
-        "fingerprint": made.fingerprint,
-        "value": None if is_vector else msgspec.json.encode(made.value).decode(),
-        "vector": made.value.data if is_vector else None,
+        "record_id": enrichment.record_id,
+        "enricher": enrichment.enricher,
+        "fingerprint": enrichment.fingerprint,
+        "value": None if is_vector else msgspec.json.encode(enrichment.value).decode(),
+        "vector": enrichment.value.data if is_vector else None,
     }
 
 
 def read_value(value: str | None, vector: bytes | None) -> EnrichmentValue:
-    """Return what the two columns hold."""
+    """Return the value of the table's two value columns."""
     return Vector(vector) if vector is not None else msgspec.json.decode(value or "null")
 
 
 def enrichments_between(
     connection: Connection, dataset_id: int, first_id: int, last_id: int
 ) -> dict[int, dict[str, Enrichment]]:
-    """Return all enrichments of the dataset's records with ids in that range."""
+    """Return a dataset's enrichments for a range of record ids, by record id and enricher."""
     query = (
         select(tables.enrichment)
         .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
@@ -93,7 +93,7 @@ def enrichments_between(
 
 
 def enrichments_in_chunk(connection: Connection, chunk_id: int) -> dict[int, dict[str, Enrichment]]:
-    """Return all enrichments of a chunk's records."""
+    """Return the enrichments of a chunk's records, by record id and enricher."""
     query = (
         select(tables.enrichment)
         .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
@@ -103,26 +103,26 @@ def enrichments_in_chunk(connection: Connection, chunk_id: int) -> dict[int, dic
 
 
 def _by_record(connection: Connection, query: Any) -> dict[int, dict[str, Enrichment]]:  # noqa: ANN401
-    found: dict[int, dict[str, Enrichment]] = {}
+    enrichments: dict[int, dict[str, Enrichment]] = {}
     for row in connection.execute(query):
         value = read_value(row.value, row.vector)
-        made = Enrichment(row.record_id, row.enricher, row.fingerprint, value)
-        found.setdefault(row.record_id, {})[row.enricher] = made
-    return found
+        enrichment = Enrichment(row.record_id, row.enricher, row.fingerprint, value)
+        enrichments.setdefault(row.record_id, {})[row.enricher] = enrichment
+    return enrichments
 
 
-def covers_labels(
+def enrichers_covering_labels(
     connection: Connection, dataset_id: int, fingerprints: Mapping[str, str]
 ) -> list[str]:
-    """Return which of the enrichers have a fresh value for every labelled record."""
+    """Return the enrichers that have a value with this fingerprint for every labelled record."""
     return [
         name
         for name, fingerprint in fingerprints.items()
-        if not connection.execute(select(_gap(dataset_id, name, fingerprint))).scalar_one()
+        if not connection.execute(select(_has_gap(dataset_id, name, fingerprint))).scalar_one()
     ]
 
 
-def _gap(dataset_id: int, name: str, fingerprint: str) -> Any:  # noqa: ANN401
+def _has_gap(dataset_id: int, name: str, fingerprint: str) -> Any:  # noqa: ANN401
     fresh = exists().where(
         tables.enrichment.c.record_id == tables.record.c.id,
         tables.enrichment.c.enricher == name,
@@ -140,4 +140,4 @@ def count_enrichments(connection: Connection, dataset_id: int) -> dict[tuple[str
         .where(tables.record.c.dataset_id == dataset_id)
         .group_by(tables.enrichment.c.enricher, tables.enrichment.c.fingerprint)
     )
-    return {(name, stamp): count for name, stamp, count in connection.execute(query)}
+    return {(name, fingerprint): count for name, fingerprint, count in connection.execute(query)}

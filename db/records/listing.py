@@ -1,4 +1,4 @@
-"""Listings: a dataset's records, a page at a time, as quick from a million as from a thousand."""
+"""Listings: pages of a dataset's records, read from an index, so that size does not slow them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, literal_column, select, text, tuple_
 
 from db.errors import InputError
-from db.spec.field import Inputs, normal_text
+from db.spec.field import Inputs
+from db.spec.normalization import normal_text
 from db.store import tables
-from db.store.tables.content import FAR, LISTED
+from db.store.tables.records import ABSOLUTE_ERROR, LISTING_INDEXES
 
 from .record import decode_inputs
 
 Show: TypeAlias = Literal["all", "disagreements", "uncertain", "issues", "duplicates"]
 SHOWS: tuple[Show, ...] = get_args(Show)
 MOST_ROWS = 1000
-# Of rows that an index gives but a second condition refuses: a page takes no longer for them.
-MOST_LOOKED_AT = 1500
+# The most rows that a page reads from its index if a second condition filters them.
+MOST_SCANNED_ROWS = 1500
 
-_ERROR: ColumnElement[Any] = literal_column(FAR)
+_ERROR: ColumnElement[Any] = literal_column(ABSOLUTE_ERROR)
 _columns: dict[str, ColumnElement[Any]] = {
     name: tables.record.c[name] for name in ("label", "answer", "score", "duplicates", "key")
 }
@@ -31,7 +32,7 @@ _columns["error"] = _ERROR
 
 @dataclass(frozen=True)
 class ListingFilter:
-    """Which records a listing is of; what is empty does not choose."""
+    """Which records a listing shows; an empty string does not filter."""
 
     show: Show = "all"
     label: str = ""
@@ -41,7 +42,7 @@ class ListingFilter:
 
 @dataclass(frozen=True)
 class ListedRecord:
-    """A record as a listing shows it; of answer and score see db.store.tables.content."""
+    """A record as a listing shows it; for answer and score see db.store.tables.records."""
 
     key: str
     inputs: Inputs
@@ -57,7 +58,7 @@ class ListedRecord:
 
 @dataclass(frozen=True)
 class ListingPage:
-    """Some of a listing; `after` is where the next page begins, "" after the last."""
+    """One page of a listing; `after` is the cursor of the next page, "" on the last page."""
 
     rows: list[ListedRecord]
     after: str = ""
@@ -65,16 +66,16 @@ class ListingPage:
 
 @dataclass(frozen=True)
 class IndexScan:
-    """How a listing is read: an index by its condition, in its order, each page after the last."""
+    """How a listing reads its index: the condition, the order, and columns with a fixed value."""
 
     where: str
     order: tuple[str, ...]
     fixed: Mapping[str, str]
-    down: bool = False
+    descending: bool = False
 
 
 def choose_scan(wanted: ListingFilter, *, regression: bool) -> IndexScan:
-    """Return the way that an index has for a listing."""
+    """Return the index scan that reads a listing in order."""
     if wanted.group:
         return _scan("record_duplicated", ("key",), {"duplicates": wanted.group})
     if wanted.show == "disagreements" and not regression:
@@ -101,17 +102,17 @@ def _scan(
     order: tuple[str, ...],
     fixed: Mapping[str, str] | None = None,
     *,
-    down: bool = False,
+    descending: bool = False,
 ) -> IndexScan:
-    return IndexScan(LISTED[index][1], order, fixed or {}, down)
+    return IndexScan(LISTING_INDEXES[index][1], order, fixed or {}, descending)
 
 
 _SCANS: dict[Show, IndexScan] = {
     "duplicates": _scan("record_duplicated", ("duplicates", "key")),
     "issues": _scan("record_with_issue", ("key",)),
     "uncertain": _scan("record_unsure", ("score", "key")),
-    # Of a regression: the farthest first.
-    "disagreements": _scan("record_far", ("error", "key"), down=True),
+    # For a regression: the largest error first.
+    "disagreements": _scan("record_far", ("error", "key"), descending=True),
 }
 
 
@@ -124,50 +125,52 @@ def list_records(
     after: str = "",
     rows: int = 50,
 ) -> ListingPage:
-    """Return a page of at most so many records; raises InputError where `after` is none of ours."""
+    """Return a page of at most `rows` records; raise InputError if `after` is not a cursor."""
     scan = choose_scan(wanted, regression=regression)
     rest = {"label": wanted.label, "answer": wanted.prediction}
     rest = {name: value for name, value in rest.items() if value and name not in scan.fixed}
     rows = min(rows, MOST_ROWS)
-    look_at = MOST_LOOKED_AT if rest else rows
-    found = _look(connection, dataset_id, scan, after, look_at + 1, list(rest))
-    fitting = [
-        one for one in found[:look_at] if all(getattr(one, name) == rest[name] for name in rest)
+    limit = MOST_SCANNED_ROWS if rest else rows
+    # One row more shows whether there is another page.
+    scanned = _scan_index(connection, dataset_id, scan, after, limit + 1, list(rest))
+    matching = [
+        row for row in scanned[:limit] if all(getattr(row, name) == rest[name] for name in rest)
     ]
-    chosen = fitting[:rows]
-    if len(fitting) > rows:
-        place = _place(chosen[-1], scan)
+    page = matching[:rows]
+    if len(matching) > rows:
+        cursor = _encode_cursor(page[-1], scan)
     else:
-        place = _place(found[look_at - 1], scan) if len(found) > look_at else ""
-    return ListingPage(_whole(connection, [one.id for one in chosen]), place)
+        cursor = _encode_cursor(scanned[limit - 1], scan) if len(scanned) > limit else ""
+    return ListingPage(_read_records(connection, [row.id for row in page]), cursor)
 
 
-def _look(
+def _scan_index(
     connection: Connection,
     dataset_id: int,
     scan: IndexScan,
     after: str,
-    most: int,
-    more: Sequence[str],
+    limit: int,
+    extra: Sequence[str],
 ) -> Sequence[Any]:
-    """Return rows of an index in its order: id, what it is ordered by, and `more` columns."""
+    """Return rows of an index in its order: the id, the order's columns, and the `extra` ones."""
     order = [_columns[name] for name in scan.order]
-    # Nothing that would have to be fetched from the record itself.
-    names = dict.fromkeys([*scan.order, *more])
+    # Select only columns of the index, so that the records themselves are not read.
+    names = dict.fromkeys([*scan.order, *extra])
     columns = [tables.record.c.id, *(_columns[name].label(name) for name in names)]
     where: list[Any] = [tables.record.c.dataset_id == dataset_id]
     where += [tables.record.c[name] == value for name, value in scan.fixed.items()]
     if scan.where:
         where.append(text(f"({scan.where})"))
     if after:
-        place = tuple_(*_read_place(after, scan))
-        where.append(tuple_(*order) < place if scan.down else tuple_(*order) > place)
-    sorted_by = [column.desc() for column in order] if scan.down else order
-    return connection.execute(select(*columns).where(*where).order_by(*sorted_by).limit(most)).all()
+        cursor = tuple_(*_decode_cursor(after, scan))
+        where.append(tuple_(*order) < cursor if scan.descending else tuple_(*order) > cursor)
+    sorted_by = [column.desc() for column in order] if scan.descending else order
+    query = select(*columns).where(*where).order_by(*sorted_by).limit(limit)
+    return connection.execute(query).all()
 
 
-def _place(row: Any, scan: IndexScan) -> str:  # noqa: ANN401
-    """Return where a row stands in its listing, as an address can say it."""
+def _encode_cursor(row: Any, scan: IndexScan) -> str:  # noqa: ANN401
+    """Return a row's position in its listing as text for a URL."""
     values = [row.key.hex() if name == "key" else getattr(row, name) for name in scan.order]
     return msgspec.json.encode(values).decode() if len(values) > 1 else str(values[0])
 
@@ -178,24 +181,26 @@ def _read_text(value: object) -> str:
     return normal_text(value)
 
 
-_READ: dict[str, Callable[[Any], Any]] = {"score": float, "error": float, "key": bytes.fromhex}
+_DECODERS: dict[str, Callable[[Any], Any]] = {"score": float, "error": float, "key": bytes.fromhex}
 
 
-def _read_place(after: str, scan: IndexScan) -> list[Any]:
+def _decode_cursor(after: str, scan: IndexScan) -> list[Any]:
     try:
         values = msgspec.json.decode(after) if len(scan.order) > 1 else [after]
-        read = [
-            _READ.get(name, _read_text)(it) for name, it in zip(scan.order, values, strict=True)
+        return [
+            _DECODERS.get(name, _read_text)(value)
+            for name, value in zip(scan.order, values, strict=True)
         ]
     except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
-        raise InputError("after", "is not where a page of this listing ends") from None
-    return read
+        raise InputError(
+            "after", "is not a position in this listing; leave it out for the first page"
+        ) from None
 
 
-def _whole(connection: Connection, ids: list[int]) -> list[ListedRecord]:
-    """Return the records, in the order of their ids as given."""
+def _read_records(connection: Connection, ids: list[int]) -> list[ListedRecord]:
+    """Return the records with these ids, in this order, except those deleted meanwhile."""
     rows = connection.execute(select(tables.record).where(tables.record.c.id.in_(ids)))
-    found = {row.id: row for row in rows}
+    by_id = {row.id: row for row in rows}
     return [
         ListedRecord(
             key=row.key.hex(),
@@ -209,5 +214,5 @@ def _whole(connection: Connection, ids: list[int]) -> list[ListedRecord]:
             issue=row.issue,
             group=row.duplicates,
         )
-        for row in (found[one] for one in ids if one in found)
+        for row in (by_id[record_id] for record_id in ids if record_id in by_id)
     ]

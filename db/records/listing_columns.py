@@ -1,4 +1,4 @@
-"""Columns of a record by which listings find it: prediction, label issue, duplicates."""
+"""The columns of a record that listings filter and sort by: prediction, label issue, duplicates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ListingColumns = dict[str, Any]
 
 
 def listing_columns_of_value(column: str, value: Any) -> ListingColumns:  # noqa: ANN401  any JSON
-    """Return what an enricher's value says of a record: an issue, or a group of duplicates."""
+    """Return the label issue or the group of duplicates that an enricher's value reports."""
     finding = value if isinstance(value, dict) else {}
     if column == "issue":
         return {"issue": bool(finding.get("issue"))}
@@ -30,14 +30,14 @@ def write_listing_columns(
     enrichments: Iterable[Enrichment],
     predictions: Iterable[Prediction],
 ) -> None:
-    """Write the listing columns of records, given by id with their keys, from new values."""
+    """Update the listing columns from new values; `keys` maps the records' ids to their keys."""
     ids = {key: record_id for record_id, key in keys.items()}
     changes = [
-        *((ids[made.key], {"answer": made.label, "score": made.score}) for made in predictions),
+        *((ids[new.key], {"answer": new.label, "score": new.score}) for new in predictions),
         *(
-            (made.record_id, listing_columns_of_value(made.listing_column, made.value))
-            for made in enrichments
-            if made.listing_column
+            (new.record_id, listing_columns_of_value(new.listing_column, new.value))
+            for new in enrichments
+            if new.listing_column
         ),
     ]
     for names in (("answer", "score"), ("issue",), ("duplicates",)):
@@ -45,7 +45,7 @@ def write_listing_columns(
 
 
 def clear_held_out(connection: Connection, dataset_id: int) -> None:
-    """Let predictions overwrite the held-out answers of an earlier version."""
+    """Allow new predictions to overwrite the held-out answers of an earlier version."""
     of_dataset = tables.record.c.dataset_id == dataset_id
     connection.execute(
         update(tables.record).where(of_dataset, tables.record.c.held_out).values(held_out=False)
@@ -55,13 +55,22 @@ def clear_held_out(connection: Connection, dataset_id: int) -> None:
 def write_held_out(
     connection: Connection, dataset_id: int, answers: Iterable[tuple[bytes, str, float]]
 ) -> None:
-    """Write the answers that a model gave to labelled records without having seen their labels."""
+    """Write the held-out answers of labelled records, as (key, answer, score).
+
+    Each comes from a model that was trained without the record's label.
+    """
     statement = (
         update(tables.record)
-        .where(tables.record.c.dataset_id == dataset_id, tables.record.c.key == bindparam("of"))
+        .where(
+            tables.record.c.dataset_id == dataset_id,
+            tables.record.c.key == bindparam("record_key"),
+        )
         .values(answer=bindparam("new_answer"), score=bindparam("new_score"), held_out=True)
     )
-    values = [{"of": key, "new_answer": answer, "new_score": it} for key, answer, it in answers]
+    values = [
+        {"record_key": key, "new_answer": answer, "new_score": score}
+        for key, answer, score in answers
+    ]
     if values:
         connection.execute(statement, values)
 
@@ -71,13 +80,13 @@ def _write(
 ) -> None:
     if not changes:
         return
-    statement = update(tables.record).where(tables.record.c.id == bindparam("of"))
+    statement = update(tables.record).where(tables.record.c.id == bindparam("record_id"))
     if "answer" in names:
         # Keep the held-out answer: on its own training rows the teacher repeats the label.
         statement = statement.where(~tables.record.c.held_out)
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     values = [
-        {"of": record_id, **{f"new_{name}": value for name, value in columns.items()}}
+        {"record_id": record_id, **{f"new_{name}": value for name, value in columns.items()}}
         for record_id, columns in changes
     ]
     connection.execute(statement.values(new), values)

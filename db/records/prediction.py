@@ -1,4 +1,4 @@
-"""Predictions: the teacher's answers, stored ready to send."""
+"""Predictions: the teacher's answers, stored as complete response bodies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from db.store.dialect import find_row, upsert
 
 @dataclass(frozen=True)
 class Prediction:
-    """The teacher's prediction for one record, under a fingerprint.
+    """The teacher's prediction for one record, with the fingerprint it was computed under.
 
-    `body` is ready to send. `label` is empty for a regression; `score` is the label's probability,
-    or the number.
+    `body` is the response body. `label` is the predicted label, "" for a regression; `score` is
+    its probability, or the predicted number.
     """
 
     key: bytes
@@ -28,7 +28,7 @@ class Prediction:
 
 
 def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | None:
-    """Return the body stored for a key."""
+    """Return the stored response body for a key, None if there is none."""
     row = find_row(
         connection,
         "SELECT body FROM prediction WHERE dataset_id = {} AND key = {}",
@@ -40,17 +40,17 @@ def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | No
 def write_predictions(
     connection: Connection, dataset_id: int, predictions: Iterable[Prediction]
 ) -> None:
-    """Write predictions over those of older fingerprints."""
+    """Write predictions; each replaces the prediction stored for its key."""
     now = time.time()
     rows = [
         {
             "dataset_id": dataset_id,
-            "key": made.key,
-            "body": made.body,
-            "fingerprint": made.fingerprint,
+            "key": prediction.key,
+            "body": prediction.body,
+            "fingerprint": prediction.fingerprint,
             "made_at": now,
         }
-        for made in predictions
+        for prediction in predictions
     ]
     upsert(connection, tables.prediction, rows, ("dataset_id", "key"))
 
@@ -58,7 +58,7 @@ def write_predictions(
 def fingerprints_in_chunk(
     connection: Connection, dataset_id: int, chunk_id: int
 ) -> dict[bytes, str]:
-    """Return the fingerprint of the prediction of each of a chunk's records that has one."""
+    """Return the fingerprints of the stored predictions of a chunk's records, by key."""
     query = (
         select(tables.prediction.c.key, tables.prediction.c.fingerprint)
         .join(tables.record, tables.record.c.key == tables.prediction.c.key)

@@ -1,4 +1,4 @@
-"""Records: rows of inputs, known by their keys."""
+"""Records: distinct sets of inputs, identified by their keys."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from db.store import tables
 from db.store.dialect import excluded, upsert
 from db.store.generation import raise_generation
 
-# SQLite once took no more than 999 parameters in a statement.
-KEYS_A_STATEMENT = 500
+# Older versions of SQLite accept at most 999 parameters in a statement.
+KEYS_PER_STATEMENT = 500
 
 Origin = Literal["import", "api"]
 
@@ -39,7 +39,7 @@ decode_inputs = msgspec.json.Decoder(dict[str, str | bool | int | float]).decode
 
 @dataclass(frozen=True)
 class NewRecord:
-    """A record that may be in the store already."""
+    """A record to add; the store may already have one with this key."""
 
     key: bytes
     inputs: Inputs
@@ -48,7 +48,7 @@ class NewRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """A record of the store."""
+    """A record in the store."""
 
     id: int
     key: bytes
@@ -59,13 +59,13 @@ class Record:
 
 @dataclass(frozen=True)
 class AddResult:
-    """What became of new records."""
+    """How many of the added rows were new, relabelled, unchanged, or repeats of another row."""
 
     created: int = 0
     relabelled: int = 0
     unchanged: int = 0
-    # Of rows that came together and have the same inputs: all but one, and of these those that
-    # have another label.
+    # Rows with the same inputs as an earlier row of the same call, and those among them whose
+    # label differs.
     repeated: int = 0
     contradicted: int = 0
 
@@ -82,32 +82,32 @@ class AddResult:
 def add_records(
     connection: Connection, dataset_id: int, rows: Sequence[NewRecord], origin: Origin
 ) -> AddResult:
-    """Add records; one that is there already only takes the new label, if it has one.
+    """Add records; an existing record only gets the new label, if there is one.
 
-    A record that first came with a request is from then on kept as if it had come this way.
+    A record that was created by a request gets this origin, and is kept like any other.
     """
-    latest = _merge(rows)
-    known = _known(connection, dataset_id, list(latest))
-    fresh = [row for key, row in latest.items() if key not in known]
-    there = [row for key, row in latest.items() if key in known]
+    merged = _merge(rows)
+    existing = _read_existing(connection, dataset_id, list(merged))
+    new = [row for key, row in merged.items() if key not in existing]
+    repeated = [row for key, row in merged.items() if key in existing]
     relabelled = [
-        row for row in there if row.label is not None and row.label != known[row.key].label
+        row for row in repeated if row.label is not None and row.label != existing[row.key].label
     ]
-    changed = {row.key for row in there if known[row.key].origin == "request"}
+    changed = {row.key for row in repeated if existing[row.key].origin == "request"}
     changed.update(row.key for row in relabelled)
-    _insert(connection, dataset_id, fresh, origin)
-    _change(connection, dataset_id, [row for row in there if row.key in changed], origin)
+    _insert(connection, dataset_id, new, origin)
+    _change(connection, dataset_id, [row for row in repeated if row.key in changed], origin)
     return AddResult(
-        len(fresh),
+        len(new),
         len(relabelled),
-        len(latest) - len(fresh) - len(relabelled),
-        len(rows) - len(latest),
-        _contradicted(rows),
+        len(merged) - len(new) - len(relabelled),
+        len(rows) - len(merged),
+        _count_contradicted(rows),
     )
 
 
-def _contradicted(rows: Sequence[NewRecord]) -> int:
-    """Return how many rows have another label than the one before them with the same inputs."""
+def _count_contradicted(rows: Sequence[NewRecord]) -> int:
+    """Return how many rows have a different label from the previous row with the same inputs."""
     labels: dict[bytes, str] = {}
     count = 0
     for row in rows:
@@ -118,24 +118,27 @@ def _contradicted(rows: Sequence[NewRecord]) -> int:
 
 
 def _merge(rows: Sequence[NewRecord]) -> dict[bytes, NewRecord]:
-    """Return one row a key, in the order of keys: whoever locks rows does so in one order."""
-    latest: dict[bytes, NewRecord] = {}
+    """Return one row for each key, the last one with a label, sorted by key.
+
+    All writers lock records in the order of keys, so that they cannot deadlock.
+    """
+    merged: dict[bytes, NewRecord] = {}
     for row in rows:
-        if row.label is not None or row.key not in latest:
-            latest[row.key] = row
-    return dict(sorted(latest.items()))
+        if row.label is not None or row.key not in merged:
+            merged[row.key] = row
+    return dict(sorted(merged.items()))
 
 
-def _known(
+def _read_existing(
     connection: Connection, dataset_id: int, keys: Sequence[bytes]
 ) -> dict[bytes, Row[bytes, str | None, str]]:
-    known: dict[bytes, Row[bytes, str | None, str]] = {}
-    for some in slices(keys, KEYS_A_STATEMENT):
-        found = select(tables.record.c.key, tables.record.c.label, tables.record.c.origin).where(
-            tables.record.c.dataset_id == dataset_id, tables.record.c.key.in_(some)
+    existing: dict[bytes, Row[bytes, str | None, str]] = {}
+    for part in slices(keys, KEYS_PER_STATEMENT):
+        query = select(tables.record.c.key, tables.record.c.label, tables.record.c.origin).where(
+            tables.record.c.dataset_id == dataset_id, tables.record.c.key.in_(part)
         )
-        known.update({row.key: row for row in connection.execute(found)})
-    return known
+        existing.update({row.key: row for row in connection.execute(query)})
+    return existing
 
 
 def _insert(
@@ -154,20 +157,23 @@ def _insert(
         }
         for row in rows
     ]
-    # Another writer may have added the same record meanwhile; its label must not be lost.
+    # Another writer may have added the same record in the meantime; keep its label.
     label = func.coalesce(excluded("label"), tables.record.c.label)
     upsert(connection, tables.record, values, ("dataset_id", "key"), change={"label": label})
 
 
-_set = (
+_update_label = (
     update(tables.record)
-    .where(tables.record.c.dataset_id == bindparam("of"), tables.record.c.key == bindparam("known"))
+    .where(
+        tables.record.c.dataset_id == bindparam("of_dataset"),
+        tables.record.c.key == bindparam("record_key"),
+    )
     .values(
-        label=func.coalesce(bindparam("new"), tables.record.c.label),
-        origin=bindparam("way"),
-        # Of the new label nobody has said yet that it is wrong.
+        label=func.coalesce(bindparam("new_label"), tables.record.c.label),
+        origin=bindparam("new_origin"),
+        # The new label has not been checked yet, so the old label's issue no longer applies.
         issue=case(
-            (bindparam("new") != tables.record.c.label, null()), else_=tables.record.c.issue
+            (bindparam("new_label") != tables.record.c.label, null()), else_=tables.record.c.issue
         ),
     )
 )
@@ -178,27 +184,33 @@ def _change(
 ) -> None:
     if rows:
         values = [
-            {"of": dataset_id, "known": row.key, "new": row.label, "way": origin} for row in rows
+            {
+                "of_dataset": dataset_id,
+                "record_key": row.key,
+                "new_label": row.label,
+                "new_origin": origin,
+            }
+            for row in rows
         ]
-        connection.execute(_set, values)
+        connection.execute(_update_label, values)
 
 
 def slices(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Cut a sequence into parts of at most that size."""
+    """Return the parts of a sequence, each of at most `size` items."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Collect items into lists of at most that size."""
+    """Yield lists of at most `size` items."""
     source = iter(items)
-    while some := list(itertools.islice(source, size)):
-        yield some
+    while batch := list(itertools.islice(source, size)):
+        yield batch
 
 
 def each_record(
     connection: Connection, dataset_id: int, *where: ColumnElement[bool], page: int = 2000
 ) -> Iterator[Record]:
-    """Return every record by id, a page at a time, so that no long transaction is held."""
+    """Yield every record by id; read them in pages, so that no transaction stays open for long."""
     last = 0
     while True:
         query = (
@@ -215,21 +227,21 @@ def each_record(
         last = rows[-1].id
 
 
-def some_inputs(connection: Connection, dataset_id: int, most: int) -> list[Inputs]:
-    """Return the inputs of a few records, the first by key."""
+def first_inputs(connection: Connection, dataset_id: int, limit: int) -> list[Inputs]:
+    """Return the inputs of the first records by key, at most `limit`."""
     query = select(tables.record.c.inputs).where(tables.record.c.dataset_id == dataset_id)
-    rows = connection.execute(query.order_by(tables.record.c.key).limit(most)).scalars()
+    rows = connection.execute(query.order_by(tables.record.c.key).limit(limit)).scalars()
     return [decode_inputs(row) for row in rows]
 
 
 def count_records(connection: Connection, dataset_id: int) -> int:
-    """Return how many records there are."""
+    """Return how many records a dataset has."""
     query = select(func.count()).where(tables.record.c.dataset_id == dataset_id)
     return connection.execute(query).scalar_one()
 
 
 def count_stale(connection: Connection, dataset_id: int, revision: int) -> int:
-    """Return how many records are not up to date with a dataset's revision."""
+    """Return how many records are stale under this revision of the dataset."""
     query = select(func.count()).where(
         tables.record.c.dataset_id == dataset_id, tables.record.c.revision < revision
     )
@@ -245,11 +257,11 @@ def count_labels(connection: Connection, dataset_id: int) -> int:
 
 
 def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
-    """Erase a record and all that came of it."""
-    mine = tables.record.c.dataset_id == dataset_id, tables.record.c.key == key
-    # Waits for whoever is just writing what came of it.
+    """Delete a record and everything derived from it; raise UnknownRecord if there is none."""
+    of_key = tables.record.c.dataset_id == dataset_id, tables.record.c.key == key
+    # The lock waits for a worker that is writing results of this record.
     record_id = connection.execute(
-        select(tables.record.c.id).where(*mine).with_for_update()
+        select(tables.record.c.id).where(*of_key).with_for_update()
     ).scalar()
     if record_id is None:
         raise UnknownRecord(f"no record has the key {key.hex()}")
@@ -258,7 +270,7 @@ def forget_record(connection: Connection, dataset_id: int, key: bytes) -> None:
 
 
 def erase_records(connection: Connection, dataset_id: int, ids: Sequence[int]) -> None:
-    """Erase records of a dataset and all that came of them."""
+    """Delete records of a dataset and everything derived from them."""
     for table in (tables.enrichment, tables.quarantine, tables.response):
         connection.execute(delete(table).where(table.c.record_id.in_(ids)))
     keys = select(tables.record.c.key).where(tables.record.c.id.in_(ids))

@@ -1,4 +1,4 @@
-"""Dossiers: everything that is known of one record, when it was made and by which version."""
+"""The detail of one record: its values and prediction, with times and fingerprints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from .record import decode_inputs
 
 @dataclass(frozen=True)
 class EnrichmentDetail:
-    """What one enricher made of a record; of a vector its first numbers and how many there are."""
+    """One enricher's value for a record.
+
+    For a vector, `value` has its first numbers and `numbers` their total; otherwise `numbers` is 0.
+    """
 
     enricher: str
     value: Any
@@ -30,7 +33,7 @@ class EnrichmentDetail:
 
 @dataclass(frozen=True)
 class QuarantineEntry:
-    """Why an enricher has no value."""
+    """The reason why an enricher has no value for the record."""
 
     enricher: str
     reason: str
@@ -39,7 +42,7 @@ class QuarantineEntry:
 
 @dataclass(frozen=True)
 class RecordDetail:
-    """A record with all that came of it; `prediction` is the body as it is sent."""
+    """A record with everything derived from it; `prediction` is the stored response body."""
 
     key: str
     inputs: Inputs
@@ -66,20 +69,20 @@ SHOWN_NUMBERS = 6
 
 
 def read_record_detail(connection: Connection, dataset: Dataset, key: bytes) -> RecordDetail:
-    """Return all that is known of a record; raises UnknownRecord."""
+    """Return the detail of a record; raise UnknownRecord if no record has this key."""
     query = select(tables.record).where(
         tables.record.c.dataset_id == dataset.id, tables.record.c.key == key
     )
     row = connection.execute(query).first()
     if row is None:
         raise UnknownRecord(f"{dataset.name} has no record with the key {key.hex()}")
-    today = dataset.fingerprints()
+    fingerprints = dataset.fingerprints()
     of_record = tables.enrichment.c.record_id == row.id
-    made = connection.execute(
+    enrichments = connection.execute(
         select(tables.enrichment).where(of_record).order_by(tables.enrichment.c.enricher)
     )
     of_key = tables.prediction.c.dataset_id == dataset.id, tables.prediction.c.key == key
-    predicted = connection.execute(select(tables.prediction).where(*of_key)).first()
+    prediction = connection.execute(select(tables.prediction).where(*of_key)).first()
     owner = select(tables.chunk.c.owner).where(tables.chunk.c.id == row.chunk_id)
     return RecordDetail(
         key=key.hex(),
@@ -96,24 +99,26 @@ def read_record_detail(connection: Connection, dataset: Dataset, key: bytes) -> 
         held_out=row.held_out,
         issue=row.issue,
         group=row.duplicates,
-        values=[_value(one, today) for one in made],
-        refused=_refused(connection, row.id),
-        prediction=predicted.body if predicted else None,
-        prediction_fresh=bool(predicted and predicted.fingerprint == today.get("prediction")),
-        predicted_at=predicted.made_at if predicted else None,
+        values=[_enrichment_detail(enrichment, fingerprints) for enrichment in enrichments],
+        refused=_quarantine_entries(connection, row.id),
+        prediction=prediction.body if prediction else None,
+        prediction_fresh=bool(
+            prediction and prediction.fingerprint == fingerprints.get("prediction")
+        ),
+        predicted_at=prediction.made_at if prediction else None,
     )
 
 
-def _value(row: Row[Any], today: dict[str, str]) -> EnrichmentDetail:
+def _enrichment_detail(row: Row[Any], fingerprints: dict[str, str]) -> EnrichmentDetail:
     value, numbers = read_value(row.value, row.vector), 0
     if isinstance(value, Vector):
-        every = value.numbers()
-        value, numbers = every[:SHOWN_NUMBERS], len(every)
-    is_fresh = today.get(row.enricher) == row.fingerprint
+        vector = value.numbers()
+        value, numbers = vector[:SHOWN_NUMBERS], len(vector)
+    is_fresh = fingerprints.get(row.enricher) == row.fingerprint
     return EnrichmentDetail(row.enricher, value, numbers, row.fingerprint, is_fresh, row.made_at)
 
 
-def _refused(connection: Connection, record_id: int) -> list[QuarantineEntry]:
+def _quarantine_entries(connection: Connection, record_id: int) -> list[QuarantineEntry]:
     columns = tables.quarantine.c.enricher, tables.quarantine.c.reason, tables.quarantine.c.made_at
     query = select(*columns).where(tables.quarantine.c.record_id == record_id)
     return [

@@ -20,10 +20,10 @@ from .field import (
     TextField,
     Value,
     example_of,
-    plain_number,
-    read_value,
 )
-from .key import key_of
+from .normalization import plain_number
+from .record_key import key_of
+from .validation import read_value
 
 _NUMBERS = (NumberField, IntegerField)
 # In a file with decimal commas, a point before three digits may separate thousands.

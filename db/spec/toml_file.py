@@ -13,7 +13,9 @@ import msgspec
 from db.errors import InputError, SpecError
 
 from .dataset_spec import DatasetSpec, EnricherSpec
-from .field import ChoiceField, Field, IntegerField, NumberField, TextField, normal_text, read_value
+from .field import ChoiceField, Field, IntegerField, NumberField, TextField
+from .normalization import normal_text
+from .validation import read_value
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")

@@ -1,4 +1,4 @@
-"""The number that rises when what is served has changed."""
+"""The store's generation: a number that rises when models, predictions or specs change."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _raise = update(tables.generation).values(number=tables.generation.c.number + 1)
 
 
 def read_generation(connection: Connection) -> int:
-    """Return the store's generation."""
+    """Return the current generation."""
     number: int = connection.execute(_read).scalar_one()
     return number
 
 
 def raise_generation(connection: Connection) -> None:
-    """Tell every web process to look again."""
+    """Make every web process drop its cached responses and reload the catalog."""
     connection.execute(_raise)

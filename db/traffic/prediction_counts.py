@@ -1,4 +1,4 @@
-"""What was answered, by the hour: to see what is asked for and how far it has drifted."""
+"""Counts of the answers by hour, source and prediction; they show traffic and drift."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ HOUR_SECONDS = 3600
 KEEP_HOURS = 24 * 90
 
 
-def count_served(connection: Connection, counts: Mapping[tuple[int, str, str], int]) -> None:
-    """Add to what was answered this hour, by dataset, source and prediction."""
+def add_prediction_counts(
+    connection: Connection, counts: Mapping[tuple[int, str, str], int]
+) -> None:
+    """Add to the counts of the current hour, by dataset id, source and prediction."""
     hour = int(wall_seconds(connection)) // HOUR_SECONDS
     rows = [
         {
@@ -24,7 +26,7 @@ def count_served(connection: Connection, counts: Mapping[tuple[int, str, str], i
             "prediction": prediction,
             "answers": count,
         }
-        # In one order, so that two who write the same rows do not wait for each other in turn.
+        # All processes write rows in the same order, so that they cannot deadlock.
         for (dataset_id, source, prediction), count in sorted(counts.items())
     ]
     upsert(
@@ -36,10 +38,10 @@ def count_served(connection: Connection, counts: Mapping[tuple[int, str, str], i
     )
 
 
-def all_served(
+def read_prediction_counts(
     connection: Connection, dataset_id: int, hours: int = 24
 ) -> list[tuple[int, str, str, int]]:
-    """Return hour (since the epoch), source, prediction and number of answers, by hour."""
+    """Return hour (counted from 1970), source, prediction and count of answers, by hour."""
     oldest = int(wall_seconds(connection)) // HOUR_SECONDS - hours
     query = (
         select(
@@ -51,18 +53,19 @@ def all_served(
         .where(tables.served.c.dataset_id == dataset_id, tables.served.c.hour > oldest)
         .order_by(tables.served.c.hour, tables.served.c.source, tables.served.c.prediction)
     )
-    return [(hour, source, it, count) for hour, source, it, count in connection.execute(query)]
+    rows = connection.execute(query)
+    return [(hour, source, prediction, count) for hour, source, prediction, count in rows]
 
 
-def prune_served(connection: Connection) -> int:
-    """Drop hours that nobody looks at any more; returns how many rows."""
+def prune_prediction_counts(connection: Connection) -> int:
+    """Delete the counts of hours older than KEEP_HOURS; return how many rows."""
     oldest = int(wall_seconds(connection)) // HOUR_SECONDS - KEEP_HOURS
     return connection.execute(delete(tables.served).where(tables.served.c.hour < oldest)).rowcount
 
 
 def prediction_name(prediction: str | float) -> str:
-    """Return the name under which a prediction is counted: a number by its first digit.
+    """Return the name under which a prediction is counted; numbers are rounded to one digit.
 
-    Answers of 1,830 and 2,170 both count as 2000: some nine names a power of ten.
+    Answers of 1,830 and 2,170 both count as 2000, which gives nine names per power of ten.
     """
     return prediction if isinstance(prediction, str) else f"{float(f'{prediction:.0e}') + 0.0:g}"

@@ -1,4 +1,4 @@
-"""What web processes tell workers of their load."""
+"""The load of web processes, which workers read to decide whether the machine is idle."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from db.store import tables
 from db.store.dialect import lease_clock, upsert
 
-# A web process that has said nothing for so long has nothing to do, or is gone.
+# A web process whose row is older than this has no requests, or has ended.
 SILENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class WebLoad:
-    """What web processes do: requests, those not answered yet, and how long they take."""
+    """The load of web processes: request rate, unanswered requests, and response time."""
 
     requests_per_second: float = 0.0
     in_flight: int = 0
@@ -23,7 +23,7 @@ class WebLoad:
 
 
 def write_load(connection: Connection, process: str, load: WebLoad) -> None:
-    """Say what a web process does now."""
+    """Write the current load of a web process."""
     now, boot = lease_clock(connection)
     row = {
         "process": process,
@@ -36,26 +36,26 @@ def write_load(connection: Connection, process: str, load: WebLoad) -> None:
     upsert(connection, tables.web_signal, [row], ("process",))
 
 
-def end_signal(connection: Connection, process: str) -> None:
-    """Take back what a web process that ends has said, and what those said that are gone."""
+def delete_load(connection: Connection, process: str) -> None:
+    """Delete the load of a web process that ends, and rows that ended processes left behind."""
     now, boot = lease_clock(connection)
-    # Another host's clock may count from another boot; on SQLite there is one host.
-    gone = or_(
+    # On SQLite, times of another boot cannot be compared. All its processes are on one machine.
+    is_abandoned = or_(
         tables.web_signal.c.told_boot != boot, tables.web_signal.c.told < now - 60 * SILENT_SECONDS
     )
     connection.execute(
-        delete(tables.web_signal).where(or_(tables.web_signal.c.process == process, gone))
+        delete(tables.web_signal).where(or_(tables.web_signal.c.process == process, is_abandoned))
     )
 
 
 def read_load(connection: Connection) -> WebLoad | None:
-    """Return what all web processes do together, the slowest one's p95; None without any."""
+    """Return the load of all web processes, with the highest p95; None if none is active."""
     now, boot = lease_clock(connection)
-    lately = and_(
+    is_recent = and_(
         tables.web_signal.c.told_boot == boot,
         tables.web_signal.c.told.between(now - SILENT_SECONDS, now + 1),
     )
-    rows = connection.execute(select(tables.web_signal).where(lately)).all()
+    rows = connection.execute(select(tables.web_signal).where(is_recent)).all()
     if not rows:
         return None
     return WebLoad(

@@ -12,7 +12,7 @@ from serve.prediction.cache import CachedResponse
 from serve.prediction.catalog import Catalog, Served
 from serve.prediction.service import PredictionService
 
-from .keys import AccessControl
+from .api_keys import AccessControl
 from .query import read_query
 from .wsgi import CACHED, Environ, Headers
 

@@ -14,9 +14,9 @@ from serve.prediction.cache import CachedResponse
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 
+from .api_keys import AccessControl
 from .cors import Cors
 from .fast_path import FastPath, prediction_headers, route_of
-from .keys import AccessControl
 from .problem import make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
 from .wsgi import WAITED, App, Environ, Headers, StartResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from db.spec.dataset_spec import DatasetSpec
-from serve.api.keys import COOKIE
+from serve.api.api_keys import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
 from serve.api.query import MOST_ITEMS
 

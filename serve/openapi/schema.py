@@ -7,8 +7,6 @@ from typing import Any, TypeAlias
 from db.records.listing import MOST_ROWS, SHOWS
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import (
-    LARGEST_NUMBER,
-    LARGEST_WHOLE,
     BooleanField,
     ChoiceField,
     Field,
@@ -17,6 +15,8 @@ from db.spec.field import (
     TextField,
     example_of,
 )
+from db.spec.normalization import LARGEST_WHOLE
+from db.spec.validation import LARGEST_NUMBER
 from serve.api.query import MOST_ITEMS
 
 Document: TypeAlias = dict[str, Any]

@@ -10,13 +10,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from db.queue.coverage import CoverageCount, all_counts
-from db.queue.gate_history import KEEP_SECONDS, GateAverages, last_hour
+from db.queue.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
 from db.queue.pause import paused_at
 from db.queue.quarantine import Quarantined, list_quarantine
-from db.queue.run import Run, failed_runs
-from db.queue.worker import SILENT_SECONDS, WorkerRow, all_workers, rate_of
+from db.queue.run_history import Run, failed_runs
+from db.queue.worker_registry import SILENT_SECONDS, WorkerRow, all_workers, records_per_second
 from db.store.dialect import wall_seconds
-from db.traffic.prediction_counts import HOUR_SECONDS, all_served
+from db.traffic.prediction_counts import HOUR_SECONDS, read_prediction_counts
 from db.traffic.web_load import WebLoad, read_load
 from serve.prediction.catalog import Served
 from serve.telemetry.counters import BOUNDS_SECONDS, Counts, Durations
@@ -114,9 +114,9 @@ def read_dashboard_data(
     """Read the data of the datasets to be shown, and of all workers."""
     now = wall_seconds(connection)
     workers = all_workers(connection)
-    rate = rate_of(workers, now)
+    rate = records_per_second(workers, now)
     coverage_counts = all_counts(connection)
-    hours = last_hour(connection)
+    hours = recent_gate_averages(connection)
     return DashboardData(
         now=now,
         panels=[
@@ -141,7 +141,7 @@ def read_dashboard_data(
         paused_at=paused_at(connection),
         traffic=_traffic(read_load(connection) or WebLoad(), counts),
         failures=failed_runs(connection, MOST_TROUBLES),
-        quarantined=list_quarantine(connection, most=MOST_TROUBLES),
+        quarantined=list_quarantine(connection, limit=MOST_TROUBLES),
     )
 
 
@@ -170,7 +170,7 @@ def _seconds_left(count: CoverageCount, rate: float) -> float | None:
 def _answered(
     connection: Connection, served: Served, model_card: ModelCard, now: float
 ) -> AnswerCounts:
-    rows = all_served(connection, served.id, HOURS)
+    rows = read_prediction_counts(connection, served.id, HOURS)
     current_hour = int(now) // HOUR_SECONDS
     hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
     predictions: Counter[str] = Counter()

@@ -14,7 +14,7 @@ import msgspec
 from db.errors import InputError
 from db.records.listing import MOST_ROWS, SHOWS, ListingFilter, ListingPage
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import normal_text
+from db.spec.normalization import normal_text
 
 ROWS = 50
 FORMATS = ("html", "json", "csv")

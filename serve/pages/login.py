@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from bottle import HTTPResponse, request
 
-from serve.api.keys import COOKIE, AccessControl, as_cookie
+from serve.api.api_keys import COOKIE, AccessControl, as_cookie
 from serve.api.problem import Refusal
 from serve.api.query import read_query
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db.records.model import Model, active_model, newest_models
-from db.records.record import some_inputs
+from db.records.trained_model import Model, active_model, newest_models
+from db.records.record import first_inputs
 from db.spec.field import Inputs
 from serve.prediction.catalog import Served
 
@@ -68,5 +68,5 @@ def make_model_card(connection: Connection, served: Served) -> ModelCard:
 
 def _examples(connection: Connection, served: Served) -> list[Inputs]:
     """Return the spec's example and the inputs of some records, without duplicates."""
-    examples = [served.spec.example_inputs(), *some_inputs(connection, served.id, MOST_EXAMPLES)]
+    examples = [served.spec.example_inputs(), *first_inputs(connection, served.id, MOST_EXAMPLES)]
     return [it for at, it in enumerate(examples) if it not in examples[:at]][:MOST_EXAMPLES]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from db.errors import ArtifactError, InputError, UnknownDataset, VeilleuseError
 from db.records.dataset import Dataset, all_datasets
-from db.records.model import Model, active_model, model_name, read_student
+from db.records.trained_model import Model, active_model, model_name, read_student
 from db.scoring.student import Student, decode_student
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec

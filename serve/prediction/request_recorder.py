@@ -12,8 +12,8 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.store.engine import Store
-from db.traffic.requested import RequestedInput, count_waiting, record_requested
+from db.store.store import Store
+from db.traffic.requested_inputs import RequestedInput, count_waiting, record_requested
 
 MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
@@ -35,7 +35,9 @@ class RequestRecorder:
         self._counted = float("-inf")
         self._queue: queue.Queue[tuple[int, RequestedInput]] = queue.Queue(entries)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_all, name="request-recorder", daemon=True)
+        self._thread = threading.Thread(
+            target=self._write_all, name="request-recorder", daemon=True
+        )
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -117,6 +119,8 @@ class RequestRecorder:
         """Write as many inputs as there is room for."""
         room = max(self._room[dataset_id], 0)
         if rows[:room]:
-            self._store.write(partial(record_requested, dataset_id=dataset_id, asked=rows[:room]))
+            self._store.write(
+                partial(record_requested, dataset_id=dataset_id, requested=rows[:room])
+            )
         self._room[dataset_id] = room - len(rows)
         self.dropped += len(rows[room:])

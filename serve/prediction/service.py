@@ -11,9 +11,9 @@ from typing import Literal
 from db.scoring.response_body import decode_answer, decode_label, encode_answer, student_answer
 from db.settings import Settings
 from db.spec.field import Inputs
-from db.store.engine import Store
+from db.store.store import Store
 from db.traffic.prediction_counts import prediction_name
-from db.traffic.requested import pack_requested
+from db.traffic.requested_inputs import pack_requested
 from serve.malloc import give_back
 from serve.store_reader import StoreReader
 from serve.telemetry.counters import RequestCounters

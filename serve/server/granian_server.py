@@ -13,7 +13,7 @@ from pathlib import Path
 
 from db.errors import SettingError
 from db.settings import Settings, load_settings
-from db.store.engine import open_store
+from db.store.store import open_store
 from serve.api.wsgi import App
 from serve.telemetry.log import set_up_log
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from db.settings import Settings
-from db.store.engine import open_store
+from db.store.store import open_store
 from serve.api.middleware import RequestMiddleware
 from serve.app import make_app
 from serve.pages.dashboard import Dashboard

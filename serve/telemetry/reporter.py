@@ -9,9 +9,9 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.store.engine import Store
-from db.traffic.prediction_counts import count_served
-from db.traffic.web_load import end_signal, write_load
+from db.store.store import Store
+from db.traffic.prediction_counts import add_prediction_counts
+from db.traffic.web_load import delete_load, write_load
 
 from .counters import RequestCounters
 from .multiprocess import MultiprocessMetrics
@@ -64,7 +64,7 @@ class TelemetryReporter:
                 seconds_since_served = 0.0
         self._write_served()
         if self._has_written_load:
-            self._write(partial(end_signal, process=self._process))
+            self._write(partial(delete_load, process=self._process))
 
     def _write_load(self) -> None:
         load = self._counters.take_load()
@@ -74,7 +74,7 @@ class TelemetryReporter:
 
     def _write_served(self) -> None:
         served = self._counters.take_served()
-        if served and not self._write(partial(count_served, counts=served)):
+        if served and not self._write(partial(add_prediction_counts, counts=served)):
             self._counters.restore_served(served)
 
     def _write(self, work: partial[None]) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.queue.coverage import all_counts
 from db.queue.pause import paused_at
-from db.queue.worker import SILENT_SECONDS, WorkerRow, all_workers
+from db.queue.worker_registry import SILENT_SECONDS, WorkerRow, all_workers
 from db.store.dialect import wall_seconds
 from serve.store_reader import StoreReader
 

@@ -1,9 +1,7 @@
 """The tables of the store."""
 
 from .base import metadata
-from .content import dataset, enrichment, model, prediction, record, snapshot
-from .web import generation, served, web_signal
-from .work import (
+from .queue import (
     call_grant,
     chunk,
     meter,
@@ -15,8 +13,10 @@ from .work import (
     run,
     worker,
 )
+from .records import dataset, enrichment, model, prediction, record, snapshot
+from .web import generation, served, web_signal
 
-# The migration that this code needs at least; migrations sort by their number.
+# The oldest migration that this code works with. Migrations are compared as text.
 SCHEMA = "0005"
 
 __all__ = [

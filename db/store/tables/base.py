@@ -1,4 +1,4 @@
-"""What every table is declared with."""
+"""Column types and columns that all tables share."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData
 
 metadata = MetaData()
 
-# SQLite numbers rows by itself only where the column is declared INTEGER. It gives the number
-# of a deleted row again unless told not to, and a worker that has lost its lease may still
-# hold the old chunk's.
+# SQLite assigns row ids by itself only if the column is declared INTEGER. It reuses the id of a
+# deleted row unless the table has sqlite_autoincrement; a worker that has lost its lease may
+# still have the id of a deleted chunk, so ids must not be reused.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 def id_column() -> Column[int]:
-    """Return a table's own number."""
+    """Return a primary key that the database assigns."""
     return Column("id", BigId, primary_key=True)
 
 
 def dataset_column(*, primary_key: bool = False) -> Column[int]:
-    """Return the reference to the dataset that a row belongs to."""
+    """Return a foreign key to the dataset that a row belongs to."""
     return Column(
         "dataset_id",
         BigId,
@@ -29,4 +29,5 @@ def dataset_column(*, primary_key: bool = False) -> Column[int]:
     )
 
 
-# Times ending in _at are seconds since 1970 by the clock of whoever wrote the row.
+# Columns whose names end in _at are seconds since 1970, by the clock of the process that wrote
+# the row.

@@ -1,4 +1,4 @@
-"""Tables between web processes and workers."""
+"""Tables that web processes share with workers: generation, load and prediction counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ web_signal = Table(
     Column("requests_per_second", Double, nullable=False),
     Column("in_flight", Integer, nullable=False),
     Column("p95_seconds", Double, nullable=False),
-    # When, by the store's clock.
+    # The time of the row on the lease clock; see dialect.lease_clock.
     Column("told", Double, nullable=False),
     Column("told_boot", Text, nullable=False),
 )
@@ -29,7 +29,7 @@ served = Table(
     "served",
     metadata,
     dataset_column(primary_key=True),
-    # Since the epoch.
+    # Hours since 1970.
     Column("hour", Integer, primary_key=True, autoincrement=False),
     Column("source", Text, primary_key=True),
     Column("prediction", Text, primary_key=True),

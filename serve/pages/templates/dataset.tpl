@@ -72,6 +72,6 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 </section>
 </div>
 % if model_card.model:
-%   include('model', served=served, model_card=model_card)
+%   include('model_card', served=served, model_card=model_card)
 % end
 </article>

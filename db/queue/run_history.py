@@ -1,4 +1,4 @@
-"""Runs: what commands and workers did, and how it ended."""
+"""Runs: the commands that worked on a dataset, with their outcomes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from sqlalchemy import Connection, exists, select, update
 
 from db.store import tables
 from db.store.dialect import wall_seconds
-from db.store.engine import Store
+from db.store.store import Store
 
-from .worker import SILENT_SECONDS
+from .worker_registry import SILENT_SECONDS
 
 FAILED = "failed"
 
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
-    """Note that a command has begun on a dataset; returns the run's id."""
-    made = tables.run.insert().values(
+    """Store the start of a command on a dataset; return the run's id."""
+    new = tables.run.insert().values(
         dataset_id=dataset_id,
         command=command,
         worker_id=worker_id,
         started_at=wall_seconds(connection),
     )
-    run_id: int = connection.execute(made.returning(tables.run.c.id)).scalar_one()
+    run_id: int = connection.execute(new.returning(tables.run.c.id)).scalar_one()
     return run_id
 
 
 def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> None:
-    """Note how a run ended."""
+    """Store the end and the outcome of a run."""
     connection.execute(
         update(tables.run)
         .where(tables.run.c.id == run_id)
@@ -41,27 +41,29 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
 
 @dataclass
 class RunOutcome:
-    """How a run ended."""
+    """The outcome of a run: "failed", unless the command completes it."""
 
-    words: str = FAILED
+    outcome: str = FAILED
     records: int = 0
 
-    def say(self, words: str, records: int = 0) -> None:
-        """Say how it ended."""
-        self.words, self.records = words, records
+    def complete(self, outcome: str, records: int = 0) -> None:
+        """Set the outcome of a run that did not fail."""
+        self.outcome, self.records = outcome, records
 
 
 @contextmanager
-def running(store: Store, dataset_id: int, command: str, worker_id: int) -> Iterator[RunOutcome]:
-    """Note that a command runs, and in the end what it says of itself."""
-    outcome = RunOutcome()
+def recorded_run(
+    store: Store, dataset_id: int, command: str, worker_id: int
+) -> Iterator[RunOutcome]:
+    """Store the start of a command, and at the end of the `with` block its outcome."""
+    run = RunOutcome()
     run_id = store.write(
         partial(begin_run, dataset_id=dataset_id, command=command, worker_id=worker_id)
     )
     try:
-        yield outcome
+        yield run
     finally:
-        store.write(partial(end_run, run_id=run_id, records=outcome.records, outcome=outcome.words))
+        store.write(partial(end_run, run_id=run_id, records=run.records, outcome=run.outcome))
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class Run:
     outcome: str
 
 
-def failed_runs(connection: Connection, most: int) -> list[Run]:
-    """Return the runs that failed, the latest first."""
+def failed_runs(connection: Connection, limit: int) -> list[Run]:
+    """Return the latest failed runs, at most `limit`, the latest first."""
     columns = (
         tables.run.c.command,
         tables.run.c.started_at,
@@ -90,15 +92,15 @@ def failed_runs(connection: Connection, most: int) -> list[Run]:
         .join(tables.dataset, tables.dataset.c.id == tables.run.c.dataset_id)
         .where(tables.run.c.outcome == FAILED)
         .order_by(tables.run.c.id.desc())
-        .limit(most)
+        .limit(limit)
     )
     return [Run(*row) for row in connection.execute(query)]
 
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
-    """Tell whether a living worker runs that command on a dataset."""
-    seen = tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
-    living = exists().where(tables.worker.c.id == tables.run.c.worker_id, seen)
+    """Return whether a worker that was seen recently runs this command on a dataset."""
+    is_recent = tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
+    living = exists().where(tables.worker.c.id == tables.run.c.worker_id, is_recent)
     query = exists().where(
         tables.run.c.dataset_id == dataset_id,
         tables.run.c.command == command,

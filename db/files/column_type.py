@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from db.spec.field import NUMBER, normal_text, plain_number
+from db.spec.normalization import normal_text, plain_number
+from db.spec.validation import NUMBER
 
 Kind = Literal["empty", "constant", "boolean", "integer", "number", "choice", "text", "date", "id"]
 
@@ -29,7 +30,7 @@ NEARLY_NUMBER_SHARE = 0.5
 # matching takes linear time.
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 _COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
-# A mark with three digits after it, which can be decimals or the last group of a thousand.
+# One mark with three digits after it, which can be decimals or a group of thousands.
 _AMBIGUOUS = {mark: re.compile(rf"[+-]?[1-9][0-9]{{0,2}}\{mark}[0-9]{{3}}") for mark in ",."}
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"

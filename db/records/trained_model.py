@@ -1,4 +1,4 @@
-"""Models: versions of teacher and student, one of them active."""
+"""Models: numbered versions of a dataset's teacher and student; one version is active."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .dataset import Dataset
 
 @dataclass(frozen=True)
 class Artifact:
-    """Bytes and the SHA-256 that they must have."""
+    """The bytes of a stored teacher or student, and their expected SHA-256."""
 
     data: bytes
     sha256: str
@@ -26,7 +26,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class NewModel:
-    """What training made; `reads` are the enrichers it read, each with its fingerprint then."""
+    """A trained model to add; `reads` maps the enrichers that it reads to their fingerprints."""
 
     metrics: dict[str, Any]
     reads: dict[str, str]
@@ -37,7 +37,7 @@ class NewModel:
 
 @dataclass(frozen=True)
 class Model:
-    """A version, without its artifacts."""
+    """A version without its artifacts; `kept` says whether they are still stored."""
 
     id: int
     version: int
@@ -64,7 +64,7 @@ _columns = (
 
 
 def model_name(dataset: Dataset, version: int) -> str:
-    """Return the name that predictions bear."""
+    """Return the name of a version in predictions, such as intents@3."""
     return f"{dataset.name}@{version}"
 
 
@@ -76,32 +76,32 @@ def all_models(connection: Connection, dataset_id: int) -> list[Model]:
     ]
 
 
-def newest_models(connection: Connection, dataset_id: int, most: int) -> list[Model]:
-    """Return so many versions, the newest first."""
+def newest_models(connection: Connection, dataset_id: int, limit: int) -> list[Model]:
+    """Return the newest versions, at most `limit`, the newest first."""
     query = select(*_columns).where(tables.model.c.dataset_id == dataset_id)
-    rows = connection.execute(query.order_by(tables.model.c.version.desc()).limit(most))
+    rows = connection.execute(query.order_by(tables.model.c.version.desc()).limit(limit))
     return [_model(row) for row in rows]
 
 
 def active_model(connection: Connection, dataset_id: int) -> Model | None:
-    """Return the version in use."""
-    return _one(connection, tables.model.c.dataset_id == dataset_id, tables.model.c.active)
+    """Return the active version, None if there is none."""
+    return _first_model(connection, tables.model.c.dataset_id == dataset_id, tables.model.c.active)
 
 
 def find_model(connection: Connection, dataset: Dataset, version: int) -> Model:
-    """Return a version; raises UnknownModel naming the command that lists them."""
-    wanted = _one(
+    """Return a version; raise UnknownModel if it does not exist."""
+    model = _first_model(
         connection, tables.model.c.dataset_id == dataset.id, tables.model.c.version == version
     )
-    if wanted is None:
+    if model is None:
         raise UnknownModel(
-            f"{model_name(dataset, version)}: there is no such version;"
+            f"{model_name(dataset, version)}: this version does not exist;"
             f" list them: python -m enrich models {dataset.name}"
         )
-    return wanted
+    return model
 
 
-def _one(connection: Connection, *where: ColumnElement[bool]) -> Model | None:
+def _first_model(connection: Connection, *where: ColumnElement[bool]) -> Model | None:
     row = connection.execute(select(*_columns).where(*where)).first()
     return None if row is None else _model(row)
 
@@ -114,8 +114,8 @@ def _model(row: Any) -> Model:  # noqa: ANN401
 
 
 def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
-    """Add a version that is not active yet; returns its number."""
-    # Two trainings that end at once must not take the same number.
+    """Add a version, which is not active yet; return its number."""
+    # The lock keeps two trainings that end at the same time from using the same number.
     connection.execute(
         select(tables.dataset.c.id)
         .where(tables.dataset.c.id == dataset_id)
@@ -145,12 +145,12 @@ def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
 
 
 def activate_model(connection: Connection, dataset: Dataset, version: int) -> None:
-    """Put a version into use; raises UnknownModel where it is gone or has lost its artifacts."""
-    wanted = find_model(connection, dataset, version)
-    if not wanted.kept:
+    """Activate a version; raise UnknownModel if it or its artifacts no longer exist."""
+    model = find_model(connection, dataset, version)
+    if not model.kept:
         raise UnknownModel(
-            f"{model_name(dataset, version)}: its artifacts are no longer kept;"
-            f" train anew: python -m enrich train {dataset.name}"
+            f"{model_name(dataset, version)}: its artifacts have been deleted;"
+            f" train a new version: python -m enrich train {dataset.name}"
         )
     of_dataset = tables.model.c.dataset_id == dataset.id
     connection.execute(
@@ -158,7 +158,7 @@ def activate_model(connection: Connection, dataset: Dataset, version: int) -> No
     )
     connection.execute(
         update(tables.model)
-        .where(tables.model.c.id == wanted.id)
+        .where(tables.model.c.id == model.id)
         .values(active=True, activated_at=time.time())
     )
     _drop_old_artifacts(connection, dataset.id)
@@ -166,7 +166,7 @@ def activate_model(connection: Connection, dataset: Dataset, version: int) -> No
 
 
 def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
-    """Keep the artifacts of the active version, the one before and the newest."""
+    """Keep only the artifacts of the active version, the one active before it, and the newest."""
     of_dataset = tables.model.c.dataset_id == dataset_id
     used = select(tables.model.c.id).where(of_dataset, tables.model.c.activated_at.isnot(None))
     newest = (
@@ -183,27 +183,25 @@ def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
     )
 
 
-def read_student(connection: Connection, of_version: Model) -> Artifact:
-    """Return a version's student, as bytes that nothing has read yet."""
-    return _artifact(connection, of_version, tables.model.c.student, of_version.student_sha256)
+def read_student(connection: Connection, model: Model) -> Artifact:
+    """Return a version's student as stored bytes, which have not been checked."""
+    return _artifact(connection, model, tables.model.c.student, model.student_sha256)
 
 
-def read_teacher(connection: Connection, of_version: Model) -> Artifact:
-    """Return a version's teacher, as bytes that nothing has read yet."""
-    return _artifact(connection, of_version, tables.model.c.teacher, of_version.teacher_sha256)
+def read_teacher(connection: Connection, model: Model) -> Artifact:
+    """Return a version's teacher as stored bytes, which have not been checked."""
+    return _artifact(connection, model, tables.model.c.teacher, model.teacher_sha256)
 
 
-def _artifact(
-    connection: Connection, of_version: Model, column: Column[bytes], sha256: str
-) -> Artifact:
-    data = connection.execute(select(column).where(tables.model.c.id == of_version.id)).scalar_one()
+def _artifact(connection: Connection, model: Model, column: Column[bytes], sha256: str) -> Artifact:
+    data = connection.execute(select(column).where(tables.model.c.id == model.id)).scalar_one()
     if data is None:
-        raise ArtifactError(f"version {of_version.version}: its {column.name} is no longer kept")
+        raise ArtifactError(f"version {model.version}: its {column.name} has been deleted")
     return Artifact(data, sha256)
 
 
-def read_out_of_fold(connection: Connection, of_version: Model) -> bytes | None:
-    """Return a version's out-of-fold answers."""
-    query = select(tables.model.c.out_of_fold).where(tables.model.c.id == of_version.id)
+def read_out_of_fold(connection: Connection, model: Model) -> bytes | None:
+    """Return a version's out-of-fold answers, None if they have been deleted."""
+    query = select(tables.model.c.out_of_fold).where(tables.model.c.id == model.id)
     stored: bytes | None = connection.execute(query).scalar_one()
     return stored

@@ -1,4 +1,4 @@
-"""Inputs that people asked for and nobody had seen: they are enriched before the rest."""
+"""Requested inputs that were not in the store: they become records, which are enriched first."""
 
 from __future__ import annotations
 
@@ -10,56 +10,57 @@ from sqlalchemy import Connection, LargeBinary, bindparam, func, literal, select
 
 from db.records.record import encode_inputs
 from db.spec.field import Inputs
-from db.spec.key import KEY_BYTES
+from db.spec.record_key import KEY_BYTES
 from db.store import tables
 from db.store.dialect import insert, json_elements
 
 
 class RequestedInput(NamedTuple):
-    """A key and its inputs as they are stored: thousands of them may wait in memory."""
+    """A key and its encoded inputs; compact, since thousands of them may wait in memory."""
 
     key: bytes
     inputs: bytes
 
 
 def pack_requested(key: bytes, inputs: Inputs) -> RequestedInput:
-    """Return inputs that were asked for, ready to be stored."""
+    """Return requested inputs in the form in which they are stored."""
     return RequestedInput(key, encode_inputs(inputs))
 
 
 def record_requested(
-    connection: Connection, dataset_id: int, asked: Iterable[RequestedInput]
+    connection: Connection, dataset_id: int, requested: Iterable[RequestedInput]
 ) -> None:
-    """Remember what was asked for; of a record that is there already, that somebody did.
+    """Add records for requested inputs; mark records that exist as requested.
 
-    One statement for all: a statement each would hand Python's lock to and fro between this
-    thread and those that answer, and cost them a third of their slowest percent.
+    All rows are written by one statement. With a statement for each row, this thread and those
+    that answer requests kept passing Python's lock to each other, and the slowest one percent of
+    requests took a third longer.
     """
-    # Each once, and whoever locks rows does so in the order of keys.
-    rows = sorted({one.key: one for one in asked}.values())
+    # Each key once. All writers lock records in the order of keys, so that they cannot deadlock.
+    rows = sorted({row.key: row for row in requested}.values())
     if not rows:
         return
     each = json_elements(connection, bindparam("inputs"))
     key = func.substr(bindparam("keys", type_=LargeBinary), each.c.at * KEY_BYTES + 1, KEY_BYTES)
-    found = select(
+    new = select(
         literal(dataset_id), key, each.c.json, literal("request"), true(), literal(time.time())
     ).where(true())
     columns = ["dataset_id", "key", "inputs", "origin", "asked", "made_at"]
     connection.execute(
         insert(connection, tables.record)
-        .from_select(columns, found)
+        .from_select(columns, new)
         .on_conflict_do_update(
             index_elements=["dataset_id", "key"], set_={"asked": True}, where=~tables.record.c.asked
         ),
         {
-            "keys": b"".join(one.key for one in rows),
-            "inputs": f"[{b','.join(one.inputs for one in rows).decode()}]",
+            "keys": b"".join(row.key for row in rows),
+            "inputs": f"[{b','.join(row.inputs for row in rows).decode()}]",
         },
     )
 
 
-def count_waiting(connection: Connection, dataset_id: int, most: int) -> int:
-    """Return how many records that came with requests have never been enriched, up to `most`."""
+def count_waiting(connection: Connection, dataset_id: int, limit: int) -> int:
+    """Return how many requested records have never been enriched, counting up to `limit`."""
     waiting = (
         select(tables.record.c.id)
         .where(
@@ -68,7 +69,7 @@ def count_waiting(connection: Connection, dataset_id: int, most: int) -> int:
             tables.record.c.revision == 0,
             tables.record.c.chunk_id.is_(None),
         )
-        .limit(most)
+        .limit(limit)
         .subquery()
     )
     return connection.execute(select(func.count()).select_from(waiting)).scalar_one()

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, case, func, select
 from db.queue.quarantine import count_quarantined
 from db.records.dataset import Dataset, all_datasets
 from db.records.enrichment import count_enrichments
-from db.records.model import active_model, model_name
+from db.records.trained_model import active_model, model_name
 from db.store import tables
 from db.store.dialect import store_bytes
-from db.store.engine import Store
 from db.store.generation import read_generation
+from db.store.store import Store
 
 
 def store_status(store: Store) -> dict[str, Any]:

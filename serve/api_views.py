@@ -11,8 +11,8 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 from db.errors import InputError
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec
+from serve.api.api_keys import AccessControl
 from serve.api.fast_path import predict, prediction_headers
-from serve.api.keys import AccessControl
 from serve.api.problem import Refusal, make_problem, problem_of
 from serve.api.query import read_item, read_items, read_query
 from serve.api.response import DOCS_POLICY, respond, respond_page, respond_problem
@@ -20,8 +20,8 @@ from serve.api.root_document import root_document
 from serve.openapi.document import openapi_document
 from serve.pages.assets import read_asset
 from serve.pages.login import Authenticator
+from serve.pages.page_views import Pages
 from serve.pages.rendering import fill, wants_page
-from serve.pages.views import Pages
 from serve.prediction.catalog import Served
 from serve.prediction.service import PredictionService
 from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE

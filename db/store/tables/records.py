@@ -1,4 +1,4 @@
-"""Tables of what is known: datasets, records, what was made of them, models."""
+"""Tables of datasets, records, enrichments, predictions, models and analyses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ dataset = Table(
     id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("spec", Text, nullable=False),
-    # What today's enrichers are, as their worker sees them; the revision rises when it changes.
+    # The enrichers with their current fingerprints, as JSON. The revision rises when it changes.
     Column("plan", Text, nullable=False, server_default="[]"),
     Column("revision", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
@@ -42,14 +42,14 @@ record = Table(
     Column("origin", Text, nullable=False),
     Column("asked", Boolean, nullable=False),
     Column("made_at", Double, nullable=False),
-    # The dataset's revision under which every enrichment of this record was last fresh.
+    # The last revision of the dataset under which every enrichment of this record was fresh.
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("chunk_id", BigId),
-    # What it is listed by; see db.records.listing_columns. The label of the newest prediction and
-    # its probability; of a regression no answer, and the number itself.
+    # Columns that listings use; see db.records.listing_columns. `answer` and `score` are the label
+    # of the newest prediction and its probability; for a regression "" and the predicted number.
     Column("answer", Text, nullable=False, server_default=""),
     Column("score", Double),
-    # Whether that is what the model said without having seen the label.
+    # Whether answer and score come from a model that was trained without this record's label.
     Column("held_out", Boolean, nullable=False, server_default=false()),
     Column("issue", Boolean),
     Column("duplicates", Text),
@@ -78,22 +78,25 @@ Index(
     sqlite_where=record.c.label.isnot(None),
     postgresql_where=record.c.label.isnot(None),
 )
-# A page of a listing is read from an index in its order. Queries must say these very words, or
-# the index is not used.
-UNSURE = 0.75
-FAR = "abs(CAST(label AS DOUBLE PRECISION) - score)"
-LISTED = {
+# A page of a listing is read from one of these indexes, in its order. A query must repeat the
+# index's expressions literally, or the database does not use the index.
+UNCERTAIN_SCORE = 0.75
+ABSOLUTE_ERROR = "abs(CAST(label AS DOUBLE PRECISION) - score)"
+LISTING_INDEXES = {
     "record_by_label": ("label, answer, key", "label IS NOT NULL"),
     "record_by_answer": ("answer, key", "answer != ''"),
     "record_contradicted": ("label, answer, key", "answer != '' AND label != answer"),
-    # With what a page may choose by besides, so that it is chosen from the index alone.
-    "record_unsure": ("score, key, label, answer", f"answer != '' AND score < {UNSURE}"),
-    "record_far": (f"({FAR}), key", "answer = '' AND label IS NOT NULL AND score IS NOT NULL"),
+    # Includes the columns that a page may filter by, so that only the index is read.
+    "record_unsure": ("score, key, label, answer", f"answer != '' AND score < {UNCERTAIN_SCORE}"),
+    "record_far": (
+        f"({ABSOLUTE_ERROR}), key",
+        "answer = '' AND label IS NOT NULL AND score IS NOT NULL",
+    ),
     "record_with_issue": ("key, label, answer", "issue"),
     "record_duplicated": ("duplicates, key, label, answer", "duplicates IS NOT NULL"),
 }
-for _name, (_columns, _where) in LISTED.items():
-    _parts = [record.c[it] if it in record.c else text(it) for it in _columns.split(", ")]
+for _name, (_columns, _where) in LISTING_INDEXES.items():
+    _parts = [record.c[term] if term in record.c else text(term) for term in _columns.split(", ")]
     Index(
         _name,
         record.c.dataset_id,
@@ -109,7 +112,7 @@ enrichment = Table(
     Column("record_id", BigId, ForeignKey("record.id"), primary_key=True, autoincrement=False),
     Column("enricher", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
-    # One of the two: JSON text, or float32 numbers in little-endian order.
+    # Exactly one is set: the value as JSON, or a vector of little-endian float32 numbers.
     Column("value", Text),
     Column("vector", LargeBinary),
     Column("made_at", Double),
@@ -136,9 +139,9 @@ model = Table(
     Column("activated_at", Double),
     Column("made_at", Double, nullable=False),
     Column("metrics", Text, nullable=False),
-    # Enrichers that the teacher reads, as JSON: the fingerprint of each when it was trained.
+    # The enrichers that the teacher reads, as JSON, each with its fingerprint at training.
     Column("reads", Text, nullable=False),
-    # The artifacts of versions that are neither active, nor the one before, nor the newest go.
+    # Artifacts are kept for the active version, the one active before it, and the newest.
     Column("student", LargeBinary),
     Column("student_sha256", Text, nullable=False),
     Column("teacher", LargeBinary),
@@ -160,7 +163,8 @@ snapshot = Table(
     metadata,
     dataset_column(primary_key=True),
     Column("enricher", Text, primary_key=True),
-    # Rises each time the whole set is looked at anew; what it was told by, such as intents@3.
+    # Rises by one with each analysis of the dataset. `basis` names what it was computed from,
+    # such as intents@3.
     Column("number", Integer, nullable=False),
     Column("basis", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),

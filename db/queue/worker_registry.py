@@ -1,4 +1,4 @@
-"""The workers that the store has seen."""
+"""The workers that are registered in the store."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from db.store import tables
 from db.store.dialect import boot_id, wall_seconds
 from db.store.generation import raise_generation
 
-from .call_quota import free_calls_of
-from .chunk import free_chunks_of
+from .call_quota import release_calls
+from .chunk import release_chunks
 from .gate_history import GateAverages, add_gate_averages
 
-# A worker that has not been seen for so long does not count when chunks are planned.
+# A worker without a heartbeat for this time does not count when chunks are planned.
 SILENT_SECONDS = 120.0
 
 
 def register_worker(connection: Connection) -> int:
-    """Add this process to the store's workers; returns its id."""
+    """Register this process as a worker; return its id."""
     now = wall_seconds(connection)
-    made = tables.worker.insert().values(
+    new = tables.worker.insert().values(
         host=_host(),
         process=_process(os.getpid()),
         started_at=now,
@@ -36,15 +36,16 @@ def register_worker(connection: Connection) -> int:
         since=now,
         reason="",
     )
-    worker_id: int = connection.execute(made.returning(tables.worker.c.id)).scalar_one()
+    worker_id: int = connection.execute(new.returning(tables.worker.c.id)).scalar_one()
     return worker_id
 
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What a worker says of itself: its gate's state since when and why, and how it gets on.
+    """The content of a heartbeat: the state of the gate, and what the worker has done.
 
-    `limits` are its gate's, as JSON; `means` what that has read of late, where that is news.
+    `limits` are the gate's limits as JSON. `means` are the gate's latest averages, None if there
+    are no new ones.
     """
 
     state: str
@@ -60,24 +61,24 @@ class WorkerReport:
 
 
 def record_heartbeat(connection: Connection, worker_id: int, report: WorkerReport) -> None:
-    """Write what a worker says of itself, and that it lives."""
+    """Write a worker's report and the time at which it was seen."""
     now = wall_seconds(connection)
-    # The worker's date may be another than the store's.
-    behind = now - time.time()
-    said = dataclasses.asdict(report)
-    said["since"] += behind
-    means = said.pop("means")
+    # The worker's clock may differ from the store's.
+    clock_offset = now - time.time()
+    values = dataclasses.asdict(report)
+    values["since"] += clock_offset
+    means = values.pop("means")
     if means is not None:
         add_gate_averages(connection, worker_id, now, means)
     if report.error_at is not None:
-        said["error_at"] = report.error_at + behind
+        values["error_at"] = report.error_at + clock_offset
     connection.execute(
-        update(tables.worker).where(tables.worker.c.id == worker_id).values(seen_at=now, **said)
+        update(tables.worker).where(tables.worker.c.id == worker_id).values(seen_at=now, **values)
     )
 
 
 def local_worker_pids(connection: Connection) -> set[int]:
-    """Return the process ids of this machine's workers, this one's too."""
+    """Return the process ids of the living workers on this machine, including this process."""
     rows = connection.execute(
         select(tables.worker.c.process).where(tables.worker.c.host == _host())
     )
@@ -85,29 +86,29 @@ def local_worker_pids(connection: Connection) -> set[int]:
 
 
 def remove_worker(connection: Connection, worker_id: int) -> None:
-    """Remove a worker that ends; whatever it still held is free at once."""
-    free_chunks_of(connection, worker_id)
-    free_calls_of(connection, worker_id)
+    """Remove a worker that has ended, and release its chunks and calls."""
+    release_chunks(connection, worker_id)
+    release_calls(connection, worker_id)
     connection.execute(delete(tables.reading).where(tables.reading.c.worker_id == worker_id))
     connection.execute(delete(tables.worker).where(tables.worker.c.id == worker_id))
 
 
 def remove_dead_workers(connection: Connection) -> int:
-    """Free what the dead workers of this machine held, without waiting for their leases."""
-    local_worker_pids = connection.execute(
+    """Remove this machine's dead workers, without waiting for their leases; return how many."""
+    local_workers = connection.execute(
         select(tables.worker.c.id, tables.worker.c.process).where(tables.worker.c.host == _host())
     ).all()
-    dead = [row.id for row in local_worker_pids if not _is_alive(row.process)]
+    dead = [row.id for row in local_workers if not _is_alive(row.process)]
     for worker_id in dead:
         remove_worker(connection, worker_id)
     if dead:
-        # What they have finished they may not have lived to tell.
+        # A worker may have died between finishing a chunk and raising the generation.
         raise_generation(connection)
     return len(dead)
 
 
 def count_workers(connection: Connection) -> int:
-    """Return how many workers were seen of late."""
+    """Return how many workers were seen recently."""
     query = select(func.count()).where(
         tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
     )
@@ -115,9 +116,10 @@ def count_workers(connection: Connection) -> int:
 
 
 def _host() -> str:
-    """Return what two processes must share for one to see whether the other lives.
+    """Identify the machine: host name, boot and process namespace.
 
-    Containers may share the host's name and boot, but not its process ids.
+    Two processes with the same value can check each other's process ids. Containers may share
+    the host's name and boot id, but not its process ids.
     """
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
@@ -127,7 +129,7 @@ def _host() -> str:
 
 
 def _process(pid: int) -> str:
-    """Return a process's id and start time, since ids are used again."""
+    """Return a process's id and start time; ids are reused, so the id alone is not enough."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
     except OSError:
@@ -154,7 +156,7 @@ def _is_alive(process: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRow:
-    """A worker's row: its last report, when it was seen, on the store's clock."""
+    """A worker with its last report; all times are on the store's clock."""
 
     id: int = 0
     host: str = ""
@@ -172,21 +174,21 @@ class WorkerRow:
 
 
 def all_workers(connection: Connection) -> list[WorkerRow]:
-    """Return each worker with its last report, by id."""
+    """Return all workers with their last reports, sorted by id."""
     columns = [tables.worker.c[name] for name in WorkerRow.__dataclass_fields__]
     rows = connection.execute(select(*columns).order_by(tables.worker.c.id)).mappings()
     return [WorkerRow(**{**row, "host": row["host"].split(" ", 1)[0]}) for row in rows]
 
 
-def rate_of(workers: Sequence[WorkerRow], now: float) -> float:
-    """Return how many records a second the living workers do, counting their closed times."""
+def records_per_second(workers: Sequence[WorkerRow], now: float) -> float:
+    """Return the rate of all living workers together, averaged over open and closed gates."""
     living = (worker for worker in workers if now - worker.seen_at < SILENT_SECONDS)
     return float(sum(worker.rate * worker.open_share for worker in living))
 
 
 def seconds_left(stale: int, workers: Sequence[WorkerRow], now: float) -> float | None:
-    """Return how long the stale records will take at that rate, None where no worker works."""
+    """Return the time for the stale records at the workers' rate, None if the rate is zero."""
     if not stale:
         return 0.0
-    rate = rate_of(workers, now)
+    rate = records_per_second(workers, now)
     return stale / rate if rate else None

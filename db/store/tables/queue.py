@@ -1,4 +1,4 @@
-"""Tables of the work: chunks, workers, runs, and what they must agree on."""
+"""Tables of the queue: chunks, workers, runs, quarantine, and quotas for outgoing calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ chunk = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("owner", BigId),
-    # Until when by the store's clock; see dialect.lease_clock. Without an owner: not before.
+    # The end of the lease on the lease clock; see dialect.lease_clock. A chunk without an owner
+    # must not be claimed before this time.
     Column("lease_until", Double),
     Column("lease_boot", Text),
     Column("error", Text),
@@ -41,28 +42,28 @@ worker = Table(
     "worker",
     metadata,
     id_column(),
-    # Which process of which machine, so that a neighbour can tell that it has died.
+    # The process and its machine, so that another worker on that machine can see that it died.
     Column("host", Text, nullable=False),
     Column("process", Text, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
-    # What its gate says, since when and why; see enrich.gate.decision.
+    # The state of its gate, its start and its reason; see enrich.gate.decision.
     Column("state", Text, nullable=False),
     Column("since", Double, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
-    # Records done since it started, how many a second of late, and the share of its time in
-    # which the gate was open.
+    # Records done since the worker started, its recent rate per second, and the share of its time
+    # in which the gate was open.
     Column("records", BigInteger, nullable=False, server_default="0"),
     Column("rate", Double, nullable=False, server_default="0"),
     Column("open_share", Double, nullable=False, server_default="0"),
     Column("error", Text),
     Column("error_at", Double),
-    # The limits of its gate, as JSON.
+    # The limits of the gate, as JSON.
     Column("limits", Text),
     sqlite_autoincrement=True,
 )
 
-# What a worker's gate has read of late: means over some ten seconds each.
+# Recent load readings of a worker's gate, each averaged over about ten seconds.
 reading = Table(
     "reading",
     metadata,
@@ -80,7 +81,7 @@ run = Table(
     metadata,
     id_column(),
     dataset_column(),
-    # Gone from the table of workers while the run says "running": it died in the middle.
+    # If this worker no longer exists and the outcome is "running", the worker died during the run.
     Column("worker_id", BigId),
     Column("command", Text, nullable=False),
     Column("started_at", Double, nullable=False),
@@ -96,7 +97,7 @@ quarantine = Table(
     Column("record_id", BigId, ForeignKey("record.id"), primary_key=True, autoincrement=False),
     dataset_column(),
     Column("revision", Integer, nullable=False),
-    # Empty where workers died over the record, whatever they were at.
+    # Empty if workers died on the record: then the enricher at fault is not known.
     Column("enricher", Text, primary_key=True, server_default=""),
     Column("reason", Text, nullable=False),
     Column("made_at", Double, nullable=False),
@@ -106,7 +107,7 @@ Index("quarantine_latest", quarantine.c.made_at)
 pause = Table(
     "pause",
     metadata,
-    # The one row, which is there while every worker is to wait.
+    # Always 1. All workers wait while this row exists.
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("made_at", Double, nullable=False),
 )
@@ -126,11 +127,11 @@ meter = Table(
     metadata,
     dataset_column(primary_key=True),
     Column("enricher", Text, primary_key=True),
-    # Calls that were made, and those that may be being made just now: they were granted.
+    # Calls made in this period, and calls reserved by grants that have not been settled.
     Column("calls", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
     Column("period_at", Double, nullable=False, server_default="0"),
-    # The store's time at which the next call may be made.
+    # The time of the next free slot under the rate limit, on the lease clock.
     Column("next_call", Double, nullable=False, server_default="0"),
     Column("next_boot", Text, nullable=False, server_default=""),
 )
@@ -139,11 +140,11 @@ response = Table(
     "response",
     metadata,
     Column("hash", Text, primary_key=True),
-    # The record that it was asked for, with which it is forgotten.
+    # The record for which the call was made; deleting the record deletes the response.
     Column("record_id", BigId, ForeignKey("record.id"), nullable=False),
     Column("text", Text),
-    # While there is no text: until when, by the store's clock, which worker is asking, and under
-    # which grant.
+    # While the call is being made (text is NULL): the end of the reservation on the lease clock,
+    # the worker that makes the call, and the token of its grant.
     Column("held_until", Double),
     Column("held_boot", Text),
     Column("held_worker", BigId),
@@ -152,7 +153,8 @@ response = Table(
 )
 Index("response_record", response.c.record_id)
 
-# What is held of a meter, by whom and until when; its calls outlive their records and responses.
+# Calls of a meter that a worker has reserved, and until when. A grant is counted even if its
+# records and responses are deleted.
 call_grant = Table(
     "call_grant",
     metadata,

@@ -1,0 +1,150 @@
+"""The SQL store that web processes and workers share."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from db.errors import StoreError
+from db.settings import Settings
+from db.store import tables
+
+from .dialect import is_transient
+from .engine import PAGE_CACHE_KIB, make_reader, make_writer
+
+T = TypeVar("T")
+
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Store:
+    """Two engines for the same database: one writes in transactions, one reads in autocommit."""
+
+    writer: Engine
+    reader: Engine
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the store is a file on this machine, which is read without a network."""
+        return self.writer.dialect.name == "sqlite"
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that is committed at the end, or rolled back by an exception."""
+        return self.writer.begin()
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction; repeat it if another transaction made the store abort it."""
+        for attempt in range(TRIES - 1):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not is_transient(error):
+                    raise
+                # A random pause, so that the same transactions do not collide again.
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  no secret
+        with self.writing() as connection:
+            return work(connection)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Return a connection in autocommit mode, for use in a `with` statement."""
+        return self.reader.connect()
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def connect_store(
+    settings: Settings,
+    connections: int = 5,
+    name: str = "veilleuse",
+    page_cache_kib: int = PAGE_CACHE_KIB,
+) -> Store:
+    """Return the store without connecting; `name` is the connections' name on PostgreSQL."""
+    url = settings.database_url
+    options = url, connections, name, page_cache_kib
+    return Store(make_writer(*options), make_reader(*options))
+
+
+def open_store(
+    settings: Settings,
+    connections: int = 5,
+    name: str = "veilleuse",
+    page_cache_kib: int = PAGE_CACHE_KIB,
+) -> Store:
+    """Return the store; raise StoreError if it is unreachable or its tables are missing or old."""
+    store = connect_store(settings, connections, name, page_cache_kib)
+    check_schema(store)
+    return store
+
+
+def check_schema(store: Store) -> None:
+    """Raise StoreError unless the tables exist and are new enough for this code.
+
+    Newer tables are accepted: each migration works with the code before it, so that a deployment
+    can be rolled back.
+    """
+    file = sqlite_file(store)
+    if file is not None and not file.exists():
+        # Connecting would create an empty file.
+        raise StoreError(f"{file.absolute()}: the store does not exist; run: python -m db upgrade")
+    check_reachable(store)
+    with store.reading() as connection:
+        version = _schema_version(connection)
+    if version is None:
+        raise StoreError(f"{describe_store(store)}: has no tables yet; run: python -m db upgrade")
+    if version < tables.SCHEMA:
+        raise StoreError(
+            f"{describe_store(store)}: its tables are too old for this code;"
+            f" run: python -m db upgrade"
+        )
+
+
+def check_reachable(store: Store) -> None:
+    """Raise StoreError, which says what to check, if a connection to the store fails."""
+    try:
+        with store.reading() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        file = sqlite_file(store)
+        advice = "check that the server is running and that DATABASE_URL is right"
+        if file is not None:
+            advice = (
+                f"check that it is an SQLite file and that this user may write in"
+                f" {file.absolute().parent}"
+            )
+        raise StoreError(f"{describe_store(store)}: {error_reason(error)}; {advice}") from error
+
+
+def sqlite_file(store: Store) -> Path | None:
+    """Return the SQLite file, None on PostgreSQL."""
+    url = store.writer.url
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def _schema_version(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def describe_store(store: Store) -> str:
+    """Return the store's URL without its password."""
+    return store.writer.url.render_as_string(hide_password=True)
+
+
+def error_reason(error: SQLAlchemyError) -> str:
+    """Return the driver's message on one line."""
+    message = str(error.orig if isinstance(error, DBAPIError) else error)
+    return " ".join(message.split())
