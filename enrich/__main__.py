@@ -20,7 +20,7 @@ from enrich.commands.workers import once, pause, resume, run
 def cli() -> None:
     """Enrich records and train models.
 
-    Settings come from the environment, such as DATABASE_URL and GATE_*; README.md lists them.
+    Settings are environment variables, such as DATABASE_URL and GATE_*; README.md lists them.
     """
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stderr)
 

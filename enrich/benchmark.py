@@ -1,4 +1,4 @@
-"""The overhead of store, leases and child, over the same enrichers on lists in memory."""
+"""Measures the overhead of store, leases and compute child over enrichers on lists in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from db.records.record import NewRecord, add_records, batches
 from db.settings import Settings, load_settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
-from db.store.engine import Store, connect_store
+from db.store.store import Store, connect_store
 from enrich.enrichers.base import find_enricher, to_value
 from enrich.worker.worker import working
 
@@ -36,13 +36,13 @@ class Overhead:
 
     @property
     def microseconds(self) -> float:
-        """What the store, its leases and the child add for each record and enricher."""
+        """The microseconds that store, leases and child add per record and enricher."""
         values = self.records * len(self.enrichers)
         return (self.store_seconds - self.memory_seconds) / values * 1e6
 
 
 def sentences(count: int) -> Iterator[str]:
-    """Yield so many sentences, each another."""
+    """Yield that many different sentences."""
     words = SENTENCE.split()
     for number in range(count):
         start = number % len(words)
@@ -50,9 +50,10 @@ def sentences(count: int) -> Iterator[str]:
 
 
 def measure_overhead(records: int, enrichers: Sequence[str], url: str = "") -> Overhead:
-    """Enrich the same records in memory and through a store: a new one, or an empty one at `url`.
+    """Enrich the same records in memory and through a store, and return the seconds of both.
 
-    Both are warmed up first: starting a child and loading a model are not paid for each record.
+    The store is the empty one at `url`, or a new SQLite file. Both ways are warmed up first:
+    starting a child and loading a model are not costs per record.
     """
     with _store(url) as (store, settings):
         spec = DatasetSpec(
@@ -83,9 +84,9 @@ def _store(url: str) -> Iterator[tuple[Store, Settings]]:
 
 
 def _add(store: Store, dataset: Dataset, texts: Iterator[str]) -> None:
-    for some in batches(texts, BATCH_ROWS):
+    for batch in batches(texts, BATCH_ROWS):
         rows = []
-        for text in some:
+        for text in batch:
             inputs = dataset.spec.read_inputs({"sentence": text})
             rows.append(NewRecord(dataset.spec.key(inputs), inputs))
         with store.writing() as connection:
@@ -103,13 +104,15 @@ def _through_store(store: Store, settings: Settings, dataset: Dataset, records: 
 
 
 def _in_memory(spec: DatasetSpec, records: int, settings: Settings) -> float:
-    """Return the seconds for all values, made as they would be stored and kept in lists."""
+    """Return the seconds to compute all values, convert them for storage and append to a list."""
     steps = [find_enricher(spec, name, settings.code_paths).start() for name in spec.enrichers]
     rows = [{"sentence": text} for text in sentences(records)]
     for step in steps:
         step(rows[:BATCH_ROWS])
-    kept: list[list[Any]] = []
+    values: list[list[Any]] = []
     began = time.perf_counter()
     for step in steps:
-        kept.extend([to_value(made) for made in step(some)] for some in batches(rows, BATCH_ROWS))
+        values.extend(
+            [to_value(value) for value in step(batch)] for batch in batches(rows, BATCH_ROWS)
+        )
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Code that a spec names by its dotted path."""
+"""Imports the code that a spec names by its dotted path."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from db.errors import EnricherError
 
 
 def import_from_path(path: str, code_paths: Sequence[str]) -> Any:  # noqa: ANN401
-    """Import what a dotted path names; raises EnricherError.
+    """Return the object at a dotted path; raises EnricherError.
 
-    Only packages in CODE_PATHS may be named: whoever may load a dataset may not thereby run
-    whatever is installed.
+    The path must be in a package of CODE_PATHS. Otherwise anyone who may load a dataset could run
+    any installed code.
     """
     module_name, _, name = path.rpartition(".")
     if not any(f"{module_name}.".startswith(f"{allowed}.") for allowed in code_paths):
@@ -21,7 +21,7 @@ def import_from_path(path: str, code_paths: Sequence[str]) -> Any:  # noqa: ANN4
         raise EnricherError(f"{path}: is outside CODE_PATHS ({allowed}); add its package there")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a user's module may raise whatever it likes
+    except Exception as error:  # a user's module may raise any exception
         raise EnricherError(f"{path}: cannot be imported: {error}") from error
     if not hasattr(module, name):
         raise EnricherError(f"{path}: {module_name} has no {name}")

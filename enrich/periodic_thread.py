@@ -1,4 +1,4 @@
-"""A thread that does something again and again until its block ends."""
+"""A thread that repeats an action until its block ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ log = logging.getLogger("veilleuse.worker")
 
 
 class PeriodicThread:
-    """Does something again and again in a thread of its own, until its block ends."""
+    """Repeats `run_once` every `seconds` in a thread, until its block ends.
+
+    A database error ends only that run, LeaseLost ends the thread. The first run comes after
+    `first_seconds`, by default after `seconds`.
+    """
 
     def __init__(self, seconds: float, name: str, first_seconds: float | None = None) -> None:
         self._pause = seconds
@@ -34,14 +38,14 @@ class PeriodicThread:
             except LeaseLost:
                 return
             except SQLAlchemyError:
-                # The store may be back the next time.
+                # The store may be reachable again at the next run.
                 continue
             except Exception:
-                # Nothing may end what keeps a lease.
+                # The thread must survive any error: it may keep a lease.
                 log.exception("%s", self._thread.name)
 
     def run_once(self) -> None:
-        """Do it."""
+        """Run the action once."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -55,5 +59,5 @@ class PeriodicThread:
         _trace: TracebackType | None,
     ) -> None:
         self._ended.set()
-        # A store out of reach must not keep a worker from ending.
+        # Not for ever: the store may be unreachable, and the worker must be able to exit.
         self._thread.join(JOIN_SECONDS)

@@ -1,1 +1,1 @@
-"""What `python -m enrich` can be told, by what it is about."""
+"""The commands of `python -m enrich`."""

@@ -1,4 +1,4 @@
-"""The command that measures what the store costs."""
+"""The command bench: measures the overhead of the store."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ from .base import json_option
 
 
 @click.command()
-@click.option("--records", default=20_000, show_default=True, help="How many to enrich.")
+@click.option("--records", default=20_000, show_default=True, help="Number of records to enrich.")
 @click.option(
     "--enrichers",
     default="language,text_profile",
     show_default=True,
-    help="Names of enrichers that need no configuration.",
+    help="Enrichers to run, separated by commas; they must need no configuration.",
 )
-@click.option("--store", "url", default="", help="An empty store; one in a new file if none.")
+@click.option(
+    "--store", "url", default="", help="URL of an empty store; by default a new SQLite file."
+)
 @json_option
 def bench(records: int, enrichers: str, url: str, *, as_json_: bool) -> None:
-    """Measure what store, leases and child add to enrichers on lists in memory."""
-    from enrich.benchmark import measure_overhead  # noqa: PLC0415  it makes tables, as no other does
+    """Measure the overhead of store, leases and compute child over enriching in memory."""
+    from enrich.benchmark import measure_overhead  # noqa: PLC0415  imports Alembic: it makes tables
 
-    # Making the tables is not what is measured.
+    # The log of creating the tables is of no interest here.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    made = measure_overhead(records, enrichers.split(","), url)
+    overhead = measure_overhead(records, enrichers.split(","), url)
     if as_json_:
-        click.echo(as_json({**dataclasses.asdict(made), "microseconds": made.microseconds}))
+        click.echo(as_json({**dataclasses.asdict(overhead), "microseconds": overhead.microseconds}))
         return
     click.echo(
-        f"{made.records:,} records, {', '.join(made.enrichers)}: {made.memory_seconds:.2f} s in"
-        f" memory, {made.store_seconds:.2f} s through the store:"
-        f" {made.microseconds:.0f} µs for each record and enricher"
+        f"{overhead.records:,} records, {', '.join(overhead.enrichers)}:"
+        f" {overhead.memory_seconds:.2f} s in memory,"
+        f" {overhead.store_seconds:.2f} s through the store:"
+        f" {overhead.microseconds:.0f} µs overhead per record and enricher"
     )

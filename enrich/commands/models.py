@@ -1,4 +1,4 @@
-"""Commands about models: train, evaluate, models, activate."""
+"""Commands about models: train, evaluate, models, activate; and survey."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 
 from db.cli.console import ProgressBar, as_json
 from db.errors import UnknownModel
-from db.queue.run import running
+from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
-from db.records.model import active_model, all_models, model_name
+from db.records.trained_model import active_model, all_models, model_name
 from enrich.planning.maintenance import use_model
 from enrich.worker.hooks import WorkerHooks
 from enrich.worker.subcommand import yielding
@@ -30,47 +30,47 @@ from .base import (
 
 @click.command()
 @dataset_argument
-@click.option("--force", is_flag=True, help="Put the new model into use even if it is worse.")
-@click.option("--unless-trained", is_flag=True, help="Do nothing if there is a model in use.")
+@click.option("--force", is_flag=True, help="Activate the new model even if it is worse.")
+@click.option("--unless-trained", is_flag=True, help="Do nothing if a model is active.")
 @lock_option
 @json_option
 def train(
     dataset: str, *, force: bool, unless_trained: bool, lock: Path | None, as_json_: bool
 ) -> None:
-    """Fit DATASET's teacher and student, and put them into use if they are not worse.
+    """Train a new model of DATASET, and activate it if it is not worse than the active one.
 
-    Both are reported out of fold: on rows that they were not trained on.
+    Its metrics are out of fold: measured on rows that teacher and student were not trained on.
     """
     store, settings = open_worker_store()
     store = yielding(store, lock)
     with store.reading() as connection:
-        found = find_dataset(connection, dataset)
-        model = active_model(connection, found.id)
+        stored = find_dataset(connection, dataset)
+        model = active_model(connection, stored.id)
     if unless_trained and model is not None:
-        name = model_name(found, model.version)
-        click.echo(as_json({"model": name}) if as_json_ else f"{name} is in use")
+        name = model_name(stored, model.version)
+        click.echo(as_json({"model": name}) if as_json_ else f"{name} is already active")
         return
-    from enrich.learning.report import in_words  # noqa: PLC0415  scikit-learn is slow to import
+    from enrich.learning.report import format_report  # noqa: PLC0415  scikit-learn is slow to import
     from enrich.learning.training import train_model  # noqa: PLC0415
 
-    hooks = WorkerHooks(f"trains {dataset}")
+    hooks = WorkerHooks(f"training {dataset}")
     with (
         working(store, settings, threading.Event(), hooks=hooks) as worker,
-        running(store, found.id, "train", worker.id) as outcome,
+        recorded_run(store, stored.id, "train", worker.id) as outcome,
     ):
         progress = ProgressBar(f"train {dataset}, folds fitted")
         trained = train_model(store, dataset, settings, force=force, progress=progress.advance)
         progress.end()
-        outcome.say(f"{model_name(found, trained.version)}: {trained.decision.reason}")
-    name = model_name(found, trained.version)
+        outcome.complete(f"{model_name(stored, trained.version)}: {trained.decision.reason}")
+    name = model_name(stored, trained.version)
     decision = trained.decision
     if as_json_:
-        said = {"model": name, "active": decision.active, "reason": decision.reason}
-        click.echo(as_json({**said, **trained.metrics}))
+        result = {"model": name, "active": decision.active, "reason": decision.reason}
+        click.echo(as_json({**result, **trained.metrics}))
         return
-    for line in in_words(name, trained.metrics):
+    for line in format_report(name, trained.metrics):
         click.echo(line)
-    click.echo(f"{name}: {'in use' if decision.active else 'not in use'}, {decision.reason}")
+    click.echo(f"{name} is {'active' if decision.active else 'not active'}: {decision.reason}")
 
 
 @click.command()
@@ -78,19 +78,22 @@ def train(
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def evaluate(dataset: str, file: Path, *, as_json_: bool) -> None:
-    """Hold DATASET's teacher and student against labelled rows of FILE that training never saw."""
+    """Evaluate DATASET's active model on the labelled rows of FILE.
+
+    Rows that the model was trained on are left out.
+    """
     from enrich.evaluation import evaluate_file  # noqa: PLC0415  scikit-learn is slow to import
-    from enrich.learning.report import in_words  # noqa: PLC0415
+    from enrich.learning.report import format_report  # noqa: PLC0415
 
     store, settings = open_worker_store()
     result = evaluate_file(store, dataset, file, settings)
     if as_json_:
         click.echo(as_json(result))
         return
-    for line in in_words(result["model"], result):
+    for line in format_report(result["model"], result):
         click.echo(line)
     if result["seen"]:
-        click.echo(f"  {result['seen']:,} rows were left out: training has seen them")
+        click.echo(f"  {result['seen']:,} rows were left out: the model was trained on them")
 
 
 @click.command()
@@ -100,16 +103,17 @@ def models(dataset: str, *, as_json_: bool) -> None:
     """List the versions of DATASET's model with their metrics."""
     store, _ = open_worker_store()
     with store.reading() as connection:
-        found = find_dataset(connection, dataset)
-        versions = all_models(connection, found.id)
+        stored = find_dataset(connection, dataset)
+        versions = all_models(connection, stored.id)
     if as_json_:
-        click.echo(as_json([_model_fields(found.name, model) for model in versions]))
+        click.echo(as_json([_model_fields(stored.name, model) for model in versions]))
         return
     for model in versions:
-        state = "in use" if model.active else "kept" if model.kept else "metrics only"
+        state = "active" if model.active else "kept" if model.kept else "metrics only"
         reads = ", ".join(model.reads) or "no enrichments"
-        scores = "  ".join(f"{of} {_score(model.metrics[of])}" for of in ("teacher", "student"))
-        click.echo(f"{model_name(found, model.version)}  {state:<12}  {scores}  reads {reads}")
+        teacher, student = (_score(model.metrics[name]) for name in ("teacher", "student"))
+        name = model_name(stored, model.version)
+        click.echo(f"{name}  {state:<12}  teacher {teacher}  student {student}  reads {reads}")
     if not versions:
         click.echo(f"{dataset} has no model yet; train one: python -m enrich train {dataset}")
 
@@ -135,13 +139,14 @@ def _score(score: dict[str, Any]) -> str:
 @click.argument("model")
 @json_option
 def activate(model: str, *, as_json_: bool) -> None:
-    """Put MODEL, such as intents@2, into use; `enrich once` then makes its predictions.
+    """Activate MODEL, such as intents@2. To compute its predictions, run `enrich once`.
 
-    The active version, the one before and the newest are kept; of others only the metrics.
+    The store keeps the active version, the previous one and the newest; of all others it keeps
+    only the metrics.
     """
     parts = re.fullmatch(r"(.+)@(\d+)", model)
     if parts is None:
-        raise UnknownModel(f"{model}: name a version, such as {model}@2")
+        raise UnknownModel(f"{model}: is not a version of a model; name one, such as {model}@2")
     from enrich.learning.held_out import mark_held_out  # noqa: PLC0415  NumPy is slow to import
 
     store, settings = open_worker_store()
@@ -149,9 +154,8 @@ def activate(model: str, *, as_json_: bool) -> None:
     with store.reading() as connection:
         dataset = find_dataset(connection, parts[1])
     mark_held_out(store, dataset, int(parts[2]))
-    click.echo(
-        as_json({"active": model}) if as_json_ else f"{model} is in use; run: python -m enrich once"
-    )
+    words = f"{model} is active; compute its predictions: python -m enrich once"
+    click.echo(as_json({"active": model}) if as_json_ else words)
 
 
 @click.command()
@@ -159,11 +163,11 @@ def activate(model: str, *, as_json_: bool) -> None:
 @lock_option
 @json_option
 def survey(dataset: str | None, *, lock: Path | None, as_json_: bool) -> None:
-    """Look at whole datasets for the enrichers that need it, where that is due; or at DATASET.
+    """Analyse whole datasets, or only DATASET, for the enrichers that need it, if that is due.
 
-    Workers and `enrich once` do so by themselves.
+    Workers and `enrich once` do this by themselves.
     """
-    from enrich.analysis import analyse_dataset  # noqa: PLC0415  its enrichers are slow to import
+    from enrich.dataset_analysis import analyse_dataset  # noqa: PLC0415  its enrichers are slow to import
 
     store, settings = open_worker_store()
     store = yielding(store, lock)
@@ -171,24 +175,24 @@ def survey(dataset: str | None, *, lock: Path | None, as_json_: bool) -> None:
         names = (
             [find_dataset(connection, dataset).name]
             if dataset
-            else [found.name for found in all_datasets(connection)]
+            else [stored.name for stored in all_datasets(connection)]
         )
-    made = {}
+    bases = {}
     for name in names:
         with store.reading() as connection:
-            found = find_dataset(connection, name)
-        hooks = WorkerHooks(f"surveys {name}")
+            stored = find_dataset(connection, name)
+        hooks = WorkerHooks(f"analysing {name}")
         with (
             working(store, settings, threading.Event(), hooks=hooks) as worker,
-            running(store, found.id, "survey", worker.id) as outcome,
+            recorded_run(store, stored.id, "survey", worker.id) as outcome,
         ):
-            made[name] = analyse_dataset(store, name, settings)
-            outcome.say("done", len(made[name]))
+            bases[name] = analyse_dataset(store, name, settings)
+            outcome.complete("done", len(bases[name]))
     if as_json_:
-        click.echo(as_json(made))
+        click.echo(as_json(bases))
         return
-    for name, surveys in made.items():
-        for enricher, basis in surveys.items():
-            click.echo(f"{name}: {enricher} was told by {basis}; run: python -m enrich once")
-        if not surveys:
-            click.echo(f"{name}: no survey is due")
+    for name, analyses in bases.items():
+        for enricher, basis in analyses.items():
+            click.echo(f"{name}: {enricher} has analysed {basis}; run: python -m enrich once")
+        if not analyses:
+            click.echo(f"{name}: no analysis is due")

@@ -1,4 +1,4 @@
-"""Commands about records that an enricher could not take."""
+"""Commands about quarantined records: list, retry, drop."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from db.cli.console import as_json
 from db.errors import VeilleuseError
 from db.queue.quarantine import drop_quarantine, list_quarantine, retry_quarantine
 from db.records.dataset import find_dataset
-from db.store.engine import Store
+from db.store.store import Store
 
 from .base import json_option, maybe_dataset_argument, open_worker_store
 
-key_option = click.option("--key", "keys", multiple=True, help="Only this record; may be repeated.")
+key_option = click.option(
+    "--key", "keys", multiple=True, help="Only the record with this key; repeatable."
+)
 
 
 @click.group()
 def quarantine() -> None:
-    """Look after records that an enricher could not take."""
+    """List, retry or drop records on which an enricher fails."""
 
 
 def _dataset_id(store: Store, name: str | None) -> int | None:
@@ -37,7 +39,7 @@ def _keys(texts: tuple[str, ...]) -> list[bytes]:
         return [bytes.fromhex(text) for text in texts]
     except ValueError:
         raise VeilleuseError(
-            "--key: is no key; take one of: python -m enrich quarantine list"
+            "--key: is not a key; list the keys: python -m enrich quarantine list"
         ) from None
 
 
@@ -45,19 +47,20 @@ def _keys(texts: tuple[str, ...]) -> list[bytes]:
 @maybe_dataset_argument
 @json_option
 def list_(dataset: str | None, *, as_json_: bool) -> None:
-    """Show quarantined records, the latest first, with the reason of each."""
+    """List quarantined records with their reasons, the latest first."""
     store, _ = open_worker_store()
-    of = _dataset_id(store, dataset)
+    dataset_id = _dataset_id(store, dataset)
     with store.reading() as connection:
-        found = list_quarantine(connection, of)
+        quarantined = list_quarantine(connection, dataset_id)
     if as_json_:
-        click.echo(as_json([dataclasses.asdict(one) for one in found]))
+        click.echo(as_json([dataclasses.asdict(record) for record in quarantined]))
         return
-    for one in found:
-        at = dt.datetime.fromtimestamp(one.made_at, dt.UTC).isoformat(" ", "seconds")
-        click.echo(f"{one.dataset} {one.key} {at} {one.enricher or 'its worker'}: {one.reason}")
-        click.echo(f"  {one.inputs}")
-    if not found:
+    for record in quarantined:
+        at = dt.datetime.fromtimestamp(record.made_at, dt.UTC).isoformat(" ", "seconds")
+        source = record.enricher or "its worker"
+        click.echo(f"{record.dataset} {record.key} {at} {source}: {record.reason}")
+        click.echo(f"  {record.inputs}")
+    if not quarantined:
         click.echo("no record is quarantined")
 
 
@@ -66,30 +69,30 @@ def list_(dataset: str | None, *, as_json_: bool) -> None:
 @key_option
 @json_option
 def retry(dataset: str | None, *, keys: tuple[str, ...], as_json_: bool) -> None:
-    """Try quarantined records again: all, DATASET's, or those of --key."""
+    """Release records from quarantine, so that they are tried again: all, DATASET's or --key's."""
     count = _change(dataset, keys, retry_quarantine)
-    words = f"{count:,} records will be tried again; now: python -m enrich once"
+    words = f"{count:,} records will be tried again; try them now: python -m enrich once"
     click.echo(as_json({"retried": count}) if as_json_ else words)
 
 
 @quarantine.command("drop")
 @maybe_dataset_argument
 @key_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def drop(dataset: str | None, *, keys: tuple[str, ...], yes: bool, as_json_: bool) -> None:
-    """Erase quarantined records and all that came of them: all, DATASET's, or those of --key."""
+    """Delete quarantined records with their labels and values: all, DATASET's or --key's."""
     if not yes:
-        click.confirm("Erase these records, their labels too?", abort=True, err=True)
+        click.confirm("Delete these records with their labels?", abort=True, err=True)
     count = _change(dataset, keys, drop_quarantine)
-    click.echo(as_json({"dropped": count}) if as_json_ else f"erased {count:,} records")
+    click.echo(as_json({"dropped": count}) if as_json_ else f"deleted {count:,} records")
 
 
 def _change(dataset: str | None, keys: tuple[str, ...], change: Callable[..., int]) -> int:
     store, _ = open_worker_store()
-    of, wanted = _dataset_id(store, dataset), _keys(keys)
+    dataset_id, selected = _dataset_id(store, dataset), _keys(keys)
 
-    def work(connection: Connection) -> int:
-        return change(connection, of, wanted)
+    def write(connection: Connection) -> int:
+        return change(connection, dataset_id, selected)
 
-    return store.write(work)
+    return store.write(write)

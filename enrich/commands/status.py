@@ -1,4 +1,4 @@
-"""The command that says how far enrichment has come."""
+"""The command status: shows the backlog, the workers and the time left."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from db.cli.console import Interrupted, as_json
-from db.queue.worker import WorkerRow
-from db.store.engine import Store
-from enrich.status import worker_status
+from db.queue.worker_registry import WorkerRow
+from db.store.store import Store
+from enrich.worker_status import worker_status
 
 from .base import json_option, open_worker_store
 
@@ -20,30 +20,30 @@ LIVE_SECONDS = 2.0
 
 
 @click.command()
-@click.option("--live", is_flag=True, help="Stay, and show it anew every two seconds.")
+@click.option("--live", is_flag=True, help="Stay and update every two seconds.")
 @json_option
 def status(*, live: bool, as_json_: bool) -> None:
-    """Say how far enrichment has come, what each worker does, and why it does not work."""
+    """Show the progress of enrichment, each worker, and why a worker is waiting."""
     store, _ = open_worker_store()
     if live:
-        _show(store)
+        _show_live(store)
         return
-    seen = worker_status(store)
+    report = worker_status(store)
     if as_json_:
-        click.echo(as_json(seen))
+        click.echo(as_json(report))
         return
-    for line in in_words(seen):
+    for line in format_status(report):
         click.echo(line)
 
 
-def _show(store: Store) -> None:
-    """Show it in place on a terminal until Ctrl-C, and as blocks of lines elsewhere."""
+def _show_live(store: Store) -> None:
+    """Update the status in place on a terminal, print it as blocks elsewhere, until Ctrl-C."""
     from rich.console import Console  # noqa: PLC0415  only this needs it
     from rich.live import Live  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     def view() -> Text:
-        return Text("\n".join(in_words(worker_status(store))))
+        return Text("\n".join(format_status(worker_status(store))))
 
     try:
         while not sys.stdout.isatty():
@@ -54,55 +54,62 @@ def _show(store: Store) -> None:
                 time.sleep(LIVE_SECONDS)
                 screen.update(view(), refresh=True)
     except Interrupted:
-        # Ctrl-C is how one leaves.
+        # Ctrl-C is the normal way to leave.
         return
 
 
-def in_words(seen: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a status."""
-    for found in seen["datasets"]:
-        yield f"{found['name']}: model {found['model'] or 'none yet'}"
-        for name, fresh in found["enriched"].items():
-            share = fresh / found["records"] if found["records"] else 1.0
-            done = "█" * int(20 * share)
-            yield f"  {name:<16} {done:·<20} {fresh:>10,} of {found['records']:,} fresh"
-        for name, calls in found["calls"].items():
-            yield f"  {name:<16} {calls:,} calls in this period"
-        if found["quarantined"]:
-            yield f"  {found['quarantined']:,} records are quarantined: enrich quarantine list"
-    yield _time_left(seen)
-    if seen["paused_at"] is not None:
-        yield "workers are paused; go on with: python -m enrich resume"
-    for worker in seen["workers"]:
-        yield from _of_worker(worker, seen["now"])
-    if not seen["workers"]:
+def format_status(report: dict[str, Any]) -> Iterator[str]:
+    """Yield the status as lines of text."""
+    for dataset in report["datasets"]:
+        yield f"{dataset['name']}: model {dataset['model'] or 'none yet'}"
+        records = dataset["records"]
+        for name, fresh in dataset["enriched"].items():
+            share = fresh / records if records else 1.0
+            bar = "█" * int(20 * share)
+            yield f"  {name:<16} {bar:·<20} {fresh:>10,} of {records:,} fresh"
+        for name, calls in dataset["calls"].items():
+            yield f"  {name:<16} {calls:,} calls in this budget period"
+        if dataset["quarantined"]:
+            count = dataset["quarantined"]
+            yield f"  {count:,} records are quarantined; see: python -m enrich quarantine list"
+    yield _time_left(report)
+    if report["paused_at"] is not None:
+        yield "workers are paused; to resume: python -m enrich resume"
+    for worker in report["workers"]:
+        yield from _worker_lines(worker, report["now"])
+    if not report["workers"]:
         yield "no worker runs; start one: python -m enrich run"
 
 
-def _time_left(seen: dict[str, Any]) -> str:
-    stale = sum(found["stale"] for found in seen["datasets"])
+def _time_left(report: dict[str, Any]) -> str:
+    stale = sum(dataset["stale"] for dataset in report["datasets"])
     if not stale:
         return "all records are up to date"
-    if seen["seconds_left"] is None:
+    if report["seconds_left"] is None:
         return f"{stale:,} records are stale"
-    rate, left = seen["records_per_second"], in_time(seen["seconds_left"])
-    return f"{stale:,} records are stale: about {left} at {rate:,.0f} records/s"
+    rate, left = report["records_per_second"], format_duration(report["seconds_left"])
+    return f"{stale:,} records are stale: about {left} left at {rate:,.0f} records/s"
 
 
-def _of_worker(worker: WorkerRow, now: float) -> Iterator[str]:
-    why = f": {worker.reason}" if worker.reason else ""
-    since = in_time(max(now - worker.since, 0.0))
-    yield f"worker {worker.id} on {worker.host}: gate {worker.state} for {since}{why}"
+def _worker_lines(worker: WorkerRow, now: float) -> Iterator[str]:
+    duration = format_duration(max(now - worker.since, 0.0))
+    state = (
+        f"gate open for {duration}"
+        if worker.state == "open"
+        else f"waiting for {duration} (gate {worker.state})"
+    )
+    reason = f": {worker.reason}" if worker.reason else ""
+    yield f"worker {worker.id} on {worker.host}: {state}{reason}"
     rate, share = worker.rate, worker.open_share
-    done = f"{worker.records:,} records, {rate:,.0f}/s at work"
+    done = f"{worker.records:,} records done, {rate:,.0f}/s while working"
     yield f"  {done}, gate open {share:.0%} of the time"
     if worker.error:
-        ago = in_time(max(now - (worker.error_at or now), 0.0))
+        ago = format_duration(max(now - (worker.error_at or now), 0.0))
         yield f"  last error {ago} ago: {worker.error}"
 
 
-def in_time(seconds: float) -> str:
-    """Return a time as people say it."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in the largest unit of which it has at least two."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"

@@ -11,12 +11,12 @@ from db.cli.console import Interrupted, ProgressBar, as_json
 from db.errors import EnricherError
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import quarantined_since
-from db.queue.run import running
+from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
 from db.store.dialect import wall_seconds
 from enrich.executors.base import Executor, Stopped
 from enrich.planning.maintenance import due_analyses_of
-from enrich.worker.coverage import CoverageCounter as Counts
+from enrich.worker.coverage_counter import CoverageCounter
 from enrich.worker.hooks import WorkerHooks
 from enrich.worker.loop import WorkerOptions, run_worker
 from enrich.worker.subcommand import run_subcommand
@@ -29,24 +29,24 @@ executor_option = click.option(
     type=click.Choice(["local", "dask"]),
     default="local",
     show_default=True,
-    help="Compute in a child of this process, or on a Dask cluster.",
+    help="Compute in a child process, or on a Dask cluster.",
 )
 scheduler_option = click.option(
-    "--scheduler", metavar="tcp://HOST:8786", help="The Dask cluster's scheduler."
+    "--scheduler", metavar="tcp://HOST:8786", help="The address of the Dask scheduler."
 )
 
 
 def _executor(name: str, scheduler: str | None, is_stopped: Callable[[], bool]) -> Executor | None:
     if name == "local":
         if scheduler:
-            raise click.UsageError("--scheduler goes with --executor dask")
+            raise click.UsageError("--scheduler: is for Dask only; add --executor dask")
         return None
     if not scheduler:
-        raise click.UsageError("--executor dask needs --scheduler tcp://HOST:PORT")
+        raise click.UsageError("--executor dask: needs --scheduler tcp://HOST:PORT")
     from enrich.executors.dask import DaskExecutor  # noqa: PLC0415  an extra, and slow to import
 
-    made: Executor = DaskExecutor(scheduler, is_stopped)
-    return made
+    dask: Executor = DaskExecutor(scheduler, is_stopped)
+    return dask
 
 
 @click.command()
@@ -55,36 +55,37 @@ def _executor(name: str, scheduler: str | None, is_stopped: Callable[[], bool]) 
 @scheduler_option
 @json_option
 def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_: bool) -> None:
-    """Enrich all that is stale now, idle or not, then exit; DATASET alone if it is named.
+    """Enrich every stale record, or only those of DATASET, then exit. Ignores the machine's load.
 
     Exits with 1 if it had to quarantine a record.
     """
     store, settings = open_worker_store()
     stop = stop_on_signals()
     with store.reading() as connection:
-        found = [find_dataset(connection, dataset)] if dataset else all_datasets(connection)
+        datasets = [find_dataset(connection, dataset)] if dataset else all_datasets(connection)
         started = wall_seconds(connection)
-    names = tuple(one.name for one in found) if dataset else ()
+    names = tuple(chosen.name for chosen in datasets) if dataset else ()
     progress = ProgressBar("enrich")
-    hooks = WorkerHooks("enriches all that is stale")
-    mine = _executor(executor, scheduler, stop.is_set)
+    hooks = WorkerHooks("enriching every stale record")
+    chosen_executor = _executor(executor, scheduler, stop.is_set)
     try:
-        for name in due_analyses_of(store, settings, [one.name for one in found]):
+        for name in due_analyses_of(store, settings, [chosen.name for chosen in datasets]):
             run_subcommand("survey", name)
-        with working(store, settings, stop, mine, hooks) as worker, ExitStack() as runs:
+        with working(store, settings, stop, chosen_executor, hooks) as worker, ExitStack() as runs:
             outcomes = [
-                runs.enter_context(running(store, one.id, "once", worker.id)) for one in found
+                runs.enter_context(recorded_run(store, chosen.id, "once", worker.id))
+                for chosen in datasets
             ]
-            counts = Counts(store)
+            coverage = CoverageCounter(store)
 
             def advance(count: int) -> None:
                 progress.advance(count)
-                counts.publish()
+                coverage.publish()
 
             done = worker.enrich(names, wait=True, progress=advance)
-            counts.publish(at_once=True)
+            coverage.publish(at_once=True)
             for outcome in outcomes:
-                outcome.say("done", done)
+                outcome.complete("done", done)
     except Stopped:
         raise Interrupted from None
     finally:
@@ -100,11 +101,11 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
 
 
 @click.command()
-@click.option("--now", is_flag=True, help="Work whether the machine is idle or not.")
+@click.option("--now", is_flag=True, help="Ignore the machine's load; wait only while paused.")
 @executor_option
 @scheduler_option
 def run(*, now: bool, executor: str, scheduler: str | None) -> None:
-    """Be a worker: enrich and train whenever the machine is idle, until SIGTERM."""
+    """Run a worker: enrich and train whenever the machine is idle, until SIGTERM."""
     store, settings = open_worker_store()
     stop = stop_on_signals()
     run_worker(
@@ -115,18 +116,18 @@ def run(*, now: bool, executor: str, scheduler: str | None) -> None:
 @click.command()
 @json_option
 def pause(*, as_json_: bool) -> None:
-    """Let every worker of this store wait, within a second or two."""
+    """Pause every worker of this store within two seconds, until `resume`."""
     store, _ = open_worker_store()
     store.write(pause_workers)
-    words = "every worker waits; go on with: python -m enrich resume"
+    words = "workers are paused; to resume: python -m enrich resume"
     click.echo(as_json({"paused": True}) if as_json_ else words)
 
 
 @click.command()
 @json_option
 def resume(*, as_json_: bool) -> None:
-    """Let every worker of this store go on."""
+    """Resume the workers of this store."""
     store, _ = open_worker_store()
     store.write(resume_workers)
-    words = "every worker may go on when its gate opens"
+    words = "workers are resumed; each works when its gate opens"
     click.echo(as_json({"paused": False}) if as_json_ else words)

@@ -1,1 +1,1 @@
-"""Executors: where steps are computed."""
+"""Executors: compute the steps of a plan, in a local child process or on a Dask cluster."""

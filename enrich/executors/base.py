@@ -1,4 +1,4 @@
-"""What every executor does, and what can go wrong with it."""
+"""The protocol of executors, and the errors that they raise."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from .recipe import Recipe
 
 
 class Stopped(Exception):
-    """The worker is to end before the work is done."""
+    """The worker was asked to stop before the work was done."""
 
 
 class Suspended(Exception):
-    """The machine has been needed by others for so long that the work is better given back."""
+    """The gate has been closed for GATE_SUSPEND_SECONDS: the work should be given back."""
 
 
 class ChildDied(EnricherError):
-    """The process that computed died."""
+    """The compute process died."""
 
 
 class RecipeError(VeilleuseError):
-    """An enricher or a teacher cannot be started at all, whatever the rows."""
+    """An enricher or a teacher cannot start, or fails for any rows."""
 
 
 @dataclass(frozen=True)
 class Computed:
-    """A value for each row, and the seconds that it took, without those of being suspended."""
+    """A value for each row, and the seconds of computing without those of being suspended."""
 
     values: list[Any]
     seconds: float
 
 
 class Executor(Protocol):
-    """Computes a step, by whatever means."""
+    """Computes the values of a step."""
 
-    # Whether it computes in one process of this machine.
+    # Whether it computes in a single process on this machine.
     is_local: bool
 
     def compute(
@@ -47,14 +47,15 @@ class Executor(Protocol):
     ) -> Computed:
         """Return a value for each row.
 
-        Raises EnricherError for these rows, RecipeError, Unavailable, Stopped or Suspended.
+        Raises EnricherError if these rows are at fault, otherwise RecipeError, Unavailable, Stopped
+        or Suspended.
         """
         ...
 
     def abort(self) -> None:
-        """End what is being computed, from another thread."""
+        """End the current computation; called from another thread."""
         ...
 
     def close(self) -> None:
-        """End whatever was started."""
+        """End every process and connection that was started."""
         ...

@@ -1,4 +1,4 @@
-"""The compute child: a process that knows recipes and rows, and no database."""
+"""The compute child: a process that computes recipes on rows, and has no access to the store."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ from enrich.enrichers.base import Unavailable, WrongAnswer
 
 from .recipe import ComputeRows, Recipe
 
-NICEST = 19
+LOWEST_PRIORITY = 19
 READY = "ready"
 # <linux/prctl.h>
 PR_SET_PDEATHSIG = 1
-FIRST_TO_GO = "1000"
+# The kernel kills processes with this score first when memory runs out.
+HIGHEST_OOM_SCORE = "1000"
 
 Fault: TypeAlias = Literal["recipe", "rows", "unavailable"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Values, or else what failed and why; of what is unavailable, for how long perhaps."""
+    """The values, or what failed and why.
+
+    If the fault is "unavailable", `seconds` is how long to wait before the next try, 0 if unknown.
+    """
 
     values: list[Any] = field(default_factory=list)
     fault: Fault | None = None
@@ -38,9 +42,12 @@ class Answer:
 
 
 def run_child(pipe: Connection, parent: int) -> None:
-    """Say "ready", then answer `(fingerprint, recipe or None, rows)` until the pipe closes."""
+    """Send READY, then an Answer to each `(fingerprint, recipe or None, rows)` until the pipe ends.
+
+    A recipe is needed only the first time that its fingerprint is sent.
+    """
     end_with_parent(parent)
-    # A group of its own, so that what an enricher starts is stopped and continued with it.
+    # A process group of its own: the processes that an enricher starts are stopped with it.
     os.setpgid(0, 0)
     # Ctrl-C reaches the whole process group; the parent alone decides when its child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -53,12 +60,12 @@ def run_child(pipe: Connection, parent: int) -> None:
             fingerprint, recipe, rows = pipe.recv()
             pipe.send(compute(started, fingerprint, recipe, rows))
         except (EOFError, OSError):
-            # The parent is gone, or wants no answer any more.
+            # The parent has died or closed the pipe.
             return
 
 
 def end_with_parent(parent: int) -> None:
-    """Let the kernel end this process when its parent is gone, be it stopped or in a long call."""
+    """Let the kernel kill this process when its parent dies, even if it is stopped or busy."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -66,21 +73,24 @@ def end_with_parent(parent: int) -> None:
 
 
 def yield_to_others() -> None:
-    """Take CPU and disk that nobody else wants, and be the first to go when memory runs out."""
-    os.nice(NICEST)
+    """Run at idle priority for CPU and disk, and be killed first when memory runs out."""
+    os.nice(LOWEST_PRIORITY)
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     if hasattr(psutil, "IOPRIO_CLASS_IDLE"):
         with contextlib.suppress(OSError, psutil.Error):
             psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, "ascii")
+        Path("/proc/self/oom_score_adj").write_text(HIGHEST_OOM_SCORE, "ascii")
 
 
 def compute(
     started: dict[str, ComputeRows], fingerprint: str, recipe: Recipe | None, rows: list[Any]
 ) -> Answer:
-    """Return values, or else what failed: a recipe that cannot start, or these rows."""
+    """Return the values of the rows, or what failed: the recipe or these rows.
+
+    `started` keeps the functions of started recipes by fingerprint.
+    """
     fault: Fault = "recipe"
     try:
         if recipe is not None:
@@ -91,11 +101,11 @@ def compute(
         return Answer(fault="recipe", error=str(error))
     except Unavailable as error:
         return Answer(fault="unavailable", error=str(error), seconds=error.seconds)
-    except Exception as error:  # noqa: BLE001  whatever a user's enricher raises is its error
-        return Answer(fault=fault, error=_in_words(error))
+    except Exception as error:  # noqa: BLE001  a user's enricher may raise any exception
+        return Answer(fault=fault, error=_describe(error))
 
 
-def _in_words(error: Exception) -> str:
-    """Return the error and where it arose, in one line that a person can act on."""
+def _describe(error: Exception) -> str:
+    """Return the error and the line of code that raised it."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"

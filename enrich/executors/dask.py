@@ -1,4 +1,4 @@
-"""A Dask cluster: tasks return values, and only the worker that leased a chunk writes."""
+"""The Dask executor: tasks return values, and only the worker that leased a chunk writes them."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from .recipe import ComputeRows, Recipe
 
 CONNECT_SECONDS = 10.0
 POLL_SECONDS = 0.2
-AGAIN_SECONDS = 5.0
-# Fewer rows a task would cost more in messages than they gain.
+RETRY_SECONDS = 5.0
+# With fewer rows per task, the messages would cost more than they gain.
 FEWEST_ROWS = 8
 
 _started: dict[str, ComputeRows] = {}
-_turn = threading.Lock()
-# What it has to say of a lost connection we say ourselves, in one line.
+_compute_lock = threading.Lock()
+# A lost connection is reported in one line by this executor, not by Dask's own log.
 for _name in ("distributed", "distributed.client"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
-# It is not typed.
+# distributed.wait has no types.
 _wait_for: Any = distributed.wait
 
 
 def compute_there(fingerprint: str, recipe: Recipe, rows: list[Row]) -> Answer:
-    """Compute on a worker of the cluster, which keeps what it has started."""
-    # Whatever the number of threads, an enricher is used by one at a time.
-    with _turn:
+    """Compute on a worker of the cluster, which keeps the recipes that it has started."""
+    # An enricher need not be thread-safe: one thread of the Dask worker uses it at a time.
+    with _compute_lock:
         return compute(_started, fingerprint, None if fingerprint in _started else recipe, rows)
 
 
 def same(recipe: Recipe) -> Recipe:
-    """Return the recipe: as a task's result it is made again where its holder is lost."""
+    """Return the recipe: the cluster can repeat this task if the worker that holds it is lost."""
     return recipe
 
 
 class DaskExecutor:
-    """Splits a batch over all workers of a cluster."""
+    """Splits each batch of rows over all workers of a Dask cluster."""
 
     is_local = False
 
@@ -61,27 +61,28 @@ class DaskExecutor:
     def compute(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
     ) -> Computed:
-        """Return a value for each row; raises Unavailable while the cluster is out of reach."""
+        """Return a value for each row; raises Unavailable if the cluster cannot be reached."""
         began = time.monotonic()
         try:
-            parts = self._submit(self._connected(), fingerprint, recipe, rows)
+            parts = self._submit(self._connect(), fingerprint, recipe, rows)
             self._wait(parts)
             answers = [part.result() for part in parts]
         except KilledWorker as error:
-            raise ChildDied(f"workers of the cluster died over it: {error}") from error
+            raise ChildDied(f"workers of the Dask cluster died computing it: {error}") from error
         except (OSError, TimeoutError, CancelledError) as error:
             self.close()
-            words = f"the Dask cluster at {self._scheduler} is out of reach: {error}"
-            raise Unavailable(words, AGAIN_SECONDS) from error
+            words = f"the Dask cluster at {self._scheduler} cannot be reached: {error}"
+            raise Unavailable(words, RETRY_SECONDS) from error
         values = [value for answer in answers for value in read_answer(answer)]
         return Computed(values, time.monotonic() - began)
 
-    def _connected(self) -> Any:  # noqa: ANN401  its methods are not typed
+    def _connect(self) -> Any:  # noqa: ANN401  the client's methods are not typed
+        """Return the client, connected to the cluster."""
         if self._client is not None and self._client.status != "running":
             self.close()
         if self._client is None:
-            make: Any = Client
-            self._client = make(
+            untyped_client: Any = Client
+            self._client = untyped_client(
                 self._scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="veilleuse"
             )
         return self._client
@@ -95,13 +96,15 @@ class DaskExecutor:
     ) -> list[Future[Answer]]:
         if fingerprint not in self._recipes:
             self._recipes[fingerprint] = client.submit(same, recipe(), pure=False)
-        held = self._recipes[fingerprint]
+        shared_recipe = self._recipes[fingerprint]
         threads = sum(client.nthreads().values())
         if not threads:
             raise OSError("it has no workers")
         size = max(-(-len(rows) // threads), FEWEST_ROWS)
         return [
-            client.submit(compute_there, fingerprint, held, list(rows[at : at + size]), pure=False)
+            client.submit(
+                compute_there, fingerprint, shared_recipe, list(rows[at : at + size]), pure=False
+            )
             for at in range(0, len(rows), size)
         ]
 
@@ -114,15 +117,15 @@ class DaskExecutor:
                 if self._is_stopped():
                     raise Stopped from None
                 if self._client is None or self._client.status != "running":
-                    raise OSError("its scheduler is gone") from None
+                    raise OSError("the connection to its scheduler is lost") from None
             else:
                 return
 
     def abort(self) -> None:
-        """Nothing here blocks for ever."""
+        """Do nothing: no call of this executor blocks for ever."""
 
     def close(self) -> None:
-        """Leave the cluster, which runs on."""
+        """Disconnect from the cluster, which continues to run."""
         client, self._client = self._client, None
         self._recipes.clear()
         if client is not None:

@@ -1,4 +1,4 @@
-"""One child process at idle priority, on this machine."""
+"""The local executor: one compute child at idle priority on this machine."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from .child import Answer, run_child
 from .recipe import Recipe
 
 POLL_SECONDS = 0.05
+# For a child that has closed its pipe or was killed.
 JOIN_SECONDS = 5.0
+# For a child that is asked to end by itself.
+END_SECONDS = 0.5
 SUSPEND_SECONDS = 600.0
 
 
 class LocalExecutor:
-    """A child that is started when there is work, and again when it has died."""
+    """Computes in a child, which is started when there is work, and again after it has died."""
 
     is_local = True
 
@@ -46,11 +49,11 @@ class LocalExecutor:
     def compute(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
     ) -> Computed:
-        """Return a value for each row, teaching the child the recipe if it has not got it."""
+        """Return a value for each row; the recipe is sent to the child unless it has it already."""
         while True:
             self._wait_while_suspended()
             began, stopped = time.monotonic(), self._suspender.stopped_seconds()
-            answer = self._ask(fingerprint, recipe, rows)
+            answer = self._request(fingerprint, recipe, rows)
             if answer is not None:
                 seconds = time.monotonic() - began - (self._suspender.stopped_seconds() - stopped)
                 self._sent.add(fingerprint)
@@ -58,62 +61,64 @@ class LocalExecutor:
 
     def _wait_while_suspended(self) -> None:
         while self._suspender.is_on:
-            self._check()
+            self._check_stopped()
             time.sleep(POLL_SECONDS)
 
-    def _check(self) -> None:
+    def _check_stopped(self) -> None:
+        """Raise Stopped if the worker ends, Suspended if the work has been stopped for too long."""
         if self._is_stopped():
             raise Stopped
         if self._suspender.stopped_for() > self._suspend_seconds:
             raise Suspended
 
-    def _ask(
+    def _request(
         self, fingerprint: str, recipe: Callable[[], Recipe], rows: Sequence[Row]
     ) -> Answer | None:
-        """Return the child's answer, None where the brake has ended it."""
+        """Return the child's answer, None if the suspender has killed the child."""
         payload = None if self._child and fingerprint in self._sent else recipe()
         try:
-            pipe = self._started()
-            self._check()
+            pipe = self._connect()
+            self._check_stopped()
             pipe.send((fingerprint, payload, list(rows)))
             answer: Answer = self._receive(pipe)
         except (EOFError, OSError) as lost:
-            was_suspended, code = self._end(0.0 if self._suspender.is_on else JOIN_SECONDS)
-            self._check()
-            if was_suspended:
+            was_killed, code = self._end(0.0 if self._suspender.is_on else JOIN_SECONDS)
+            self._check_stopped()
+            if was_killed:
                 return None
             raise ChildDied(f"the compute child died with exit code {code}") from lost
         except BaseException:
-            # Its answer would be taken for that to the next question.
+            # Otherwise its answer would be taken for the answer to the next request.
             self.close()
             raise
         return answer
 
     def _receive(self, pipe: Connection) -> Any:  # noqa: ANN401
         while not pipe.poll(POLL_SECONDS):
-            self._check()
+            self._check_stopped()
         return pipe.recv()
 
-    def _started(self) -> Connection:
+    def _connect(self) -> Connection:
+        """Return the pipe to the child, which is started if none runs."""
         if self._pipe is not None:
             return self._pipe
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        parent_end, child_end = context.Pipe()
         child = context.Process(
-            target=run_child, args=(theirs, os.getpid()), daemon=True, name="compute"
+            target=run_child, args=(child_end, os.getpid()), daemon=True, name="compute"
         )
-        # The kernel ends it with the thread that started it: that one must not come and go.
+        # The kernel kills the child when the thread that started it ends, so this thread stays.
         self._starter = self._starter or ThreadPoolExecutor(1, "starter")
         self._starter.submit(child.start).result()
-        theirs.close()
-        self._child, self._pipe = child, ours
-        # Before it says so it is not the head of its group yet.
-        self._receive(ours)
+        child_end.close()
+        self._child, self._pipe = child, parent_end
+        # Its first message says that it leads a process group of its own.
+        self._receive(parent_end)
         self._suspender.add(child.pid or 0)
-        return ours
+        return parent_end
 
-    def _end(self, patience_seconds: float = 0.5) -> tuple[bool, int | None]:
-        """End the child; returns whether the brake had done so already, and its exit code."""
+    def _end(self, end_seconds: float = END_SECONDS) -> tuple[bool, int | None]:
+        """End the child; return whether the suspender had killed it already, and its exit code."""
         child, self._child = self._child, None
         pipe, self._pipe = self._pipe, None
         self._sent.clear()
@@ -121,15 +126,15 @@ class LocalExecutor:
             pipe.close()
         if child is None:
             return False, None
-        # On a busy machine one at idle priority takes its time to end by itself.
-        child.join(patience_seconds)
-        # What an enricher has started ends with it.
+        # At idle priority, a child on a busy machine may need this long to end by itself.
+        child.join(end_seconds)
+        # The group includes the processes that an enricher has started.
         kill_group(child.pid or 0)
         child.join(JOIN_SECONDS)
         return self._suspender.remove(child.pid or 0), child.exitcode
 
     def abort(self) -> None:
-        """End the child from another thread: whoever waits for it finds it dead."""
+        """Kill the child from another thread; the thread that waits for it sees that it died."""
         child = self._child
         if child is not None:
             kill_group(child.pid or 0)
@@ -143,7 +148,7 @@ class LocalExecutor:
 
 
 def read_answer(answer: Answer) -> list[Any]:
-    """Return the values, or raise what failed."""
+    """Return the values of an answer, or raise its fault as the matching error."""
     if answer.fault == "recipe":
         raise RecipeError(answer.error)
     if answer.fault == "unavailable":

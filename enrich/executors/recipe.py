@@ -1,7 +1,7 @@
-"""Recipes: all that a process without the store needs to compute a step.
+"""Recipes: everything that a process without the store needs to compute a step.
 
-What computing needs is imported where it is started: the worker itself, which only hands
-recipes on, does without NumPy and scikit-learn, and so in a third of the memory.
+NumPy and scikit-learn are imported only where a recipe is started. The worker itself only passes
+recipes on; without these imports it takes a third of the memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import msgspec
 
 from db.records.enrichment import Vector
-from db.records.model import Artifact
+from db.records.trained_model import Artifact
 from db.scoring.response_body import Answer, encode_answer, rank, round_number
 from db.scoring.student import Student, decode_student
 from db.spec.dataset_spec import decode_spec
@@ -22,7 +22,7 @@ from enrich.enrichers.base import Row, WrongAnswer, find_enricher, to_value
 if TYPE_CHECKING:
     from enrich.learning.column import Kind
 
-# What a row holds instead of fields; no field can bear such a name.
+# The only key of a row that holds a request instead of fields. No field can have this name.
 REQUEST = "record.request"
 
 ComputeRows: TypeAlias = Callable[[Sequence[Row]], list[Any]]
@@ -30,26 +30,29 @@ ComputeRows: TypeAlias = Callable[[Sequence[Row]], list[Any]]
 
 @dataclass(frozen=True)
 class EnricherRecipe:
-    """One enricher of a spec."""
+    """Computes one enricher of a spec."""
 
     spec: str
     name: str
     code_paths: tuple[str, ...]
 
     def start(self) -> ComputeRows:
-        """Return the function from rows to values as they are stored."""
+        """Return the function from rows to values in their stored form."""
         import numpy as np  # noqa: PLC0415
 
         compute = find_enricher(decode_spec(self.spec), self.name, self.code_paths).start()
 
-        def plain(value: Any) -> Any:  # noqa: ANN401
+        def to_array(value: Any) -> Any:  # noqa: ANN401
             return np.frombuffer(value.data, dtype="<f4") if isinstance(value, Vector) else value
 
         def step(rows: Sequence[Row]) -> list[Any]:
-            readable = [{name: plain(value) for name, value in row.items()} for row in rows]
-            values = [to_value(made) for made in compute(readable)]
+            inputs = [{name: to_array(value) for name, value in row.items()} for row in rows]
+            values = [to_value(value) for value in compute(inputs)]
             if len(values) != len(rows):
-                raise WrongAnswer(f"{self.name}: gave {len(values)} values for {len(rows)} rows")
+                raise WrongAnswer(
+                    f"{self.name}: returned {len(values)} values for {len(rows)} rows;"
+                    " return one for each"
+                )
             return values
 
         return step
@@ -68,7 +71,7 @@ class PredictedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PredictionRecipe:
-    """A dataset's active model."""
+    """Computes the predictions of a dataset's active model."""
 
     spec: str
     model: str
@@ -85,14 +88,14 @@ class PredictionRecipe:
 
         spec = decode_spec(self.spec)
         teacher = load_teacher(self.teacher, self.code_paths)
-        # The student knows what training saw, and so what to warn of.
+        # The student knows the range of the training data, and so writes the warnings.
         student = Student(decode_student(self.student.data, self.student.sha256))
 
         def step(rows: Sequence[Row]) -> list[Any]:
-            given = answer(teacher, make_table(self.columns, rows), list(student.labels))
+            answers = answer(teacher, make_table(self.columns, rows), list(student.labels))
             return [
                 self._predict(spec.name, student, row, numbers)
-                for row, numbers in zip(rows, given, strict=True)
+                for row, numbers in zip(rows, answers, strict=True)
             ]
 
         return step
@@ -120,7 +123,7 @@ class PredictionRecipe:
 
 @dataclass(frozen=True)
 class CallRecipe:
-    """The calls of a metered enricher; its rows are requests, its values their outcomes."""
+    """Makes the calls of an enricher; its rows are requests, its values their outcomes."""
 
     spec: str
     name: str

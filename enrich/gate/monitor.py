@@ -55,7 +55,7 @@ class GateMonitor:
         self.averages = Averages(self._started_at)
         self._thread = threading.Thread(target=self._run, name="gate-monitor", daemon=True)
 
-    def holding(self, in_progress: bool) -> None:  # noqa: FBT001
+    def set_in_progress(self, in_progress: bool) -> None:  # noqa: FBT001
         """Set whether work is in progress; while it is, the load is read more often."""
         self._in_progress = in_progress
         if in_progress:

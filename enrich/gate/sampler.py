@@ -34,7 +34,7 @@ BYTES_PER_MIB = 2**20
 
 @dataclass(frozen=True)
 class StoreState:
-    """What was last read from the store, at `at` on the monotonic clock.
+    """The state that was last read from the store, at `at` on the monotonic clock.
 
     `own` holds the ids of Veilleuse's processes on this machine, whose load is not foreign.
     """

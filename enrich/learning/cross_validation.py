@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.key import FOLDS, KEY_BYTES
+from db.spec.record_key import FOLDS, KEY_BYTES
 
-from .distil import StudentTrainingSet, fit_student
-from .frame import Frame
+from .student_training import StudentTrainingSet, fit_student
 from .teacher import Candidate, Estimator
+from .training_table import Frame
 
 Array: TypeAlias = npt.NDArray[Any]
 

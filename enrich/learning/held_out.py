@@ -11,9 +11,9 @@ from functools import partial
 
 from db.records.dataset import Dataset
 from db.records.listing_columns import clear_held_out, write_held_out
-from db.records.model import find_model, read_out_of_fold
 from db.records.record import batches
-from db.store.engine import Store
+from db.records.trained_model import find_model, read_out_of_fold
+from db.store.store import Store
 
 from .cross_validation import decode_out_of_fold
 

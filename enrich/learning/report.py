@@ -11,8 +11,8 @@ import numpy.typing as npt
 from db.traffic.prediction_counts import prediction_name
 
 from .cross_validation import OutOfFold
-from .frame import Frame
 from .metrics import Report, classification_report, loss_rise, regression_report
+from .training_table import Frame
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -80,7 +80,7 @@ def _fidelity(teacher: Array, student: Array, answers: OutOfFold) -> float:
     return float(regression_report(teacher, student)["r2"])
 
 
-def in_words(name: str, metrics: Report) -> list[str]:
+def format_report(name: str, metrics: Report) -> list[str]:
     """Return the report as lines of text."""
     columns = ", ".join(metrics["columns"])
     estimator = metrics["estimator"]

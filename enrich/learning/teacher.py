@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from db.errors import ArtifactError, TrainingError
-from db.records.model import Artifact
+from db.records.trained_model import Artifact
 from db.spec.dataset_spec import DatasetSpec
 from enrich.import_string import import_from_path
 

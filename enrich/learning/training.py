@@ -10,12 +10,12 @@ import numpy as np
 
 from db.errors import TrainingError, VeilleuseError
 from db.records.dataset import Dataset, find_dataset
-from db.records.enrichment import covers_labels
-from db.records.model import Artifact, NewModel, active_model, add_model, read_out_of_fold
+from db.records.enrichment import enrichers_covering_labels
+from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
 from db.scoring.student import encode_student
 from db.settings import Settings
-from db.spec.key import FOLDS
-from db.store.engine import Store
+from db.spec.record_key import FOLDS
+from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 from enrich.planning.maintenance import FEWEST_LABELS, lost_reads, use_model
 from enrich.planning.plan import make_plan
@@ -27,12 +27,12 @@ from .cross_validation import (
     encode_out_of_fold,
     student_training_set,
 )
-from .distil import fit_student
-from .frame import Frame, read_labelled, read_unlabelled
 from .held_out import mark_held_out
 from .promotion import PromotionDecision, decide_promotion
 from .report import loss_of, report_on
+from .student_training import fit_student
 from .teacher import Candidate, candidates, dump_teacher, load_teacher
+from .training_table import Frame, read_labelled, read_unlabelled
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _read(store: Store, name: str, settings: Settings) -> _TrainingData:
         fingerprints = {step.name: step.fingerprint for step in steps}
         covering = {
             enricher: fingerprints[enricher]
-            for enricher in covers_labels(connection, dataset.id, fingerprints)
+            for enricher in enrichers_covering_labels(connection, dataset.id, fingerprints)
         }
         frame = read_labelled(connection, dataset, covering)
         unlabelled = read_unlabelled(connection, dataset, covering)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from db.errors import EnricherError
 from db.queue.call_quota import Caller, Grant, Quota, grant_calls, settle_calls
 from db.queue.chunk import MOST_ATTEMPTS
-from db.queue.worker import remove_dead_workers
+from db.queue.worker_registry import remove_dead_workers
 from db.records.record import Record
 from db.spec.dataset_spec import encode_spec
 from enrich.enrichers.base import Unavailable, to_value
@@ -95,16 +95,16 @@ class _CallRound:
         while waiting:
             self._check()
             grant = self._grant(waiting)
-            for asked in grant.gone:
+            for asked in grant.erased:
                 # The record was erased; another record may need the same call.
                 waiting[asked].pop(0)
             waiting = {asked: records for asked, records in waiting.items() if records}
             found: dict[str, Answer] = {
                 asked: Answered(text) for asked, text in grant.answers.items()
             }
-            if grant.mine:
+            if grant.granted:
                 self._step_run.context.wait(grant.wait_seconds)
-                found |= self._call(grant, [requests[asked] for asked in grant.mine])
+                found |= self._call(grant, [requests[asked] for asked in grant.granted])
             for asked, answer in found.items():
                 if not isinstance(answer, Later):
                     yield from (self._outcome(one, answer) for one in waiting.pop(asked))
@@ -161,7 +161,7 @@ class _CallRound:
                 caller=self._caller,
                 grant=grant,
                 answers=texts,
-                made=made,
+                calls=made,
             )
         )
 
@@ -185,7 +185,7 @@ class _CallRound:
             raise Unavailable(
                 f"{self._step_run.step.name}: {grant.reason}", grant.postponed_seconds
             )
-        if grant.others and not grant.mine:
+        if grant.in_progress and not grant.granted:
             # Otherwise this worker would wait for a dead one for as long as its calls might take.
             self._step_run.context.write(remove_dead_workers)
             self._step_run.context.wait(POLL_SECONDS)

@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from db.records.dataset import PlanStep
 from db.settings import Settings
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.executors.base import Executor, Stopped
 
 from .batch_size import MicroBatch
-from .retry import retry_while_unreachable
+from .store_retry import retry_while_unreachable
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from db.errors import EnricherError
 from db.records.analysis import all_analyses, read_findings
 from db.records.record import Record, slices
-from db.store.dialect import is_out_of_reach
-from db.store.engine import error_reason
+from db.store.dialect import is_unreachable
+from db.store.store import error_reason
 from enrich.executors.base import RecipeError
 
 from .bisect import RecordOutcome, RecordValue
@@ -37,7 +37,7 @@ def each_table_row(
             with step_run.context.store.reading() as connection:
                 values = code.look_up(connection, step_run.rows(some))
         except SQLAlchemyError as error:
-            if is_out_of_reach(error) and not isinstance(error, ProgrammingError):
+            if is_unreachable(error) and not isinstance(error, ProgrammingError):
                 raise
             raise RecipeError(f"{step_run.step.name}: {error_reason(error)}") from error
         except EnricherError as error:

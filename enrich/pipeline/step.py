@@ -9,8 +9,8 @@ from typing import Any
 from db.errors import EnricherError
 from db.queue.chunk import Chunk
 from db.records.dataset import Dataset, PlanStep
-from db.records.model import Model, model_name, read_student, read_teacher
 from db.records.record import Record
+from db.records.trained_model import Model, model_name, read_student, read_teacher
 from db.spec.dataset_spec import encode_spec
 from enrich.enrichers.base import Enricher
 from enrich.executors.base import RecipeError

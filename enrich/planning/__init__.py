@@ -1,1 +1,1 @@
-"""What is due: a dataset's plan, models to train, analyses to run."""
+"""Planning: the plan of a dataset, and when an analysis or training is due."""

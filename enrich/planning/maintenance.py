@@ -1,4 +1,4 @@
-"""The upkeep of models: which version is in use, and when a new one is due."""
+"""Maintenance of datasets: activates versions of models, and finds analyses and training due."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from db.errors import EnricherError, UnknownModel
-from db.queue.run import is_running
+from db.queue.run_history import is_running
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, all_datasets, find_dataset, set_plan
-from db.records.enrichment import covers_labels
-from db.records.model import Model, activate_model, active_model, all_models, find_model
+from db.records.enrichment import enrichers_covering_labels
 from db.records.record import count_labels
+from db.records.trained_model import Model, activate_model, active_model, all_models, find_model
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
 from .plan import make_plan
 
+# No model is trained on fewer labelled records.
 FEWEST_LABELS = 20
 
 
@@ -35,12 +36,12 @@ class Due:
 
 
 def due_subcommands(store: Store, settings: Settings) -> list[Due]:
-    """Return what is due, but for what another worker is at."""
+    """Return the commands that are due, without those that another worker is running."""
     due = []
     with store.reading() as connection:
         for dataset in all_datasets(connection):
             if not _is_usable(dataset, settings):
-                # What is wrong with it is told when its plan is made.
+                # The error is reported when a worker makes the plan of the dataset.
                 continue
             for command, find_reason in (("survey", analysis_due), ("train", training_due)):
                 if is_running(connection, dataset.id, command):
@@ -52,14 +53,15 @@ def due_subcommands(store: Store, settings: Settings) -> list[Due]:
 
 
 def due_analyses_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:
-    """Return which of these datasets should be surveyed before they are enriched."""
+    """Return the names of those datasets that have an analysis due."""
     with store.reading() as connection:
-        found = [find_dataset(connection, name) for name in names]
-        usable = [one for one in found if _is_usable(one, settings)]
-        return [one.name for one in usable if analysis_due(connection, one, settings)]
+        datasets = [find_dataset(connection, name) for name in names]
+        usable = [dataset for dataset in datasets if _is_usable(dataset, settings)]
+        return [dataset.name for dataset in usable if analysis_due(connection, dataset, settings)]
 
 
 def _is_usable(dataset: Dataset, settings: Settings) -> bool:
+    """Return True if the dataset's enrichers can be found and ordered."""
     try:
         make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
     except EnricherError:
@@ -68,15 +70,18 @@ def _is_usable(dataset: Dataset, settings: Settings) -> bool:
 
 
 def lost_reads(model: Model, spec: DatasetSpec) -> str:
-    """Return which enrichers a model reads that its spec no longer names, "" if there are none.
+    """Return the enrichers that a model reads but its spec no longer names, separated by commas.
 
-    Without them its teacher can predict nothing.
+    Without their values the teacher cannot predict.
     """
     return ", ".join(sorted(model.reads.keys() - spec.enrichers.keys()))
 
 
 def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
-    """Put a version into use; every prediction of another is stale from then on."""
+    """Activate a version of a model, which makes the predictions of every other version stale.
+
+    Raises UnknownModel if there is no such version or it reads an enricher that is gone.
+    """
     with store.writing() as connection:
         dataset = find_dataset(connection, name)
         lost = lost_reads(find_model(connection, dataset, version), dataset.spec)
@@ -87,7 +92,7 @@ def use_model(store: Store, name: str, version: int, settings: Settings) -> None
 
 
 def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -> Dataset:
-    """Say in the store what this code's enrichers are, and the active model's prediction."""
+    """Write a dataset's plan to the store, as the code and the active model now determine it."""
     model = active_model(connection, dataset.id)
     analyses = all_analyses(connection, dataset.id)
     enrichers = find_enrichers(dataset.spec, settings.code_paths)
@@ -95,11 +100,11 @@ def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -
 
 
 def training_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
-    """Return why a new model is due, or "" where none is.
+    """Return why training is due, "" if it is not.
 
-    It is when an enrichment has come to cover all labelled records, or labels have grown by a
-    tenth, or an enricher that it reads is gone, since the newest version was trained; whether that
-    one came into use does not matter.
+    It is due if, since the newest version was trained, labels have grown by a tenth, an enricher
+    that it reads is gone, or another enricher has come to cover all labelled records. It does not
+    matter whether the newest version is active.
     """
     labels = count_labels(connection, dataset.id)
     if labels < FEWEST_LABELS:
@@ -117,5 +122,5 @@ def training_due(connection: Connection, dataset: Dataset, settings: Settings) -
         for step in make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
         if newest.metrics["covering"].get(step.name) != step.fingerprint
     }
-    covering = covers_labels(connection, dataset.id, changed)
+    covering = enrichers_covering_labels(connection, dataset.id, changed)
     return f"{', '.join(covering)} covers all labelled records" if covering else ""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from db.errors import EnricherError
 from db.records.analysis import Analysis
 from db.records.dataset import Dataset, PlanStep
-from db.records.model import Model
+from db.records.trained_model import Model
 from db.scoring.response_body import BODY_FORMAT
 from db.spec.dataset_spec import DatasetSpec
 from enrich.enrichers.base import Enricher, find_enricher, find_enrichers, fingerprint
@@ -56,7 +56,7 @@ def _stamp(enricher: Enricher, spec: DatasetSpec, reads: Sequence[str]) -> str:
 
 
 def stamp_alone(dataset: Dataset, name: str, code_paths: Sequence[str]) -> str:
-    """Return the fingerprint of an enricher that reads no other's values."""
+    """Return the fingerprint of an enricher that reads no other enricher."""
     return _stamp(find_enricher(dataset.spec, name, code_paths), dataset.spec, [])
 
 

@@ -1,4 +1,4 @@
-"""The long-running worker: APScheduler ticks, a pass each, and what else is due."""
+"""The long-running worker: APScheduler ticks; each makes a pass, then runs what is due."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
-from db.queue.worker import WorkerReport
+from db.queue.worker_registry import WorkerReport
 from db.settings import Settings
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.executors.base import Executor, Stopped, Suspended
 from enrich.executors.local import LocalExecutor
 from enrich.gate.decision import Limits
@@ -26,14 +26,14 @@ from enrich.gate.sampler import LoadSampler, StoreState
 from enrich.gate.suspender import ProcessSuspender
 from enrich.planning.maintenance import Due, due_subcommands
 
-from .coverage import CoverageCounter
+from .coverage_counter import CoverageCounter
 from .hooks import WorkerHooks
 from .stats import WorkerTotals
 from .subcommand import Subcommands
 from .worker import Worker, working
 
 TICK_SECONDS = 5
-HEAR_SECONDS = 1
+SIGNAL_SECONDS = 1
 ABORT_SECONDS = 0.5
 
 log = logging.getLogger("veilleuse.worker")
@@ -41,7 +41,7 @@ log = logging.getLogger("veilleuse.worker")
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How a worker is to work: idle or not, and with which executor, its own child if none."""
+    """How a worker works: `now`, without waiting for idleness; executor, its own child if None."""
 
     now: bool = False
     executor: Executor | None = None
@@ -97,10 +97,10 @@ class GateHooks(WorkerHooks):
 
     def on_work(self, is_working: bool) -> None:  # noqa: FBT001
         """Have the gate watch the machine closely while work goes on."""
-        self._monitor.holding(is_working)
+        self._monitor.set_in_progress(is_working)
 
     def on_store_state(self, state: StoreState) -> None:
-        """Give the load sampler what the store says of web processes and of pauses."""
+        """Pass the state of web processes and of pauses to the load sampler."""
         self._sampler.store_state = state
 
     def stopped_seconds(self) -> float:
@@ -108,8 +108,8 @@ class GateHooks(WorkerHooks):
         return self._suspender.stopped_seconds()
 
 
-def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor) -> None:
-    # A pass may well take longer than a tick; that is no reason to warn.
+def _tick_until(stop: threading.Event, tick: Callable[[], None], local: Executor) -> None:
+    # APScheduler warns of each tick that comes during a pass, which often takes longer.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -117,24 +117,24 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], here: Executor)
     at_once = datetime.now(UTC)
     job = scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, next_run_time=at_once)
     scheduler.start()
-    # Not for ever: of a process just continued the kernel may hand the signal to another thread,
-    # and Python's handler runs when this one wakes.
-    while not stop.wait(HEAR_SECONDS):
+    # With a time-out: when a stopped process is continued, the kernel may give a signal to another
+    # thread, and Python's handler runs only when this one wakes.
+    while not stop.wait(SIGNAL_SECONDS):
         now = datetime.now(UTC)
         due = job.next_run_time
-        # The scheduler goes by the date, and would wait for as long as that was set back.
+        # The scheduler uses the date, and would wait for as long as the clock was set back.
         if due is not None and (due - now).total_seconds() > 2 * TICK_SECONDS:
             job.modify(next_run_time=now)
-    # Whoever writes to a child that is stopped would wait for ever.
+    # A thread that writes to a stopped child would wait for ever: abort ends the child.
     ending = threading.Thread(target=scheduler.shutdown)
     ending.start()
     while ending.is_alive():
-        here.abort()
+        local.abort()
         ending.join(ABORT_SECONDS)
 
 
 class WorkerLoop:
-    """What one worker does at each tick."""
+    """What a worker does at each tick."""
 
     def __init__(
         self,
@@ -147,52 +147,52 @@ class WorkerLoop:
         self._store = store
         self._settings = settings
         self._worker = worker
-        self._run = monitor
+        self._monitor = monitor
         self._subcommands = subcommands
-        self._progress = CoverageCounter(store)
+        self._coverage = CoverageCounter(store)
         self._failed: set[Due] = set()
         log.info("worker %s has started", worker.id)
 
     def tick(self) -> None:
-        """Enrich, then train; whatever goes wrong is logged, and the next tick tries again."""
+        """Enrich, then run due subcommands; an error is logged, and the next tick tries again."""
         if not self._may_work():
             return
         try:
-            done = self._worker.enrich(may_work=self._may_go_on, on_error=self._tell)
+            done = self._worker.enrich(may_work=self._may_go_on, on_error=self._report_error)
             if done:
-                self._progress.publish(at_once=True)
+                self._coverage.publish(at_once=True)
                 log.info("enriched %s records", f"{done:,}")
             if self._may_work():
-                self._run_errands(due_subcommands(self._store, self._settings))
-                self._progress.publish()
+                self._run_due(due_subcommands(self._store, self._settings))
+                self._coverage.publish()
         except (Stopped, Suspended):
             pass
         except (VeilleuseError, SQLAlchemyError) as error:
-            self._tell("this pass", error)
+            self._report_error("this pass", error)
 
     def _may_work(self) -> bool:
-        return self._run.gate.is_open
+        return self._monitor.gate.is_open
 
     def _may_go_on(self) -> bool:
         # A pass over many records takes hours.
-        self._progress.publish()
+        self._coverage.publish()
         return self._may_work()
 
-    def _tell(self, what: str, error: Exception) -> None:
-        words = " ".join(str(error).split())
-        log.warning("%s failed: %s", what, words)
-        self._worker.stats.fail(f"{what}: {words}")
+    def _report_error(self, what: str, error: Exception) -> None:
+        message = " ".join(str(error).split())
+        log.warning("%s failed: %s", what, message)
+        self._worker.stats.fail(f"{what}: {message}")
 
-    def _run_errands(self, due: Iterable[Due]) -> None:
-        for errand in due:
-            # What failed is tried again when the reason has changed, not at every tick.
-            if errand in self._failed or not self._may_work():
+    def _run_due(self, due: Iterable[Due]) -> None:
+        for one in due:
+            # A failed subcommand runs again when its reason has changed, not at every tick.
+            if one in self._failed or not self._may_work():
                 continue
-            log.info("%s %s: %s", errand.command, errand.dataset, errand.reason)
-            self._run.holding(True)  # noqa: FBT003
+            log.info("%s %s: %s", one.command, one.dataset, one.reason)
+            self._monitor.set_in_progress(True)  # noqa: FBT003
             try:
-                did_well = self._subcommands.run(errand.command, errand.dataset)
+                succeeded = self._subcommands.run(one.command, one.dataset)
             finally:
-                self._run.holding(False)  # noqa: FBT003
-            if did_well is False:
-                self._failed.add(errand)
+                self._monitor.set_in_progress(False)  # noqa: FBT003
+            if succeeded is False:
+                self._failed.add(one)

@@ -1,4 +1,4 @@
-"""The tally of a worker: what it has done, how fast, and what went wrong last."""
+"""A worker's statistics: records done, their rate, and the last error."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-# How much the last chunk weighs in the rate.
+# The weight of the newest chunk in the rate, a moving average.
 WEIGHT = 0.2
 
 
 @dataclass(frozen=True)
 class WorkerTotals:
-    """Records done, how many a second while at work, and the last error."""
+    """Records done, records per second while at work, and the last error with its time."""
 
     records: int = 0
     rate: float = 0.0
@@ -22,28 +22,28 @@ class WorkerTotals:
 
 
 class WorkerStats:
-    """Counted by the thread that works, and read by the one that tells."""
+    """Statistics that the working thread updates and the heartbeat's thread reads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._figures = WorkerTotals()
+        self._totals = WorkerTotals()
 
     def count(self, records: int, seconds: float) -> None:
-        """Add what one chunk gave."""
+        """Add a chunk: how many records, in how many seconds."""
         rate = records / max(seconds, 1e-6)
         with self._lock:
-            before = self._figures
+            before = self._totals
             mean = rate if not before.records else before.rate + WEIGHT * (rate - before.rate)
-            self._figures = dataclasses.replace(before, records=before.records + records, rate=mean)
+            self._totals = dataclasses.replace(before, records=before.records + records, rate=mean)
 
-    def fail(self, words: str) -> None:
-        """Keep the last error."""
+    def fail(self, message: str) -> None:
+        """Keep an error as the last one."""
         with self._lock:
-            self._figures = dataclasses.replace(
-                self._figures, error=" ".join(words.split()), error_at=time.time()
+            self._totals = dataclasses.replace(
+                self._totals, error=" ".join(message.split()), error_at=time.time()
             )
 
     def read(self) -> WorkerTotals:
-        """Return what has been counted so far."""
+        """Return the statistics so far."""
         with self._lock:
-            return self._figures
+            return self._totals

@@ -1,4 +1,4 @@
-"""Errands: our own heavy commands, each in a process of its own that yields like the child."""
+"""Subcommands: heavy commands such as `enrich train`, each in a process that yields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.executors.child import end_with_parent, yield_to_others
 from enrich.gate.suspender import ProcessSuspender, kill_group
 
@@ -25,7 +25,7 @@ TERMINATE_SECONDS = 3.0
 
 
 class Subcommands:
-    """Runs commands one at a time, under the brake."""
+    """Runs commands one at a time; the gate suspends them as it does the compute child."""
 
     def __init__(
         self, suspender: ProcessSuspender, stop: threading.Event, suspend_seconds: float
@@ -35,19 +35,19 @@ class Subcommands:
         self._suspend_seconds = suspend_seconds
 
     def run(self, *arguments: str) -> bool | None:
-        """Run `python -m enrich …`; returns whether it did well, None where it was ended by us."""
+        """Run `python -m enrich …`; return whether it succeeded, None where the worker ended it."""
         with tempfile.NamedTemporaryFile(prefix="veilleuse-") as lock:
             command = [sys.executable, "-m", "enrich", *arguments, "--lock", lock.name]
             with subprocess.Popen(command, process_group=0) as running:  # noqa: S603
                 self._suspender.add(running.pid, Path(lock.name))
-                was_ended = self._attend(running)
+                was_ended = self._wait(running)
                 was_ended = self._suspender.remove(running.pid) or was_ended
                 if running.poll() is None:
                     _end(running)
         return None if was_ended else running.returncode == 0
 
-    def _attend(self, running: subprocess.Popen[bytes]) -> bool:
-        """Wait for its end; returns whether it had to be ended."""
+    def _wait(self, running: subprocess.Popen[bytes]) -> bool:
+        """Wait for the process to end; return whether it has to be ended instead."""
         while running.poll() is None:
             too_long = self._suspender.stopped_for() > self._suspend_seconds
             if self._stop.wait(POLL_SECONDS) or too_long:
@@ -56,7 +56,7 @@ class Subcommands:
 
 
 def run_subcommand(*arguments: str) -> bool:
-    """Run `python -m enrich …` to its end, for a command that waits for it."""
+    """Run `python -m enrich …` to its end; return whether it succeeded."""
     command = [sys.executable, "-m", "enrich", *arguments]
     done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
     return done.returncode == 0
@@ -64,7 +64,7 @@ def run_subcommand(*arguments: str) -> bool:
 
 def _end(running: subprocess.Popen[bytes]) -> None:
     running.terminate()
-    # One that is stopped hears it when it goes on.
+    # A stopped process handles the signal once it is continued.
     os.killpg(running.pid, signal.SIGCONT)
     try:
         running.wait(TERMINATE_SECONDS)
@@ -75,12 +75,12 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class YieldingStore(Store):
-    """A store for a process that may be stopped at any moment, but for its transactions."""
+    """A store for a process that may be stopped at any moment, except in a transaction."""
 
     lock: Path = Path(os.devnull)
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction under the lock."""
+        """Begin a transaction, holding the lock that keeps the process from being stopped."""
         return self._writing()
 
     @contextmanager
@@ -92,7 +92,7 @@ class YieldingStore(Store):
 
 
 def yielding(store: Store, lock: Path | None) -> Store:
-    """Return the store as an errand must use it; the process then ends with its worker."""
+    """Return the store for a subcommand, whose process then ends with its worker."""
     if lock is None:
         return store
     end_with_parent(os.getppid())

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import EnricherError, LeaseLost, VeilleuseError
 from db.queue.chunk import MOST_ATTEMPTS, Chunk, Wait, claim_chunk, fail_chunk, wait_for_chunk
 from db.queue.planner import plan_chunks
-from db.queue.worker import (
+from db.queue.worker_registry import (
     count_workers,
     register_worker,
     remove_dead_workers,
@@ -24,16 +24,16 @@ from db.queue.worker import (
 )
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, PlanStep, all_datasets, find_dataset, set_plan
-from db.records.model import active_model
+from db.records.trained_model import active_model
 from db.settings import Settings
-from db.store.engine import Store
 from db.store.generation import raise_generation, read_generation
+from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 from enrich.executors.base import Executor, RecipeError, Stopped
 from enrich.executors.local import LocalExecutor
-from enrich.pipeline.chunk import work_chunk
 from enrich.pipeline.context import WorkerContext
 from enrich.pipeline.step import ChunkTask, PlannedDataset
+from enrich.pipeline.work_chunk import work_chunk
 from enrich.planning.plan import make_plan
 
 from .heartbeat import Heartbeat
@@ -221,7 +221,7 @@ class Worker:
         """Split a chunk that has killed its workers, or quarantine its one record."""
         error = f"{chunk.attempts - 1} workers died over it"
         with contextlib.suppress(LeaseLost):
-            self._context.write(partial(fail_chunk, held=chunk, error=error))
+            self._context.write(partial(fail_chunk, chunk=chunk, error=error))
 
     def _wait_for_others(self, datasets: list[PlannedDataset]) -> bool:
         """Wait a little while chunks are leased or postponed; return whether any are."""

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from db.errors import EnricherError
 from db.records.enrichment import Vector
-from db.spec.field import normal_number
+from db.spec.normalization import normal_number
 from enrich.enrichers.base import Row
 
 # The application's own secrets must not be sent to an API.

@@ -1,1 +1,1 @@
-"""What the machine says of itself, on a bare host or in a container."""
+"""Readings of the machine's load, on a bare host or in a container."""

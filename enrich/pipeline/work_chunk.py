@@ -26,7 +26,7 @@ from enrich.planning.plan import PREDICTION
 from .api_calls import each_call
 from .bisect import RecordOutcome, RecordValue
 from .context import WorkerContext
-from .lease import Lease
+from .lease_renewal import Lease
 from .lookup import each_finding, each_table_row
 from .step import ChunkTask, StepRun, each_outcome
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from db.errors import LeaseLost
 from db.queue.chunk import Chunk, renew_lease
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.periodic_thread import PeriodicThread
 
 
@@ -29,7 +29,7 @@ class Lease(PeriodicThread):
     def run_once(self) -> None:
         """Renew the lease; where it is lost, the fence has given the chunk to another worker."""
         try:
-            self._store.write(partial(renew_lease, held=self._chunk, lease_seconds=self._seconds))
+            self._store.write(partial(renew_lease, chunk=self._chunk, lease_seconds=self._seconds))
         except LeaseLost:
             self._lost.set()
             raise

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection
 from db.records.dataset import Dataset
 from db.records.enrichment import enrichments_between
 from db.records.record import Record, batches, each_record
-from db.spec.key import fold_of
+from db.spec.record_key import fold_of
 from db.store import tables
 
 from .column import Columns, Table, columns_of, first_value, make_table

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 from tenacity.stop import stop_any, stop_when_event_set
 
-from db.store.dialect import is_out_of_reach
+from db.store.dialect import is_unreachable
 
 T = TypeVar("T")
 
@@ -36,4 +36,4 @@ def _sleep(stop: threading.Event, seconds: float) -> None:
 
 
 def _is_temporary(error: BaseException) -> bool:
-    return isinstance(error, SQLAlchemyError) and is_out_of_reach(error)
+    return isinstance(error, SQLAlchemyError) and is_unreachable(error)

@@ -1,4 +1,4 @@
-"""The outlook: how far enrichment has come, who works at it, and when it will be done."""
+"""The status of enrichment: the datasets with their backlog, the workers, and the time left."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db.admin.status import dataset_status
+from db.admin.store_status import dataset_status
 from db.queue.call_quota import spent_calls
 from db.queue.pause import paused_at
-from db.queue.worker import all_workers, rate_of, remove_dead_workers, seconds_left
+from db.queue.worker_registry import (
+    all_workers,
+    records_per_second,
+    remove_dead_workers,
+    seconds_left,
+)
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import count_records, count_stale
 from db.store.dialect import wall_seconds
-from db.store.engine import Store
+from db.store.store import Store
 
 
 def worker_status(store: Store) -> dict[str, Any]:
-    """Return what `status` tells: datasets with their backlog, workers, and the time left.
+    """Return what `enrich status` reports, by name.
 
-    `seconds_left` is None while nobody works, or nobody has worked yet.
+    `seconds_left` is None while no worker runs or none has enriched a record yet.
     """
     store.write(remove_dead_workers)
     with store.reading() as connection:
@@ -34,21 +39,22 @@ def worker_status(store: Store) -> dict[str, Any]:
         workers = all_workers(connection)
         paused = paused_at(connection)
         now = wall_seconds(connection)
-    for one in datasets:
-        one["backlog"] = {name: one["records"] - fresh for name, fresh in one["enriched"].items()}
-    stale = sum(one["stale"] for one in datasets)
+    for dataset in datasets:
+        records = dataset["records"]
+        dataset["backlog"] = {name: records - fresh for name, fresh in dataset["enriched"].items()}
+    stale = sum(dataset["stale"] for dataset in datasets)
     return {
         "datasets": datasets,
         "workers": workers,
         "now": now,
         "paused_at": paused,
-        "records_per_second": rate_of(workers, now),
+        "records_per_second": records_per_second(workers, now),
         "seconds_left": seconds_left(stale, workers, now),
     }
 
 
 def _stale(connection: Connection, dataset: Dataset) -> int:
     if not dataset.plan and dataset.spec.enrichers:
-        # No worker has looked at it yet.
+        # No worker has made the plan yet: every record is stale.
         return count_records(connection, dataset.id)
     return count_stale(connection, dataset.id, dataset.revision)
