@@ -1,1 +1,1 @@
-"""Benchmarks: they speak HTTP and the command line, and import no room of the house."""
+"""Benchmarks: they use HTTP and the command line, and import no other package of this project."""

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ours beside Flask, FastAPI and Bottle as people deploy them, and beside the floors: one table, one figure.
+# Compare Veilleuse with Flask, FastAPI and Bottle, and with a constant answer: prints a table, draws a chart.
 set -eu
 cd "$(dirname "$0")/.."
 make --no-print-directory --silent .venv/installed-dev

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Play a scenario, stress unless told otherwise, against the web image's container with little memory,
-# after a worker's has trained what it serves; say PASS, FAIL or INVALID: benchmark/run.sh --help
+# Run a scenario, stress by default, against a container of the web image with little memory, after a container
+# of the worker image has trained its store; ends with PASS, FAIL or INVALID: benchmark/run.sh --help
 set -eu
 exec "$(dirname "$0")/run.sh" --container --scenario stress "$@"

@@ -1,11 +1,12 @@
-"""A rehearsal of a deployment to a platform, under load: make rehearse.
+"""Test a deployment to a platform under load: make rehearse.
 
-It does what Heroku does: the release phase, then web and worker by honcho from the Procfile with a
-postgres:// address, PORT and WEB_CONCURRENCY=2, and a router before them. While people ask, it
-rolls back to the code of an earlier commit on the new schema, and goes forward again; processes
-start before the router turns to them, and those before get SIGTERM. Each may hold 512 MiB.
+It does what Heroku does: run the release phase, start web and worker from the Procfile with honcho,
+a postgres:// address, PORT and WEB_CONCURRENCY=2, and put a router in front of them. While a load
+runs, it rolls back to the code of an earlier commit on the new schema, and goes forward again. New
+processes start before the router switches to them, and the old ones get SIGTERM afterwards. Each
+process type may use 512 MiB.
 
-Exit code 0: no request was lost and all kept within their limits; 1: not so.
+Exit code 0: no request was lost and all processes kept their limits; 1: otherwise.
 """
 
 from __future__ import annotations
@@ -22,55 +23,56 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from benchmark.target.nginx import configure, nginx_command, running_nginx
+from benchmark.target.nginx import nginx_command, running_nginx, write_config
 from benchmark.target.postgres import running_postgres
 from benchmark.target.resource_meter import ResourceMeter
 
 from .options import REPORTS
 from .processes import (
     ROOT,
-    answers,
     children,
-    end_on_sigterm,
+    exit_on_sigterm,
     free_port,
+    is_ready,
     run_to_end,
     running_command,
     tree_mebibytes,
     wait_until,
 )
-from .text_table import table
+from .text_table import format_table
 
 SCENARIO = ("--scenario", "unseen", "--time", "60s", "--objective", "errors <= 0 in 10000")
 PROCESSES = ("web", "worker")
 LIMIT_MIB = 512
-# What the platform kills after, and what it leaves each version before the next comes.
+# The platform kills processes that have not stopped within this time.
 STOP_SECONDS = 30.0
-PAUSE_SECONDS = 12.0
+# How long each version runs before the next one is deployed.
+VERSION_SECONDS = 12.0
 BINARIES = Path(sys.executable).parent
 
 
 @dataclass
-class Formation:
-    """The processes of one version, from their start to their end."""
+class ProcessFormation:
+    """The web and worker processes of one version, from their start to their stop."""
 
     name: str
     code: Path
     port: int
     log: Path
     environment: dict[str, str]
-    mebibytes: dict[str, float] = field(default_factory=dict)
+    peak_mebibytes: dict[str, float] = field(default_factory=dict)
     stop_seconds: float = 0.0
-    left: int = 0
+    left_running: int = 0
     _running: ExitStack = field(default_factory=ExitStack)
 
     @property
-    def is_well(self) -> bool:
-        """Whether its processes kept within their memory, and all ended in time."""
-        held = [self.mebibytes.get(name, 0.0) for name in PROCESSES]
-        return all(0 < one <= LIMIT_MIB for one in held) and not self.left
+    def is_within_limits(self) -> bool:
+        """Whether memory was measured and within its limit, and all processes stopped in time."""
+        peaks = [self.peak_mebibytes.get(name, 0.0) for name in PROCESSES]
+        return all(0 < peak <= LIMIT_MIB for peak in peaks) and not self.left_running
 
     def start(self) -> None:
-        """Start web and worker, and go on once they serve."""
+        """Start web and worker, and wait until the web process is ready."""
         command = [str(BINARIES / "honcho"), "start", "--app-root", str(self.code)]
         command += ["--procfile", str(self.code / "Procfile"), "--port", str(self.port)]
         with self.log.open("wb") as log:
@@ -78,68 +80,69 @@ class Formation:
                 self.environment, [*command, *PROCESSES], log.fileno(), self.code
             )
             self._running.enter_context(running)
-        wait_until(self.name, lambda: answers(self.port, "/readyz"))
-        self._running.enter_context(ResourceMeter(self._note_memory))
+        wait_until(f"{self.name} is ready", lambda: is_ready(self.port))
+        self._running.enter_context(ResourceMeter(self._record_memory))
 
-    def end(self) -> None:
-        """Send all processes SIGTERM, as a platform does, and wait until the last has ended."""
-        family = [
-            pid for top in _told(self.log, "started (pid=").values() for pid in _tree(int(top))
-        ]
+    def stop(self) -> None:
+        """Send all processes SIGTERM, as a platform does, and wait until they have stopped."""
+        pids = [pid for top in self._pids().values() for pid in _process_tree(top)]
         began = time.monotonic()
         self.close()
-        while (left := [pid for pid in family if Path(f"/proc/{pid}").exists()]) and (
+        while (left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]) and (
             time.monotonic() - began <= STOP_SECONDS
         ):
             time.sleep(0.05)
-        self.stop_seconds, self.left = time.monotonic() - began, len(left)
+        self.stop_seconds, self.left_running = time.monotonic() - began, len(left)
 
     def close(self) -> None:
-        """Leave nothing running, whether it has ended or never started."""
+        """Stop honcho and the resource meter, if they run."""
         self._running.close()
 
-    def _note_memory(self) -> None:
-        """Note the most that each process held."""
-        for name, pid in _told(self.log, "started (pid=").items():
-            # Not there yet, or no more.
+    def _pids(self) -> dict[str, int]:
+        """Return the process of each process type, as honcho logs it.
+
+        A line of the log: "12:00:00 system | web.1 started (pid=42)".
+        """
+        pids = {}
+        for line in self.log.read_text("utf-8", "replace").splitlines():
+            before, separator, after = line.partition("started (pid=")
+            if "system" in line and separator:
+                process_type = before.split()[-1].partition(".")[0]
+                pids[process_type] = int(after.split(")")[0])
+        return pids
+
+    def _record_memory(self) -> None:
+        """Record the peak memory of each process type."""
+        for name, pid in self._pids().items():
+            # The process may not have started yet, or have stopped.
             with suppress(OSError):
-                held = tree_mebibytes(int(pid))
-                self.mebibytes[name] = max(held, self.mebibytes.get(name, 0.0))
+                used = tree_mebibytes(pid)
+                self.peak_mebibytes[name] = max(used, self.peak_mebibytes.get(name, 0.0))
 
 
-def _tree(pid: int) -> list[int]:
-    """Return a process and all that it started."""
+def _process_tree(pid: int) -> list[int]:
+    """Return a process and its descendants."""
     with suppress(OSError):
-        return [pid, *(one for child in children(pid) for one in _tree(child))]
+        return [pid, *(tree_pid for child in children(pid) for tree_pid in _process_tree(child))]
     return []
 
 
-def _told(log: Path, words: str) -> dict[str, str]:
-    """Return what honcho said of each process: "12:00:00 system | web.1 started (pid=42)"."""
-    found = {}
-    for line in log.read_text("utf-8", "replace").splitlines():
-        if "system" in line and words in line:
-            before, _, after = line.partition(words)
-            found[before.split()[-1].partition(".")[0]] = after.split(")")[0]
-    return found
-
-
-class Router:
-    """nginx before whichever version is to be asked."""
+class NginxRouter:
+    """The platform's router: an nginx that sends requests to one version at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.port = free_port()
 
-    def running(self, first: int) -> AbstractContextManager[None]:
-        """Route to a port for as long as the block does."""
-        return running_nginx(self._folder, self.port, first)
+    def running(self, server_port: int) -> AbstractContextManager[None]:
+        """Run the router in front of a port while the block runs."""
+        return running_nginx(self._folder, self.port, server_port)
 
-    def turn_to(self, port: int) -> None:
-        """Send what comes from now on to another port."""
-        config = configure(self._folder, self.port, port)
+    def switch_to(self, server_port: int) -> None:
+        """Send all further requests to another port."""
+        config = write_config(self._folder, self.port, server_port)
         subprocess.run([*nginx_command(config), "-s", "reload"], check=True)  # noqa: S603
-        # Until nginx has started the workers that know it.
+        # nginx reloads in the background: wait until its new workers have started.
         time.sleep(1)
 
 
@@ -149,13 +152,13 @@ def run_line(line: str, code: Path, environment: dict[str, str]) -> None:
 
 
 def release_line(code: Path) -> str:
-    """Return what the Procfile does before a version starts."""
+    """Return the Procfile's command for the release phase."""
     lines = (code / "Procfile").read_text("utf-8").splitlines()
     return next(line.partition(":")[2].strip() for line in lines if line.startswith("release:"))
 
 
 def check_out(commit: str, folder: Path) -> Path:
-    """Write the code of a commit into a folder."""
+    """Write the code of a commit into a new folder."""
     folder.mkdir()
     archive = folder.with_suffix(".tar")
     subprocess.run(["git", "-C", str(ROOT), "archive", "-o", str(archive), commit], check=True)  # noqa: S603, S607
@@ -163,26 +166,31 @@ def check_out(commit: str, folder: Path) -> Path:
     return folder
 
 
-def rehearse(back: str, folder: Path, url: str) -> int:
-    """Deploy, roll back and go forward again under load; returns an exit code."""
+def run_drill(earlier: str, folder: Path, url: str) -> int:
+    """Deploy, roll back to an earlier commit and go forward under load; return an exit code."""
     path = f"{BINARIES}:{os.environ['PATH']}"
     environment = {**os.environ, "DATABASE_URL": url, "WEB_CONCURRENCY": "2", "PATH": path}
-    versions = {"this version": ROOT, back: check_out(back, folder / "back"), "forward again": ROOT}
+    versions = {
+        "this version": ROOT,
+        earlier: check_out(earlier, folder / "back"),
+        "forward again": ROOT,
+    }
     formations = [
-        Formation(name, code, free_port(), folder / f"{number}.log", environment)
+        ProcessFormation(name, code, free_port(), folder / f"{number}.log", environment)
         for number, (name, code) in enumerate(versions.items())
     ]
     run_line(release_line(ROOT), ROOT, environment)
     run_line("sh deploy/samples.sh", ROOT, environment)
     try:
-        return _say(formations, deploy(formations, Router(folder), REPORTS / "rehearsal"))
+        code = deploy_in_turn(formations, NginxRouter(folder), REPORTS / "rehearsal")
+        return _print_verdict(formations, code)
     finally:
-        for one in formations:
-            one.close()
+        for formation in formations:
+            formation.close()
 
 
-def deploy(formations: list[Formation], router: Router, out: Path) -> int:
-    """Put one version in the place of the other while people ask; returns their verdict's code."""
+def deploy_in_turn(formations: list[ProcessFormation], router: NginxRouter, out: Path) -> int:
+    """Replace each version by the next under load; return the exit code of benchmark/run.sh."""
     formations[0].start()
     command = [str(ROOT / "benchmark/run.sh"), "--host", f"http://127.0.0.1:{router.port}"]
     command += [*SCENARIO, "--out", str(out)]
@@ -191,43 +199,46 @@ def deploy(formations: list[Formation], router: Router, out: Path) -> int:
         running_command(os.environ.copy(), command, sys.stdout.fileno()) as load,
     ):
         for before, after in pairwise(formations):
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(VERSION_SECONDS)
             # A rollback has no release phase: the schema stays.
             if after.code == ROOT:
                 run_line(release_line(ROOT), ROOT, after.environment)
             after.start()
-            router.turn_to(after.port)
-            before.end()
+            router.switch_to(after.port)
+            before.stop()
         code = load.wait()
-        formations[-1].end()
+        formations[-1].stop()
     return code
 
 
-def _say(formations: list[Formation], code: int) -> int:
-    rows: list[tuple[str, ...]] = [("version", *PROCESSES, "ended in", "left")]
+def _print_verdict(formations: list[ProcessFormation], load_code: int) -> int:
+    """Print PASS or FAIL with the figures of each version; return an exit code."""
+    rows: list[tuple[str, ...]] = [("version", *PROCESSES, "stopped in", "left running")]
     rows += [
         (
-            one.name,
-            *(f"{one.mebibytes.get(name, 0):.0f} MiB" for name in PROCESSES),
-            f"{one.stop_seconds:.1f} s",
-            str(one.left),
+            formation.name,
+            *(f"{formation.peak_mebibytes.get(name, 0):.0f} MiB" for name in PROCESSES),
+            f"{formation.stop_seconds:.1f} s",
+            str(formation.left_running),
         )
-        for one in formations
+        for formation in formations
     ]
-    good = not code and all(one.is_well for one in formations)
-    print(f"{'PASS' if good else 'FAIL'}  rehearsal: at most {LIMIT_MIB} MiB each\n{table(rows)}")
-    return 0 if good else 1
+    is_passed = not load_code and all(formation.is_within_limits for formation in formations)
+    word = "PASS" if is_passed else "FAIL"
+    print(f"{word}  deployment drill: at most {LIMIT_MIB} MiB each\n{format_table(rows)}")
+    return 0 if is_passed else 1
 
 
 def main() -> int:
-    """Rehearse."""
+    """Run the drill on a new PostgreSQL; return an exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.deploy_drill")
-    parser.add_argument("--back", default="HEAD~1", help="the commit to roll back to")
-    given = parser.parse_args()
-    end_on_sigterm()
+    parser.add_argument("--back", default="HEAD~1", help="commit to roll back to")
+    arguments = parser.parse_args()
+    exit_on_sigterm()
     with tempfile.TemporaryDirectory() as name, running_postgres() as url:
-        # As the platform writes it.
-        return rehearse(given.back, Path(name), url.replace("postgresql://", "postgres://", 1))
+        # Platforms write the address with this scheme.
+        address = url.replace("postgresql://", "postgres://", 1)
+        return run_drill(arguments.back, Path(name), address)
 
 
 if __name__ == "__main__":

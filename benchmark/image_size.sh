@@ -1,5 +1,5 @@
 #!/bin/sh
-# Weigh both images, and say PASS or FAIL; make images builds them.
+# Measure the size of the web and worker images, which make images builds; ends with PASS or FAIL.
 set -eu
 cd "$(dirname "$0")/.."
 make --no-print-directory --silent .venv/installed-benchmark

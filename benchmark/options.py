@@ -1,4 +1,4 @@
-"""The options of benchmark/run.sh, and what they come to."""
+"""The command line of benchmark/run.sh."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUFFIXES = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Options:
-    """What a person asked for."""
+    """The options of a run, checked and with their defaults."""
 
     name: str
     scenario: Scenario
@@ -33,70 +33,74 @@ class Options:
 
 
 def read_options() -> Options:
-    """Read the command line; raises ScenarioError, and ends where its usage is wrong."""
+    """Read the command line; raises ScenarioError, and exits on wrong usage."""
     return _options(_parser().parse_args())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchmark/run.sh",
-        description="Play a scenario against a web process and say whether it holds its promises.",
-        epilog="Exit code 0: PASS, 1: FAIL, 3: INVALID (the run proves nothing), 2: wrong usage.",
+        description="Run a load scenario against a web process, and check its objectives.",
+        epilog="Exit code 0: PASS, 1: FAIL, 2: wrong usage, 3: INVALID (the run proves nothing).",
     )
     add = parser.add_argument
     add("--scenario", default="steady", help=f"one of: {', '.join(read_scenarios())}")
+    add("--host", default="", help="URL of a running server; by default a server is started")
     add(
-        "--host", default="", help="a server that runs already; without it one is started and ended"
+        "--container",
+        action="store_true",
+        help="start the web image in a container (build it with: make images)",
     )
-    add("--container", action="store_true", help="start the web image's container: make images")
-    add("--users", type=int, help="so many, instead of the scenario's")
-    add("--spawn-rate", type=float, help="so many more users a second")
-    add("--time", help="how long, with the rise: 90s, 5m or 1h")
+    add("--users", type=int, help="number of users, instead of the scenario's")
+    add("--spawn-rate", type=float, help="new users per second, instead of the scenario's")
+    add("--time", help="duration with the ramp-up, such as 90s, 5m or 1h")
     add(
         "--objective",
         action="append",
         default=[],
         metavar="TEXT",
-        help='instead of the scenario\'s, such as "p95 <= 120 ms"; may be given again',
+        help='such as "p95 <= 120 ms", instead of the scenario\'s objectives; repeatable',
     )
-    add("--rows", type=Path, help="rows to ask for, from python -m db export; with --host")
-    add("--out", type=Path, help="the report's folder; benchmark/reports/NAME-TIME unless given")
+    add("--rows", type=Path, help="rows to send, from python -m db export; with --host")
+    add("--out", type=Path, help="folder of the report (default: benchmark/reports/NAME-TIME)")
     add(
         "--compare",
         type=Path,
         metavar="DIR",
-        help="an earlier report's folder, to name what became worse",
+        help="folder of an earlier report to compare with; reports regressions",
     )
-    add("--cookie", help="NAME=VALUE, sent with each request")
-    add("--key", help="one of READ_KEYS; or in the environment as BENCHMARK_KEY")
-    add("--server-cores", help="such as 0 or 0,1; the first unless given")
-    add("--generator-cores", help="the second unless given")
+    add("--cookie", help="cookie NAME=VALUE to send with each request")
+    add("--key", help="one of READ_KEYS (default: the environment variable BENCHMARK_KEY)")
+    add("--server-cores", help="CPU cores of the server, such as 0 or 0,1 (default: the first)")
+    add("--generator-cores", help="CPU cores of the load generator (default: the second)")
     return parser
 
 
-def _options(given: argparse.Namespace) -> Options:
-    if given.host and given.container:
-        raise ScenarioError("--host names a server, --container starts one: give either")
+def _options(arguments: argparse.Namespace) -> Options:
+    if arguments.host and arguments.container:
+        raise ScenarioError(
+            "--host, --container: one names a running server, the other starts one; give only one"
+        )
     scenario = change(
-        find_scenario(given.scenario, read_scenarios()),
-        users=given.users,
-        spawn_rate=given.spawn_rate,
-        seconds=_seconds(given.time),
-        objectives=tuple(given.objective),
+        find_scenario(arguments.scenario, read_scenarios()),
+        users=arguments.users,
+        spawn_rate=arguments.spawn_rate,
+        seconds=_seconds(arguments.time),
+        objectives=tuple(arguments.objective),
     )
     stamp = time.strftime("%Y%m%d-%H%M%S")
     first, second = _two_cores()
     return Options(
-        name=given.scenario,
+        name=arguments.scenario,
         scenario=scenario,
-        host=given.host.rstrip("/"),
-        in_container=given.container,
-        headers=_headers(given),
-        rows=given.rows,
-        out=(given.out or REPORTS / f"{given.scenario}-{stamp}").resolve(),
-        compare=given.compare,
-        server_cores=_cores(given.server_cores) or first,
-        generator_cores=_cores(given.generator_cores) or second,
+        host=arguments.host.rstrip("/"),
+        in_container=arguments.container,
+        headers=_headers(arguments),
+        rows=arguments.rows,
+        out=(arguments.out or REPORTS / f"{arguments.scenario}-{stamp}").resolve(),
+        compare=arguments.compare,
+        server_cores=_cores("--server-cores", arguments.server_cores) or first,
+        generator_cores=_cores("--generator-cores", arguments.generator_cores) or second,
     )
 
 
@@ -107,31 +111,33 @@ def _seconds(text: str | None) -> float | None:
     try:
         return float(number) * _SUFFIXES[suffix]
     except ValueError:
-        raise ScenarioError(f"--time {text}: write it like 90s, 5m or 1h") from None
+        raise ScenarioError(f"--time {text}: not a duration; write 90s, 5m or 1h") from None
 
 
-def _headers(given: argparse.Namespace) -> dict[str, str]:
-    key = given.key or os.environ.get("BENCHMARK_KEY", "")
+def _headers(arguments: argparse.Namespace) -> dict[str, str]:
+    key = arguments.key or os.environ.get("BENCHMARK_KEY", "")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return headers | ({"Cookie": given.cookie} if given.cookie else {})
+    return headers | ({"Cookie": arguments.cookie} if arguments.cookie else {})
 
 
-def _cores(text: str | None) -> frozenset[int]:
+def _cores(option: str, text: str | None) -> frozenset[int]:
+    """Return the cores that an option names, none by default; raises ScenarioError."""
     if not text:
         return frozenset()
-    there = os.sched_getaffinity(0)
+    available = os.sched_getaffinity(0)
     try:
-        wanted = frozenset(int(one) for one in text.split(","))
+        cores = frozenset(int(number) for number in text.split(","))
     except ValueError:
-        raise ScenarioError(f'"{text}" are no cores: write them like 0 or 0,1') from None
-    if not wanted <= there:
-        raise ScenarioError(f"there are only the cores {', '.join(map(str, sorted(there)))}")
-    return wanted
+        raise ScenarioError(f"{option} {text}: not CPU cores; write 0 or 0,1") from None
+    if not cores <= available:
+        names = ", ".join(map(str, sorted(available)))
+        raise ScenarioError(f"{option} {text}: no such CPU core; choose from: {names}")
+    return cores
 
 
 def _two_cores() -> tuple[frozenset[int], frozenset[int]]:
-    """Return a core for the server and another for the generator; none where there is but one."""
-    there = sorted(os.sched_getaffinity(0))
-    if len(there) == 1:
+    """Return one core for the server and another for the generator; none if there is only one."""
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) == 1:
         return frozenset(), frozenset()
-    return frozenset(there[:1]), frozenset(there[1:2])
+    return frozenset(available[:1]), frozenset(available[1:2])

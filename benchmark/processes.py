@@ -1,8 +1,7 @@
-"""Our own commands, as a user runs them, and what their processes do meanwhile."""
+"""Start this project's commands as a user does, and observe their processes."""
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -14,73 +13,72 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_SECONDS = 120.0
-END_SECONDS = 30.0
+WAIT_SECONDS = 120.0
+STOP_SECONDS = 30.0
 
 
-def call(environment: dict[str, str], room: str, *arguments: str) -> str:
-    """Run a command of ours to its end; returns what it printed, or ends with its error."""
-    what = " ".join([room, *arguments])
-    return run_to_end(what, [sys.executable, "-m", room, *arguments], environment)
+def call(environment: dict[str, str], package: str, *arguments: str) -> str:
+    """Run `python -m PACKAGE` to its end and return its output; exit with its error if it fails."""
+    name = " ".join([package, *arguments])
+    return run_to_end(name, [sys.executable, "-m", package, *arguments], environment)
 
 
 def run_to_end(
-    what: str, command: list[str], environment: dict[str, str], folder: Path = ROOT
+    name: str, command: list[str], environment: dict[str, str], folder: Path = ROOT
 ) -> str:
-    """Run a command to its end; returns what it printed, or ends with its error."""
+    """Run a command to its end and return its output; exit with its error if it fails."""
     done = subprocess.run(  # noqa: S603
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"{what} failed: {done.stderr.strip() or done.stdout.strip()}")
+        sys.exit(f"{name} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
 def environment_of(url: str) -> dict[str, str]:
-    """Return the environment of every process that is measured on a store."""
+    """Return the environment of a process that is measured on the store at an address."""
     environment = {**os.environ, "DATABASE_URL": url}
-    # Wherever this is deployed its bytecode is compiled; without it each start would compile anew.
+    # Deployments have compiled bytecode; with this variable every start would compile it again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
 
 
 def fill_store(environment: dict[str, str], files: dict[str, str]) -> None:
-    """Make a store of datasets that ship, each with the rows of a file."""
+    """Create a store with sample datasets, and import a file of rows into each."""
     call(environment, "db", "upgrade")
     for name, file in files.items():
         call(environment, "db", "load", f"datasets/{name}.toml")
         call(environment, "db", "import", name, file)
 
 
-def pinned(cores: frozenset[int]) -> list[str]:
-    """Return what keeps a command on some cores, nothing where it may have all."""
+def pin_to_cores(cores: frozenset[int]) -> list[str]:
+    """Return the prefix that restricts a command to these cores; empty for no restriction."""
     return ["/usr/bin/taskset", "-c", core_list(cores)] if cores else []
 
 
 def core_list(cores: frozenset[int]) -> str:
-    """Return cores as commands and people write them: 0,1."""
+    """Return cores as taskset and container engines take them: 0,1."""
     return ",".join(map(str, sorted(cores)))
 
 
-def allow_connections() -> None:
-    """Let this process, and those that it starts, have as many descriptors as the system lets."""
+def raise_open_file_limit() -> None:
+    """Raise the limit of open files to the system's maximum, for this process and its children."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM end this process as its own end does, so that nothing it started is left."""
+def exit_on_sigterm() -> None:
+    """Exit normally on SIGTERM, so that the processes that were started are stopped."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
-def running(
-    environment: dict[str, str], room: str, *arguments: str
+def running_module(
+    environment: dict[str, str], package: str, *arguments: str
 ) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """Run a command of ours for as long as the block does."""
-    return running_command(environment, [sys.executable, "-m", room, *arguments])
+    """Run `python -m PACKAGE` while the block runs."""
+    return running_command(environment, [sys.executable, "-m", package, *arguments])
 
 
 @contextmanager
@@ -90,7 +88,7 @@ def running_command(
     output: int = subprocess.DEVNULL,
     folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command for as long as the block does; what it says goes to a descriptor."""
+    """Run a command while the block runs, and write its output to a file descriptor."""
     with subprocess.Popen(  # noqa: S603
         command, cwd=folder, env=environment, stdout=output, stderr=output
     ) as process:
@@ -99,17 +97,19 @@ def running_command(
         finally:
             process.terminate()
             try:
-                process.wait(END_SECONDS)
+                process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def wait_until(what: str, is_so: Callable[[], object], pause_seconds: float = 0.05) -> None:
-    """Wait until something is so, or end saying what never was."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
+def wait_until(
+    description: str, condition: Callable[[], object], pause_seconds: float = 0.05
+) -> None:
+    """Wait until a condition is true; exit with the description if it never is."""
+    until = time.monotonic() + WAIT_SECONDS
+    while not condition():
         if time.monotonic() > until:
-            sys.exit(f"{what} did not happen within {PATIENCE_SECONDS:g} s")
+            sys.exit(f"waited {WAIT_SECONDS:g} s in vain for: {description}")
         time.sleep(pause_seconds)
 
 
@@ -122,12 +122,12 @@ def free_port() -> int:
 
 
 def is_ready(port: int) -> bool:
-    """Tell whether a web process wants requests."""
-    return answers(port, "/readyz")
+    """Return True if the web process on a port is ready for requests."""
+    return is_answering(port, "/readyz")
 
 
-def answers(port: int, path: str) -> bool:
-    """Tell whether a server has a good answer at a path."""
+def is_answering(port: int, path: str) -> bool:
+    """Return True if a server answers a path without an error."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
             return True
@@ -135,14 +135,8 @@ def answers(port: int, path: str) -> bool:
         return False
 
 
-def status(environment: dict[str, str]) -> dict[str, Any]:
-    """Return what `enrich status` says."""
-    said: dict[str, Any] = json.loads(call(environment, "enrich", "status", "--json"))
-    return said
-
-
 def children(pid: int) -> list[int]:
-    """Return a process's children."""
+    """Return the direct children of a process; raises OSError if it has ended."""
     found: list[int] = []
     for thread in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (thread / "children").read_text("ascii").split()]
@@ -150,7 +144,7 @@ def children(pid: int) -> list[int]:
 
 
 def tree_mebibytes(pid: int) -> float:
-    """Return the memory of a process and its children; what they share is counted once."""
+    """Return the PSS of a process and its descendants, in which shared memory counts once."""
     kibibytes = 0
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
         if line.startswith("Pss:"):
@@ -159,20 +153,20 @@ def tree_mebibytes(pid: int) -> float:
 
 
 def compute_child(pid: int) -> int | None:
-    """Return the child that computes for a worker, if there is one."""
+    """Return the child process in which a worker computes, None if there is none."""
     for child in children(pid):
-        # It alone is at idle priority.
+        # No other child of a worker has idle priority.
         if os.sched_getscheduler(child) == os.SCHED_IDLE:
             return child
     return None
 
 
-def state_of(pid: int) -> str:
-    """Return a process's state as /proc names it, such as T for stopped."""
+def process_state(pid: int) -> str:
+    """Return the state of a process as /proc names it, such as T for stopped."""
     stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
     return stat.rpartition(")")[2].split()[0]
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process has used."""
+    """Return the CPU time that a process has used."""
     return time.clock_gettime((~pid << 3) | 2)

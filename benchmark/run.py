@@ -1,7 +1,7 @@
-"""One run of one scenario, and its verdict: benchmark/run.sh.
+"""Run one scenario and reach a verdict: benchmark/run.sh.
 
-Exit code 0: PASS, all objectives hold; 1: FAIL, one does not; 3: INVALID, the run tells of the
-generator or of this machine; 2: what was asked for cannot be done.
+Exit code 0: PASS, all objectives are met; 1: FAIL, one is not; 2: wrong usage; 3: INVALID, the run
+measured the load generator or this machine rather than the server.
 """
 
 from __future__ import annotations
@@ -14,128 +14,137 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from benchmark.container.container_target import contained
-from benchmark.load.generator import Seen, play
-from benchmark.load.plan import Plan, make_mark
+from benchmark.container.container_target import start_containers
+from benchmark.load.generator import LoadResult, run_load
+from benchmark.load.run_plan import Plan, make_mark
 from benchmark.load.scenario import ScenarioError
 from benchmark.report.changes import Change, changes
 from benchmark.report.page import PAGE, write_report
-from benchmark.report.plot import Run
-from benchmark.report.result import Result, describe, read_result, regressions
+from benchmark.report.plot import RunData
+from benchmark.report.result import (
+    Result,
+    describe_objective,
+    describe_regressions,
+    read_result,
+)
 from benchmark.target.environment import describe_environment
 from benchmark.target.resource_meter import ResourceMeter
 from benchmark.target.scrape import scrape
-from benchmark.target.target import Target, deployed, started
+from benchmark.target.server import Target, connect_to_server, start_web_process
 
 from .options import Options, read_options
-from .percentile import kinds_of
-from .processes import allow_connections, end_on_sigterm
+from .percentile import format_failures
+from .processes import exit_on_sigterm, raise_open_file_limit
 from .summary import summarize
-from .text_table import table
+from .text_table import format_table
 from .verdict import EXIT_CODES, reach_verdict, reasons_invalid
 
-# Web processes tell each other's figures a second later.
+# Web processes publish their figures to each other every second.
 SETTLE_SECONDS = 2.0
 
 
 def main() -> int:
-    """Play a scenario, write its report, and say the verdict first."""
+    """Run a scenario, write its report, and print the result; returns an exit code."""
     try:
         options = read_options()
         earlier = None if options.compare is None else read_result(options.compare)
     except (ScenarioError, OSError, msgspec.DecodeError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
-    allow_connections()
-    end_on_sigterm()
+    raise_open_file_limit()
+    exit_on_sigterm()
     options.out.mkdir(parents=True, exist_ok=True)
-    with _subject(options) as target:
-        played = _play(options, target)
-    result = _conclude(options, target, played)
+    with _open_target(options) as target:
+        measurements = _measure(options, target)
+    # Some parts are complete only once the target has stopped.
+    result = _result(options, target, measurements)
     compared = (
         None
         if earlier is None
         else (str(options.compare), changes(earlier.figures, result.figures))
     )
-    write_report(options.out, result, played.run, compared)
-    _say(result, options, compared)
+    write_report(options.out, result, measurements.run, compared)
+    _print_result(result, options, compared)
     return EXIT_CODES[result.word]
 
 
-def _subject(options: Options) -> AbstractContextManager[Target]:
+def _open_target(options: Options) -> AbstractContextManager[Target]:
     if options.host:
-        return deployed(options.host, options.headers, options.rows, options.scenario.dataset)
+        return connect_to_server(
+            options.host, options.headers, options.rows, options.scenario.dataset
+        )
     if options.in_container:
-        return contained(options.scenario, options.server_cores, options.out)
-    return started(options.scenario, options.server_cores, options.out / "server.log")
+        return start_containers(options.scenario, options.server_cores, options.out)
+    return start_web_process(options.scenario, options.server_cores, options.out / "server.log")
 
 
 @dataclass(frozen=True)
-class Played:
-    """What was seen of a run, and where and when it took place."""
+class Measurements:
+    """The measurements of a run, with its start time and its environment."""
 
     began: str
-    run: Run
+    run: RunData
     figures: dict[str, float]
-    describe_environment: dict[str, str]
+    environment: dict[str, str]
 
     @property
-    def seen(self) -> Seen:
-        """What the generator saw."""
-        return self.run.seen
+    def load(self) -> LoadResult:
+        """The measurements of the load generator."""
+        return self.run.load
 
 
-def _play(options: Options, target: Target) -> Played:
+def _measure(options: Options, target: Target) -> Measurements:
     scenario, began = options.scenario, time.strftime("%Y-%m-%d %H:%M:%S %z")
-    about = describe_environment(target.rows, target.settings)
+    environment = describe_environment(target.rows, target.settings)
     plan = Plan(scenario, str(options.out), make_mark(), str(target.rows))
     before = scrape(target.host, options.headers)
-    with ResourceMeter(target.read) as meter:
-        seen = play(plan, target.host, options.headers, options.generator_cores)
+    with ResourceMeter(target.read_usage) as meter:
+        load = run_load(plan, target.host, options.headers, options.generator_cores)
     time.sleep(SETTLE_SECONDS)
     after = scrape(target.host, options.headers)
     server = np.array(meter.rows, float).reshape(-1, 3)
-    figures = summarize(scenario, seen, server[:, 2], before, after)
-    return Played(began, Run(scenario, seen, server), figures, about)
+    figures = summarize(scenario, load, server[:, 2], before, after)
+    return Measurements(began, RunData(scenario, load, server), figures, environment)
 
 
-def _conclude(options: Options, target: Target, played: Played) -> Result:
-    """Return what a run came to, once its subject has ended."""
+def _result(options: Options, target: Target, measurements: Measurements) -> Result:
     scenario = options.scenario
-    found = reasons_invalid(scenario, played.seen)
-    verdict = reach_verdict(scenario.read_objectives(), played.figures, found, target.parts)
+    reasons = reasons_invalid(scenario, measurements.load)
+    verdict = reach_verdict(scenario.read_objectives(), measurements.figures, reasons, target.parts)
     return Result(
         name=options.name,
         word=verdict.word,
         about=target.about,
-        began=played.began,
+        began=measurements.began,
         scenario=scenario,
-        objectives=[describe(line) for line in verdict.lines],
-        reasons_invalid=found,
-        figures=played.figures,
-        failures=played.seen.failures,
-        describe_environment=played.describe_environment,
+        objectives=[describe_objective(result) for result in verdict.results],
+        reasons_invalid=reasons,
+        figures=measurements.figures,
+        failures=measurements.load.failures,
+        environment=measurements.environment,
         parts=target.parts,
     )
 
 
-def _say(result: Result, options: Options, compared: tuple[str, list[Change]] | None) -> None:
-    """Print the verdict, then what it rests on."""
+def _print_result(
+    result: Result, options: Options, compared: tuple[str, list[Change]] | None
+) -> None:
+    """Print the verdict first, then the reasons for it."""
     print(f"{result.word}  {result.name}: {result.scenario.about}")
-    for doubt in result.reasons_invalid:
-        print(f"  {doubt}")
-    rows = [("objective", "measured", "margin", "")]
+    for reason in result.reasons_invalid:
+        print(f"  {reason}")
+    rows = [("objective", "measured", "margin", "result")]
     rows += [
-        (one["text"], one["measured"], one["margin"], "" if one["holds"] else "does not hold")
-        for one in result.objectives
+        (line["text"], line["measured"], line["margin"], "met" if line["holds"] else "not met")
+        for line in result.objectives
     ]
-    print(table(rows))
+    print(format_table(rows))
     for part in result.parts:
         print(f"  {part.word}  {part.title}\n{part.text}")
     if result.failures:
-        print(f"  errors: {kinds_of(result.failures)}")
+        print(f"  errors: {format_failures(result.failures)}")
     if compared is not None:
-        print(f"  beside {compared[0]}: {regressions(compared[1])}")
+        print(f"  compared with {compared[0]}: {describe_regressions(compared[1])}")
     print(f"  report: {options.out / PAGE}")
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Play a scenario and say PASS, FAIL or INVALID: benchmark/run.sh --help
+# Run a load scenario; ends with PASS, FAIL or INVALID: benchmark/run.sh --help
 set -eu
 cd "$(dirname "$0")/.."
 make --no-print-directory --silent .venv/installed-benchmark

@@ -1,4 +1,4 @@
-"""What a run comes to: the figures that objectives and comparisons are about."""
+"""The figures of a run, which objectives limit and reports compare."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.load.generator import Floats, Seen
-from benchmark.load.plan import SOURCES
+from benchmark.load.generator import Floats, LoadResult
+from benchmark.load.run_plan import SOURCES
 from benchmark.load.scenario import Scenario
 from benchmark.target.scrape import Scrape, quantile_ms
 
-SHARES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
-# Beyond the knee answers come late, or not as fast as they are asked for.
+PERCENTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
+# Above the knee, answers take longer than this or come at less than this share of the rate.
 KNEE_P95_MS = 100.0
 KNEE_ANSWERED = 0.95
-# Growth counts from when what is made once has been made.
+# Memory growth counts after this share of the run, when caches and threads have been created.
 SETTLED = 0.1
 
 
 @dataclass(frozen=True)
-class Step:
-    """A stage of an open load: what was asked for, and how it was answered."""
+class Stage:
+    """The figures of one stage of an open load."""
 
     rate: float
     answered_rate: float
@@ -32,41 +32,47 @@ class Step:
 
     @property
     def is_held(self) -> bool:
-        """Whether the server kept up."""
+        """Whether the server kept up with the rate."""
         in_time = self.p95 <= KNEE_P95_MS and not self.failures
         return in_time and self.answered_rate >= KNEE_ANSWERED * self.rate
 
 
 def summarize(
-    scenario: Scenario, seen: Seen, memory: Floats, before: Scrape | None, after: Scrape | None
+    scenario: Scenario,
+    load: LoadResult,
+    memory: Floats,
+    before: Scrape | None,
+    after: Scrape | None,
 ) -> dict[str, float]:
-    """Return all figures by the names that objectives have for them.
+    """Return all figures under the names that objectives use.
 
-    Times are of what was answered: what failed counts as an error, and is not quick.
+    Times are those of good answers only: a failure counts as an error, not as a quick answer.
     """
-    found = _times("", seen.milliseconds[seen.good])
+    figures = _times("", load.milliseconds[load.good])
     for name in filter(None, SOURCES):
-        found |= _times(f" of {name}", seen.milliseconds[seen.source == name])
-    failures = int((~seen.good).sum())
-    if len(seen):
-        found["errors"] = 10_000 * failures / len(seen)
-    found |= {"asked": float(len(seen)), "failures": float(failures)}
-    found["rate"] = float(seen.good.sum()) / scenario.whole_seconds
+        figures |= _times(f" of {name}", load.milliseconds[load.source == name])
+    failures = int((~load.good).sum())
+    if len(load):
+        figures["errors"] = 10_000 * failures / len(load)
+    figures |= {"asked": float(len(load)), "failures": float(failures)}
+    figures["rate"] = float(load.good.sum()) / scenario.whole_seconds
     if before is not None and after is not None:
         for share in (0.5, 0.95, 0.99):
-            told = quantile_ms(before, after, share)
-            if told is not None:
-                found[f"server p{100 * share:.0f}"] = told
+            milliseconds = quantile_ms(before, after, share)
+            if milliseconds is not None:
+                figures[f"server p{100 * share:.0f}"] = milliseconds
     if len(scenario.rates) > 1:
-        found["knee"] = knee(steps(scenario, seen))
-    return found | _memory(memory)
+        figures["knee"] = knee(stages(scenario, load))
+    return figures | _memory(memory)
 
 
 def _times(suffix: str, milliseconds: Floats) -> dict[str, float]:
     if not len(milliseconds):
         return {}
-    values = np.percentile(milliseconds, list(SHARES.values()), method="higher")
-    return {f"{name}{suffix}": float(one) for name, one in zip(SHARES, values, strict=True)}
+    values = np.percentile(milliseconds, list(PERCENTILES.values()), method="higher")
+    return {
+        f"{name}{suffix}": float(value) for name, value in zip(PERCENTILES, values, strict=True)
+    }
 
 
 def _memory(mebibytes: Floats) -> dict[str, float]:
@@ -77,33 +83,33 @@ def _memory(mebibytes: Floats) -> dict[str, float]:
     return {"memory growth": growth, "memory": float(mebibytes.max())}
 
 
-def steps(scenario: Scenario, seen: Seen) -> list[Step]:
-    """Return each stage of an open load."""
-    return [_step(scenario, seen, number) for number in range(len(scenario.rates))]
+def stages(scenario: Scenario, load: LoadResult) -> list[Stage]:
+    """Return the figures of each stage of an open load."""
+    return [_stage(scenario, load, number) for number in range(len(scenario.rates))]
 
 
-def _step(scenario: Scenario, seen: Seen, number: int) -> Step:
+def _stage(scenario: Scenario, load: LoadResult, number: int) -> Stage:
     began, seconds = number * scenario.seconds, scenario.seconds
-    within = (seen.began_seconds >= began) & (seen.began_seconds < began + seconds)
-    good = within & seen.good
-    ended = seen.began_seconds[good] + seen.milliseconds[good] / 1000
-    times = _times("", seen.milliseconds[good])
-    return Step(
+    within = (load.began_seconds >= began) & (load.began_seconds < began + seconds)
+    good = within & load.good
+    ended = load.began_seconds[good] + load.milliseconds[good] / 1000
+    times = _times("", load.milliseconds[good])
+    return Stage(
         rate=scenario.rates[number],
-        # What was still waiting when the stage was over had not kept up.
+        # Answers that were still due at the end of the stage show that the server fell behind.
         answered_rate=float((ended <= began + seconds + KNEE_P95_MS / 1000).sum()) / seconds,
         p50=times.get("p50", 0.0),
         p95=times.get("p95", 0.0),
         p99=times.get("p99", 0.0),
-        failures=int((within & ~seen.good).sum()),
+        failures=int((within & ~load.good).sum()),
     )
 
 
-def knee(all_steps: list[Step]) -> float:
-    """Return the highest rate that was held, with all below it; 0 where none was."""
+def knee(all_stages: list[Stage]) -> float:
+    """Return the highest rate that was held together with all lower rates; 0 if there is none."""
     held = 0.0
-    for step in sorted(all_steps, key=lambda one: one.rate):
-        if not step.is_held:
+    for stage in sorted(all_stages, key=lambda stage: stage.rate):
+        if not stage.is_held:
             return held
-        held = step.rate
+        held = stage.rate
     return held

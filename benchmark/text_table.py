@@ -1,4 +1,4 @@
-"""Parts of a verdict, as terminals and reports show them."""
+"""Text tables, and the partial verdicts that carry them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Literal
 
 import msgspec
 
-Word = Literal["PASS", "FAIL", "INVALID"]
+VerdictWord = Literal["PASS", "FAIL", "INVALID"]
 
 
-class ReportPart(msgspec.Struct, frozen=True):
-    """A verdict beside a run's own, and what it rests on."""
+class PartVerdict(msgspec.Struct, frozen=True):
+    """A verdict on one aspect of a run, such as the image size, with the table that explains it."""
 
-    word: Word
+    word: VerdictWord
     title: str
     text: str
-    # For whoever asks why.
+    # More tables, which the page shows but the terminal does not.
     detail: str = ""
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned lines; the first is their heading."""
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as aligned lines; the first row is the heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -1,1 +1,1 @@
-"""Deployments, and what is made by hand: measurements, the reference."""
+"""Deployment files, and scripts for developers: measurements and the reference tables."""

@@ -1,6 +1,7 @@
-"""Everything on one machine, as `make run` starts it: store, samples, models, worker, web process.
+"""Run Veilleuse with its samples on one machine: `make run`.
 
-Started again it finds all that in the store, and only starts the worker and the web process.
+Creates the store, imports the samples and trains their models, then runs the web process and a
+worker. The next time, the store has all that, and only the two processes are started.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SAMPLES = ("intents", "customers")
 READY_SECONDS = 60.0
-END_SECONDS = 30.0
+STOP_SECONDS = 30.0
 EXAMPLES = (
     "/",
     "/predict/intents?sentence=Trouve%20un%20h%C3%B4tel%20pr%C3%A8s%20de%20Talence",
@@ -28,7 +29,7 @@ EXAMPLES = (
 
 
 def main() -> int:
-    """Prepare, then run until a signal or until the web process ends."""
+    """Prepare the store, then run until a signal or until the web process exits."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     started: list[subprocess.Popen[bytes]] = []
     try:
@@ -37,24 +38,26 @@ def main() -> int:
         web = start("serve")
         started += [web, start("enrich", "run")]
         if wait_until_ready(web):
-            say_where()
+            print_addresses()
         return web.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        end(*started)
+        stop(*started)
 
 
 def check_port() -> None:
-    """End at once where something else listens already: training first would be in vain."""
+    """Exit if another program listens on the port, before minutes are spent on training."""
     host, port = address().removeprefix("http://").rsplit(":", 1)
     with socket.socket() as probe:
         if probe.connect_ex((host, int(port))) == 0:
-            sys.exit(f"{address()} is taken already; end what holds it, or: make run PORT=8001")
+            sys.exit(
+                f"PORT: another program listens on {address()}; stop it, or make run PORT=8001"
+            )
 
 
 def prepare() -> None:
-    """Make the store, and fill and train what is not there yet."""
+    """Create the store if needed, import the samples, and train those that have no model."""
     call("db", "upgrade")
     call("db", "load", *(f"datasets/{name}.toml" for name in SAMPLES))
     for name in SAMPLES:
@@ -62,28 +65,28 @@ def prepare() -> None:
         call("enrich", "train", name, "--unless-trained")
 
 
-def call(room: str, *arguments: str) -> None:
-    """Run one command of ours to its end, or end with it."""
-    done = subprocess.run([sys.executable, "-m", room, *arguments], cwd=ROOT, check=False)  # noqa: S603
+def call(package: str, *arguments: str) -> None:
+    """Run `python -m PACKAGE` to its end; exit with its code if it fails."""
+    done = subprocess.run([sys.executable, "-m", package, *arguments], cwd=ROOT, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(done.returncode)
 
 
-def start(room: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start one of our processes; Ctrl-C is ours to pass on."""
-    command = [sys.executable, "-m", room, *arguments]
+def start(package: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start `python -m PACKAGE` in a session of its own: this process passes Ctrl-C on."""
+    command = [sys.executable, "-m", package, *arguments]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)  # noqa: S603
 
 
 def address() -> str:
-    """Return where the web process can be reached from here."""
+    """Return the address of the web process on this machine."""
     host = os.environ.get("HOST") or "127.0.0.1"
     port = os.environ.get("PORT") or "8000"
     return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
 
 
 def wait_until_ready(web: subprocess.Popen[bytes]) -> bool:
-    """Return whether the web process answers before long."""
+    """Wait until the web process is ready; return False if it exits or takes too long."""
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and web.poll() is None:
         try:
@@ -94,22 +97,22 @@ def wait_until_ready(web: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def say_where() -> None:
-    """Print what to look at first."""
+def print_addresses() -> None:
+    """Print the addresses to try first."""
     print("\nVeilleuse is ready. Try:", flush=True)
     for path in EXAMPLES:
         print(f"  {address()}{path}", flush=True)
-    print("Ctrl-C ends it.\n", flush=True)
+    print("Ctrl-C stops it.\n", flush=True)
 
 
-def end(*processes: subprocess.Popen[bytes]) -> None:
-    """End what was started, and wait for it."""
+def stop(*processes: subprocess.Popen[bytes]) -> None:
+    """Stop processes and wait for them; kill those that do not stop in time."""
     for process in processes:
         if process.poll() is None:
             process.terminate()
     for process in processes:
         try:
-            process.wait(END_SECONDS)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pin and hash each requirements file, each within what the smaller one has pinned.
+# Pin and hash the requirements files; each takes the versions that the smaller files have pinned.
 set -eu
 uv=$1
 compile() {
@@ -14,5 +14,5 @@ compile -c requirements.txt requirements-dask.in -o requirements-dask.txt
 compile -c requirements.txt requirements-benchmark.in -o requirements-benchmark.txt
 compile -c requirements-extra.txt -c requirements-dask.txt -c requirements-granian.txt \
   -c requirements-benchmark.txt requirements-dev.in -o requirements-dev.txt
-# An environment of its own, so that nothing of ours binds it.
+# Schemathesis runs in an environment of its own, so that no version pinned above restricts it.
 compile tests/integration/schemathesis.in -o tests/integration/schemathesis.txt

@@ -1,6 +1,6 @@
-"""Both samples' specs on real data, in stores of their own: five folds, then what is served.
+"""Train the samples' specs on real data in a temporary store, and print the metrics.
 
-Usage: python deploy/measure.py FOLDER, which holds intents-fr.json and customers.csv.
+Usage: python deploy/measure.py FOLDER; the folder must hold intents-fr.json and customers.csv.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ FILES = {"intents": "intents-fr.json", "customers": "customers.csv"}
 
 
 def main() -> None:
-    """Import, enrich, train and report each."""
+    """Import, enrich and train both datasets, then print the status."""
     if len(sys.argv) != 2:  # noqa: PLR2004
-        sys.exit("name the folder: make measure REAL_DATA=folder")
+        sys.exit("REAL_DATA: missing; make measure REAL_DATA=folder")
     data = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/measure.db"
@@ -33,11 +33,11 @@ def main() -> None:
         call("db", "status")
 
 
-def call(room: str, *arguments: str) -> None:
-    """Run one command of ours and say how long it took."""
+def call(package: str, *arguments: str) -> None:
+    """Run `python -m PACKAGE` and print how long it took."""
     started = time.monotonic()
-    subprocess.run([sys.executable, "-m", room, *arguments], cwd=ROOT, check=True)  # noqa: S603
-    print(f"  ({room} {arguments[0]}: {time.monotonic() - started:.1f} s)", flush=True)
+    subprocess.run([sys.executable, "-m", package, *arguments], cwd=ROOT, check=True)  # noqa: S603
+    print(f"  ({package} {arguments[0]}: {time.monotonic() - started:.1f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The reference: what the documentation says of settings, commands and routes, made from them.
+"""Generate the reference tables of settings, commands and routes from the code.
 
-Usage: python -m deploy.reference: writes README.md and docs/reference.md anew, between the marks.
+Usage: python -m deploy.reference; rewrites the tables of README.md and docs/reference.md between
+their markers.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ ROOT = Path(__file__).parent.parent
 README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "reference.md"
 SAMPLE = ROOT / "datasets" / "intents.toml"
 SERVE = (
-    "| `python -m serve [--check]` | Be the web process. |"
-    " `--check`: look whether it would start, and exit |"
+    "| `python -m serve [--check]` | Run the web process: predictions, pages and metrics over HTTP."
+    " | `--check`: check whether it would start, and exit: 0 if it would, else 1 |"
 )
 
 
 def settings_table() -> str:
-    """Return every setting with its default and meaning."""
+    """Return a table of all settings with their defaults and meanings."""
     rows = [
-        f"| `{one.name.upper()}` | {_default(one.default)} | {one.metadata['meaning']} |"
-        for one in fields(Settings)
+        f"| `{field.name.upper()}` | {_default(field.default)} | {field.metadata['meaning']} |"
+        for field in fields(Settings)
     ]
     return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows])
 
@@ -44,7 +45,7 @@ def _default(value: object) -> str:
 
 
 def commands_table() -> str:
-    """Return every command with its help and its options."""
+    """Return a table of all commands with their help and options."""
     rows = [*_commands(db_cli, "python -m db"), *_commands(enrich_cli, "python -m enrich"), SERVE]
     head = ["| command | what it does | options |", "| --- | --- | --- |"]
     return "\n".join([*head, *rows])
@@ -52,8 +53,8 @@ def commands_table() -> str:
 
 def _commands(command: click.Command, name: str) -> Iterator[str]:
     if isinstance(command, click.Group):
-        for inner, one in command.commands.items():
-            yield from _commands(one, f"{name} {inner}")
+        for inner_name, inner in command.commands.items():
+            yield from _commands(inner, f"{name} {inner_name}")
         return
     context = click.Context(command, info_name=name)
     usage = [piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"]
@@ -67,60 +68,65 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
         record = parameter.get_help_record(context)
         if isinstance(parameter, click.Option) and record and parameter.name != "as_json_":
             name, meaning = record
-            yield f"`{name}`: {_small(meaning.replace('  ', ' '))}".replace("|", "\\|")
+            yield f"`{name}`: {_list_item(meaning.replace('  ', ' '))}".replace("|", "\\|")
 
 
-def _small(text: str) -> str:
-    """Return a sentence as a part of a list."""
+def _list_item(text: str) -> str:
+    """Return a sentence as an item of a list: without capital letter and full stop."""
     text = text.strip().replace(".  [", " [").replace(". [", " [").rstrip(".")
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def routes_table() -> str:
-    """Return every route of the API with what is said of it."""
+    """Return a table of all routes of the API with their descriptions."""
     document = openapi_document([read_spec(SAMPLE)])
     rows = [
-        f"| `{method.upper()} {_shown(path)}{_query(path, one)}` | {_said(one)} |"
+        f"| `{method.upper()} {_shown_path(path)}{_query(path, operation)}`"
+        f" | {_description(operation)} |"
         for path, methods in document["paths"].items()
-        for method, one in methods.items()
+        for method, operation in methods.items()
     ]
     return "\n".join(["| route | answer |", "| --- | --- |", *rows])
 
 
-def _shown(path: str) -> str:
+def _shown_path(path: str) -> str:
     return re.sub(r"^/(predict|records)/intents", r"/\1/DATASET", path)
 
 
 def _query(path: str, operation: dict[str, Any]) -> str:
-    names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
+    names = [
+        parameter["name"]
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query"
+    ]
     if path.startswith("/predict"):
         return "?FIELD=…" if names else ""
     return f"?{'&'.join(f'{name}=…' for name in names)}" if names else ""
 
 
-def _said(operation: dict[str, Any]) -> str:
+def _description(operation: dict[str, Any]) -> str:
     summary: str = operation["summary"].removeprefix("Intents of French utterances: ")
-    said = f"{summary[:1].upper()}{summary[1:]}. {operation.get('description', '')}".strip()
-    return re.sub(r"\bintent\b", "the target", said)
+    text = f"{summary[:1].upper()}{summary[1:]}. {operation.get('description', '')}".strip()
+    return re.sub(r"\bintent\b", "the target", text)
 
 
 TABLES = {"settings": settings_table, "commands": commands_table, "routes": routes_table}
 
 
-def renewed(page: str) -> str:
-    """Return a page with its tables as they should be."""
+def update_tables(page: str) -> str:
+    """Return a page with the current tables between its markers."""
     for name, table in TABLES.items():
         begin, end = f"<!-- make reference: {name} -->\n", "<!-- reference ends -->"
         marked = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        # Not as a template, in which a backslash would mean something.
+        # Not re.sub: in its replacement a backslash has a meaning.
         page = f"{begin}{table()}\n{end}".join(marked.split(page))
     return page
 
 
 def main() -> None:
-    """Write both pages."""
+    """Update both pages."""
     for page in (README, REFERENCE):
-        page.write_text(renewed(page.read_text("utf-8")), "utf-8")
+        page.write_text(update_tables(page.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fill a store that has its tables with the samples, and train them: enough to see that all works.
+# Import the samples into a store that has its tables and datasets, train their models, and enrich once.
 set -eu
 for name in intents customers; do
   python -m db import "$name" "datasets/$name.csv"

@@ -1,8 +1,10 @@
-"""What grows with the number of records: import, planning, once, status, looking up, pages.
+"""Measure time and memory at several numbers of records: import, plan, once, status, reads, pages.
 
-Usage: python -m deploy.scale [RECORDS ...]; each number in a store of its own, on SQLite unless
-DATABASE_URL names an empty PostgreSQL. Enrichers: language and text_profile; above a million
-records nothing is enriched, which would take hours and shows nothing new.
+Usage: python -m deploy.scale [RECORDS ...]
+
+Each number gets a store of its own, on SQLite unless DATABASE_URL names an empty PostgreSQL. The
+enrichers are language and text_profile; above a million records nothing is enriched, since that
+would take hours and show nothing new.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from db.queue.planner import plan_chunks
 from db.records.dataset import find_dataset
 from db.settings import load_settings
 from db.store import tables
-from db.store.engine import Store, open_store
+from db.store.store import Store, open_store
 
 ROOT = Path(__file__).parent.parent
 SPEC = """
@@ -41,13 +43,13 @@ type = "text"
 config.among = ["fr", "en", "de", "es", "it"]
 [enrichers.text_profile]
 """
-MOST_ENRICHED = 1_000_000
+MAX_ENRICHED = 1_000_000
 PLANS = 5
-LOOK_UP_SECONDS = 5.0
+READ_SECONDS = 5.0
 BODY = b'{"dataset":"scale","prediction":"a"}'.ljust(240)
 PAGES = 20
 START_SECONDS = 60.0
-# The last two choose, of what an index gives, by a second condition.
+# The last two filter the rows that an index finds by a second condition.
 LISTINGS = (
     *("", "label=rare", "prediction=rare", "label=rare&prediction=common", "show=disagreements"),
     *("show=uncertain", "show=issues", "show=duplicates"),
@@ -60,62 +62,62 @@ WORDS = (
 
 
 def main() -> None:
-    """Measure each size."""
-    print(f"{'records':>10}  {'what':<34} {'seconds':>10} {'peak MiB':>9}")
+    """Measure each number of records."""
+    print(f"{'records':>10}  {'step':<34} {'seconds':>10} {'peak MiB':>9}")
     for count in [int(text) for text in sys.argv[1:]] or [10_000, 100_000]:
         with tempfile.TemporaryDirectory() as folder:
             measure(Path(folder), count)
 
 
 def measure(folder: Path, count: int) -> None:
-    """Measure one size in a store of its own."""
+    """Measure one number of records in a new store."""
     environment = {"DATABASE_URL": f"sqlite:///{folder}/scale.db", **os.environ}
     spec, data = folder / "scale.toml", folder / "scale.csv"
     spec.write_text(SPEC, "utf-8")
     write_sentences(data, count)
     run(environment, "db", "upgrade")
     run(environment, "db", "load", str(spec))
-    tell(count, "import", *run(environment, "db", "import", "scale", str(data)))
+    print_figure(count, "import", *run(environment, "db", "import", "scale", str(data)))
     store = open_store(load_settings(environment))
-    tell(count, "plan", plan_seconds(store))
-    if count <= MOST_ENRICHED:
-        tell(count, "once", *run(environment, "enrich", "once"))
-    tell(count, "status", *run(environment, "db", "status"))
+    print_figure(count, "plan", plan_seconds(store))
+    if count <= MAX_ENRICHED:
+        print_figure(count, "once", *run(environment, "enrich", "once"))
+    print_figure(count, "status", *run(environment, "db", "status"))
     predict_all(store)
-    found = measure_reads(store, "scale", LOOK_UP_SECONDS)
-    tell(count, "look up", found.p50_microseconds / 1e6)
-    tell(count, "(p99)", found.p99_microseconds / 1e6)
-    mark_all(store)
+    reads = measure_reads(store, "scale", READ_SECONDS)
+    print_figure(count, "read a prediction, p50", reads.p50_microseconds / 1e6)
+    print_figure(count, "read a prediction, p99", reads.p99_microseconds / 1e6)
+    fill_listing_columns(store)
     store.close()
-    for what, seconds, mebibytes in page_seconds(environment):
-        tell(count, what, seconds, mebibytes)
+    for query, seconds, mebibytes in page_seconds(environment):
+        print_figure(count, query, seconds, mebibytes)
 
 
-def tell(count: int, what: str, seconds: float, mebibytes: float | None = None) -> None:
-    """Print a figure."""
+def print_figure(count: int, step: str, seconds: float, mebibytes: float | None = None) -> None:
+    """Print one line of the table."""
     memory = "" if mebibytes is None else f"{mebibytes:.0f}"
-    print(f"{count:>10,}  {what:<34} {seconds:>10.6g} {memory:>9}", flush=True)
+    print(f"{count:>10,}  {step:<34} {seconds:>10.6g} {memory:>9}", flush=True)
 
 
 def plan_seconds(store: Store) -> float:
-    """Return how long it takes to plan a worker's chunks while every record is stale."""
+    """Return the shortest time to plan a worker's chunks while every record is stale."""
     with store.writing() as connection:
         return min(_plan(connection) for _ in range(PLANS))
 
 
 def _plan(connection: Connection) -> float:
-    undone = connection.begin_nested()
+    savepoint = connection.begin_nested()
     connection.execute(update(tables.dataset).values(revision=tables.dataset.c.revision + 1))
-    found, began = find_dataset(connection, "scale"), time.perf_counter()
-    assert plan_chunks(connection, found, workers=1)  # noqa: S101  else it has measured nothing
+    dataset, began = find_dataset(connection, "scale"), time.perf_counter()
+    assert plan_chunks(connection, dataset, workers=1)  # noqa: S101  or it has measured nothing
     seconds = time.perf_counter() - began
-    undone.rollback()
+    savepoint.rollback()
     return seconds
 
 
 def predict_all(store: Store) -> None:
-    """Give every record a prediction as long as a real one."""
-    of_record = select(
+    """Insert a prediction of realistic length for every record."""
+    predictions = select(
         tables.record.c.dataset_id,
         tables.record.c.key,
         literal(BODY),
@@ -124,11 +126,11 @@ def predict_all(store: Store) -> None:
     )
     names = ["dataset_id", "key", "body", "fingerprint", "made_at"]
     with store.writing() as connection:
-        connection.execute(tables.prediction.insert().from_select(names, of_record))
+        connection.execute(tables.prediction.insert().from_select(names, predictions))
 
 
-def mark_all(store: Store) -> None:
-    """Give every second record a label, and every one an answer, an issue or a group."""
+def fill_listing_columns(store: Store) -> None:
+    """Set the columns that listings filter by: label, answer, score, issue, duplicates."""
     number = tables.record.c.id
     label, answer = (case((number % size == 0, "rare"), else_="common") for size in (10, 11))
     values = {
@@ -143,7 +145,7 @@ def mark_all(store: Store) -> None:
 
 
 def page_seconds(environment: dict[str, str]) -> Iterator[tuple[str, float, float]]:
-    """Yield, for each listing, the slowest of its first pages, and what the web process holds."""
+    """Yield each listing, the seconds of its slowest page, and the web process's MiB after it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -155,7 +157,7 @@ def page_seconds(environment: dict[str, str]) -> Iterator[tuple[str, float, floa
     ) as web:
         wait_until_up(port)
         for query in LISTINGS:
-            slowest = turn_pages(port, query)
+            slowest = read_pages(port, query)
             yield f"?{query}", slowest, held_mebibytes(web.pid)
         web.terminate()
 
@@ -170,25 +172,25 @@ def wait_until_up(port: int) -> None:
             time.sleep(0.1)
         else:
             return
-    sys.exit("the web process did not start")
+    sys.exit(f"the web process did not start within {START_SECONDS:g} s")
 
 
-def turn_pages(port: int, query: str) -> float:
-    """Read some pages of a listing as a browser does; returns how long the slowest took."""
+def read_pages(port: int, query: str) -> float:
+    """Follow the links of a listing's first pages; return the seconds of the slowest page."""
     target, slowest = f"/records/scale?{query}", 0.0
     for _ in range(PAGES):
         began = time.perf_counter()
         page = read(port, target)
         slowest = max(slowest, time.perf_counter() - began)
-        following = re.search(r'rel="next" href="([^"]+)"', page)
-        if following is None:
+        next_link = re.search(r'rel="next" href="([^"]+)"', page)
+        if next_link is None:
             break
-        target = unescape(following[1])
+        target = unescape(next_link[1])
     return slowest
 
 
 def read(port: int, target: str) -> str:
-    """Return a page."""
+    """Return a page as text."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", target, headers={"Accept": "text/html"})
@@ -198,26 +200,26 @@ def read(port: int, target: str) -> str:
 
 
 def held_mebibytes(pid: int) -> float:
-    """Return what a process holds, of what it shares its part."""
+    """Return the PSS of a process, in which it has its part of shared memory."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
 
 
 def write_sentences(path: Path, count: int) -> None:
-    """Write so many different sentences."""
+    """Write a CSV file of `count` distinct sentences without labels."""
     words = WORDS.split()
-    chance = random.Random(1)  # noqa: S311  a sample, not a secret
+    generator = random.Random(1)  # noqa: S311  a sample, not a secret
     with path.open("w", encoding="utf-8") as file:
         file.write("sentence,label\n")
         for number in range(count):
-            sentence = " ".join(chance.choices(words, k=chance.randint(3, 12)))
+            sentence = " ".join(generator.choices(words, k=generator.randint(3, 12)))
             file.write(f"{sentence} {number},\n")
 
 
-def run(environment: dict[str, str], room: str, *arguments: str) -> tuple[float, float]:
-    """Run one command of ours; returns its seconds, and its peak memory with its children's."""
+def run(environment: dict[str, str], package: str, *arguments: str) -> tuple[float, float]:
+    """Run `python -m PACKAGE`; return its seconds and the peak MiB of its largest process."""
     started = time.monotonic()
-    command = [sys.executable, "-m", room, *arguments]
+    command = [sys.executable, "-m", package, *arguments]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as running:
@@ -229,7 +231,7 @@ def run(environment: dict[str, str], room: str, *arguments: str) -> tuple[float,
 
 
 def peak(usage: resource.struct_rusage) -> float:
-    """Return the largest resident size in MiB, of the process or of any child of its."""
+    """Return the largest resident size in MiB of the process or any of its children."""
     return usage.ru_maxrss / 1024
 
 

@@ -1,1 +1,1 @@
-"""The stand: what this project holds beside others: make bench-serve, make bench-enrich."""
+"""Comparisons with peers and with a constant answer: make bench-serve, make bench-enrich."""

@@ -1,9 +1,9 @@
-"""A client that keeps its connections and notes how long each answer takes.
+"""A small HTTP client that keeps its connections open and records the time of each answer.
 
 Usage: python -m benchmark.comparison.client PORT SECONDS CONNECTIONS [RATE]
 
-Prints the figures as JSON. Without a rate each connection asks again as soon as it is answered;
-with one, requests start on time whatever the answers do, and late starts count as waiting.
+Prints the figures as JSON. Without a rate, each connection sends the next request as soon as it
+has its answer. With a rate, requests are due at fixed times, and a late start counts as waiting.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PATHS = [f"/predict/bench?sentence=je+cherche+un+h%C3%B4tel+{number}" for number
 
 
 class Client:
-    """Asks for the same few sentences in turn."""
+    """Sends requests for the same 200 sentences in turn until its time is up."""
 
     def __init__(self, port: int, seconds: float) -> None:
         self._port = port
@@ -29,21 +29,23 @@ class Client:
         self.seconds: list[float] = []
         self.failures = 0
 
-    async def ask_on(self, gap: float | None, first: float) -> None:
-        """Ask over one connection until time is up."""
+    async def send_requests(self, interval: float | None, delay: float) -> None:
+        """Send requests on one connection until time is up, after a delay and at an interval."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        due = time.perf_counter() + first
+        due = time.perf_counter() + delay
         while (now := time.perf_counter()) < self._until:
-            if gap is not None and now < due:
+            if interval is not None and now < due:
                 await asyncio.sleep(due - now)
-            began = due if gap is not None else time.perf_counter()
-            due += gap or 0.0
-            ok = await self._ask(reader, writer)
+            began = due if interval is not None else time.perf_counter()
+            due += interval or 0.0
+            is_ok = await self._send_request(reader, writer)
             self.seconds.append(time.perf_counter() - began)
-            self.failures += not ok
+            self.failures += not is_ok
         writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _send_request(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         path = next(self._paths)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
@@ -54,17 +56,20 @@ class Client:
 
 
 async def measure(port: int, seconds: float, connections: int, rate: float | None) -> Client:
-    """Ask over so many connections at once."""
+    """Send requests on several connections at once, evenly spread over time if a rate is given."""
     client = Client(port, seconds)
-    gap = connections / rate if rate else None
+    interval = connections / rate if rate else None
     await asyncio.gather(
-        *(client.ask_on(gap, (gap or 0.0) * at / connections) for at in range(connections))
+        *(
+            client.send_requests(interval, (interval or 0.0) * number / connections)
+            for number in range(connections)
+        )
     )
     return client
 
 
 def main() -> None:
-    """Measure, and print the figures."""
+    """Measure a server and print the figures."""
     port, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     rate = float(sys.argv[4]) if len(sys.argv) > 4 else None  # noqa: PLR2004
     client = asyncio.run(measure(port, seconds, connections, rate))

@@ -1,4 +1,4 @@
-"""What a thousand open connections take in memory."""
+"""The memory of the web process with a thousand open connections."""
 
 from __future__ import annotations
 
@@ -10,92 +10,106 @@ from http.client import HTTPConnection
 from benchmark.processes import free_port, tree_mebibytes
 from benchmark.target.postgres import running_postgres
 
-from .harness import Server, Site, fit_peer_model, load, ours, peer_servers, serving, site, turn
+from .harness import (
+    ComparisonSetup,
+    Server,
+    fit_peer_model,
+    peer_servers,
+    prepare_setup,
+    round_load,
+    run_wrk,
+    serving,
+    veilleuse_server,
+)
 
 CONNECTIONS = 1000
 SETTLE_SECONDS = 2
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 PEER = "FastAPI + uvicorn"
 
 
 @contextmanager
-def asked_once(port: int, paths: list[str]) -> Iterator[int]:
-    """Open a connection a path, ask for it, and keep the connection; gives how many failed."""
+def open_connections(port: int, paths: list[str]) -> Iterator[int]:
+    """Send each path on a connection of its own, keep all open, and yield how many failed."""
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(closing(HTTPConnection("127.0.0.1", port, PATIENCE_SECONDS)))
+            stack.enter_context(closing(HTTPConnection("127.0.0.1", port, TIMEOUT_SECONDS)))
             for _ in paths
         ]
-        for one, path in zip(opened, paths, strict=True):
-            one.request("GET", path)
-        yield sum(not _is_well(one) for one in opened)
+        for connection, path in zip(opened, paths, strict=True):
+            connection.request("GET", path)
+        yield sum(not _is_kept_alive(connection) for connection in opened)
 
 
-def _is_well(asked: HTTPConnection) -> bool:
-    """Tell whether the answer is a good one, and its connection still open."""
-    answer = asked.getresponse()
+def _is_kept_alive(connection: HTTPConnection) -> bool:
+    """Return True if the answer has status 200 and leaves the connection open."""
+    answer = connection.getresponse()
     answer.read()
-    return answer.status == 200 and asked.sock is not None  # noqa: PLR2004
+    return answer.status == 200 and connection.sock is not None  # noqa: PLR2004
 
 
-def mebibytes_held(site: Site, port: int, pid: int, mark: str) -> float:
-    """Return the memory of a process tree while so many connections are open."""
-    count = site.effort.of(CONNECTIONS)
-    known = site.paths().read_text("ascii").splitlines()
-    paths = [f"{known[at % len(known)]}+{mark}{at}" for at in range(count)]
-    with asked_once(port, paths) as failures:
+def connected_mebibytes(setup: ComparisonSetup, port: int, pid: int, mark: str) -> float:
+    """Return the memory of a process tree while it holds the connections."""
+    count = setup.scale.apply(CONNECTIONS)
+    known = setup.paths().read_text("ascii").splitlines()
+    paths = [f"{known[number % len(known)]}+{mark}{number}" for number in range(count)]
+    with open_connections(port, paths) as failures:
         if failures:
             print(f"  {failures} of {count} connections failed", flush=True)
         time.sleep(SETTLE_SECONDS)
         return tree_mebibytes(pid)
 
 
-def _show_held(site: Site, server: Server) -> None:
+def _print_connected(setup: ComparisonSetup, server: Server) -> None:
     port = free_port()
     with serving(server, port) as process:
         time.sleep(SETTLE_SECONDS)
         first = tree_mebibytes(process.pid)
-        held = mebibytes_held(site, port, process.pid, "h")
-    print(f"  {server.name:<28} {first:.1f} MiB at the start, {held:.1f} MiB", flush=True)
-
-
-@contextmanager
-def on_postgresql(like: Site) -> Iterator[Site]:
-    """Give the same site on a real PostgreSQL."""
-    with running_postgres() as url, site(like.data, like.effort, url) as other:
-        yield other
-
-
-def load_varied(site: Site, port: int, count: int, mark: str) -> int:
-    """Ask for at least so many inputs never seen; returns how many they were."""
-    asked = 0
-    while asked < count:
-        asked += int(load(port, site.paths(), f"{mark}{asked}x", turn(site))["requests"])
-    return asked
-
-
-def _show_varied(site: Site) -> None:
-    """Print one process's memory before, after a tenth of the varied inputs, and after all."""
-    port, count = free_port(), site.effort.varied
-    with serving(ours(site), port) as process:
-        before = mebibytes_held(site, port, process.pid, "b")
-        tenth = load_varied(site, port, count // 10, "t")
-        between = mebibytes_held(site, port, process.pid, "m")
-        asked = tenth + load_varied(site, port, count - tenth, "v")
-        after = mebibytes_held(site, port, process.pid, "a")
+        connected = connected_mebibytes(setup, port, process.pid, "h")
     print(
-        f"  one process                  {before:.1f} MiB, {between:.1f} MiB after {tenth:,} inputs"
-        f" never seen, {after:.1f} MiB after {asked:,}: {after / before:.2f} × of before",
+        f"  {server.name:<28} {first:.1f} MiB at the start, {connected:.1f} MiB connected",
         flush=True,
     )
 
 
-def connections(site: Site) -> None:
-    """PSS of the process tree with a thousand connections open that have each asked once."""
-    fit_peer_model(site)
-    _show_held(site, ours(site, "one process"))
-    _show_held(site, ours(site, "two processes", WEB_CONCURRENCY="2"))
-    with on_postgresql(site) as other:
-        _show_held(other, ours(other, "one process, PostgreSQL"))
-    _show_held(site, next(one for one in peer_servers(site) if one.name == PEER))
-    _show_varied(site)
+@contextmanager
+def on_postgresql(setup: ComparisonSetup) -> Iterator[ComparisonSetup]:
+    """Yield the same setup on a real PostgreSQL."""
+    with running_postgres() as url, prepare_setup(setup.data, setup.scale, url) as other:
+        yield other
+
+
+def send_unseen(setup: ComparisonSetup, port: int, count: int, mark: str) -> int:
+    """Send at least `count` unseen inputs, and return how many were sent."""
+    sent = 0
+    while sent < count:
+        figures = run_wrk(port, setup.paths(), f"{mark}{sent}x", round_load(setup))
+        sent += int(figures["requests"])
+    return sent
+
+
+def _print_after_unseen(setup: ComparisonSetup) -> None:
+    """Print one process's memory before, after a tenth of the unseen inputs, and after all."""
+    port, count = free_port(), setup.scale.varied
+    with serving(veilleuse_server(setup), port) as process:
+        before = connected_mebibytes(setup, port, process.pid, "b")
+        tenth = send_unseen(setup, port, count // 10, "t")
+        between = connected_mebibytes(setup, port, process.pid, "m")
+        sent = tenth + send_unseen(setup, port, count - tenth, "v")
+        after = connected_mebibytes(setup, port, process.pid, "a")
+    print(
+        f"  one process                  {before:.1f} MiB, {between:.1f} MiB after {tenth:,} unseen"
+        f" inputs, {after:.1f} MiB after {sent:,}: {after / before:.2f} × the first",
+        flush=True,
+    )
+
+
+def connections(setup: ComparisonSetup) -> None:
+    """PSS of the process tree with 1,000 open connections that each had one answer."""
+    fit_peer_model(setup)
+    _print_connected(setup, veilleuse_server(setup, "one process"))
+    _print_connected(setup, veilleuse_server(setup, "two processes", WEB_CONCURRENCY="2"))
+    with on_postgresql(setup) as other:
+        _print_connected(other, veilleuse_server(other, "one process, PostgreSQL"))
+    _print_connected(setup, next(server for server in peer_servers(setup) if server.name == PEER))
+    _print_after_unseen(setup)

@@ -1,7 +1,7 @@
-"""The stand: a site, servers that run on one core, and load from another.
+"""The common setup of comparisons: a trained store, servers on one core, load from another.
 
-All sides of a comparison take turns in each round, since the machine may be a noisy one; what is
-told are medians.
+All servers of a comparison take turns in each round, since the machine may be noisy, and the
+figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.load.inputs import path_of, read_rows
+from benchmark.load.inputs import predict_path, read_rows
 from benchmark.percentile import medians
 from benchmark.processes import (
     ROOT,
-    answers,
     call,
     environment_of,
     fill_store,
     free_port,
-    pinned,
+    is_answering,
+    pin_to_cores,
     running_command,
     tree_mebibytes,
     wait_until,
@@ -43,24 +43,24 @@ THREADS = os.environ.get("WEB_THREADS", "4")
 
 
 @dataclass(frozen=True)
-class Effort:
-    """How much is asked: all that the targets name, or a share of it for a trial."""
+class WorkloadScale:
+    """The size of the measurements: the documented numbers, or a share of them for a quick try."""
 
     share: float = 1.0
-    # 5,000,000 is what is claimed; these take about a minute.
+    # The documented claim is for 5,000,000 inputs; this number takes about a minute.
     varied: int = 200_000
 
-    def of(self, number: float, least: float = 1) -> int:
-        """Return this share of a number of users, connections or seconds."""
+    def apply(self, number: float, least: float = 1) -> int:
+        """Return the share of a number of users, connections or seconds."""
         return round(max(number * self.share, least))
 
 
 @dataclass(frozen=True)
-class Site:
-    """A store with a trained dataset, sentences to ask for, and how much to ask."""
+class ComparisonSetup:
+    """A store with a trained dataset, sentences to send, and the size of the measurements."""
 
     data: Path
-    effort: Effort
+    scale: WorkloadScale
     environment: dict[str, str]
     folder: Path
     rows: Path
@@ -68,20 +68,20 @@ class Site:
 
     @property
     def peer_model(self) -> Path:
-        """Where the model is that all peers call."""
+        """The file of the model that all peers use."""
         return self.folder / "peer.joblib"
 
     def paths(self, count: int | None = None) -> Path:
-        """Return a file with a path a line."""
+        """Write the paths of the first rows, of all by default, one per line; return the file."""
         file = self.folder / f"paths-{count or 'all'}"
-        asked = (path_of("intents", row) for row in read_rows(self.rows)[:count])
-        file.write_text("\n".join(asked), "ascii")
+        paths = (predict_path("intents", row) for row in read_rows(self.rows)[:count])
+        file.write_text("\n".join(paths), "ascii")
         return file
 
 
 @contextmanager
-def site(data: Path, effort: Effort, url: str = "") -> Iterator[Site]:
-    """Give a store of the sample dataset with this data, enriched, trained and enriched again."""
+def prepare_setup(data: Path, scale: WorkloadScale, url: str = "") -> Iterator[ComparisonSetup]:
+    """Import a file into the sample dataset, enrich, train and enrich again; yield the setup."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         url = url or os.environ.get("DATABASE_URL", f"sqlite:///{folder}/bench.db")
@@ -90,10 +90,10 @@ def site(data: Path, effort: Effort, url: str = "") -> Iterator[Site]:
         call(environment, "enrich", "once")
         call(environment, "enrich", "train", "intents")
         call(environment, "enrich", "once")
-        found = json.loads(call(environment, "enrich", "models", "intents", "--json"))
+        models = json.loads(call(environment, "enrich", "models", "intents", "--json"))
         rows = folder / "rows.jsonl"
         rows.write_text(call(environment, "db", "export", "intents"), "utf-8")
-        yield Site(data, effort, environment, folder, rows, _accuracy(found))
+        yield ComparisonSetup(data, scale, environment, folder, rows, _accuracy(models))
 
 
 def _accuracy(models: list[dict[str, Any]]) -> float:
@@ -103,7 +103,7 @@ def _accuracy(models: list[dict[str, Any]]) -> float:
 
 @dataclass(frozen=True)
 class Server:
-    """A server: how it is started, and the path at which it shows that it is ready."""
+    """A server: its command, its environment, and the path that answers once it is ready."""
 
     name: str
     command: list[str]
@@ -113,35 +113,35 @@ class Server:
 
 @contextmanager
 def serving(server: Server, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server on its core for as long as the block does."""
-    command = [*pinned(SERVER_CORE), *server.command]
+    """Run a server on its core while the block runs."""
+    command = [*pin_to_cores(SERVER_CORE), *server.command]
     with running_command({**server.environment, "PORT": str(port)}, command) as process:
-        wait_until("the server", lambda: answers(port, server.ready), 0.02)
+        wait_until(f"{server.name} is ready", lambda: is_answering(port, server.ready), 0.02)
         yield process
 
 
 @dataclass(frozen=True)
-class Load:
-    """Connections that each ask again as soon as they are answered."""
+class WrkLoad:
+    """A closed load by wrk: each connection sends a request as soon as it has its answer."""
 
     seconds: float
     connections: int = CONNECTIONS
-    # An answer that takes longer is a failure; this is what wrk takes unless told otherwise.
-    patience_seconds: int = 2
+    # An answer that takes longer is a failure; 2 s is also wrk's default.
+    timeout_seconds: int = 2
 
 
-WARM = Load(WARM_SECONDS)
+WARM_UP = WrkLoad(WARM_SECONDS)
 
 
-def turn(site: Site) -> Load:
-    """Return what a side gets in each round unless its part says otherwise."""
-    return Load(site.effort.of(ROUND_SECONDS))
+def round_load(setup: ComparisonSetup) -> WrkLoad:
+    """Return the load on each server in each round."""
+    return WrkLoad(setup.scale.apply(ROUND_SECONDS))
 
 
-def load(port: int, paths: Path, vary: str = "", how: Load = WARM) -> dict[str, Any]:
-    """Ask as fast as it can over some connections."""
-    command = [*pinned(LOAD_CORE), "wrk", "-t1", f"-c{how.connections}"]
-    command += [f"-d{how.seconds:g}s", f"--timeout={how.patience_seconds}s", "--latency"]
+def run_wrk(port: int, paths: Path, vary: str = "", load: WrkLoad = WARM_UP) -> dict[str, Any]:
+    """Run wrk against a port, and return its figures; `vary` makes every input unseen."""
+    command = [*pin_to_cores(LOAD_CORE), "wrk", "-t1", f"-c{load.connections}"]
+    command += [f"-d{load.seconds:g}s", f"--timeout={load.timeout_seconds}s", "--latency"]
     done = subprocess.run(  # noqa: S603
         [*command, "-s", str(ROOT / "benchmark/comparison/wrk.lua"), f"http://127.0.0.1:{port}"],
         env={**os.environ, "PATHS": str(paths), "VARY": vary},
@@ -154,58 +154,60 @@ def load(port: int, paths: Path, vary: str = "", how: Load = WARM) -> dict[str, 
 
 
 @dataclass(frozen=True)
-class Side:
-    """A server and what it is asked."""
+class Contender:
+    """A server in a comparison, and the requests that it gets."""
 
     server: Server
     paths: Path
     vary: bool = False
 
 
-def compare(sides: list[Side], how: Load) -> dict[str, list[dict[str, Any]]]:
-    """Load each side in turn, five times; each server starts anew each time."""
-    found: dict[str, list[dict[str, Any]]] = {side.server.name: [] for side in sides}
+def run_rounds(contenders: list[Contender], load: WrkLoad) -> dict[str, list[dict[str, Any]]]:
+    """Start and load each server once per round; return the figures per round, by server."""
+    figures: dict[str, list[dict[str, Any]]] = {
+        contender.server.name: [] for contender in contenders
+    }
     for number in range(ROUNDS):
-        for side in sides:
+        for contender in contenders:
             port = free_port()
-            with serving(side.server, port) as process:
-                vary = f"{number}x" if side.vary else ""
-                load(port, side.paths, vary and f"w{vary}")
-                figures = load(port, side.paths, vary, how)
-                held = tree_mebibytes(process.pid)
-                found[side.server.name].append(figures | {"mebibytes": held})
-    return found
+            with serving(contender.server, port) as process:
+                vary = f"{number}x" if contender.vary else ""
+                run_wrk(port, contender.paths, vary and f"w{vary}")
+                measured = run_wrk(port, contender.paths, vary, load)
+                memory = {"mebibytes": tree_mebibytes(process.pid)}
+                figures[contender.server.name].append(measured | memory)
+    return figures
 
 
-def show(found: dict[str, list[dict[str, Any]]], floor: str) -> None:
-    """Print medians, and each side's ratio to the floor's."""
-    base = statistics.median(one["rate"] for one in found[floor])
-    for name, rounds in found.items():
-        middle = medians(rounds)
-        each = " ".join(f"{one['rate']:.0f}" for one in rounds)
+def print_medians(figures: dict[str, list[dict[str, Any]]], baseline: str) -> None:
+    """Print the medians of each server, and the ratio of its rate to the baseline's."""
+    baseline_rate = statistics.median(measured["rate"] for measured in figures[baseline])
+    for name, rounds in figures.items():
+        median = medians(rounds)
+        rates = " ".join(f"{measured['rate']:.0f}" for measured in rounds)
         print(
-            f"  {name:<28} {middle['rate']:7.0f} requests/s {middle['rate'] / base:6.2f} ×"
-            f"  p50 {middle['p50']:.2f} p95 {middle['p95']:.2f} p99 {middle['p99']:.2f} ms"
-            f"  failures {sum(one['failures'] for one in rounds)}  ({each})",
+            f"  {name:<28} {median['rate']:7.0f} requests/s {median['rate'] / baseline_rate:6.2f} ×"
+            f"  p50 {median['p50']:.2f} p95 {median['p95']:.2f} p99 {median['p99']:.2f} ms"
+            f"  failures {sum(measured['failures'] for measured in rounds)}  ({rates})",
             flush=True,
         )
 
 
-def ours(site: Site, name: str = "ours", **settings: str) -> Server:
-    """Return our server."""
-    environment = {"WEB_THREADS": THREADS, **site.environment, **settings}
+def veilleuse_server(setup: ComparisonSetup, name: str = "Veilleuse", **settings: str) -> Server:
+    """Return this project's web process with some settings."""
+    environment = {"WEB_THREADS": THREADS, **setup.environment, **settings}
     return Server(name, [sys.executable, "-m", "serve"], environment, "/readyz")
 
 
-def bare(site: Site, server: str = "waitress") -> Server:
-    """Return a bare Bottle route on the same server, with a body as long as ours."""
+def constant_server(setup: ComparisonSetup, server: str = "waitress") -> Server:
+    """Return a Bottle route that answers with a constant, as long as a prediction."""
     command = [sys.executable, "-m", "benchmark.peers.constant_app"]
-    environment = {**site.environment, "THREADS": THREADS, "SERVER": server}
+    environment = {**setup.environment, "THREADS": THREADS, "SERVER": server}
     return Server("bare Bottle route", command, environment, "/predict/intents")
 
 
-def peer_servers(site: Site) -> list[Server]:
-    """Return the peers, each at the settings that served it best on one core."""
+def peer_servers(setup: ComparisonSetup) -> list[Server]:
+    """Return the peers, each with the settings that are fastest for it on one core."""
     binaries = Path(sys.executable).parent
     bottle = [sys.executable, "-m", "benchmark.peers.bottle_app"]
     gunicorn = f"{binaries}/gunicorn -b 127.0.0.1:$PORT benchmark.peers.flask_app:app"
@@ -213,22 +215,25 @@ def peer_servers(site: Site) -> list[Server]:
     commands = {
         "Bottle + waitress": [*bottle, "waitress"],
         "Bottle + wsgiref": [*bottle, "wsgiref"],
-        # These know their port only once they are started.
+        # The port is chosen at the start, and these take it only as an argument: a shell adds it.
         "Flask + gunicorn": ["sh", "-c", f"exec {gunicorn}"],
         "FastAPI + uvicorn": ["sh", "-c", f"exec {uvicorn}"],
     }
-    environment = {**site.environment, "PEER_MODEL": str(site.peer_model)}
-    first = site.paths(1).read_text("ascii")
-    return [Server(name, command, environment, first) for name, command in commands.items()]
+    environment = {**setup.environment, "PEER_MODEL": str(setup.peer_model)}
+    first_path = setup.paths(1).read_text("ascii")
+    return [Server(name, command, environment, first_path) for name, command in commands.items()]
 
 
-def fit_peer_model(site: Site) -> str:
-    """Fit what all peers call, once for all parts; returns its accuracy in five folds."""
-    told = site.peer_model.with_suffix(".txt")
-    if not told.exists():
-        model = (str(site.rows), str(site.peer_model))
-        said = call(site.environment, "benchmark.peers.model", *model).strip()
-        told.write_text(said, "utf-8")
-        mine, theirs = f"{site.accuracy:.3f} out of fold", f"{said} in five folds"
-        print(f"  accuracy: our student {mine}, the peers' model {theirs}", flush=True)
-    return told.read_text("utf-8")
+def fit_peer_model(setup: ComparisonSetup) -> str:
+    """Fit the model of all peers, once for all parts, and return its accuracy in five folds."""
+    file = setup.peer_model.with_suffix(".txt")
+    if not file.exists():
+        arguments = (str(setup.rows), str(setup.peer_model))
+        accuracy = call(setup.environment, "benchmark.peers.peer_model", *arguments).strip()
+        file.write_text(accuracy, "utf-8")
+        print(
+            f"  accuracy: Veilleuse's student {setup.accuracy:.3f} out of fold,"
+            f" the peers' model {accuracy} in five folds",
+            flush=True,
+        )
+    return file.read_text("utf-8")

@@ -1,10 +1,11 @@
-"""What the web process holds, beside the server under it and beside its peers: `make bench-serve`.
+"""Measure the web process against its peers and against a constant answer: `make bench-serve`.
 
 Usage: python -m benchmark.comparison.serving --data FILE [--share S] [--varied N] [PART...]
-Parts, all if none is named: ratios peers closed granian threads start users crowd connections
-`--share 0.02` is for a trial: of all users, connections and seconds it takes so much, and a second
-at least, in five rounds still. `--varied` is how many inputs `connections` asks; its claim is of
-5000000. It wants Debian's wrk, and for `crowd` Debian's nginx.
+Parts, all by default: ratios peers closed granian threads start users crowd connections
+
+`--share 0.02` makes a quick try: it scales all users, connections and seconds, to at least one
+second, and keeps the five rounds. `--varied` is the number of unseen inputs in `connections`; the
+documented claim is for 5000000. It needs Debian's wrk, and Debian's nginx for `crowd`.
 """
 
 from __future__ import annotations
@@ -16,97 +17,108 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.processes import allow_connections, end_on_sigterm, free_port
+from benchmark.processes import exit_on_sigterm, free_port, raise_open_file_limit
 
 from .connections import connections
 from .harness import (
     REPEATED,
     ROUNDS,
-    Effort,
-    Load,
-    Side,
-    Site,
-    bare,
-    compare,
+    ComparisonSetup,
+    Contender,
+    WorkloadScale,
+    WrkLoad,
+    constant_server,
     fit_peer_model,
-    ours,
     peer_servers,
+    prepare_setup,
+    print_medians,
+    round_load,
+    run_rounds,
     serving,
-    show,
-    site,
-    turn,
+    veilleuse_server,
 )
 from .open_load import crowd, users
 
-CLOSED_CONNECTIONS, CLOSED_SECONDS, CLOSED_PATIENCE_SECONDS = 1000, 10, 30
+CLOSED_CONNECTIONS, CLOSED_SECONDS, CLOSED_TIMEOUT_SECONDS = 1000, 10, 30
 
 
-def ratios(site: Site) -> None:
-    """Repeated, stored and never-seen inputs beside a bare Bottle route on the same waitress."""
-    few, every = site.paths(REPEATED), site.paths()
-    floor = bare(site)
-    sides = [
-        Side(floor, few),
-        Side(ours(site, "repeated"), few),
-        Side(ours(site, "stored, not in memory", CACHE_ENTRIES="0"), every),
-        Side(ours(site, "never seen"), every, vary=True),
+def ratios(setup: ComparisonSetup) -> None:
+    """Repeated, stored and unseen inputs, and a bare Bottle route on the same waitress."""
+    repeated, all_paths = setup.paths(REPEATED), setup.paths()
+    baseline = constant_server(setup)
+    contenders = [
+        Contender(baseline, repeated),
+        Contender(veilleuse_server(setup, "repeated"), repeated),
+        Contender(veilleuse_server(setup, "stored, not cached", CACHE_ENTRIES="0"), all_paths),
+        Contender(veilleuse_server(setup, "unseen"), all_paths, vary=True),
     ]
-    show(compare(sides, turn(site)), floor.name)
+    print_medians(run_rounds(contenders, round_load(setup)), baseline.name)
 
 
-def peers(site: Site) -> None:
-    """Inputs never seen, beside peers that call a scikit-learn model for each request."""
-    fit_peer_model(site)
-    others = peer_servers(site)
-    every = site.paths()
-    found = compare(
-        [Side(server, every, vary=True) for server in (ours(site), *others)], turn(site)
+def peers(setup: ComparisonSetup) -> None:
+    """Unseen inputs, and peers that call a scikit-learn model for each request."""
+    fit_peer_model(setup)
+    others = peer_servers(setup)
+    all_paths = setup.paths()
+    contenders = [
+        Contender(server, all_paths, vary=True) for server in (veilleuse_server(setup), *others)
+    ]
+    figures = run_rounds(contenders, round_load(setup))
+    best = max(
+        others,
+        key=lambda server: statistics.median(each["rate"] for each in figures[server.name]),
     )
-    best = max(others, key=lambda one: statistics.median(it["rate"] for it in found[one.name]))
-    show(found, best.name)
+    print_medians(figures, best.name)
 
 
-def closed(site: Site) -> None:
-    """A thousand connections that ask for never-seen inputs at once, beside peers."""
-    fit_peer_model(site)
-    how = Load(
-        site.effort.of(CLOSED_SECONDS),
-        site.effort.of(CLOSED_CONNECTIONS),
-        CLOSED_PATIENCE_SECONDS,
+def closed(setup: ComparisonSetup) -> None:
+    """1,000 connections that send unseen inputs at once, and peers."""
+    fit_peer_model(setup)
+    load = WrkLoad(
+        setup.scale.apply(CLOSED_SECONDS),
+        setup.scale.apply(CLOSED_CONNECTIONS),
+        CLOSED_TIMEOUT_SECONDS,
     )
-    servers, every = [ours(site), *peer_servers(site)], site.paths()
-    show(compare([Side(server, every, vary=True) for server in servers], how), servers[0].name)
+    servers, all_paths = [veilleuse_server(setup), *peer_servers(setup)], setup.paths()
+    contenders = [Contender(server, all_paths, vary=True) for server in servers]
+    print_medians(run_rounds(contenders, load), servers[0].name)
 
 
-def granian(site: Site) -> None:
-    """Repeated inputs on granian, beside a bare Bottle route on the same granian."""
-    floor, few = bare(site, "granian"), site.paths(REPEATED)
-    sides = [Side(floor, few), Side(ours(site, "repeated", SERVER="granian"), few)]
-    show(compare(sides, turn(site)), floor.name)
+def granian(setup: ComparisonSetup) -> None:
+    """Repeated inputs on granian, and a bare Bottle route on the same granian."""
+    baseline, repeated = constant_server(setup, "granian"), setup.paths(REPEATED)
+    contenders = [
+        Contender(baseline, repeated),
+        Contender(veilleuse_server(setup, "repeated", SERVER="granian"), repeated),
+    ]
+    print_medians(run_rounds(contenders, round_load(setup)), baseline.name)
 
 
-def threads(site: Site) -> None:
-    """Never-seen, stored and repeated inputs on 1, 2, 4 and 8 threads; × is of the first."""
-    few, every = site.paths(REPEATED), site.paths()
+def threads(setup: ComparisonSetup) -> None:
+    """Unseen, stored and repeated inputs on 1, 2, 4 and 8 threads; × compares with 1 thread."""
+    repeated, all_paths = setup.paths(REPEATED), setup.paths()
     for name, paths, vary, settings in (
-        ("never seen", every, True, {}),
-        ("stored", every, False, {"CACHE_ENTRIES": "0"}),
-        ("repeated", few, False, {}),
+        ("unseen", all_paths, True, {}),
+        ("stored", all_paths, False, {"CACHE_ENTRIES": "0"}),
+        ("repeated", repeated, False, {}),
     ):
-        sides = [
-            Side(
-                ours(site, f"{name}, threads: {count}", WEB_THREADS=count, **settings), paths, vary
+        contenders = [
+            Contender(
+                veilleuse_server(setup, f"{name}, threads: {count}", WEB_THREADS=count, **settings),
+                paths,
+                vary,
             )
             for count in ("1", "2", "4", "8")
         ]
-        show(compare(sides, turn(site)), sides[0].server.name)
+        print_medians(run_rounds(contenders, round_load(setup)), contenders[0].server.name)
 
 
-def start(site: Site) -> None:
-    """Seconds from the start to the first prediction."""
-    fit_peer_model(site)
-    first = site.paths(1).read_text("ascii")
-    for server in (dataclasses.replace(ours(site), ready=first), *peer_servers(site)):
+def start(setup: ComparisonSetup) -> None:
+    """Seconds from the start of the process to its first prediction."""
+    fit_peer_model(setup)
+    first_path = setup.paths(1).read_text("ascii")
+    veilleuse = dataclasses.replace(veilleuse_server(setup), ready=first_path)
+    for server in (veilleuse, *peer_servers(setup)):
         seconds = []
         for _ in range(ROUNDS):
             began = time.monotonic()
@@ -115,7 +127,7 @@ def start(site: Site) -> None:
         print(f"  {server.name:<28} {statistics.median(seconds):.2f} s", flush=True)
 
 
-PARTS: dict[str, Callable[[Site], None]] = {
+PARTS: dict[str, Callable[[ComparisonSetup], None]] = {
     "ratios": ratios,
     "peers": peers,
     "closed": closed,
@@ -124,29 +136,41 @@ PARTS: dict[str, Callable[[Site], None]] = {
     "start": start,
     "users": users,
     "crowd": crowd,
-    # Last: it fills the store.
+    # The last part, since it fills the store.
     "connections": connections,
 }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmark.comparison.serving")
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
-    parser.add_argument("--data", type=Path, required=True, help="labelled sentences")
-    parser.add_argument("--share", type=float, default=1.0, help="of users, connections, seconds")
-    parser.add_argument("--varied", type=int, default=Effort.varied, help="inputs never seen")
+    add = parser.add_argument
+    add("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
+    add("--data", type=Path, required=True, help="labelled sentences")
+    add(
+        "--share",
+        type=float,
+        default=1.0,
+        help="share of the users, connections and seconds, for a quick try",
+    )
+    add(
+        "--varied",
+        type=int,
+        default=WorkloadScale.varied,
+        help="number of unseen inputs in connections",
+    )
     return parser
 
 
 def main() -> None:
-    """Measure what was asked for."""
-    given = _parser().parse_args()
-    allow_connections()
-    end_on_sigterm()
-    with site(given.data, Effort(given.share, given.varied)) as made:
-        for name in given.parts:
+    """Measure the parts that the command line names."""
+    arguments = _parser().parse_args()
+    raise_open_file_limit()
+    exit_on_sigterm()
+    scale = WorkloadScale(arguments.share, arguments.varied)
+    with prepare_setup(arguments.data, scale) as setup:
+        for name in arguments.parts:
             print(f"{name}: {PARTS[name].__doc__}", flush=True)
-            PARTS[name](made)
+            PARTS[name](setup)
 
 
 if __name__ == "__main__":

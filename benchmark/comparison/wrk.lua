@@ -1,5 +1,5 @@
--- Asks for the paths of a file in turn; with VARY each is made another one, so that none repeats.
--- Prints one line of JSON when it is done.
+-- Sends the paths of a file in turn; with VARY, each request gets a suffix of its own, so that none
+-- repeats. Prints one line of JSON at the end.
 
 local paths, count = {}, 0
 for line in io.lines(os.getenv("PATHS")) do

@@ -1,1 +1,1 @@
-"""Images and their containers: what they weigh, what they hold, how they end."""
+"""Container images and containers: their size, their memory and how they stop."""

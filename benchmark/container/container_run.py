@@ -1,4 +1,4 @@
-"""A container's stay: with little memory, and nothing to write to but a store."""
+"""Run a container with a memory limit and a read-only file system, and measure it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmark.processes import answers, core_list
-from benchmark.target.resource_meter import Reading, ResourceMeter
-from benchmark.text_table import ReportPart, table
+from benchmark.processes import core_list, is_ready
+from benchmark.target.resource_meter import ResourceMeter, Usage
+from benchmark.text_table import PartVerdict, format_table
 
 from .cgroup import ControlGroup, group_of
-from .engine import ask, image_name, inspect_container
+from .engine import image_name, inspect_container, run_engine
 from .limits import LIMITS, STOP_SECONDS
 
 FOLDER = "/store"
-# Longer than STOP_SECONDS: a slow end is to be seen, not cut short.
-PATIENCE_SECONDS = 30
+# Longer than STOP_SECONDS, so that a slow stop is measured rather than cut short.
+KILL_AFTER_SECONDS = 30
 
 
 @dataclass
 class ContainerRun:
-    """What a container held in MB, a reading a second, and how it ended."""
+    """The memory of a container in MB, one reading per second, and how it stopped."""
 
-    room: str
+    role: str
     name: str
     group: ControlGroup
     megabytes: list[float] = field(default_factory=list)
@@ -35,108 +35,111 @@ class ContainerRun:
     stop_seconds: float = 0.0
 
     @property
-    def most_megabytes(self) -> float:
-        """The most that it held."""
+    def peak_megabytes(self) -> float:
+        """The largest reading; 0 if there is none."""
         return max(self.megabytes, default=0.0)
 
     @property
     def is_within_limits(self) -> bool:
-        """Whether it held little, had nothing killed, and ended well and in time."""
-        held = 0 < self.most_megabytes <= LIMITS[self.room].memory_mb
-        return held and not self.kills and not self.code and self.stop_seconds <= STOP_SECONDS
+        """Whether its memory was measured and within the limit, and it stopped well and in time."""
+        memory_held = 0 < self.peak_megabytes <= LIMITS[self.role].memory_mb
+        return (
+            memory_held and not self.kills and not self.code and self.stop_seconds <= STOP_SECONDS
+        )
 
 
 @contextmanager
 def running_container(
-    room: str,
+    role: str,
     folder: Path,
     environment: dict[str, str],
     cores: frozenset[int],
     *command: str,
 ) -> Iterator[ContainerRun]:
-    """Run a room's container on a folder with a store for as long as the block does."""
-    name = f"{image_name(room)}-{time.time_ns()}"
-    memory = f"{LIMITS[room].given_mb}m"
+    """Run the web or worker container on a folder with a store, while the block runs."""
+    name = f"{image_name(role)}-{time.time_ns()}"
+    memory = f"{LIMITS[role].hard_limit_mib}m"
     options = ["--detach", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
     options += ["--memory", memory, "--memory-swap", memory, "--volume", f"{folder}:{FOLDER}"]
     options += [f"--env={key}={value}" for key, value in environment.items()]
     options += [f"--cpuset-cpus={core_list(cores)}"] if cores else []
-    _let_in(folder)
-    ask("run", *options, image_name(room), *command)
+    _make_writable(folder)
+    run_engine("run", *options, image_name(role), *command)
     try:
-        container_run = ContainerRun(room, name, group_of(_pid(name)))
-        with ResourceMeter(reader_of(container_run.group)) as meter:
+        container_run = ContainerRun(role, name, group_of(_pid(name)))
+        with ResourceMeter(usage_of_container(container_run.group)) as meter:
             yield container_run
-            _end(container_run)
+            _stop(container_run)
         container_run.megabytes += [row[2] * 2**20 / 1e6 for row in meter.rows]
-        (folder / f"{room}.log").write_text(ask("logs", name), "utf-8")
+        (folder / f"{role}.log").write_text(run_engine("logs", name), "utf-8")
     finally:
-        ask("rm", "--force", name)
+        run_engine("rm", "--force", name)
 
 
 def _pid(name: str) -> int:
-    """Return a container's process; ends with what it said where it has ended."""
+    """Return the process of a container; exits with the container's logs if it has stopped."""
     state = inspect_container(name)["State"]
     if not state["Running"]:
-        sys.exit(f"{name} has ended with {state['ExitCode']}:\n{ask('logs', name)}")
+        sys.exit(f"{name} stopped with code {state['ExitCode']}:\n{run_engine('logs', name)}")
     return int(state["Pid"])
 
 
 def is_serving(container_run: ContainerRun, port: int) -> bool:
-    """Tell whether a web process answers from a container; ends where it never will."""
-    return _pid(container_run.name) > 0 and answers(port, "/readyz")
+    """Return True if a container's web process is ready; exits if the container has stopped."""
+    return _pid(container_run.name) > 0 and is_ready(port)
 
 
-def _let_in(folder: Path) -> None:
-    """Let a container's user write to a store: it is another one than ours."""
+def _make_writable(folder: Path) -> None:
+    """Let the container's user, who is not this user, write to a store."""
     for path in (folder, *folder.iterdir()):
         path.chmod(0o777)
 
 
-def _end(container_run: ContainerRun) -> None:
-    # Gone where the container has ended by itself.
+def _stop(container_run: ContainerRun) -> None:
+    # The control group is gone if the container has stopped by itself.
     with suppress(OSError):
         container_run.kills = container_run.group.kills()
     began = time.monotonic()
-    ask("stop", "--time", str(PATIENCE_SECONDS), container_run.name)
+    run_engine("stop", "--time", str(KILL_AFTER_SECONDS), container_run.name)
     container_run.stop_seconds = time.monotonic() - began
     state = inspect_container(container_run.name)["State"]
-    container_run.code, container_run.kills = (
-        state["ExitCode"],
-        max(container_run.kills, int(state["OOMKilled"])),
-    )
+    container_run.code = state["ExitCode"]
+    container_run.kills = max(container_run.kills, int(state["OOMKilled"]))
 
 
-def reader_of(group: ControlGroup) -> Callable[[], Reading | None]:
-    """Return how to read what a container takes."""
+def usage_of_container(group: ControlGroup) -> Callable[[], Usage | None]:
+    """Return a function that reads the usage of a container."""
 
-    def read() -> Reading | None:
+    def read_usage() -> Usage | None:
         try:
             return group.cpu_seconds(), group.held_bytes() / 2**20
         except OSError:
             return None
 
-    return read
+    return read_usage
 
 
-def describe(stays: list[ContainerRun]) -> ReportPart:
-    """Return the verdict on what containers held."""
+def container_memory_verdict(container_runs: list[ContainerRun]) -> PartVerdict:
+    """Return the verdict on the memory of containers and on how they stopped."""
     rows: list[tuple[str, ...]] = [
-        ("container", "at the start", "at most", "limit", "given", "killed", "exit", "ended in")
+        (
+            *("container", "at the start", "peak", "limit", "hard limit"),
+            *("killed", "exit code", "stopped in"),
+        )
     ]
-    rows += [_row(one) for one in stays]
-    good = all(one.is_within_limits for one in stays)
-    return ReportPart("PASS" if good else "FAIL", "container memory", table(rows))
+    rows += map(_row, container_runs)
+    is_within = all(container_run.is_within_limits for container_run in container_runs)
+    return PartVerdict("PASS" if is_within else "FAIL", "container memory", format_table(rows))
 
 
 def _row(container_run: ContainerRun) -> tuple[str, ...]:
-    limit = LIMITS[container_run.room]
+    limit = LIMITS[container_run.role]
     return (
-        container_run.room,
+        container_run.role,
         f"{container_run.megabytes[0]:.1f} MB" if container_run.megabytes else "not measured",
-        f"{container_run.most_megabytes:.1f} MB",
+        f"{container_run.peak_megabytes:.1f} MB",
         f"{limit.memory_mb:.0f} MB",
-        f"{limit.given_mb} MiB",
+        f"{limit.hard_limit_mib} MiB",
         str(container_run.kills),
         str(container_run.code),
         f"{container_run.stop_seconds:.1f} s",

@@ -1,6 +1,6 @@
-"""What the images weigh: in all, layer by layer, package by package: benchmark/image_size.sh.
+"""Measure the size of the images: in total, per layer and per package: benchmark/image_size.sh.
 
-Exit code 0: PASS, both are within their limits; 1: FAIL.
+Exit code 0: PASS, all images are within their limits; 1: FAIL.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 import sys
 from dataclasses import dataclass
 
-from benchmark.text_table import ReportPart, table
+from benchmark.text_table import PartVerdict, format_table
 
-from .engine import ask, image_name, inspect_image
-from .limits import FOLLOWED_MB, LIMITS, Limit
+from .engine import image_name, inspect_image, run_engine
+from .limits import LIMITS, PREDECESSOR_MB, Limit
 
 BASE_LABEL = "org.opencontainers.image.base.name"
-# A package's bytes, with its bytecode and its metadata; run inside.
-WEIGH = """
+# Runs in the image, and prints the bytes of each package with its bytecode and metadata.
+PACKAGE_SIZES_SCRIPT = """
 import collections, json, os
 sizes = collections.Counter()
 for top in ("/srv/packages", "/srv/veilleuse"):
@@ -31,16 +31,16 @@ for top in ("/srv/packages", "/srv/veilleuse"):
                 sizes[owner.removesuffix(".libs")] += os.path.getsize(path)
 print(json.dumps(sizes.most_common()))
 """
-MOST_PACKAGES = 12
-# Docker says 0B, podman 0 B.
-NOTHING = {"0B", "0 "}
+MAX_PACKAGES = 12
+# The first characters of an empty layer's size: docker prints 0B, podman 0 B.
+EMPTY = {"0B", "0 "}
 
 
 @dataclass(frozen=True)
-class Size:
-    """What an image weighs, in MB."""
+class ImageSize:
+    """The size of an image and its parts, in MB."""
 
-    room: str
+    role: str
     total: float
     base: float
     layers: tuple[tuple[str, str], ...]
@@ -48,74 +48,72 @@ class Size:
 
     @property
     def over_base(self) -> float:
-        """What is ours of it."""
+        """The size without the base image."""
         return self.total - self.base
 
-    def holds(self, limit: Limit) -> bool:
-        """Whether it is within its limits."""
+    def is_within(self, limit: Limit) -> bool:
+        """Return True if the image is within its limits."""
         return self.over_base <= limit.over_base_mb and self.total <= limit.total_mb
 
 
-def weigh(room: str) -> Size:
-    """Weigh the image of a room."""
-    name = image_name(room)
-    found = inspect_image(name)
-    base = inspect_image(found["Config"]["Labels"][BASE_LABEL])
-    return Size(room, found["Size"] / 1e6, base["Size"] / 1e6, _layers(name), _packages(name))
+def measure_image(role: str) -> ImageSize:
+    """Measure the image of a role, web or worker."""
+    name = image_name(role)
+    image = inspect_image(name)
+    base = inspect_image(image["Config"]["Labels"][BASE_LABEL])
+    return ImageSize(role, image["Size"] / 1e6, base["Size"] / 1e6, _layers(name), _packages(name))
 
 
 def _layers(name: str) -> tuple[tuple[str, str], ...]:
-    """Return what each layer was made by, and its size; the newest first."""
-    lines = ask("history", "--no-trunc", "--format", "{{.Size}}\t{{.CreatedBy}}", name)
+    """Return the instruction that made each layer, and its size; the newest layer first."""
+    lines = run_engine("history", "--no-trunc", "--format", "{{.Size}}\t{{.CreatedBy}}", name)
     rows = (line.split("\t", 1) for line in lines.splitlines())
-    return tuple((_instruction(made_by), size) for size, made_by in rows if size[:2] not in NOTHING)
+    return tuple((_instruction(made_by), size) for size, made_by in rows if size[:2] not in EMPTY)
 
 
 def _instruction(made_by: str) -> str:
-    """Return a line of a Dockerfile out of what engines make of it."""
-    said = made_by.removeprefix("/bin/sh -c ").removeprefix("#(nop) ")
-    return re.sub(r"\w+:[0-9a-f]{64} in ", "", said).strip()
+    """Return the Dockerfile's instruction, without what the engine adds to it."""
+    instruction = made_by.removeprefix("/bin/sh -c ").removeprefix("#(nop) ")
+    return re.sub(r"\w+:[0-9a-f]{64} in ", "", instruction).strip()
 
 
 def _packages(name: str) -> tuple[tuple[str, float], ...]:
-    said = ask("run", "--rm", "--network", "none", name, "python", "-c", WEIGH)
-    return tuple((package, size / 1e6) for package, size in json.loads(said))
+    command = ("run", "--rm", "--network", "none", name, "python", "-c", PACKAGE_SIZES_SCRIPT)
+    return tuple((package, size / 1e6) for package, size in json.loads(run_engine(*command)))
 
 
-def describe(sizes: list[Size]) -> ReportPart:
-    """Return the verdict on images, and what each is made of."""
-    rows = [("image", "total", "over its base", "at most", "smaller than the 1.26 GB we follow")]
+def image_size_verdict(sizes: list[ImageSize]) -> PartVerdict:
+    """Return the verdict on the sizes of images, with their layers and packages as its detail."""
+    rows = [("image", "total", "over its base", "limits", "smaller than the predecessor (1.26 GB)")]
     rows += [
         (
-            one.room,
-            f"{one.total:.0f} MB",
-            f"{one.over_base:.1f} MB",
-            f"{LIMITS[one.room].over_base_mb:.0f} MB, {LIMITS[one.room].total_mb:.0f} in all",
-            f"{FOLLOWED_MB / one.total:.1f} ×",
+            size.role,
+            f"{size.total:.0f} MB",
+            f"{size.over_base:.1f} MB",
+            f"{LIMITS[size.role].over_base_mb:.0f} MB, {LIMITS[size.role].total_mb:.0f} in total",
+            f"{PREDECESSOR_MB / size.total:.1f} ×",
         )
-        for one in sizes
+        for size in sizes
     ]
-    good = all(one.holds(LIMITS[one.room]) for one in sizes)
-    return ReportPart(
-        "PASS" if good else "FAIL", "image size", table(rows), "\n\n".join(map(_made_of, sizes))
-    )
+    is_within = all(size.is_within(LIMITS[size.role]) for size in sizes)
+    detail = "\n\n".join(map(_detail, sizes))
+    return PartVerdict("PASS" if is_within else "FAIL", "image size", format_table(rows), detail)
 
 
-def _made_of(size: Size) -> str:
-    layers = [(f"{size.room}, by layer", "")]
-    layers += [(made_by[:60], said) for made_by, said in size.layers]
-    largest, others = size.packages[:MOST_PACKAGES], size.packages[MOST_PACKAGES:]
-    packages = [(f"{size.room}, by package", "")]
+def _detail(size: ImageSize) -> str:
+    layers = [(f"{size.role}, by layer", "")]
+    layers += [(made_by[:60], layer_size) for made_by, layer_size in size.layers]
+    largest, others = size.packages[:MAX_PACKAGES], size.packages[MAX_PACKAGES:]
+    packages = [(f"{size.role}, by package", "")]
     packages += [(name, f"{mb:.1f} MB") for name, mb in largest]
     if others:
-        rest = f"{len(others)} others"
-        packages.append((rest, f"{sum(mb for _, mb in others):.1f} MB"))
-    return f"{table(layers)}\n\n{table(packages)}"
+        packages.append((f"{len(others)} others", f"{sum(mb for _, mb in others):.1f} MB"))
+    return f"{format_table(layers)}\n\n{format_table(packages)}"
 
 
 def main() -> int:
-    """Weigh both images and say the verdict first."""
-    part = describe([weigh(room) for room in LIMITS])
+    """Measure all images and print the verdict; returns an exit code."""
+    part = image_size_verdict([measure_image(role) for role in LIMITS])
     print(f"{part.word}  {part.title}\n{part.text}\n\n{part.detail}")
     return 0 if part.word == "PASS" else 1
 

@@ -1,1 +1,1 @@
-"""What is asked: scenarios, the inputs they ask for, and Locust, which asks."""
+"""The load of a run: scenarios, their inputs, and the load generator, which is Locust."""

@@ -1,4 +1,4 @@
-"""Inputs to ask for: rows of a dataset as they are, or others like them."""
+"""The inputs of requests: rows of a dataset, or new inputs made from their values."""
 
 from __future__ import annotations
 
@@ -15,59 +15,60 @@ from .scenario import Asks, ScenarioError
 
 Inputs = dict[str, str | int | float | bool]
 
-# A text of which there are no more is chosen, not written.
-MOST_CHOICES = 20
+# A text field with no more distinct values than this is a choice, not free text.
+MAX_CHOICES = 20
 HEALTH = "/health"
 
 
 def read_rows(file: Path) -> list[Inputs]:
-    """Return the inputs that `python -m db export` wrote; raises ScenarioError."""
+    """Return the inputs of a file that `python -m db export` wrote; raises ScenarioError."""
     rows = [json.loads(line)["inputs"] for line in file.read_text("utf-8").splitlines()]
     if not rows:
-        raise ScenarioError(f"{file} has no rows to ask for")
+        raise ScenarioError(f"{file}: no rows; export a dataset that has some")
     return rows
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field's values, as far as they were seen."""
+    """The distinct values of a field in some rows."""
 
     values: tuple[str | int | float | bool, ...]
 
     @cached_property
     def is_text(self) -> bool:
-        """Whether people write it: too many different ones to choose from."""
-        return all(isinstance(one, str) for one in self.values) and len(self.values) > MOST_CHOICES
+        """Whether it is free text: strings with too many distinct values to be a choice."""
+        is_string = all(isinstance(value, str) for value in self.values)
+        return is_string and len(self.values) > MAX_CHOICES
 
     @cached_property
     def numbers(self) -> list[int | float]:
         """The values that are numbers."""
-        return [one for one in self.values if isinstance(one, int | float)]
+        return [value for value in self.values if isinstance(value, int | float)]
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether the numbers have no decimals: such a field may take no others."""
-        return all(isinstance(one, int) for one in self.numbers)
+        """Whether all numbers are whole: the field may accept no others."""
+        return all(isinstance(number, int) for number in self.numbers)
 
     @cached_property
-    def ends(self) -> tuple[float, float]:
-        """The smallest number and the largest."""
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest number."""
         return min(self.numbers), max(self.numbers)
 
-    def any_value(self, mark: str) -> str | int | float | bool:
-        """Return a value by chance: between the smallest and the largest, or one that was seen."""
+    def random_value(self, mark: str) -> str | int | float | bool:
+        """Return a number within the bounds, one of the choices, or a text with a mark."""
         chosen = random.choice(self.values)  # noqa: S311  no secret
         if self.is_text:
             return f"{chosen} {mark}"
         if isinstance(chosen, bool | str):
             return chosen
         if self.is_whole:
-            return random.randint(*map(int, self.ends))  # noqa: S311
-        return random.uniform(*self.ends)  # noqa: S311
+            return random.randint(*map(int, self.bounds))  # noqa: S311
+        return random.uniform(*self.bounds)  # noqa: S311
 
 
 def columns_of(rows: Sequence[Inputs]) -> dict[str, Column]:
-    """Return the fields of rows, each with the different values that it has."""
+    """Return the fields of rows with their distinct values."""
     names = dict.fromkeys(itertools.chain.from_iterable(rows))
     return {
         name: Column(tuple(dict.fromkeys(row[name] for row in rows if name in row)))
@@ -75,42 +76,43 @@ def columns_of(rows: Sequence[Inputs]) -> dict[str, Column]:
     }
 
 
-def vary(row: Inputs, columns: dict[str, Column], mark: str) -> Inputs:
-    """Return a row as nobody has asked for it: its texts marked, or its numbers others."""
+def make_unseen(row: Inputs, columns: dict[str, Column], mark: str) -> Inputs:
+    """Return a new input like a row: with marked texts, or with random values if it has no text."""
     texts = {name: f"{value} {mark}" for name, value in row.items() if columns[name].is_text}
     if texts:
         return row | texts
-    return {name: columns[name].any_value(mark) for name in row}
+    return {name: columns[name].random_value(mark) for name in row}
 
 
-def paths(dataset: str, asks: Asks, rows: Sequence[Inputs], mark: str) -> Iterator[str]:
-    """Yield what to ask for, by chance and without end; marks make sure that none repeats."""
+def request_paths(dataset: str, asks: Asks, rows: Sequence[Inputs], mark: str) -> Iterator[str]:
+    """Yield the paths of requests in random order and without end; the mark makes texts unique."""
     if asks == "health":
         return itertools.repeat(HEALTH)
-    known = [path_of(dataset, row) for row in rows]
+    known = [predict_path(dataset, row) for row in rows]
     columns = columns_of(rows)
     numbers = itertools.count(1)
 
-    def one_known() -> str:
+    def known_path() -> str:
         return random.choice(known)  # noqa: S311
 
-    def one_unseen() -> str:
+    def unseen_path() -> str:
         row = random.choice(rows)  # noqa: S311
-        return path_of(dataset, vary(row, columns, f"{mark}{next(numbers)}"))
+        return predict_path(dataset, make_unseen(row, columns, f"{mark}{next(numbers)}"))
 
-    def one_random() -> str:
-        note = f"{mark}{next(numbers)}"
-        return path_of(dataset, {name: one.any_value(note) for name, one in columns.items()})
+    def random_path() -> str:
+        unique = f"{mark}{next(numbers)}"
+        values = {name: column.random_value(unique) for name, column in columns.items()}
+        return predict_path(dataset, values)
 
     makers: dict[str, tuple[Callable[[], str], ...]] = {
-        "known": (one_known,),
-        "unseen": (one_unseen,),
-        "mixed": (one_known, one_unseen),
-        "random": (one_random,),
+        "known": (known_path,),
+        "unseen": (unseen_path,),
+        "mixed": (known_path, unseen_path),
+        "random": (random_path,),
     }
-    return (make() for make in itertools.cycle(makers[asks]))
+    return (make_path() for make_path in itertools.cycle(makers[asks]))
 
 
-def path_of(dataset: str, inputs: Inputs) -> str:
-    """Return where a prediction for some inputs is asked for."""
+def predict_path(dataset: str, inputs: Inputs) -> str:
+    """Return the path of a request for a prediction."""
     return f"/predict/{dataset}?{urlencode(inputs)}"

@@ -1,4 +1,4 @@
-"""Scenarios: shapes of load and what must hold under them, as scenarios.toml names them."""
+"""Scenarios: the shape of a load and its objectives, as scenarios.toml declares them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Asks = Literal["known", "unseen", "mixed", "random", "health"]
 
 
 class ScenarioError(Exception):
-    """A scenario cannot be played as it is written."""
+    """A scenario cannot be run as it is written."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asks for what: `users` who wait for answers, or `rates` that wait for nobody."""
+    """A closed load of `users`, who wait for their answers, or an open load at fixed `rates`."""
 
     about: str
     asks: Asks
@@ -35,34 +35,34 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if bool(self.users) == bool(self.rates):
-            raise ValueError("give either users or rates")
+            raise ValueError("users, rates: give exactly one of them")
         if self.users and self.spawn_rate <= 0:
-            raise ValueError("users want a spawn_rate above 0")
+            raise ValueError("spawn_rate: must be above 0 where there are users")
         if self.seconds <= 0:
-            raise ValueError("seconds must be above 0")
+            raise ValueError("seconds: must be above 0")
         self.read_objectives()
 
     @property
     def is_open(self) -> bool:
-        """Whether requests come at a rate, whatever becomes of them."""
+        """Whether requests are sent at fixed rates, without waiting for answers."""
         return bool(self.rates)
 
     @property
     def whole_seconds(self) -> float:
-        """How long it takes, all stages together."""
+        """The duration of the run, all stages together."""
         return self.seconds * max(len(self.rates), 1)
 
     def read_objectives(self) -> list[Objective]:
-        """Return what must hold; raises ValueError."""
+        """Return the objectives; raises ValueError."""
         return [read_objective(text) for text in self.objectives]
 
     def planned(self) -> float:
-        """Return how many requests its rates come to, 0 for users."""
+        """Return how many requests an open load sends in all; 0 for a closed load."""
         return sum(rate * self.seconds for rate in self.rates)
 
 
 def read_scenarios(file: Path = FILE) -> dict[str, Scenario]:
-    """Return all scenarios of a file by name; raises ScenarioError."""
+    """Return the scenarios of a file by name; raises ScenarioError."""
     try:
         return msgspec.toml.decode(file.read_bytes(), type=dict[str, Scenario])
     except (OSError, msgspec.DecodeError) as error:
@@ -72,7 +72,8 @@ def read_scenarios(file: Path = FILE) -> dict[str, Scenario]:
 def find_scenario(name: str, scenarios: dict[str, Scenario]) -> Scenario:
     """Return a scenario by its name; raises ScenarioError."""
     if name not in scenarios:
-        raise ScenarioError(f"no scenario is called {name}; there are: {', '.join(scenarios)}")
+        names = ", ".join(scenarios)
+        raise ScenarioError(f"--scenario {name}: no such scenario; choose one of: {names}")
     return scenarios[name]
 
 
@@ -84,18 +85,21 @@ def change(
     seconds: float | None = None,
     objectives: tuple[str, ...] = (),
 ) -> Scenario:
-    """Return a scenario with what a person asked for instead; raises ScenarioError."""
-    given = {
+    """Return a scenario with some of its values replaced; raises ScenarioError."""
+    values = {
         "users": users,
         "spawn_rate": spawn_rate,
         "seconds": seconds,
         "objectives": objectives or None,
     }
     if scenario.is_open and (users or spawn_rate):
-        raise ScenarioError("this scenario asks at given rates: it has no users")
+        raise ScenarioError(
+            "--users, --spawn-rate: this scenario sends requests at fixed rates and has no users;"
+            " leave them out"
+        )
     try:
         return msgspec.structs.replace(
-            scenario, **{name: value for name, value in given.items() if value is not None}
+            scenario, **{name: value for name, value in values.items() if value is not None}
         )
     except ValueError as error:
         raise ScenarioError(str(error)) from error

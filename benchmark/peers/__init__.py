@@ -1,1 +1,1 @@
-"""Other people's way: the same predictions from a scikit-learn model called per request."""
+"""Peers: common web frameworks that call a scikit-learn model for each request."""

@@ -1,4 +1,4 @@
-"""Bottle as people deploy it, on waitress or on the server that it brings."""
+"""A Bottle application, on waitress or on Bottle's default server, wsgiref."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import joblib
 from bottle import Bottle, request
 
-from .model import answer
+from .peer_model import answer
 
 model = joblib.load(os.environ["PEER_MODEL"])
 app = Bottle()
 
 
 def predict() -> dict[str, Any]:
-    """Answer with the model."""
+    """Return the prediction of the model."""
     return answer(model, request.query.sentence)
 
 

@@ -1,4 +1,4 @@
-"""The floor: a Bottle route that returns a constant, on waitress or granian, set up as ours is."""
+"""The baseline: a Bottle route that returns a constant, on the web process's server settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ app = Bottle()
 
 
 def predict() -> bytes:
-    """Return the same as ever."""
+    """Return the constant."""
     response.content_type = "application/json"
     return BODY
 
@@ -38,7 +38,7 @@ app.route("/predict/intents", "GET", predict)
 
 
 def serve_by_waitress(port: int, threads: int) -> None:
-    """Serve until SIGTERM."""
+    """Serve on waitress until SIGTERM."""
     waitress.serve(
         app,
         host="127.0.0.1",
@@ -51,7 +51,7 @@ def serve_by_waitress(port: int, threads: int) -> None:
 
 
 def serve_by_granian(port: int, threads: int) -> None:
-    """Serve until SIGTERM; its process imports this module once more."""
+    """Serve on granian until SIGTERM; granian's worker process imports this module again."""
     Granian(
         "benchmark.peers.constant_app:app",
         address="127.0.0.1",

@@ -1,4 +1,4 @@
-"""FastAPI as people deploy it, on uvicorn."""
+"""A FastAPI application, for uvicorn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import joblib
 from fastapi import FastAPI
 
-from .model import answer
+from .peer_model import answer
 
 model = joblib.load(os.environ["PEER_MODEL"])
 app = FastAPI()
@@ -16,5 +16,5 @@ app = FastAPI()
 
 @app.get("/predict/intents")
 async def predict(sentence: str) -> dict[str, Any]:
-    """Answer with the model."""
+    """Return the prediction of the model."""
     return answer(model, sentence)

@@ -1,4 +1,4 @@
-"""Flask as people deploy it, on gunicorn."""
+"""A Flask application, for gunicorn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import joblib
 from flask import Flask, request
 
-from .model import answer
+from .peer_model import answer
 
 model = joblib.load(os.environ["PEER_MODEL"])
 app = Flask(__name__)
@@ -16,5 +16,5 @@ app = Flask(__name__)
 
 @app.get("/predict/intents")
 def predict() -> dict[str, Any]:
-    """Answer with the model."""
+    """Return the prediction of the model."""
     return answer(model, request.args["sentence"])

@@ -1,1 +1,1 @@
-"""What came of it, as a page, pictures and tables."""
+"""The report of a run: its result, charts, tables and page."""

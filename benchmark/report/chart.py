@@ -1,4 +1,4 @@
-"""A chart, drawn by matplotlib: as a PNG file, and as SVG that takes a page's colours."""
+"""Charts drawn by matplotlib: as PNG files, and as SVG that follows the colours of its page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH_INCHES, HEIGHT_INCHES, DOTS_AN_INCH = 6.8, 3.2, 150
+WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 6.8, 3.2, 150
 COLOURS = Path(__file__).parent / "colours.css"
-# Each stands for a colour that colours.css names anew in the dark.
+# Each is replaced by a CSS variable, for which colours.css has a light and a dark value.
 INK, FAINT, FIRST, SECOND, THIRD, BAD = (
     "#1c1d21", "#c9cbd3", "#2563ad", "#c2700a", "#2f8a57", "#c0342c",
 )  # fmt: skip
@@ -46,7 +46,7 @@ Draw = Callable[[Axes], None]
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its title, and what a reader should know to read it."""
+    """A figure with its title and a note on how to read it."""
 
     name: str
     title: str
@@ -54,27 +54,27 @@ class Chart:
     draw: Draw
 
     def save(self, folder: Path) -> None:
-        """Write NAME.png, and NAME.svg in the colours of light and dark by itself."""
+        """Write NAME.png, and NAME.svg, which includes its light and dark colours."""
         colours = f"{COLOURS.read_text('utf-8')}text {{ fill: var(--ink); }}"
         element = self.write(folder).replace(">", f"><style>{colours}</style>", 1)
         (folder / f"{self.name}.svg").write_text(element, "utf-8")
 
     def write(self, folder: Path) -> str:
-        """Write NAME.png, on white; returns the same as an element of a page."""
+        """Write NAME.png on a white background, and return the figure as an SVG element."""
         text = io.StringIO()
         with mpl.rc_context(STYLE):
             figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
             self.draw(figure.add_subplot())
-            figure.savefig(folder / f"{self.name}.png", dpi=DOTS_AN_INCH, facecolor="white")
+            figure.savefig(folder / f"{self.name}.png", dpi=DOTS_PER_INCH, facecolor="white")
             figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
         return _element(text.getvalue(), self.name)
 
 
 def _element(svg: str, name: str) -> str:
-    """Return an SVG file as an element whose colours are CSS variables."""
+    """Return the SVG element of a file, with CSS variables for its colours."""
     element = svg[svg.index("<svg") :]
     for colour, variable in VARIABLES.items():
         element = element.replace(colour, f"var(--{variable})")
-    # Ids are a page's, not a figure's; and it is as wide as the page lets it be.
+    # Ids must be unique in the page, which has several figures; CSS sets the width.
     element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", element)
     return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img"', element, count=1)

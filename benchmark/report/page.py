@@ -1,4 +1,4 @@
-"""The page of a run, which needs nothing beside it, its pictures and tables as files."""
+"""The page of a run, a single file without external resources, and its charts and tables."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from benchmark.percentile import kinds_of
+from benchmark.percentile import format_failures
 
 from .changes import Change
 from .chart import COLOURS
-from .plot import Run, charts, per_second, percentile_per_second
-from .result import RESULT, Result, regressions, told
+from .plot import RunData, charts, per_second, percentile_per_second
+from .result import RESULT, Result, describe_regressions, format_figure
 
 HERE = Path(__file__).parent
 STYLES = (COLOURS, HERE / "page.css")
 PAGE, SECONDS = "report.html", "seconds.csv"
 
-CLOSED = """\
-A closed load: so many users, each of whom waits for an answer before the next question. A server
-that becomes slow is asked less, so that its times look better than those who come and go would find
-them; an open load (scenarios with rates) does not wait for it."""
-OPEN = """\
-An open load: requests come at a given rate, and each one's time counts from when it was due. A
-server that becomes slow gets no rest, and whoever comes meanwhile waits as well; a closed load
-(scenarios with users) would ask less then, and hide it."""
+CLOSED_NOTE = """\
+A closed load: a fixed number of users, each of whom waits for the answer before the next request.
+A server that slows down gets fewer requests, so its times look better than independent visitors
+would find them. An open load (scenarios with rates) does not wait for the server."""
+OPEN_NOTE = """\
+An open load: requests are sent at a fixed rate, and the time of each counts from when it was due.
+A server that slows down gets no relief, and the requests that arrive meanwhile wait as well. A
+closed load (scenarios with users) would send fewer requests then, and hide the delay."""
 
 
 def write_report(
-    folder: Path, result: Result, run: Run, compared: tuple[str, list[Change]] | None
+    folder: Path, result: Result, run: RunData, compared: tuple[str, list[Change]] | None
 ) -> None:
     """Write all files of a report into a folder."""
     (folder / RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     _write_seconds(folder, run)
     pictures = [
-        {"title": one.title, "note": one.note, "svg": Markup(one.write(folder))}  # noqa: S704  drawn by us
-        for one in charts(run)
+        {"title": chart.title, "note": chart.note, "svg": Markup(chart.write(folder))}  # noqa: S704  drawn above
+        for chart in charts(run)
     ]
     (folder / PAGE).write_text(_page(result, pictures, compared), "utf-8")
 
 
-def _write_seconds(folder: Path, run: Run) -> None:
-    """Write a row a second."""
-    seen = run.seen
+def _write_seconds(folder: Path, run: RunData) -> None:
+    """Write one row per second of the load, and one per reading of the server's resources."""
+    load = run.load
     columns = {
-        "requests": per_second(run, seen.status >= 0),
-        "errors": per_second(run, ~seen.good),
-        "teacher": per_second(run, seen.source == "teacher"),
-        "student": per_second(run, seen.source == "student"),
+        "requests": per_second(run, load.status >= 0),
+        "errors": per_second(run, ~load.good),
+        "teacher": per_second(run, load.source == "teacher"),
+        "student": per_second(run, load.source == "student"),
         **{f"p{share}_ms": percentile_per_second(run, share) for share in (50, 95, 99)},
     }
     with (folder / SECONDS).open("w", newline="") as file:
@@ -73,31 +73,32 @@ def _page(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     return page.get_template("page.html.j2").render(
-        css=Markup("".join(one.read_text("utf-8") for one in STYLES)),  # noqa: S704  ours
+        css=Markup("".join(file.read_text("utf-8") for file in STYLES)),  # noqa: S704  own files
         result=result,
         seconds=f"{result.scenario.whole_seconds:g} s",
         figures=[
-            {"name": name, "value": told(name, value)} for name, value in result.figures.items()
+            {"name": name, "value": format_figure(name, value)}
+            for name, value in result.figures.items()
         ],
-        load_words=OPEN if result.scenario.is_open else CLOSED,
-        failures=kinds_of(result.failures),
+        load_note=OPEN_NOTE if result.scenario.is_open else CLOSED_NOTE,
+        failures=format_failures(result.failures),
         charts=pictures,
-        changes=_beside(compared),
+        comparison=_comparison(compared),
     )
 
 
-def _beside(compared: tuple[str, list[Change]] | None) -> dict[str, Any] | None:
+def _comparison(compared: tuple[str, list[Change]] | None) -> dict[str, Any] | None:
     if compared is None:
         return None
     earlier, all_changes = compared
     rows = [
         {
-            "name": one.name,
-            "then": told(one.name, one.then),
-            "now": told(one.name, one.now),
-            "change": f"{one.ratio:.2f} ×",
-            "is_worse": one.is_worse,
+            "name": change.name,
+            "then": format_figure(change.name, change.then),
+            "now": format_figure(change.name, change.now),
+            "change": f"{change.ratio:.2f} ×",
+            "is_worse": change.is_worse,
         }
-        for one in all_changes
+        for change in all_changes
     ]
-    return {"earlier": earlier, "words": regressions(all_changes), "rows": rows}
+    return {"earlier": earlier, "regressions": describe_regressions(all_changes), "rows": rows}

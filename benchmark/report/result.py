@@ -1,4 +1,4 @@
-"""The result of a run: all that it came to, as result.json keeps it, and in words."""
+"""The result of a run, as result.json stores it and as text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from benchmark.load.scenario import Scenario
-from benchmark.text_table import ReportPart, Word
-from benchmark.verdict import Line
+from benchmark.text_table import PartVerdict, VerdictWord
+from benchmark.verdict import ObjectiveResult
 
 from .changes import Change
 
@@ -25,11 +25,16 @@ _UNITS = {
 _COUNTS = {"asked", "failures"}
 
 
-class Result(msgspec.Struct, frozen=True):
-    """All that a run came to, as result.json keeps it."""
+# The keys of the file have not changed, so that runs can be compared with earlier reports.
+class Result(
+    msgspec.Struct,
+    frozen=True,
+    rename={"reasons_invalid": "doubts", "environment": "surroundings"},
+):
+    """The result of a run, as result.json stores it."""
 
     name: str
-    word: Word
+    word: VerdictWord
     about: str
     began: str
     scenario: Scenario
@@ -37,46 +42,47 @@ class Result(msgspec.Struct, frozen=True):
     reasons_invalid: list[str]
     figures: dict[str, float]
     failures: dict[str, int]
-    describe_environment: dict[str, str]
-    parts: list[ReportPart]
+    environment: dict[str, str]
+    parts: list[PartVerdict]
 
 
-def told(name: str, value: float | None) -> str:
-    """Return a figure as people read it: "1.9 ms"."""
+def format_figure(name: str, value: float | None) -> str:
+    """Return a figure with its unit: "1.9 ms"."""
     if value is None:
         return "not measured"
-    first = name.split(" of ", maxsplit=1)[0]
-    if first in _COUNTS:
+    base_name = name.split(" of ", maxsplit=1)[0]
+    if base_name in _COUNTS:
         return f"{value:,.0f}"
-    return f"{_number(value)}{_UNITS.get(first, ' ms')}"
+    return f"{_number(value)}{_UNITS.get(base_name, ' ms')}"
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
-def describe(line: Line) -> dict[str, Any]:
-    """Return an objective with what was measured, for a page or a terminal."""
-    measured = line.measured
-    margin = "" if measured is None else f"{line.objective.margin(measured):+.0%}"
+def describe_objective(result: ObjectiveResult) -> dict[str, Any]:
+    """Return an objective with its measured value and margin, for the page and the terminal."""
+    measured = result.measured
+    margin = "" if measured is None else f"{result.objective.margin(measured):+.0%}"
     return {
-        "text": line.objective.text,
-        "measured": told(line.objective.name, measured),
+        "text": result.objective.text,
+        "measured": format_figure(result.objective.name, measured),
         "margin": margin,
-        "holds": line.holds,
+        "holds": result.holds,
     }
 
 
 def read_result(folder: Path) -> Result:
-    """Read what an earlier run came to; raises OSError and msgspec's errors."""
+    """Read the result of an earlier run; raises OSError and msgspec.DecodeError."""
     return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
 
 
-def regressions(all_changes: list[Change]) -> str:
-    """Return what became worse, in one line."""
+def describe_regressions(all_changes: list[Change]) -> str:
+    """Return the figures that became worse, in one line."""
     worse = [
-        f"{one.name} {told(one.name, one.then)} → {told(one.name, one.now)}"
-        for one in all_changes
-        if one.is_worse
+        f"{change.name} {format_figure(change.name, change.then)}"
+        f" → {format_figure(change.name, change.now)}"
+        for change in all_changes
+        if change.is_worse
     ]
-    return f"worse: {'; '.join(worse)}" if worse else "nothing is worse beyond what chance makes"
+    return f"worse: {'; '.join(worse)}" if worse else "no regression beyond random variation"

@@ -1,1 +1,1 @@
-"""What is measured: a server that somebody runs, a process or a container, and what it takes."""
+"""The server that a run measures: a running one, a process or a container, and its resources."""

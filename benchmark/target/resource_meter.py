@@ -1,4 +1,4 @@
-"""A meter: what the server takes, a reading a second."""
+"""The resource meter, which records the server's CPU and memory every second."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .scrape import scrape
 
 EVERY_SECONDS = 1.0
 
-# CPU seconds used until now and MiB held now; None where it cannot be told.
-Reading = tuple[float, float]
+# CPU seconds used since the start of the server, and MiB of memory.
+Usage = tuple[float, float]
 
 
 class ResourceMeter:
-    """Reads in a thread of its own for as long as the block takes."""
+    """Records the usage of a server from a background thread, while the block runs."""
 
-    def __init__(self, read: Callable[[], Reading | None]) -> None:
-        self._read = read
+    def __init__(self, read_usage: Callable[[], Usage | None]) -> None:
+        self._read_usage = read_usage
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, daemon=True)
-        # Seconds since the start, share of a core since the last, MiB.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        # Seconds since the start, share of a core since the row before, MiB.
         self.rows: list[tuple[float, float, float]] = []
 
     def __enter__(self) -> Self:
@@ -35,38 +35,38 @@ class ResourceMeter:
         self._ended.set()
         self._thread.join()
 
-    def _go_on(self) -> None:
-        zero = time.monotonic()
-        at, last = zero, self._read()
+    def _run(self) -> None:
+        began = time.monotonic()
+        last_at, last = began, self._read_usage()
         while not self._ended.wait(EVERY_SECONDS):
-            now, reading = time.monotonic(), self._read()
-            if reading is not None and last is not None:
-                share = (reading[0] - last[0]) / (now - at)
-                self.rows.append((now - zero, max(share, 0.0), reading[1]))
-            at, last = now, reading
+            now, usage = time.monotonic(), self._read_usage()
+            if usage is not None and last is not None:
+                share = (usage[0] - last[0]) / (now - last_at)
+                self.rows.append((now - began, max(share, 0.0), usage[1]))
+            last_at, last = now, usage
 
 
-def of_process(pid: int) -> Callable[[], Reading | None]:
-    """Return how to read a process of this machine, its children with it."""
+def usage_of_process(pid: int) -> Callable[[], Usage | None]:
+    """Return a function that reads the usage of a process and its descendants."""
 
-    def read() -> Reading | None:
+    def read_usage() -> Usage | None:
         try:
             return _tree_cpu_seconds(pid), tree_mebibytes(pid)
         except OSError:
             return None
 
-    return read
+    return read_usage
 
 
 def _tree_cpu_seconds(pid: int) -> float:
     return cpu_seconds(pid) + sum(_tree_cpu_seconds(child) for child in children(pid))
 
 
-def of_host(host: str, headers: dict[str, str]) -> Callable[[], Reading | None]:
-    """Return how to read a server that tells its own figures."""
+def usage_of_host(host: str, headers: dict[str, str]) -> Callable[[], Usage | None]:
+    """Return a function that reads the usage of a server from its /metrics."""
 
-    def read() -> Reading | None:
-        found = scrape(host, headers)
-        return None if found is None else (found.cpu_seconds, found.mebibytes)
+    def read_usage() -> Usage | None:
+        metrics = scrape(host, headers)
+        return None if metrics is None else (metrics.cpu_seconds, metrics.mebibytes)
 
-    return read
+    return read_usage

@@ -1,4 +1,4 @@
-"""The figures that a web process tells about itself at /metrics."""
+"""Scrape the metrics that a web process publishes at /metrics."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 ROUTE = "/predict"
 
 
 @dataclass(frozen=True)
 class Scrape:
-    """What a server had done by some moment, and what it took then."""
+    """The counters of a server at one moment, and its resources."""
 
-    # How many predictions took no longer than so many seconds.
+    # The histogram of predictions: how many took at most that many seconds.
     durations: dict[float, float]
     cpu_seconds: float
     mebibytes: float
 
 
 def scrape(host: str, headers: dict[str, str]) -> Scrape | None:
-    """Return a server's figures, None where it has none for us."""
+    """Return the metrics of a server, None if they cannot be read."""
     request = urllib.request.Request(f"{host}/metrics", headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             return read_scrape(answer.read().decode())
     except (OSError, ValueError):
         return None
 
 
 def read_scrape(text: str) -> Scrape | None:
-    """Read what Prometheus would; None where it is of another kind of server."""
+    """Parse metrics in Prometheus's text format, None if they are those of another program."""
     durations: dict[float, float] = {}
     single: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
@@ -54,19 +54,19 @@ def read_scrape(text: str) -> Scrape | None:
 
 
 def quantile_ms(before: Scrape, after: Scrape, share: float) -> float | None:
-    """Return what that share of the answers between two scrapes did not exceed, None without any.
+    """Return a quantile of the answers between two scrapes in ms, None if there were no answers.
 
-    Between a histogram's bounds it is taken to be even, as Prometheus does.
+    It interpolates linearly within a bucket, as Prometheus's histogram_quantile does.
     """
-    rising = [
+    counts = [
         (bound, count - before.durations.get(bound, 0.0))
         for bound, count in sorted(after.durations.items())
     ]
-    if not rising or rising[-1][1] <= 0:
+    if not counts or counts[-1][1] <= 0:
         return None
-    wanted = share * rising[-1][1]
+    wanted = share * counts[-1][1]
     low_bound, low_count = 0.0, 0.0
-    for bound, count in rising:
+    for bound, count in counts:
         if count >= wanted:
             if bound == float("inf"):
                 return 1000 * low_bound

@@ -1,4 +1,4 @@
-"""The store under a server that a run starts: one that may be asked anything."""
+"""The store of a server that a run starts: a copy, which the requests may fill."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ DEFAULT_URL = "sqlite:///veilleuse.db"
 SQLITE = "sqlite:///"
 
 
-def lend_store(folder: Path) -> str:
-    """Return the address of a copy of the SQLite store that DATABASE_URL names, made in a folder.
+def prepare_store(folder: Path) -> str:
+    """Copy the SQLite store of DATABASE_URL into a folder, and return the address of the copy.
 
-    The copy takes what a run asks for, so that nobody's store is filled with it. A PostgreSQL is
-    not copied. Where there is no store yet, one is made of the samples.
+    The copy receives the unseen inputs of the run, so that the original does not. A PostgreSQL
+    store is not copied. If there is no store, one is made and trained from the samples.
     """
     url = os.environ.get("DATABASE_URL", DEFAULT_URL)
     if not url.startswith(SQLITE):
@@ -30,12 +30,12 @@ def lend_store(folder: Path) -> str:
         with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     else:
-        print("there is no store yet: the samples are imported and trained", file=sys.stderr)
-        _train(environment_of(f"{SQLITE}{copy}"))
+        print("there is no store: importing the samples and training on them", file=sys.stderr)
+        _train_samples(environment_of(f"{SQLITE}{copy}"))
     return f"{SQLITE}{copy}"
 
 
-def _train(environment: dict[str, str]) -> None:
+def _train_samples(environment: dict[str, str]) -> None:
     fill_samples(environment, SAMPLES)
     for name in SAMPLES:
         call(environment, "enrich", "train", name)
@@ -43,12 +43,12 @@ def _train(environment: dict[str, str]) -> None:
 
 
 def fill_samples(environment: dict[str, str], names: Iterable[str]) -> None:
-    """Make a store of datasets that ship, with the rows that ship."""
+    """Create a store with these sample datasets and their rows."""
     fill_store(environment, {name: f"datasets/{name}.csv" for name in names})
 
 
 def export_rows(environment: dict[str, str], dataset: str, folder: Path) -> Path:
-    """Write a dataset's rows to a file, to ask for."""
+    """Export the rows of a dataset to a file, for the load generator to send."""
     file = folder / "rows.jsonl"
     file.write_text(call(environment, "db", "export", dataset), "utf-8")
     return file

@@ -64,7 +64,7 @@ def current_address() -> str:
 def _show_form(following: str, status: int = 200, problem: str = "") -> HTTPResponse:
     # The names of the datasets are shown only to clients with a key.
     values = {"datasets": [], "following": following, "problem": problem}
-    return show("key", status, title="Sign in", **values)
+    return show("login", status, title="Sign in", **values)
 
 
 def _local_address(address: str) -> str:

@@ -1,7 +1,9 @@
-"""The model that all peers call: words and characters, logistic regression.
+"""The model of all peers: logistic regression on TF-IDF of words and characters.
 
-Usage: python -m benchmark.peers.model ROWS MODEL: fits it on an export's labelled rows, writes it
-with joblib, and prints its accuracy in five folds.
+Usage: python -m benchmark.peers.peer_model ROWS MODEL
+
+Fits the model on the labelled rows of an export, writes it with joblib, and prints its accuracy in
+five folds.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ REGULARISATION = 10.0
 
 
 def new_model() -> Pipeline:
-    """Return the model before it is fit."""
+    """Return an unfitted model."""
     features = make_union(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
@@ -30,14 +32,15 @@ def new_model() -> Pipeline:
 
 
 def answer(model: Any, sentence: str) -> dict[str, Any]:  # noqa: ANN401
-    """Return what a peer says to a sentence."""
+    """Return the prediction for a sentence as a response body."""
     shares = model.predict_proba([sentence])[0]
-    ranked = sorted(zip(model.classes_, map(float, shares), strict=True), key=lambda one: -one[1])
+    pairs = zip(model.classes_, map(float, shares), strict=True)
+    ranked = sorted(pairs, key=lambda pair: -pair[1])
     return {"prediction": ranked[0][0], "probabilities": dict(ranked)}
 
 
 def main() -> None:
-    """Fit, write and judge."""
+    """Cross-validate the model, fit it on all rows and write it."""
     rows = [json.loads(line) for line in Path(sys.argv[1]).read_text("utf-8").splitlines()]
     labelled = [row for row in rows if row["label"] is not None]
     sentences = [row["inputs"]["sentence"] for row in labelled]
