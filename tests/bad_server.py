@@ -1,4 +1,4 @@
-"""A real HTTP server that behaves as badly as it is told to, and remembers every request."""
+"""A real HTTP server that misbehaves as a test requires, and records every request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeAlias
 
-# Nobody waits so long; the server's end cuts every stall short.
-FOREVER_SECONDS = 60.0
+# No test waits this long: closing the server ends every stall.
+FOREVER_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Call:
 
 
 class BadServer:
-    """What was asked, and what to do about it; all of it may be used from any thread."""
+    """The recorded calls, and the behaviour planned for each route; safe in any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,14 +46,14 @@ class BadServer:
         self.url = ""
 
     def on(self, route: str, *behaviours: Behaviour) -> str:
-        """Meet the route's calls with these in turn, the last for good; returns its URL."""
+        """Answer the route's calls with these in turn, then always the last; return its URL."""
         with self._lock:
             self._plans[route] = behaviours
             self._seen[route] = 0
         return self.url + route
 
     def meet(self, call: Call) -> Behaviour:
-        """Keep the call; returns what to do about it."""
+        """Record the call and return the behaviour that answers it."""
         with self._lock:
             self._calls.append(call)
             plan = self._plans.get(call.route, (echoes(),))
@@ -68,11 +68,11 @@ class BadServer:
             return list(self._calls)
 
     def counts(self) -> Counter[tuple[str, str, bytes]]:
-        """Return how often each request came, told apart by method, path and body."""
+        """Return the number of requests for each method, path and body."""
         return Counter((call.method, call.path, call.body) for call in self.calls)
 
     def most_within(self, seconds: float) -> int:
-        """Return the most requests that came in any stretch of time of this length."""
+        """Return the highest number of requests in any period of this length."""
         times = sorted(call.at for call in self.calls)
         return max(
             (sum(start <= time < start + seconds for time in times) for start in times), default=0
@@ -80,7 +80,7 @@ class BadServer:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """The handler of one connection."""
 
     protocol_version = "HTTP/1.1"
     bad: BadServer
@@ -96,29 +96,29 @@ class Handler(BaseHTTPRequestHandler):
     do_PATCH = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
     def head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
-        """Send what comes before the body."""
+        """Send the status and the headers."""
         self.send_response(status)
         for name, value in {"Content-Length": str(length), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
 
     def whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send an answer from its beginning to its end."""
+        """Send a complete answer."""
         self.head(status, len(body), headers)
         self.wfile.write(body)
 
     def drip(self, data: bytes, pause_seconds: float) -> None:
-        """Send a byte at a time for as long as the client stays."""
+        """Send a byte at a time until the client or the server closes the connection."""
         for byte in data:
             self.wfile.write(bytes([byte]))
             if self.bad.closing.wait(pause_seconds):
                 return
 
     def hang_up(self) -> None:
-        """Close the connection here and now."""
+        """Close the connection at once."""
         self.close_connection = True
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
@@ -151,7 +151,7 @@ def asks_for_pause(seconds: float, status: int = 429) -> Behaviour:
 
 
 def asks_for_pause_until(seconds: float, status: int = 429) -> Behaviour:
-    """Answer with a Retry-After that is the date in so many seconds."""
+    """Answer with a Retry-After that is a date, this many seconds from now."""
 
     def behave(handler: Handler) -> None:
         date = formatdate(time.time() + seconds, usegmt=True)
@@ -161,7 +161,7 @@ def asks_for_pause_until(seconds: float, status: int = 429) -> Behaviour:
 
 
 def stalls() -> Behaviour:
-    """Answer nothing at all, and stay."""
+    """Send nothing and keep the connection open."""
 
     def behave(handler: Handler) -> None:
         handler.bad.closing.wait(FOREVER_SECONDS)
@@ -171,7 +171,7 @@ def stalls() -> Behaviour:
 
 
 def trickles(pause_seconds: float = 0.05) -> Behaviour:
-    """Answer a byte at a time, which takes minutes."""
+    """Send the body a byte at a time, which takes minutes."""
 
     def behave(handler: Handler) -> None:
         body = json.dumps("x" * 10_000).encode()
@@ -182,7 +182,7 @@ def trickles(pause_seconds: float = 0.05) -> Behaviour:
 
 
 def trickles_headers(pause_seconds: float = 0.05) -> Behaviour:
-    """Answer a byte at a time, and not even come to the body."""
+    """Send the headers a byte at a time and never reach the body."""
     head = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 10_000
     return lambda handler: handler.drip(head, pause_seconds)
 
@@ -199,12 +199,12 @@ def breaks_off() -> Behaviour:
 
 
 def hangs_up() -> Behaviour:
-    """Close the connection without a word."""
+    """Close the connection without an answer."""
     return Handler.hang_up
 
 
 def echoes() -> Behaviour:
-    """Answer with what was asked, headers included."""
+    """Answer with the request itself, including its headers."""
 
     def behave(handler: Handler) -> None:
         call = handler.call
@@ -220,16 +220,16 @@ def echoes() -> Behaviour:
 
 
 class _Server(ThreadingHTTPServer):
-    # Connections that are opened at once wait their turn instead of being refused.
+    # Connections that are opened at the same time wait instead of being refused.
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that has gone is what many tests are about."""
+        """Print nothing, because many tests close the client's connection on purpose."""
 
 
 @contextmanager
 def bad_server() -> Iterator[BadServer]:
-    """Run a server on a port of its own until the block's end."""
+    """Run a server on a free port until the end of the block."""
     bad = BadServer()
     server = _Server(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"bad": bad}))
     bad.url = f"http://127.0.0.1:{server.server_port}"

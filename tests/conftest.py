@@ -24,8 +24,8 @@ from db.settings import Settings, load_settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
 from db.spec.toml_file import read_spec
-from db.store.engine import Store, connect_store
-from db.traffic.requested import pack_requested, record_requested
+from db.store.store import Store, connect_store
+from db.traffic.requested_inputs import pack_requested, record_requested
 
 from .extent import ALL, FULL
 from .postgres import running_postgres
@@ -34,7 +34,7 @@ from .processes import PATIENCE_SECONDS
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]
 # The environment variables that commands inherit from the tests.
-KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")
+KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "CONTAINERS_CONF")
 # Their tests take long: they inject faults, or drive a browser.
 SLOW_FOLDERS = {"faults", "browser"}
 

@@ -1,4 +1,4 @@
-"""Virtual environments, for what must not run in that of the tests."""
+"""Virtual environments for programs that must not run in that of the tests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def make_environment(folder: Path, requirements: Path) -> Path:
-    """Install pinned requirements, and nothing else, into a new one; returns its commands' folder.
+    """Install only the pinned requirements into a new environment; return its `bin` folder.
 
-    The pip of the tests does it: one of its own would take four times as long to be there.
+    The pip of the tests installs them: an environment with its own pip takes four times as long.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]

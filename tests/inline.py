@@ -1,4 +1,4 @@
-"""An executor in this process, so that tests can change an enricher's code as they go."""
+"""An executor in this process, so that tests can change an enricher's code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from db.errors import EnricherError
 from db.settings import Settings
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.enrichers.base import Row
 from enrich.executors.base import Computed
 from enrich.executors.recipe import ComputeRows, Recipe
@@ -15,7 +15,7 @@ from enrich.worker.worker import working
 
 
 class InlineExecutor:
-    """Computes here and now, and counts the rows of each step."""
+    """Compute in this process, and count the rows of all steps."""
 
     is_local = True
 
@@ -36,14 +36,14 @@ class InlineExecutor:
             raise EnricherError(str(error)) from error
 
     def abort(self) -> None:
-        """End nothing."""
+        """Do nothing: there is no process to end."""
 
     def close(self) -> None:
-        """End nothing."""
+        """Do nothing: there is no process to end."""
 
 
 def enrich_now(store: Store, settings: Settings) -> int:
-    """Enrich all that is stale; returns how many values were made."""
+    """Enrich all stale records and return the number of values computed."""
     executor = InlineExecutor()
     with working(store, settings, threading.Event(), executor) as worker:
         worker.enrich()

@@ -1,4 +1,4 @@
-"""Real web processes, on ports that nobody else uses."""
+"""Free ports, and whether a web process on a port is ready."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def free_port() -> int:
 
 
 def wait_until_ready(web: subprocess.Popen[Any], port: int) -> None:
-    """Wait until a web process says that it should get requests."""
+    """Wait until a web process reports that it is ready for requests."""
     wait_for(lambda: is_ready(web, port), lambda: "it is not ready", look_seconds=0.05)
 
 
 def is_ready(web: subprocess.Popen[Any], port: int) -> bool:
-    """Tell whether a web process, which must be running, says so now."""
+    """Return whether a web process, which must be running, reports that it is ready."""
     assert web.poll() is None, "the web process has ended"
     url = f"http://127.0.0.1:{port}/readyz"
     with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""Other processes, as tests watch them and talk to them."""
+"""Functions that watch other processes and communicate with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wait_for(
     seconds: float = PATIENCE_SECONDS,
     look_seconds: float = 0.1,
 ) -> T:
-    """Wait until something is so, and fail saying why if it never is; returns what was seen."""
+    """Return the first true result of `what`; after `seconds`, fail with the message of `why`."""
     until = time.monotonic() + seconds
     while not (seen := what()):
         assert time.monotonic() < until, why()
@@ -30,7 +30,7 @@ def wait_for(
 
 
 def state(pid: int) -> str:
-    """Return a process's state as the kernel calls it, "" without one."""
+    """Return the kernel's letter for the state of a process, or "" if it does not exist."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii")
     except OSError:
@@ -39,18 +39,18 @@ def state(pid: int) -> str:
 
 
 def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended, reaped or not."""
+    """Return whether a process has ended, reaped or not."""
     return state(pid) in {"", "Z", "X"}
 
 
 def children_of(parent: int) -> set[int]:
-    """Return the ids of a process's children, whichever of its threads started them."""
+    """Return the ids of a process's children, started by any of its threads."""
     tasks = Path(f"/proc/{parent}/task")
     return {int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
-    """Return its next line; there must be one."""
+    """Return the next line of a process's output, which must exist."""
     assert process.stdout is not None
     line = process.stdout.readline().strip()
     assert line, "it ended without a word"
@@ -58,7 +58,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 
 def go_on(process: subprocess.Popen[str]) -> None:
-    """Let it go on."""
+    """Let a process continue that waits for a line on its standard input."""
     assert process.stdin is not None
     process.stdin.write("go on\n")
     process.stdin.flush()

@@ -22,12 +22,13 @@ from db.__main__ import cli as db_cli
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.toml_file import check_spec
-from deploy.reference import renewed
+from deploy.reference import update_tables
 from enrich.__main__ import cli as enrich_cli
 from serve.openapi.document import openapi_document
 
 from .conftest import ROOT, command_environment, sample_spec
 from .ports import free_port, wait_until_ready
+from .processes import PATIENCE_SECONDS
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
@@ -43,7 +44,7 @@ def blocks(text: str, language: str) -> list[str]:
 @pytest.mark.parametrize("page", [README, REFERENCE], ids=["README", "reference"])
 def test_settings_commands_and_routes_are_told_as_they_are(page: str) -> None:
     """If not: make reference."""
-    assert renewed(page) == page
+    assert update_tables(page) == page
 
 
 def test_readme_lists_every_setting() -> None:
@@ -142,16 +143,17 @@ def test_all_links_lead_somewhere() -> None:
 def test_the_readmes_walk_with_ones_own_table_runs_to_the_letter(checkout: Path) -> None:
     """Every command of it, in order, ending in a prediction."""
     said, answers = walk(README, checkout)
-    assert "rents@1: in use" in said
+    assert "rents@1 is active: " in said
     answer = msgspec.json.decode(answers[0])
     assert answer["dataset"] == "rents"
     assert 300 < answer["prediction"] < 900
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_to_the_letter(checkout: Path) -> None:
     """Three tables from their files to their predictions."""
     said, answers = walk(PAGES["tutorial.md"], checkout)
-    assert all(f"{name}@1: in use" in said for name in ("wine", "wishes", "flats"))
+    assert all(f"{name}@1 is active: " in said for name in ("wine", "wishes", "flats"))
     wish, flat = map(msgspec.json.decode, answers[:2])
     assert (wish["dataset"], wish["source"], wish["enrichment"]) == ("wishes", "student", "queued")
     assert 300 < flat["prediction"] < 900
@@ -207,4 +209,14 @@ def serving(folder: Path, environment: dict[str, str], port: int) -> Iterator[No
             yield
         finally:
             web.terminate()
-            assert web.wait(30) == 0
+            assert web.wait(PATIENCE_SECONDS) == 0
+
+
+@pytest.mark.parametrize(
+    "page", [*(f"docs/{name}" for name in PAGES), "README.md", "CONTRIBUTING.md"]
+)
+def test_every_path_of_code_that_a_page_names_exists(page: str) -> None:
+    """The map of the code moves with the code."""
+    text = (ROOT / page).read_text("utf-8")
+    paths = re.findall(r"`((?:db|enrich|serve|benchmark|deploy|tests)/[a-z0-9_./-]*)`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -1,4 +1,4 @@
-"""A store with both samples, imported and trained: once for all processes that run tests."""
+"""A trained store with both sample datasets, made once for all test processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .conftest import ROOT, make_store, register, sample_spec, settings_for
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Keep other processes out of the block."""
+    """Hold a lock, so that only one process at a time runs the block."""
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
@@ -30,7 +30,7 @@ def _train(path: Path) -> None:
     url = f"sqlite:///{path}"
     store = make_store(url)
     intents = sample_spec("intents")
-    # The sentences' embedding would take longer than all the rest.
+    # The embedding of the sentences would take longer than everything else.
     fast = {name: made for name, made in intents.enrichers.items() if name != "embedding"}
     for spec in (msgspec.structs.replace(intents, enrichers=fast), sample_spec("customers")):
         found = register(store, spec)
@@ -42,7 +42,7 @@ def _train(path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the file of a trained SQLite store; nobody may change it."""
+    """Return the file of a trained SQLite store, which tests must not change."""
     base = tmp_path_factory.getbasetemp()
     ours = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     original = ours / "trained" / "store.db"
@@ -52,5 +52,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             making.mkdir()
             _train(making / original.name)
             making.rename(original.parent)
-    # Whoever reads it leaves files beside it, which another would copy half written.
+    # A reader leaves files next to the store, which another process would copy half written.
     return Path(shutil.copy(original, tmp_path_factory.mktemp("trained")))

@@ -1,46 +1,48 @@
-"""A browser, and the servers that it looks at."""
+"""Fixtures of the browser tests: a browser, and the servers that it visits."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.integration.answers import teach
 from tests.integration.conftest import Site, own_site, serving_copy
+from tests.processes import PATIENCE_SECONDS
+from tests.programs import require_program
 
 __all__ = ["own_site"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+# On a busy machine a page takes long to do anything.
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium, or whatever Chrome there is.
+    """Start Chromium or Chrome for one module.
 
-    For a module and no longer: while it is there an event loop runs in this thread, so that other
-    tests could run none.
+    While the browser runs, an event loop runs in this thread, so no other test can start one.
     """
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and "CI" not in os.environ:
-        pytest.skip("there is no Chromium here: apt install chromium")
+    found = require_program(*NAMES, install="apt-get install chromium")
     with sync_playwright() as playwright:
-        # As root it wants no sandbox; it sees nothing but our own pages.
-        running = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        # The sandbox does not work as root, and the browser opens only our own pages.
+        running = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         yield running
         running.close()
 
 
 @dataclass
 class Visitor:
-    """A person with a browser, who notes whatever goes wrong.
+    """A person with a browser, who records every error and warning.
 
-    A refusal that a test is about is no complaint: `refusals` are the statuses of those.
+    `refusals` are the HTTP statuses that a test expects; they are not recorded as complaints.
     """
 
     site: Site
@@ -51,36 +53,42 @@ class Visitor:
     def visit(self, path: str) -> Page:
         """Open a page."""
         page = self.context.new_page()
-        page.on("console", lambda it: self._hear(it.type, it.text))
+        page.on("console", lambda it: self._record_message(it.type, it.text))
         page.on("pageerror", lambda it: self.complaints.append(str(it)))
         page.goto(f"http://127.0.0.1:{self.site.port}{path}")
         return page
 
-    def _hear(self, kind: str, words: str) -> None:
+    def _record_message(self, kind: str, words: str) -> None:
         is_refusal = any(f"status of {status}" in words for status in self.refusals)
         if kind in {"error", "warning"} and not is_refusal:
             self.complaints.append(words)
 
 
 @pytest.fixture(scope="session")
-def looked_at(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a server with records, answers of a teacher, and something to see everywhere."""
-    folder = tmp_path_factory.mktemp("looked_at")
+def filled_site(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Yield a server with records and answers of a teacher, so that no page is empty."""
+    folder = tmp_path_factory.mktemp("filled_site")
     with serving_copy(trained, folder, CODE_PATHS="datasets,tests") as site:
         teach(site.store)
         yield site
 
 
 @pytest.fixture
-def visitor(browser: Browser, looked_at: Site) -> Iterator[Callable[..., Visitor]]:
-    """Give a function that returns a visitor; in the end nothing may have gone wrong."""
-    came: list[Visitor] = []
+def visitor(browser: Browser, filled_site: Site) -> Iterator[Callable[..., Visitor]]:
+    """Yield a function that returns a visitor; after the test no visitor may have complaints."""
+    visitors: list[Visitor] = []
 
-    def come(site: Site = looked_at, refusals: tuple[int, ...] = (400,), **options: Any) -> Visitor:  # noqa: ANN401  what Playwright takes
-        came.append(Visitor(site, browser.new_context(**options), refusals))
-        return came[-1]
+    def new_visitor(
+        site: Site = filled_site,
+        refusals: tuple[int, ...] = (400,),
+        **options: Any,  # noqa: ANN401  Playwright's own options
+    ) -> Visitor:
+        context = browser.new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        visitors.append(Visitor(site, context, refusals))
+        return visitors[-1]
 
-    yield come
-    for one in came:
-        one.context.close()
-    assert [words for one in came for words in one.complaints] == []
+    yield new_visitor
+    for person in visitors:
+        person.context.close()
+    assert [words for person in visitors for words in person.complaints] == []

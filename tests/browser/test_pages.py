@@ -1,4 +1,4 @@
-"""Each page, as people meet it."""
+"""Tests of each page, as people use it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ Visitors = Callable[..., Visitor]
 PHONE = {"width": 390, "height": 800}
 LAPTOP = {"width": 1280, "height": 800}
 MOST_BYTES = 100_000
-FLIP_MS = 60_000
 UNSEEN = "un petit hôtel au calme dans une ville où je ne suis jamais allé"
 
 
@@ -31,7 +30,7 @@ def some_key(site: Site, label: str = "purchase") -> str:
 
 
 def paths(site: Site) -> list[str]:
-    """Return every page there is."""
+    """Return the path of every page."""
     return [
         "/",
         "/?dataset=customers",
@@ -48,19 +47,19 @@ def paths(site: Site) -> list[str]:
 
 
 def open_all(page: Page) -> None:
-    """Open whatever can be opened."""
+    """Open every section that can be opened."""
     page.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true })")
 
 
 @pytest.mark.parametrize(
     ("size", "scheme"), [(LAPTOP, "light"), (PHONE, "dark")], ids=["laptop, light", "phone, dark"]
 )
-def test_every_page_can_be_read_by_everybody(
-    visitor: Visitors, looked_at: Site, size: dict[str, int], scheme: str
+def test_every_page_is_accessible(
+    visitor: Visitors, filled_site: Site, size: dict[str, int], scheme: str
 ) -> None:
-    """By axe-core's rules, without an error in the console or a report of the policy."""
+    """No page breaks a rule of axe-core, and the console shows no error."""
     person = visitor(refusals=(400, 404), viewport=size, color_scheme=scheme)
-    for path in paths(looked_at):
+    for path in paths(filled_site):
         page = person.visit(path)
         open_all(page)
         found = Axe().run(page).response["violations"]
@@ -70,13 +69,13 @@ def test_every_page_can_be_read_by_everybody(
             if one["impact"] in {"serious", "critical"}
         ]
         assert grave == []
-        # Only what is wide by itself may be scrolled sideways.
+        # Wide elements may scroll sideways, but not the page.
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         page.close()
 
 
 def load(person: Visitor, path: str) -> list[Response]:
-    """Open a page; returns whatever was loaded for it."""
+    """Open a page and return all responses that were loaded for it."""
     loaded: list[Response] = []
 
     def note(response: Response) -> None:
@@ -87,16 +86,16 @@ def load(person: Visitor, path: str) -> list[Response]:
     return loaded
 
 
-def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, looked_at: Site) -> None:
-    """Below 100 kB, and from nowhere else."""
-    for path in paths(looked_at)[:9]:
-        sizes = {one.url: len(one.body()) for one in load(visitor(), path)}
+def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, filled_site: Site) -> None:
+    """It is below 100 kB, and all of it comes from the server."""
+    for path in paths(filled_site)[:9]:
+        sizes = {response.url: len(response.body()) for response in load(visitor(), path)}
         assert sum(sizes.values()) < MOST_BYTES, sizes
-        assert all(url.startswith(f"http://127.0.0.1:{looked_at.port}/") for url in sizes)
+        assert all(url.startswith(f"http://127.0.0.1:{filled_site.port}/") for url in sizes)
 
 
-def test_an_example_is_answered_at_a_click(visitor: Visitors) -> None:
-    """With the label, its probability, and who has said so."""
+def test_a_click_on_an_example_shows_its_answer(visitor: Visitors) -> None:
+    """The answer shows the label and the probabilities."""
     page = visitor().visit("/")
     form = page.locator("section.predict-form", has_text="sentence")
     form.locator(".examples a").first.click()
@@ -105,8 +104,8 @@ def test_an_example_is_answered_at_a_click(visitor: Visitors) -> None:
     assert page.url.endswith("/")
 
 
-def test_what_is_wrong_with_an_input_is_said_beside_the_form(visitor: Visitors) -> None:
-    """And mended there."""
+def test_an_invalid_input_is_explained_next_to_the_form(visitor: Visitors) -> None:
+    """The input can be corrected in the same form."""
     page = visitor().visit("/")
     form = page.locator("section.predict-form", has_text="Income")
     form.locator("input[name=age]").fill("")
@@ -118,10 +117,10 @@ def test_what_is_wrong_with_an_input_is_said_beside_the_form(visitor: Visitors) 
     expect(form.locator(".answer .headline strong")).not_to_be_empty()
 
 
-def test_the_students_answer_becomes_the_teachers_before_ones_eyes(
+def test_the_teachers_answer_replaces_the_students_on_the_open_page(
     visitor: Visitors, trained: Path, tmp_path: Path
 ) -> None:
-    """Once a worker has been; nothing is clicked and no page loaded for it."""
+    """It appears when a worker has run, without a click and without loading a page."""
     with serving_copy(trained, tmp_path / "own") as site:
         page = visitor(site).visit("/")
         form = page.locator("section.predict-form", has_text="sentence")
@@ -131,28 +130,26 @@ def test_the_students_answer_becomes_the_teachers_before_ones_eyes(
         expect(form.locator(".result")).to_contain_text("queued")
         page.evaluate("window.same = true")
         assert run_command(site.url, "enrich", "once").code == 0
-        expect(form.locator(".result")).to_have_attribute("data-source", "teacher", timeout=FLIP_MS)
+        expect(form.locator(".result")).to_have_attribute("data-source", "teacher")
         assert page.evaluate("window.same")
-        # It would miss the server.
+        # An open page would report that the server has gone.
         page.close()
 
 
-def test_the_dashboard_brings_itself_up_to_date(
-    visitor: Visitors, trained: Path, tmp_path: Path
-) -> None:
-    """What was opened stays open."""
+def test_the_dashboard_updates_itself(visitor: Visitors, trained: Path, tmp_path: Path) -> None:
+    """A section that was opened stays open."""
     with serving_copy(trained, tmp_path / "own") as site:
         page = visitor(site).visit("/")
         expect(page.locator("#intents-coverage")).to_contain_text("Not counted yet")
         page.locator("#intents-model summary").click()
         assert run_command(site.url, "enrich", "once").code == 0
-        expect(page.locator("#intents-coverage")).to_contain_text("prediction", timeout=FLIP_MS)
+        expect(page.locator("#intents-coverage")).to_contain_text("prediction")
         assert page.locator("#intents-model").evaluate("it => it.open")
         page.close()
 
 
 def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors) -> None:
-    """As many as it says."""
+    """The listing has as many records as the number says."""
     page = visitor().visit("/?dataset=intents")
     page.locator("#intents-model summary").click()
     cells = page.locator(".matrix td a")
@@ -165,7 +162,7 @@ def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors
 
 
 def test_every_page_works_without_javascript(visitor: Visitors) -> None:
-    """Forms and links alone: try, filter, turn the page, look at a record."""
+    """Forms and links are enough to predict, filter, turn the page and open a record."""
     page = visitor(java_script_enabled=False).visit("/")
     page.locator("section.predict-form", has_text="sentence").locator("textarea").fill(TAUGHT)
     page.locator("section.predict-form", has_text="sentence").locator("button").click()
@@ -182,8 +179,8 @@ def test_every_page_works_without_javascript(visitor: Visitors) -> None:
     expect(page.locator("h1")).to_contain_text("one record")
 
 
-def test_a_record_is_forgotten_by_whoever_has_a_key(visitor: Visitors, own_site: Site) -> None:
-    """And by nobody else."""
+def test_a_record_can_be_deleted_with_an_api_key(visitor: Visitors, own_site: Site) -> None:
+    """A wrong key is refused."""
     key = some_key(own_site)
     page = visitor(own_site, refusals=(403,)).visit(f"/records/intents/{key}")
     page.locator("input[name=api_key]").fill("a guess")
@@ -196,10 +193,10 @@ def test_a_record_is_forgotten_by_whoever_has_a_key(visitor: Visitors, own_site:
     assert not own_site.records(key=bytes.fromhex(key))
 
 
-def test_where_answers_need_a_key_a_form_asks_for_it(
+def test_a_form_asks_for_the_key_if_answers_need_one(
     visitor: Visitors, trained: Path, tmp_path: Path
 ) -> None:
-    """And leads on to the page that was wanted."""
+    """After the sign-in, the requested page is shown."""
     with serving_copy(trained, tmp_path / "own", READ_KEYS="for-readers") as site:
         person = visitor(site, refusals=(403,))
         page = person.visit("/records/intents?show=uncertain")
@@ -216,7 +213,7 @@ def test_where_answers_need_a_key_a_form_asks_for_it(
 
 
 def test_the_keyboard_reaches_the_answer(visitor: Visitors) -> None:
-    """In the order of the page, the first step past the header."""
+    """Focus moves in the order of the page, and the first link skips the header."""
     page = visitor().visit("/try/intents")
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()

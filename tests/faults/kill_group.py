@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from tests.conftest import ROOT, command_environment
+from tests.processes import PATIENCE_SECONDS
 
 # Told to end before it could listen, a worker dies of it.
 ENDED = {0, -signal.SIGTERM, -signal.SIGKILL}
-END_SECONDS = 60.0
 
 
 class WorkerGroup:
@@ -77,7 +77,7 @@ class WorkerGroup:
 
     def _wait(self, worker: subprocess.Popen[bytes]) -> int:
         try:
-            return worker.wait(END_SECONDS)
+            return worker.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             worker.send_signal(signal.SIGABRT)
             worker.wait()

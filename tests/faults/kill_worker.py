@@ -11,12 +11,12 @@ from typing import Any
 
 import db.queue.chunk
 import enrich.executors.child
-import enrich.pipeline.chunk
-import enrich.pipeline.lease
+import enrich.pipeline.lease_renewal
+import enrich.pipeline.work_chunk
 import enrich.worker.loop
 import enrich.worker.worker
 from db.queue.chunk import Chunk
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.commands.base import open_worker_store, stop_on_signals
 from enrich.pipeline.step import StepRun
 from enrich.worker.loop import WorkerOptions, run_worker
@@ -33,10 +33,10 @@ def lay_points() -> None:
     """Put the worker's points in place."""
     after(Worker, "__init__", "worker_registered")
     after(StepRun, "compute", "batch_computed")
-    after(enrich.pipeline.chunk, "_compute", "chunk_computed")
+    after(enrich.pipeline.work_chunk, "_compute", "chunk_computed")
     after(db.queue.chunk, "write_enrichments", "enrichments_written")
-    after(enrich.pipeline.chunk, "_finish", "chunk_ended")
-    after(enrich.pipeline.lease, "renew_lease", "lease_renewed")
+    after(enrich.pipeline.work_chunk, "_finish", "chunk_ended")
+    after(enrich.pipeline.lease_renewal, "renew_lease", "lease_renewed")
     after(enrich.worker.worker, "work_chunk", "chunk_committed")
     before(enrich.worker.worker, "work_chunk", "chunk_claimed")
     before(Worker, "_tell_web", "web_not_told", when=lambda _, done: done)
@@ -75,17 +75,17 @@ def before(
 
 def renew_often() -> None:
     """Renew leases far more often than their length asks for."""
-    begin = enrich.pipeline.lease.Lease.__init__
+    begin = enrich.pipeline.lease_renewal.Lease.__init__
 
     @functools.wraps(begin)
     def wrapper(
-        lease: enrich.pipeline.lease.Lease, store: Store, chunk: Chunk, seconds: float
+        lease: enrich.pipeline.lease_renewal.Lease, store: Store, chunk: Chunk, seconds: float
     ) -> None:
         # It is renewed three times before it would run out.
         begin(lease, store, chunk, 3 * RENEW_SECONDS)
         lease._seconds = seconds
 
-    setattr(enrich.pipeline.lease.Lease, "__init__", wrapper)  # noqa: B010  mypy minds the assignment
+    setattr(enrich.pipeline.lease_renewal.Lease, "__init__", wrapper)  # noqa: B010  mypy minds the assignment
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from db.settings import load_settings
-from db.store.dialect import WORKER
-from db.store.engine import open_store
+from db.store.dialect import WORKER_NAME
+from db.store.store import open_store
 from enrich.commands.base import stop_on_signals
 from enrich.gate import sampler as reader
 from enrich.gate.machine.cgroup import Cgroup
@@ -41,7 +41,7 @@ def main() -> None:
     stop: threading.Event = stop_on_signals()
     vars(reader)["total_source"] = only_these(Path(sys.argv[1]))
     settings = load_settings()
-    run_worker(open_store(settings, name=WORKER), settings, stop, WorkerOptions())
+    run_worker(open_store(settings, name=WORKER_NAME), settings, stop, WorkerOptions())
 
 
 if __name__ == "__main__":

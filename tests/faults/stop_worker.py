@@ -8,8 +8,8 @@ from typing import Any
 
 import db.queue.planner
 import enrich.executors.child
-import enrich.pipeline.chunk
-import enrich.pipeline.lease
+import enrich.pipeline.lease_renewal
+import enrich.pipeline.work_chunk
 import enrich.worker.loop
 import enrich.worker.worker
 from db.errors import LeaseLost
@@ -45,7 +45,7 @@ def tell_of(where: Any, name: str, what: str) -> None:  # noqa: ANN401
 
     @functools.wraps(wrapped)
     def wrapper(connection: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401
-        held: Chunk = named["held"] if "held" in named else given[0]
+        held: Chunk = named["chunk"] if "chunk" in named else given[0]
         try:
             wrapped(connection, *given, **named)
         except LeaseLost:
@@ -65,9 +65,9 @@ def note_refusal(what: str, held: Chunk) -> None:
 def main() -> None:
     """Work until told to end."""
     tell_of_claims()
-    tell_of(enrich.pipeline.lease, "renew_lease", RENEWED)
-    tell_of(enrich.pipeline.chunk, "return_chunk", RETURNED)
-    tell_of(enrich.pipeline.chunk, "finish_chunk", FINISHED)
+    tell_of(enrich.pipeline.lease_renewal, "renew_lease", RENEWED)
+    tell_of(enrich.pipeline.work_chunk, "return_chunk", RETURNED)
+    tell_of(enrich.pipeline.work_chunk, "finish_chunk", FINISHED)
     tell_of(enrich.worker.worker, "fail_chunk", FAILED)
     db.queue.planner.CHUNK_RECORDS = CHUNK_RECORDS
     enrich.worker.loop.TICK_SECONDS = TICK_SECONDS

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import select, update
 
 from db.records.dataset import find_dataset
-from db.records.model import activate_model
 from db.records.record import NewRecord, add_records
+from db.records.trained_model import activate_model
 from db.store import tables
-from db.store.engine import Store, connect_store
 from db.store.generation import raise_generation
+from db.store.store import Store, connect_store
 from enrich.learning.training import train_model
 from tests.conftest import sample_spec, settings_for
 from tests.integration.answers import TAUGHT, teach

@@ -94,13 +94,15 @@ def mounted(folder: Path) -> Iterator[bool]:
 
 @pytest.fixture(params=["mounted", "limited"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    """Give a disk that can be full, in both ways where a test may mount one."""
+    """Give a disk that can be full, in both ways."""
     folder = tmp_path / "disk"
     with ExitStack() as stack:
-        if request.param == "mounted" and stack.enter_context(mounted(folder)):
+        if request.param == "limited":
+            yield Limited(folder)
+        elif stack.enter_context(mounted(folder)):
             yield Mounted(folder)
         else:
-            yield Limited(folder)
+            pytest.skip("needs the right to mount a file system: run the tests as root")
 
 
 @pytest.fixture
@@ -146,11 +148,15 @@ def fill_up(site: Site, disk: Disk, crowd: Crowd) -> None:
         crowd.ask(QUEUE_ENTRIES)
         # Where the store still has room, the queue is empty by then.
         time.sleep(2 * RETRY_SECONDS)
-        return figures(site)["veilleuse_unseen_queue_inputs", ""] > 0
+        is_full = isinstance(disk, Limited) or CANNOT in site.log.read_text()
+        return is_full and figures(site)["veilleuse_unseen_queue_inputs", ""] > 0
+
+    def is_dropped() -> bool:
+        crowd.ask(QUEUE_ENTRIES)
+        return crowd.dropped > 0
 
     until(is_waiting)
-    crowd.ask(QUEUE_ENTRIES)
-    assert crowd.dropped > 0
+    until(is_dropped)
 
 
 def test_on_a_full_disk_everything_is_answered_and_what_was_taken_is_written_later(

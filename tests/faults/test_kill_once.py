@@ -17,10 +17,11 @@ from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.learning.training import train_model
 from tests.conftest import ROOT, command_environment, notes_spec, register
 from tests.inline import enrich_now
+from tests.processes import PATIENCE_SECONDS
 
 from .conftest import FULL
 
@@ -111,7 +112,7 @@ def test_killed_again_and_again_it_ends_in_the_same_store_as_undisturbed(
                 continue
         kills += 1
     with start_once(database_url) as last:
-        _, error = last.communicate(timeout=120)
+        _, error = last.communicate(timeout=PATIENCE_SECONDS)
     assert last.returncode == 0, error
     assert everything(store, notes) == undisturbed
     assert left_over(store) == [0, 0]

@@ -17,10 +17,10 @@ from db.records.record import NewRecord, add_records, count_stale
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
-from db.store.engine import Store
 from db.store.generation import read_generation
+from db.store.store import Store
 from enrich.learning.training import train_model
-from enrich.status import worker_status
+from enrich.worker_status import worker_status
 from tests.conftest import notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for

@@ -22,7 +22,7 @@ from db.errors import LeaseLost
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk, return_chunk
 from db.records.dataset import Dataset, PlanStep, set_plan
 from db.store import tables
-from db.store.engine import Store, connect_store
+from db.store.store import Store, connect_store
 from tests.conftest import register, sample_spec, settings_for
 
 from .conftest import FULL
@@ -34,7 +34,7 @@ PROCESSES = 8
 LEASE_SECONDS = 600.0
 # Of so many claims of a process one is given back, and one is made under a lease over at once.
 RETURN_EACH, LATE_EACH = 7, 11
-PATIENCE_SECONDS = 3600.0 if FULL else 120.0
+PATIENCE_SECONDS = 3600.0
 LOOK_SECONDS = 0.05
 
 Outcome = Literal["finished", "returned", "lost"]
@@ -84,7 +84,7 @@ class Claimer:
         outcome: Outcome = "returned" if may_return else "finished"
         end = return_chunk if may_return else partial(finish_chunk, enrichments=(), predictions=())
         try:
-            self._store.write(partial(end, held=held))
+            self._store.write(partial(end, chunk=held))
         except LeaseLost:
             outcome = "lost"
         hold = Hold(held.id, held.fence, self._process, began, ended, outcome, is_late)

@@ -25,14 +25,14 @@ from db.queue.call_quota import Caller, grant_calls, spent_calls
 from db.queue.chunk import make_chunk
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import list_quarantine
-from db.queue.worker import _process, all_workers, register_worker
+from db.queue.worker_registry import _process, all_workers, register_worker
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records, each_record, forget_record, slices
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.enrichers.base import find_enricher
 from enrich.executors.base import Stopped
 from enrich.pipeline.api_calls import quota_of
@@ -43,6 +43,7 @@ from tests import processes
 from tests.bad_server import BadServer, Behaviour, bad_server
 from tests.conftest import ROOT, Done, command_environment, register, run_command
 from tests.inline import InlineExecutor
+from tests.processes import PATIENCE_SECONDS
 
 from .conftest import FULL
 
@@ -54,9 +55,8 @@ CHUNK_RECORDS = 15
 SECRET = "s3cret/of-the~faults"  # noqa: S105
 HEADERS = {"Authorization": "Bearer ${API_TEST_KEY}", "X-Worker": "${WORKER_NAME}"}
 LENGTH = EnricherSpec(use="tests.store.sample_enrichers.Length", reads=("sentence",))
-PATIENCE_SECONDS = 90.0
 
-wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
+wait_for = partial(processes.wait_for, look_seconds=0.2)
 # What takes long in itself: the short form runs it where it is more likely to fail.
 BOTH = ["sqlite", "postgresql"]
 MANY_WORKERS = pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def asks(url: str, field: str = "sentence", **config: Any) -> EnricherSpec:  # n
             "url": f"{url}?text={{{field}}}",
             "answer": "path",
             "headers": HEADERS,
-            "timeout_seconds": 10,
+            "timeout_seconds": 60,
             **config,
         },
     )
@@ -132,7 +132,7 @@ def workers_running(url: str, folder: Path) -> Iterator[list[subprocess.Popen[by
         yield running
         for one in running:
             one.terminate()
-        codes = {one.wait(30) for one in running}
+        codes = {one.wait(PATIENCE_SECONDS) for one in running}
     finally:
         for one in running:
             one.kill()
@@ -154,7 +154,7 @@ def _start_worker(url: str, folder: Path, number: int) -> subprocess.Popen[bytes
 
 def environment(url: str, name: str) -> dict[str, str]:
     """Return a worker's environment, with the secret."""
-    return command_environment(url, API_TEST_KEY=SECRET, WORKER_NAME=name, LEASE_SECONDS="10")
+    return command_environment(url, API_TEST_KEY=SECRET, WORKER_NAME=name, LEASE_SECONDS="60")
 
 
 def logs(folder: Path) -> str:
@@ -342,7 +342,7 @@ def test_a_worker_killed_in_the_middle_of_its_calls_costs_no_value_and_no_budget
 
     def catch(handler: behaviour.Handler) -> None:
         caught.append(handler.call.headers["x-worker"])
-        may_go_on.wait(60)
+        may_go_on.wait(PATIENCE_SECONDS)
         behaviour.echoes()(handler)
 
     answer = behaviour.echoes()
@@ -496,7 +496,7 @@ def test_a_worker_that_waits_for_another_sees_it_die(
         }
     stop = threading.Event()
     with (
-        subprocess.Popen(["sleep", "60"]) as other,
+        subprocess.Popen(["sleep", "600"]) as other,
         working(store, settings, stop, InlineExecutor()) as worker,
     ):
         caller = Caller(found.id, "score", register_other(store, other.pid))
@@ -508,7 +508,7 @@ def test_a_worker_that_waits_for_another_sees_it_die(
         assert server.calls == []
         other.kill()
         other.wait()
-        enriching.join(20)
+        enriching.join(PATIENCE_SECONDS)
         in_time = not enriching.is_alive()
         stop.set()
         enriching.join()

@@ -26,7 +26,7 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec, encode_spec
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.enrichers.base import Row
 from enrich.executors.base import ChildDied
 from enrich.executors.local import LocalExecutor
@@ -227,7 +227,7 @@ def test_a_user_sees_what_is_quarantined_and_tries_it_again(
     assert command("enrich", "once").out == "enriched 0 records\n"
     assert notes.tries().count(1) == MOST_ATTEMPTS
     run_once = command("enrich", "quarantine", "retry")
-    assert run_once.out == "1 records will be tried again; now: python -m enrich once\n"
+    assert run_once.out == "1 records will be tried again; try them now: python -m enrich once\n"
     assert command("enrich", "once").code == 1
     assert notes.tries().count(1) == 2 * MOST_ATTEMPTS
     antidote(notes.log).touch()
@@ -254,7 +254,7 @@ def test_a_user_drops_a_quarantined_record(
         capture_output=True,
     )
     assert asked.returncode == 1
-    assert b"Erase these records, their labels too?" in asked.stderr
+    assert b"Delete these records with their labels?" in asked.stderr
     assert notes.lacking() == [POISON]
     dropped = command("enrich", "quarantine", "drop", "notes", "--yes", "--json")
     assert json.loads(dropped.out) == {"dropped": 1}
@@ -262,7 +262,7 @@ def test_a_user_drops_a_quarantined_record(
     assert len(notes.values()) == NEIGHBOURS
     assert notes.lacking() == []
     assert command("enrich", "once").out == "enriched 0 records\n"
-    assert command("enrich", "quarantine", "drop", "--yes").out == "erased 0 records\n"
+    assert command("enrich", "quarantine", "drop", "--yes").out == "deleted 0 records\n"
 
 
 def test_a_record_that_kills_its_workers_is_quarantined_alone(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,18 +19,17 @@ import pytest
 from sqlalchemy import select, update
 
 from db.files.exporter import export_rows
-from db.queue.run import begin_run, is_running
-from db.queue.worker import count_workers, register_worker
+from db.queue.run_history import begin_run, is_running
+from db.queue.worker_registry import count_workers, register_worker
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from db.traffic.web_load import WebLoad, read_load, write_load
 from enrich.enrichers.base import Row
 from enrich.gate.sampler import LoadSampler, StoreState
-from tests import processes
 from tests.conftest import (
     ROOT,
     ask,
@@ -42,15 +39,14 @@ from tests.conftest import (
     register,
     sample_spec,
 )
+from tests.processes import PATIENCE_SECONDS, wait_for
+from tests.programs import require_program
 
 from .conftest import FULL
 
 HOUR = 3600
 ASKED, OTHERS = 5, 20
-PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
-
-wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=LOOK_SECONDS)
 
 # Makes a clock that is as many seconds ahead as a file says at the moment.
 WRONG_CLOCK = """
@@ -77,7 +73,7 @@ sys.argv = ["enrich", *arguments]
 runpy.run_module("enrich", run_name="__main__", alter_sys=True)
 """
 # Debian's libfaketime lies to C too. The clocks that nobody can set are left alone.
-CLOCKS = ["wrapped", *(["faketime"] if shutil.which("faketime") else [])]
+CLOCKS = ["wrapped", "faketime"]
 
 # Seconds that the holder's and the rival's clocks are ahead: to the rival the lease seems over.
 SEEMS_OVER = [(0, HOUR), (-HOUR, 0)]
@@ -127,8 +123,9 @@ def faketime(ahead: int) -> dict[str, str]:
 
     The command itself would stay in between, and be killed instead.
     """
+    program = require_program("faketime", install="apt-get install faketime")
     sweep_fake_clocks()
-    fake = ["faketime", "--exclude-monotonic", "-f", f"{ahead:+d}s", "env"]
+    fake = [program, "--exclude-monotonic", "-f", f"{ahead:+d}s", "env"]
     done = subprocess.run(fake, check=True, capture_output=True, text=True)
     given = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
     return {
@@ -293,7 +290,7 @@ def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
         wait_for(lambda: any("→ open" in one for one in gate_changes(notes.log("worker"))))
         for ahead in (HOUR, -HOUR, 0):
             notes.set_clock("worker", ahead)
-            wait_for_change("the web answers", WebLoad(requests_per_second=1000))
+            wait_for_change("the web processes answer", WebLoad(requests_per_second=1000))
             notes.set_clock("worker", -ahead)
             wait_for_change("→ open", WebLoad())
         running.terminate()
@@ -301,7 +298,7 @@ def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
     changes = gate_changes(notes.log("worker"))
     closed = [one for one in changes if one.startswith("open ")]
     assert len(closed) == 3
-    assert all("the web answers" in one for one in closed)
+    assert all("the web processes answer" in one for one in closed)
     assert all("failed" not in one for one in notes.log("worker").splitlines())
 
 

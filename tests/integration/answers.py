@@ -5,7 +5,7 @@ from __future__ import annotations
 from db.records.dataset import find_dataset
 from db.records.prediction import Prediction, write_predictions
 from db.scoring.response_body import Answer, encode_answer
-from db.store.engine import Store
+from db.store.store import Store
 
 TAUGHT = "une phrase que le professeur connaît"
 

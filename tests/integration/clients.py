@@ -39,7 +39,9 @@ class Client(threading.Thread):
     def __init__(self, site: Site, *, reconnects: bool, may_fail: bool = False) -> None:
         super().__init__(daemon=True)
         self._may_fail = may_fail
-        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+        self._connection = http.client.HTTPConnection(
+            "127.0.0.1", site.port, timeout=PATIENCE_SECONDS
+        )
         self._reconnects = reconnects
         self._enough = threading.Event()
         self.replies: list[Reply] = []

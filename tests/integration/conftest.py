@@ -22,7 +22,7 @@ import pytest
 from sqlalchemy import func, select
 
 from db.store import tables
-from db.store.engine import Store, connect_store
+from db.store.store import Store, connect_store
 from tests.conftest import ROOT, command_environment, settings_for
 from tests.processes import PATIENCE_SECONDS, children_of, wait_for
 

@@ -14,6 +14,7 @@ from tests.faults.conftest import FULL
 from .conftest import API_KEY, Site, serving_copy
 
 READ_KEY = "a-key-for-readers"
+pytestmark = pytest.mark.slow
 EXAMPLES = 500 if FULL else 10
 REQUIREMENTS = Path(__file__).parent / "schemathesis.txt"
 # All checks are on, but for what the description cannot say of us.

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,17 +17,16 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from db.admin.status import dataset_status
+from db.admin.store_status import dataset_status
 from db.errors import EnricherError
 from db.files.exporter import export_rows
 from db.files.importer import import_files
 from db.records.dataset import Dataset, find_dataset
 from db.records.record import count_stale
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.executors.dask import DaskExecutor
 from enrich.worker.worker import working as enrich_working
-from tests import processes
 from tests.conftest import (
     ROOT,
     command_environment,
@@ -40,10 +38,9 @@ from tests.conftest import (
 )
 from tests.faults.conftest import FULL
 from tests.ports import free_port
+from tests.processes import PATIENCE_SECONDS, wait_for
 
-PATIENCE_SECONDS = 180.0
-
-wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS)
+pytestmark = pytest.mark.slow
 # Embeddings differ by up to 3e-7 with the batch that they were computed in.
 TOLERANCE = 1e-6
 
@@ -215,12 +212,12 @@ def test_a_scheduler_that_is_lost_and_comes_back_loses_nothing(
         for process in (scheduler, *workers):
             process.send_signal(signal.SIGKILL)
             process.wait()
-        wait_for(lambda: "is out of reach" in told(sqlite_url), lambda: told(sqlite_url))
+        wait_for(lambda: "cannot be reached" in told(sqlite_url), lambda: told(sqlite_url))
         cluster.start_scheduler()
         cluster.start_worker()
         wait_for(lambda: left(store) == (0, 0, 0), lambda: told(sqlite_url))
         run.terminate()
-        out, _ = run.communicate(timeout=60)
+        out, _ = run.communicate(timeout=PATIENCE_SECONDS)
     assert run.returncode == 0, out
     assert "Traceback" not in out, out
     assert_as_computed_locally(store, intents, tmp_path)
@@ -236,7 +233,7 @@ def told(url: str) -> str:
 def test_a_cluster_without_workers_is_told(sqlite_url: str, cluster: Cluster) -> None:
     """The worker waits for one to come."""
     cluster.start_scheduler()
-    said = f"the Dask cluster at {cluster.address} is out of reach: it has no workers"
+    said = f"the Dask cluster at {cluster.address} cannot be reached: it has no workers"
     with working(sqlite_url, cluster, "run", "--now"):
         wait_for(lambda: said in told(sqlite_url), lambda: told(sqlite_url))
 
@@ -266,7 +263,7 @@ if FULL:
         """In one line, and after about a minute."""
         cluster.start_scheduler()
         with working(sqlite_url, cluster, "once", "intents") as once:
-            out, _ = once.communicate(timeout=150)
+            out, _ = once.communicate(timeout=PATIENCE_SECONDS)
         assert once.returncode == 1
         assert "it has no workers" in out
         assert "Traceback" not in out, out

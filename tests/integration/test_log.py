@@ -143,7 +143,7 @@ def test_the_file_begins_anew_when_it_has_grown(sqlite_url: str, tmp_path: Path)
         return (folder / "log.5").exists()
 
     with serving(sqlite_url, tmp_path / "log.txt", ready="/livez", **more) as site:
-        until(lambda: begins_anew(site), 60)
+        until(lambda: begins_anew(site))
         last = site.get("/livez").headers["X-Request-Id"]
         until(lambda: any(last in file.read_text() for file in folder.glob("log*")))
     names = {file.name for file in folder.iterdir()} - {"log.lock"}

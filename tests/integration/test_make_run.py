@@ -12,9 +12,11 @@ from pathlib import Path
 
 import msgspec
 import psutil
+import pytest
 
 from tests.conftest import command_environment
 from tests.ports import free_port
+from tests.processes import PATIENCE_SECONDS
 
 
 def start(folder: Path) -> tuple[subprocess.Popen[str], list[str]]:
@@ -40,11 +42,12 @@ def end(running: subprocess.Popen[str], how: signal.Signals) -> None:
     """Say that it should end; nothing that it started may be left."""
     family = psutil.Process(running.pid).children(recursive=True)
     os.kill(running.pid, how)
-    running.communicate(timeout=60)
+    running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert psutil.wait_procs(family, timeout=PATIENCE_SECONDS)[1] == []
 
 
+@pytest.mark.slow
 def test_it_prints_addresses_that_work_and_redoes_nothing(checkout: Path) -> None:
     """The dashboard, a prediction of each sample, documentation; a second start trains nothing."""
     running, lines = start(checkout)
@@ -65,5 +68,5 @@ def test_it_prints_addresses_that_work_and_redoes_nothing(checkout: Path) -> Non
     end(running, signal.SIGTERM)
     text = "".join(lines)
     assert "0 created, 0 relabelled, 1,000 unchanged" in text
-    assert "customers@1 is in use" in text
+    assert "customers@1 is already active" in text
     assert "labelled rows, teacher" not in text

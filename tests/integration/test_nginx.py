@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from benchmark.target.nginx import running_nginx
+from tests.processes import PATIENCE_SECONDS
+from tests.programs import require_program
 
 from .conftest import Site, ask, free_port, query, serving_copy, until
 
+pytestmark = pytest.mark.slow
 KEY = "a-key-for-readers"
 HOTEL = f"/predict/intents?{query(sentence='Trouve un hôtel près de Talence')}"
 
@@ -20,6 +23,7 @@ HOTEL = f"/predict/intents?{query(sentence='Trouve un hôtel près de Talence')}
 @contextmanager
 def front(folder: Path, *sites: Site) -> Iterator[int]:
     """Run nginx before web processes; gives its port."""
+    require_program("nginx", install="apt-get install nginx")
     folder.mkdir(exist_ok=True)
     port = free_port()
     with running_nginx(folder, port, *(site.port for site in sites)):
@@ -82,7 +86,7 @@ def test_a_web_process_may_end_while_people_ask_and_nobody_notices(
             person.start()
         until(lambda: len(seen) > 100)
         pair[0].process.terminate()
-        assert pair[0].process.wait(30) == 0
+        assert pair[0].process.wait(PATIENCE_SECONDS) == 0
         before = len(seen)
         until(lambda: len(seen) > before + 100)
         ended.set()

@@ -7,11 +7,14 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+
+from serve.server.waitress_channel import REQUEST_SECONDS
 
 from .conftest import API_KEY, Site, get_request, post_request, query, receive, until
 from .test_overload import LARGE_FILE, PREDICT, connected, get_bytes
@@ -25,6 +28,8 @@ BATCH = post_request("/predict/intents", b'[{"sentence": "un octet apres l\'autr
 
 def test_a_request_that_comes_byte_by_byte_is_answered(site: Site) -> None:
     """Head and body alike, and others are answered between two bytes."""
+    # On a busy machine these would take so long that the server cuts the request.
+    until_then = time.monotonic() + REQUEST_SECONDS / 2
     single = get_request(f"/predict/intents?{query(sentence='octet')}".encode())
     length = max(len(single), len(BATCH))
     with connected(site, 2) as (getting, posting), site.connect() as other:
@@ -33,8 +38,9 @@ def test_a_request_that_comes_byte_by_byte_is_answered(site: Site) -> None:
         for at in range(length):
             getting.sendall(single[at : at + 1])
             posting.sendall(BATCH[at : at + 1])
-            other.sendall(get_bytes(PREDICT))
-            assert receive(other).status == 200
+            if time.monotonic() < until_then:
+                other.sendall(get_bytes(PREDICT))
+                assert receive(other).status == 200
         assert receive(getting).json()["dataset"] == "intents"
         answers = receive(posting, "POST").json()
     assert [answer.get("status", 200) for answer in answers] == [200, 400]
@@ -188,5 +194,5 @@ def test_odd_clients_leave_neither_threads_nor_descriptors_behind(own_site: Site
     for _ in range(ROUNDS):
         visit(own_site)
     until(lambda: opened(own_site) <= before[1])
-    assert threads(own_site) <= before[0]
+    until(lambda: threads(own_site) <= before[0])
     assert "Traceback" not in own_site.log.read_text()

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from serve.api.keys import AccessControl
+from serve.api.api_keys import AccessControl
 from serve.app import make_routes
 from serve.pages.dashboard import Dashboard
 from serve.prediction.service import PredictionService

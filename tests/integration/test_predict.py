@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from db.records.dataset import find_dataset
-from db.records.model import (
+from db.records.trained_model import (
     NewModel,
     active_model,
     add_model,

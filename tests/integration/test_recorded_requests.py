@@ -14,7 +14,7 @@ from sqlalchemy import select
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
 from db.store import tables
-from db.store.engine import connect_store
+from db.store.store import connect_store
 from db.traffic.prediction_counts import prediction_name
 from serve.prediction.request_recorder import COUNT_SECONDS
 from tests.conftest import settings_for

@@ -15,7 +15,7 @@ from db.files.reader import read_rows
 from db.scoring.student import Student, decode_student, encode_student
 from db.spec.dataset_spec import DatasetSpec
 from enrich.learning.column import columns_of, make_table
-from enrich.learning.distil import StudentTrainingSet, fit_student
+from enrich.learning.student_training import StudentTrainingSet, fit_student
 from tests.conftest import ROOT, sample_spec
 
 # Two lines this alike would be one template, perhaps on both sides of a fold.
@@ -28,8 +28,8 @@ def rows_of(name: str) -> tuple[DatasetSpec, list[dict[str, object]]]:
     return spec, [row.values for row in read_rows(ROOT / "datasets" / f"{name}.csv")]
 
 
-def lesson_of(name: str) -> tuple[DatasetSpec, StudentTrainingSet]:
-    """Return all of a sample's labelled rows."""
+def training_set_of(name: str) -> tuple[DatasetSpec, StudentTrainingSet]:
+    """Return a sample's spec, and a training set of all its labelled rows."""
     spec, rows = rows_of(name)
     inputs = [spec.pick_inputs(row) for row in rows]
     labels = [spec.read_label(row[spec.target]) for row in rows]
@@ -47,7 +47,7 @@ def lesson_of(name: str) -> tuple[DatasetSpec, StudentTrainingSet]:
 @pytest.mark.parametrize("name", ["intents", "customers"])
 def test_student_and_scikit_learn_agree_on_every_record(name: str) -> None:
     """The student is the same model without NumPy: probabilities and numbers to 1e-6."""
-    spec, training_set = lesson_of(name)
+    spec, training_set = training_set_of(name)
     model, design, data = fit_student(spec, training_set)
     student = Student(decode_student(*encode_student(data)))
     matrix = design.matrix(training_set.rows)

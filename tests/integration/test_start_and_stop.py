@@ -16,7 +16,7 @@ from tests.processes import PATIENCE_SECONDS
 
 from .conftest import Site, free_port, post_request, receive, serving, until
 
-ITEMS = 1000
+ITEMS = 500
 CONNECTIONS = 8
 
 

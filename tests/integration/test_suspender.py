@@ -1,4 +1,4 @@
-"""The brake on real processes, and the compute child under it."""
+"""The process suspender on real processes, and the compute child under it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,11 +33,11 @@ from enrich.gate.machine.process_tree import cpu_seconds, tree
 from enrich.gate.suspender import ProcessSuspender
 from tests import processes
 from tests.conftest import ROOT, make_store
-from tests.processes import go_on, is_gone, line_of, state
+from tests.processes import PATIENCE_SECONDS, go_on, is_gone, line_of, state
 
-PATIENCE_SECONDS = 60.0
+STOPS = 30
 
-wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.02)
+wait_for = partial(processes.wait_for, look_seconds=0.02)
 PR_SET_CHILD_SUBREAPER = 36
 
 FAMILY = """
@@ -62,7 +62,7 @@ import sys, time
 from pathlib import Path
 from db.store.dialect import insert
 from db.settings import load_settings
-from db.store.engine import connect_store
+from db.store.store import connect_store
 from db.store.tables import generation
 from enrich.worker.subcommand import yielding
 store = yielding(connect_store(load_settings({"DATABASE_URL": sys.argv[1]})), Path(sys.argv[2]))
@@ -76,23 +76,23 @@ for number in range(1_000_000):
 # Runs an executor, says its child's id, and does what it is told.
 PARENT = """
 import sys, threading, time
-from enrich.gate.suspender import Brake
+from enrich.gate.suspender import ProcessSuspender
 from enrich.executors.local import LocalExecutor
 from tests.integration.test_suspender import recipe
-class Eager(Brake):
+class Eager(ProcessSuspender):
     def add(self, group, lock=None):
         self.stop()
         super().add(group, lock)
-brake = Eager() if "eager" in sys.argv else Brake()
-executor = LocalExecutor(brake=brake)
+suspender = Eager() if "eager" in sys.argv else ProcessSuspender()
+executor = LocalExecutor(suspender=suspender)
 if "eager" not in sys.argv:
     helper = executor.compute("f", recipe, [{"sentence": "start a helper"}]).values[0]
 again = [{"sentence": "work for ever"}]
 threading.Thread(target=executor.compute, args=("f", recipe, again), daemon=True).start()
-while executor._child is None or not executor._child.pid or not brake._groups:
+while executor._child is None or not executor._child.pid or not suspender._groups:
     time.sleep(0.01)
 if "stopped" in sys.argv:
-    brake.stop()
+    suspender.stop()
 print(executor._child.pid, helper if "eager" not in sys.argv else 0, flush=True)
 time.sleep(600)
 """
@@ -215,7 +215,7 @@ def test_end_ends_a_process_and_what_it_has_started() -> None:
         assert not suspender.remove(pids[0])
 
 
-def test_a_process_that_ends_by_itself_was_not_ended_by_the_brake() -> None:
+def test_a_process_that_ends_by_itself_was_not_ended_by_the_suspender() -> None:
     """Its work is at fault."""
     suspender = ProcessSuspender()
     with running("pass") as short:
@@ -226,7 +226,7 @@ def test_a_process_that_ends_by_itself_was_not_ended_by_the_brake() -> None:
         assert not suspender.remove(short.pid)
 
 
-def test_a_group_added_while_the_brake_is_on_is_stopped() -> None:
+def test_a_group_added_while_the_suspender_is_on_is_stopped() -> None:
     """And goes on with the others."""
     suspender = ProcessSuspender()
     suspender.stop()
@@ -272,7 +272,7 @@ def test_a_group_that_holds_its_lock_is_not_stopped_until_it_lets_go(tmp_path: P
         assert state(holder.pid) in "SR"
         suspender.stop()
         assert are_stopped(holder.pid)
-        # Nor does the brake keep the lock.
+        # The suspender does not keep the lock.
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -290,8 +290,9 @@ def test_the_seconds_of_each_stop_add_up() -> None:
     first = suspender.stopped_seconds()
     assert first >= 0.05
     assert suspender.stopped_for() == 0.0
+    began = time.monotonic()
     suspender.stop()
-    assert suspender.stopped_for() < 0.05 + first
+    assert suspender.stopped_for() <= time.monotonic() - began
     assert suspender.stopped_seconds() >= first
 
 
@@ -303,7 +304,10 @@ def test_a_transaction_of_a_yielding_store_is_never_stopped_in_the_middle(tmp_pa
     with running(WRITER, f"sqlite:///{path}", str(lock)) as writer:
         line_of(writer)
         suspender.add(writer.pid, lock)
-        for number in range(30):
+        number = written = 0
+        # On a busy machine it may have written nothing by then.
+        while number < STOPS or not written:
+            number += 1
             time.sleep(chance.uniform(0, 0.05))
             suspender.stop()
             while state(writer.pid) != "T":
@@ -317,8 +321,8 @@ def test_a_transaction_of_a_yielding_store_is_never_stopped_in_the_middle(tmp_pa
                 connection.close()
             assert rows[0] % 2 == 0
             assert not rows[1]
+            written = rows[0]
             suspender.release()
-        assert rows[0] > 0
 
 
 @dataclass
@@ -359,7 +363,7 @@ class RequestedInput:
 
 
 class Room:
-    """An executor under a brake, and a flag that ends it."""
+    """An executor with a suspender, and a flag that stops it."""
 
     def __init__(self, suspend_seconds: float = 600.0) -> None:
         self.suspender = ProcessSuspender()
@@ -389,14 +393,20 @@ def room() -> Iterator[Room]:
     made.executor.close()
 
 
-def test_the_child_takes_only_what_nobody_else_wants(room: Room) -> None:
+def test_the_child_takes_only_what_nobody_else_wants(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """CPU, disk and memory; and it has a group of its own."""
-    room.ask("a").values()
+    # Other tests keep its priority as it is: see `tests/startup`.
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    # It may be long before it gets the CPU to answer.
+    room.ask("a")
+    wait_for(lambda: room.executor._child is not None)
     child = room.child
+    wait_for(lambda: Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n")
     assert os.sched_getscheduler(child) == os.SCHED_IDLE
     assert os.getpriority(os.PRIO_PROCESS, child) == 19
     assert psutil.Process(child).ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
-    assert Path(f"/proc/{child}/oom_score_adj").read_text().strip() == "1000"
     assert os.getpgid(child) == child
     assert os.getsid(child) == os.getsid(0)
 
@@ -407,18 +417,18 @@ def test_work_stopped_in_the_middle_goes_on_where_it_was(room: Room, tmp_path: P
     asked = room.ask(f"work until {mark}", "ab")
     wait_for(mark.with_suffix(".begun").exists)
     child = room.child
+    began = time.monotonic()
     room.suspender.stop()
     assert are_stopped(child)
     mark.touch()
     time.sleep(0.5)
     assert asked.thread.is_alive()
     room.suspender.release()
-    began = time.monotonic()
     assert asked.values() == [str(len(f"work until {mark}")), "2"]
     assert room.child == child
     assert asked.done is not None
     assert asked.done.seconds >= 0
-    assert room.suspender.stopped_seconds() <= time.monotonic() - began + 60
+    assert 0.5 <= room.suspender.stopped_seconds() <= time.monotonic() - began
 
 
 def test_work_ended_for_its_memory_is_done_again_and_nothing_is_blamed(
@@ -469,7 +479,7 @@ def test_work_suspended_for_too_long_is_given_back(tmp_path: Path) -> None:
         room.executor.close()
 
 
-def test_work_that_finds_the_brake_on_for_too_long_is_given_back() -> None:
+def test_work_is_given_back_when_the_suspender_is_on_for_too_long() -> None:
     """No child is even started."""
     room = Room(suspend_seconds=0.2)
     room.suspender.stop()
@@ -515,24 +525,16 @@ def test_what_an_enricher_has_started_ends_with_the_child(how: str, *, stopped: 
         if stopped:
             room.suspender.stop()
         getattr(room.executor, how)()
-        wait_for_a_moment(lambda: is_gone(helper))
-        assert is_gone(helper)
+        wait_for(lambda: is_gone(helper))
     finally:
         kill(helper)
         room.executor.close()
 
 
-def wait_for_a_moment(what: Callable[[], bool]) -> None:
-    """Wait until something is so, or some seconds have passed."""
-    until = time.monotonic() + 5
-    while not what() and time.monotonic() < until:
-        time.sleep(0.05)
-
-
-def killed_parent_leaves(
+def check_killed_parent_leaves_nothing(
     *arguments: str, leads_session: bool = False, helpers: bool = True
-) -> list[str]:
-    """Run an executor in a process, kill that; return the states of what is left of it."""
+) -> None:
+    """Run an executor in a process, kill that, and wait until all that came of it is gone."""
     group = None if leads_session else 0
     with running(PARENT, *arguments, group=group, session=leads_session) as parent:
         pids = [int(word) for word in line_of(parent).split() if word != "0"]
@@ -542,30 +544,32 @@ def killed_parent_leaves(
             parent.kill()
             parent.wait()
             watched = pids if helpers else pids[:1]
-            wait_for_a_moment(lambda: all(is_gone(pid) for pid in watched))
-            return [state(pid) for pid in watched if not is_gone(pid)]
+            wait_for(
+                lambda: all(is_gone(pid) for pid in watched),
+                lambda: [state(pid) for pid in watched],
+            )
         finally:
             kill(*pids)
 
 
 def test_the_parent_of_a_stopped_child_leaves_nothing_when_it_is_killed() -> None:
     """Started in a group of its own, as a shell does; its child and what that has started."""
-    assert killed_parent_leaves("stopped") == []
+    check_killed_parent_leaves_nothing("stopped")
 
 
 def test_a_parent_that_leads_its_session_leaves_nothing_when_it_is_killed() -> None:
     """Started as a service is, and as `make run` does."""
-    assert killed_parent_leaves("stopped", leads_session=True) == []
+    check_killed_parent_leaves_nothing("stopped", leads_session=True)
 
 
 def test_a_parent_killed_while_its_child_computes_leaves_nothing() -> None:
     """However long the child would take; what an enricher has started is its own to look after."""
-    assert killed_parent_leaves(helpers=False) == []
+    check_killed_parent_leaves_nothing(helpers=False)
 
 
 def test_a_child_stopped_as_soon_as_it_was_started_does_not_outlive_its_parent() -> None:
     """It had no group of its own yet."""
-    assert killed_parent_leaves("eager", leads_session=True) == []
+    check_killed_parent_leaves_nothing("eager", leads_session=True)
 
 
 def test_a_stopped_child_ends_with_its_parent_although_its_session_lives_on() -> None:
@@ -574,7 +578,7 @@ def test_a_stopped_child_ends_with_its_parent_although_its_session_lives_on() ->
     # Orphans come to us, as they would to that first process, and we are in their session.
     assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     try:
-        assert killed_parent_leaves("stopped", helpers=False) == []
+        check_killed_parent_leaves_nothing("stopped", helpers=False)
     finally:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         with contextlib.suppress(ChildProcessError):

@@ -23,6 +23,7 @@ from tests.conftest import (
 )
 from tests.environment import make_environment
 from tests.ports import free_port, wait_until_ready
+from tests.processes import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,10 @@ def serving(python: Path, url: str) -> Iterator[int]:
             yield port
         finally:
             web.terminate()
-            assert web.wait(30) == 0
+            assert web.wait(PATIENCE_SECONDS) == 0
 
 
+@pytest.mark.slow
 def test_the_web_process_needs_nothing_of_the_workers(web_python: Path, sqlite_url: str) -> None:
     """It predicts with neither NumPy nor scikit-learn installed."""
     for missing in ("numpy", "sklearn", "alembic", "psutil"):

@@ -8,22 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import pytest
 from sqlalchemy import select
 
-from db.admin.status import dataset_status
+from db.admin.store_status import dataset_status
 from db.records.dataset import Dataset, find_dataset
-from db.records.model import active_model
 from db.records.record import NewRecord, add_records
+from db.records.trained_model import active_model
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from tests import processes
 from tests.conftest import ROOT, command_environment, notes_spec, register
+from tests.processes import PATIENCE_SECONDS
 
 SPEC = notes_spec({"text_profile": EnricherSpec()})
-PATIENCE_SECONDS = 60.0
 
-wait_for = partial(processes.wait_for, seconds=PATIENCE_SECONDS, look_seconds=0.2)
+wait_for = partial(processes.wait_for, look_seconds=0.2)
 
 
 def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
@@ -53,11 +54,12 @@ def worker_running(url: str) -> Iterator[subprocess.Popen[str]]:
             yield running
         finally:
             running.terminate()
-            out, _ = running.communicate(timeout=30)
+            out, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0, out
     assert "Traceback" not in out
 
 
+@pytest.mark.slow
 def test_a_worker_enriches_trains_and_trains_again_when_labels_have_grown(
     store: Store, database_url: str
 ) -> None:

@@ -8,11 +8,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from db.queue.coverage import write_counts
 from db.queue.pause import pause_workers, resume_workers
-from db.queue.worker import WorkerReport, record_heartbeat, register_worker
+from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker
 from db.records.dataset import find_dataset
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from db.traffic.web_load import read_load
+from tests.processes import PATIENCE_SECONDS
 
 from .conftest import Site, until
 
@@ -54,13 +55,14 @@ def test_a_web_process_that_ends_takes_back_what_it_told(own_site: Site) -> None
 
     until(has_told)
     own_site.process.terminate()
-    own_site.process.wait(30)
+    own_site.process.wait(PATIENCE_SECONDS)
     assert told(own_site.store) == 0
 
 
 def test_the_workers_figures_are_among_those_of_the_web_process(own_site: Site) -> None:
     """One address to scrape for all."""
-    report = WorkerReport("suspended", 0.0, "others use 1.4 cores", 500, 25.0, 0.75)
+    reason = "other programs use 1.40 CPU cores (starts below 0.3)"
+    report = WorkerReport("suspended", 0.0, reason, 500, 25.0, 0.75)
     with own_site.store.writing() as connection:
         worker_id = register_worker(connection)
         record_heartbeat(connection, worker_id, report)

@@ -1,4 +1,4 @@
-"""Enrichers for tests: quick, and one reads another."""
+"""Fast enrichers for tests; `Double` reads the value of another enricher."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enrich.enrichers.base import Row
 
 
 class Length:
-    """How long the sentence is."""
+    """Count the characters of the sentence."""
 
     version = "1"
 
@@ -17,7 +17,7 @@ class Length:
 
 
 class Double:
-    """Twice the length."""
+    """Double the value of the enricher `length`."""
 
     version = "1"
 
@@ -26,7 +26,7 @@ class Double:
 
 
 class Shout:
-    """The sentence in capitals."""
+    """Convert the sentence to upper case."""
 
     version = "1"
 
@@ -35,7 +35,7 @@ class Shout:
 
 
 class Broken:
-    """Cannot be started."""
+    """Raise an error at the start."""
 
     version = "1"
 
@@ -47,7 +47,7 @@ class Broken:
 
 
 class Picky:
-    """Fails on one sentence."""
+    """Fail on a sentence that contains the word poison."""
 
     version = "1"
 
@@ -58,7 +58,7 @@ class Picky:
 
 
 class Area:
-    """Twice the area."""
+    """Double the field `area`."""
 
     version = "1"
 

@@ -1,4 +1,4 @@
-"""Teachers for tests, as a user would write them."""
+"""A teacher for tests, written as a user would write it."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from enrich.learning.column import Column, Columns
 
 
 def mean(columns: Columns) -> Any:  # noqa: ANN401
-    """Return an estimator that always answers the mean."""
+    """Return an estimator that always predicts the mean label."""
     return make_pipeline(Column(next(iter(columns))), DummyRegressor())

@@ -1,4 +1,4 @@
-"""Planning, leases and fences."""
+"""Tests of chunks: planning, leases and fences."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from db.queue.quarantine import (
     list_quarantine,
     retry_quarantine,
 )
-from db.queue.worker import register_worker, remove_dead_workers
+from db.queue.worker_registry import register_worker, remove_dead_workers
 from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.enrichment import Enrichment, count_enrichments
 from db.records.record import NewRecord, add_records
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from tests.conftest import ask, register, sample_spec
 
 LEASE = 60.0
@@ -40,7 +40,7 @@ LEASE = 60.0
 
 @pytest.fixture
 def planned(store: Store) -> Dataset:
-    """Give a dataset of 1,200 stale records."""
+    """Return a dataset of 1,200 stale records."""
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
         add_records(connection, found.id, list(sentences(found, 1200)), "import")
@@ -48,33 +48,33 @@ def planned(store: Store) -> Dataset:
 
 
 def sentences(dataset: Dataset, count: int, word: str = "phrase") -> Iterator[NewRecord]:
-    """Yield so many records."""
+    """Yield `count` records, each with a different sentence."""
     for number in range(count):
         inputs = dataset.spec.read_inputs({"sentence": f"{word} {number}"})
         yield NewRecord(dataset.spec.key(inputs), inputs)
 
 
 def claim(store: Store, dataset: Dataset, worker_id: int = 1, seconds: float = LEASE) -> Chunk:
-    """Plan and claim; there must be a chunk."""
+    """Plan chunks and claim one, which must exist."""
     with store.writing() as connection:
         plan_chunks(connection, dataset, 1)
-        taken = claim_chunk(connection, {dataset.id: dataset.revision}, worker_id, seconds)
-    assert taken is not None
-    return taken
+        chunk = claim_chunk(connection, {dataset.id: dataset.revision}, worker_id, seconds)
+    assert chunk is not None
+    return chunk
 
 
-def let_lease_run_out(store: Store, taken: Chunk) -> None:
-    """Make a lease end in the past."""
+def expire_lease(store: Store, chunk: Chunk) -> None:
+    """Set the end of a chunk's lease into the past."""
     with store.writing() as connection:
         connection.execute(
             update(tables.chunk)
-            .where(tables.chunk.c.id == taken.id)
+            .where(tables.chunk.c.id == chunk.id)
             .values(lease_until=tables.chunk.c.lease_until - 1e6)
         )
 
 
-def test_stale_records_are_put_into_chunks_each_once(store: Store, planned: Dataset) -> None:
-    """Two plans in a row share no record."""
+def test_each_stale_record_is_put_into_one_chunk(store: Store, planned: Dataset) -> None:
+    """Planning twice does not put a record into two chunks."""
     with store.writing() as connection:
         assert plan_chunks(connection, planned, 1) == 3
         assert plan_chunks(connection, planned, 1) == 0
@@ -87,8 +87,8 @@ def test_stale_records_are_put_into_chunks_each_once(store: Store, planned: Data
     assert sorted(counts) == [200, CHUNK_RECORDS, CHUNK_RECORDS]
 
 
-def test_there_are_never_more_than_four_open_chunks_a_worker(store: Store) -> None:
-    """A million stale records must not make two thousand chunks."""
+def test_there_are_never_more_than_four_open_chunks_per_worker(store: Store) -> None:
+    """A million stale records must not create two thousand chunks."""
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
         add_records(connection, found.id, list(sentences(found, 3000)), "import")
@@ -97,65 +97,65 @@ def test_there_are_never_more_than_four_open_chunks_a_worker(store: Store) -> No
         assert plan_chunks(connection, found, 1) == 0
 
 
-def test_what_people_asked_for_is_claimed_first(store: Store, planned: Dataset) -> None:
-    """They may ask again soon."""
-    asked = list(sentences(planned, 3, "demande"))
+def test_requested_inputs_are_claimed_first(store: Store, planned: Dataset) -> None:
+    """The same input may be requested again soon."""
+    requested = list(sentences(planned, 3, "demande"))
     with store.writing() as connection:
-        ask(connection, planned.id, asked)
-    taken = claim(store, planned)
+        ask(connection, planned.id, requested)
+    chunk = claim(store, planned)
     with store.reading() as connection:
-        keys = {one.key for one in records_in_chunk(connection, taken)}
-    assert keys == {row.key for row in asked}
+        keys = {record.key for record in records_in_chunk(connection, chunk)}
+    assert keys == {row.key for row in requested}
 
 
 def test_a_leased_chunk_is_not_claimed_again(store: Store, planned: Dataset) -> None:
-    """Each worker has its own."""
+    """The second worker gets another chunk."""
     first, second = claim(store, planned, 1), claim(store, planned, 2)
     assert first.id != second.id
 
 
-def test_a_lease_that_ran_out_is_claimed_with_a_higher_fence(
+def test_a_chunk_whose_lease_expired_is_claimed_with_a_higher_fence(
     store: Store, planned: Dataset
 ) -> None:
-    """The fence tells the two leases apart."""
+    """The fence distinguishes the new lease from the old one."""
     first = claim(store, planned, 1)
-    let_lease_run_out(store, first)
+    expire_lease(store, first)
     second = claim(store, planned, 2)
     assert (second.id, second.fence) == (first.id, first.fence + 1)
 
 
 def test_a_renewed_lease_is_kept(store: Store, planned: Dataset) -> None:
-    """Slow work does not lose its chunk."""
+    """A slow worker that renews its lease keeps its chunk."""
     first = claim(store, planned, 1)
-    let_lease_run_out(store, first)
+    expire_lease(store, first)
     with store.writing() as connection:
         renew_lease(connection, first, LEASE)
     assert claim(store, planned, 2).id != first.id
 
 
-def test_a_lost_lease_cannot_write(store: Store, planned: Dataset) -> None:
-    """Whoever wakes up late finds everything rolled back."""
+def test_a_worker_that_lost_its_lease_cannot_write(store: Store, planned: Dataset) -> None:
+    """The whole transaction of the late worker is rolled back."""
     first = claim(store, planned, 1)
-    let_lease_run_out(store, first)
+    expire_lease(store, first)
     claim(store, planned, 2)
     with store.reading() as connection:
-        late = records_in_chunk(connection, first)
-    made = [Enrichment(one.id, "language", "f1", "fr") for one in late]
+        records = records_in_chunk(connection, first)
+    values = [Enrichment(record.id, "language", "f1", "fr") for record in records]
     with pytest.raises(LeaseLost), store.writing() as connection:
-        finish_chunk(connection, first, made, [])
+        finish_chunk(connection, first, values, [])
     with store.reading() as connection:
         assert count_enrichments(connection, planned.id) == {}
 
 
 def test_a_finished_chunk_is_gone_and_its_records_are_fresh(store: Store, planned: Dataset) -> None:
-    """In one transaction."""
-    taken = claim(store, planned)
+    """One transaction writes the values and deletes the chunk."""
+    chunk = claim(store, planned)
     with store.writing() as connection:
-        made = [
-            Enrichment(one.id, "language", "f1", "fr")
-            for one in records_in_chunk(connection, taken)
+        values = [
+            Enrichment(record.id, "language", "f1", "fr")
+            for record in records_in_chunk(connection, chunk)
         ]
-        finish_chunk(connection, taken, made, [])
+        finish_chunk(connection, chunk, values, [])
     with store.reading() as connection:
         assert count_enrichments(connection, planned.id) == {("language", "f1"): CHUNK_RECORDS}
         waiting = select(tables.record.c.id).where(tables.record.c.revision < planned.revision)
@@ -163,45 +163,45 @@ def test_a_finished_chunk_is_gone_and_its_records_are_fresh(store: Store, planne
 
 
 def test_results_for_a_record_erased_meanwhile_are_dropped(store: Store, planned: Dataset) -> None:
-    """Its owner asked for that."""
-    taken = claim(store, planned)
+    """The owner of the data may have asked for its deletion."""
+    chunk = claim(store, planned)
     with store.reading() as connection:
-        records = records_in_chunk(connection, taken)
+        records = records_in_chunk(connection, chunk)
     with store.writing() as connection:
         connection.execute(tables.record.delete().where(tables.record.c.id == records[0].id))
     with store.writing() as connection:
-        made = [Enrichment(one.id, "language", "f1", "fr") for one in records]
-        finish_chunk(connection, taken, made, [])
+        values = [Enrichment(record.id, "language", "f1", "fr") for record in records]
+        finish_chunk(connection, chunk, values, [])
         written = count_enrichments(connection, planned.id)
     assert written == {("language", "f1"): CHUNK_RECORDS - 1}
 
 
-def test_a_returned_chunk_does_not_count_as_tried(store: Store, planned: Dataset) -> None:
-    """A worker that is stopped has not failed."""
-    taken = claim(store, planned)
+def test_returning_a_chunk_does_not_count_as_an_attempt(store: Store, planned: Dataset) -> None:
+    """Stopping a worker is not a failure."""
+    chunk = claim(store, planned)
     with store.writing() as connection:
-        return_chunk(connection, taken)
-    run_once = claim(store, planned)
-    assert (run_once.id, run_once.attempts) == (taken.id, 1)
+        return_chunk(connection, chunk)
+    claimed_again = claim(store, planned)
+    assert (claimed_again.id, claimed_again.attempts) == (chunk.id, 1)
 
 
 def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset) -> None:
-    """All its neighbours are done."""
+    """All other records are enriched."""
     with store.reading() as connection:
         poison = connection.execute(select(tables.record.c.id).limit(1)).scalar_one()
     while True:
         with store.writing() as connection:
             plan_chunks(connection, planned, 1)
-            taken = claim_chunk(connection, {planned.id: planned.revision}, 1, LEASE)
-        if taken is None:
+            chunk = claim_chunk(connection, {planned.id: planned.revision}, 1, LEASE)
+        if chunk is None:
             break
         with store.writing() as connection:
-            ids = [one.id for one in records_in_chunk(connection, taken)]
+            ids = [record.id for record in records_in_chunk(connection, chunk)]
             if poison in ids:
-                fail_chunk(connection, taken, "it bites")
+                fail_chunk(connection, chunk, "it bites")
             else:
-                made = [Enrichment(one, "language", "f1", "fr") for one in ids]
-                finish_chunk(connection, taken, made, [])
+                values = [Enrichment(record_id, "language", "f1", "fr") for record_id in ids]
+                finish_chunk(connection, chunk, values, [])
     with store.reading() as connection:
         rows = connection.execute(
             select(tables.quarantine.c.record_id, tables.quarantine.c.reason)
@@ -210,21 +210,24 @@ def test_a_poison_record_ends_alone_in_quarantine(store: Store, planned: Dataset
         assert count_enrichments(connection, planned.id) == {("language", "f1"): 1199}
 
 
-def test_a_record_keeps_what_each_enricher_refused_of_it(store: Store, planned: Dataset) -> None:
-    """Else the first one's call is paid for again; the record counts and is tried again once."""
-    taken = claim(store, planned)
+def test_a_record_keeps_the_failure_of_each_enricher(store: Store, planned: Dataset) -> None:
+    """Otherwise the first enricher's call would be paid for again.
+
+    The record is counted once and retried once.
+    """
+    chunk = claim(store, planned)
     with store.writing() as connection:
-        one = records_in_chunk(connection, taken)[0].id
-        refused = [
-            EnricherFailure(one, "weather", "no such town"),
-            EnricherFailure(one, "price", "no such thing"),
+        record_id = records_in_chunk(connection, chunk)[0].id
+        failures = [
+            EnricherFailure(record_id, "weather", "no such town"),
+            EnricherFailure(record_id, "price", "no such thing"),
         ]
-        return_chunk(connection, taken, refused=refused[:1])
-    taken = claim(store, planned)
+        return_chunk(connection, chunk, failures=failures[:1])
+    chunk = claim(store, planned)
     with store.writing() as connection:
-        return_chunk(connection, taken, refused=refused[1:])
+        return_chunk(connection, chunk, failures=failures[1:])
     with store.writing() as connection:
-        assert set(failures_in_chunk(connection, taken.id, taken.revision)) == set(refused)
+        assert set(failures_in_chunk(connection, chunk.id, chunk.revision)) == set(failures)
         assert count_quarantined(connection, planned.id) == 1
         assert {found.enricher for found in list_quarantine(connection)} == {"weather", "price"}
         assert retry_quarantine(connection, planned.id) == 1
@@ -232,14 +235,16 @@ def test_a_record_keeps_what_each_enricher_refused_of_it(store: Store, planned: 
 
 
 def test_a_plan_of_another_revision_makes_no_chunks(store: Store, planned: Dataset) -> None:
-    """A planner that read the dataset before a change must not act on it."""
+    """A planner that read the dataset before a change must not plan from the old version."""
     with store.writing() as connection:
         set_plan(connection, planned, (PlanStep("language", "f2"),))
         assert plan_chunks(connection, planned, 1) is None
 
 
-def test_what_a_dead_neighbour_held_is_free_at_once(store: Store, planned: Dataset) -> None:
-    """Nobody waits for a lease whose owner is known to be dead."""
+def test_a_chunk_of_a_worker_known_to_be_dead_is_free_at_once(
+    store: Store, planned: Dataset
+) -> None:
+    """A lease does not have to expire if its owner is known to be dead."""
     with store.writing() as connection:
         living = register_worker(connection)
         dead = register_worker(connection)
@@ -251,7 +256,7 @@ def test_what_a_dead_neighbour_held_is_free_at_once(store: Store, planned: Datas
     held, kept = claim(store, planned, dead), claim(store, planned, living)
     with store.writing() as connection:
         assert remove_dead_workers(connection) == 1
-    run_once = claim(store, planned, living)
-    assert run_once.id == held.id
-    assert run_once.fence > held.fence
+    claimed_again = claim(store, planned, living)
+    assert claimed_again.id == held.id
+    assert claimed_again.fence > held.fence
     assert kept.id != held.id

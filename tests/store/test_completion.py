@@ -1,4 +1,4 @@
-"""Completion, as a shell does it."""
+"""Tests of command-line completion in a real bash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import command_environment, make_store, register, sample_spec
 
-ASK = """
+COMPLETION_SCRIPT = """
 eval "$({python} -m db completion bash)"
 COMP_WORDS=({python} {words})
 COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
@@ -19,16 +19,16 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 def complete(url: str, words: str) -> list[str]:
-    """Return what bash offers for the last of these words."""
-    script = ASK.format(python=sys.executable, words=words)
-    done = subprocess.run(
+    """Return the completions that bash offers for the last of these words."""
+    script = COMPLETION_SCRIPT.format(python=sys.executable, words=words)
+    result = subprocess.run(
         ["bash", "-c", script],
         env=command_environment(url),
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout.split()
+    return result.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def complete(url: str, words: str) -> list[str]:
         ("something.py -", []),
     ],
 )
-def test_a_shell_completes_rooms_commands_options_and_datasets(
+def test_a_shell_completes_packages_commands_options_and_datasets(
     sqlite_url: str, words: str, offered: list[str]
 ) -> None:
-    """As they are in the store."""
+    """The names of the datasets come from the store."""
     store = make_store(sqlite_url)
     for name in ("intents", "customers"):
         register(store, sample_spec(name))
@@ -54,6 +54,6 @@ def test_a_shell_completes_rooms_commands_options_and_datasets(
     assert complete(sqlite_url, words) == offered
 
 
-def test_without_a_store_nothing_is_offered_and_nobody_waits(sqlite_url: str) -> None:
-    """A Tab is no place for an error."""
+def test_without_a_store_no_completion_is_offered(sqlite_url: str) -> None:
+    """Pressing Tab must not print an error."""
     assert complete(sqlite_url, "-m enrich train in") == []

@@ -9,12 +9,12 @@ from sqlalchemy import update
 
 from db.admin import doctor
 from db.admin.doctor import Finding, examine
-from db.queue.worker import SILENT_SECONDS, register_worker
-from db.records.model import Artifact, NewModel, activate_model, add_model
+from db.queue.worker_registry import SILENT_SECONDS, register_worker
 from db.records.record import NewRecord, add_records
+from db.records.trained_model import Artifact, NewModel, activate_model, add_model
 from db.settings import Settings
 from db.store import tables
-from db.store.engine import Store, connect_store
+from db.store.store import Store, connect_store
 from tests.conftest import make_store, notes_spec, register, run_command, settings_for
 
 
@@ -26,7 +26,7 @@ def findings(settings: Settings, store: Store) -> dict[str, Finding]:
 def test_a_store_without_datasets_is_a_fault_with_the_command_that_fixes_it(
     settings: Settings, store: Store
 ) -> None:
-    """Nothing can be predicted from it."""
+    """Without a dataset nothing can be predicted."""
     reported = findings(settings, store)
     assert reported["store"].level == "good"
     assert reported["clock"].level == "good"
@@ -65,7 +65,7 @@ def test_silent_workers_are_a_warning(settings: Settings, store: Store) -> None:
 
 
 def test_a_store_that_cannot_be_reached_ends_the_examination(tmp_path: Path) -> None:
-    """The findings about the machine are reported all the same."""
+    """The findings about the machine are still reported."""
     settings = settings_for(f"sqlite:///{tmp_path}/none.db")
     reported = findings(settings, connect_store(settings))
     assert reported["store"].remedy == "run: python -m db upgrade"
@@ -73,7 +73,7 @@ def test_a_store_that_cannot_be_reached_ends_the_examination(tmp_path: Path) -> 
     assert "workers" not in reported
 
 
-def test_it_fails_where_there_is_a_fault_and_strictly_where_there_is_a_warning(
+def test_doctor_fails_on_a_fault_and_with_strict_also_on_a_warning(
     sqlite_url: str,
 ) -> None:
     """A deployment can rely on the exit code."""
@@ -90,7 +90,7 @@ def test_it_fails_where_there_is_a_fault_and_strictly_where_there_is_a_warning(
 
 
 def test_a_public_address_without_keys_is_a_warning(store: Store) -> None:
-    """An address that only this machine can reach is not."""
+    """An address that only this machine can reach needs no keys."""
     url = "sqlite:///unused.db"
     assert "READ_KEYS" not in findings(settings_for(url), store)
     assert findings(settings_for(url, HOST="0.0.0.0"), store)["READ_KEYS"].level == "warning"  # noqa: S104

@@ -1,4 +1,4 @@
-"""What becomes stale, and what is made anew."""
+"""Tests of enrichment: which values become stale and are computed again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.admin.status import dataset_status
+from db.admin.store_status import dataset_status
 from db.files.exporter import export_rows
 from db.records.dataset import Dataset, find_dataset
 from db.records.prediction import find_body
 from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.executors.base import RecipeError
 from enrich.executors.local import LocalExecutor
 from enrich.learning.training import train_model
@@ -27,7 +27,7 @@ from tests.inline import enrich_now
 
 from . import sample_enrichers
 
-WHERE = "tests.store.sample_enrichers"
+SAMPLES = "tests.store.sample_enrichers"
 
 
 def spec_with(**enrichers: EnricherSpec) -> DatasetSpec:
@@ -36,14 +36,14 @@ def spec_with(**enrichers: EnricherSpec) -> DatasetSpec:
 
 
 CHAIN = spec_with(
-    length=EnricherSpec(use=f"{WHERE}.Length"),
-    double=EnricherSpec(use=f"{WHERE}.Double", reads=("length",)),
-    shout=EnricherSpec(use=f"{WHERE}.Shout"),
+    length=EnricherSpec(use=f"{SAMPLES}.Length"),
+    double=EnricherSpec(use=f"{SAMPLES}.Double", reads=("length",)),
+    shout=EnricherSpec(use=f"{SAMPLES}.Shout"),
 )
 
 
 def fill(store: Store, dataset: Dataset, rows: int = 60) -> None:
-    """Add labelled records in which the label shows."""
+    """Add labelled records whose words reveal the label."""
     words = {"warm": "merci beaucoup", "cold": "rien du tout"}
     records = []
     for number in range(rows):
@@ -56,14 +56,14 @@ def fill(store: Store, dataset: Dataset, rows: int = 60) -> None:
 
 @pytest.fixture
 def notes(store: Store) -> Dataset:
-    """Give a dataset with a chain of enrichers and 60 labelled records."""
+    """Return a dataset with a chain of enrichers and 60 labelled records."""
     found = register(store, CHAIN)
     fill(store, found)
     return found
 
 
 def fresh(store: Store, settings: Settings, name: str = "notes") -> dict[str, int]:
-    """Return how many records have a fresh value by enricher, under today's plan."""
+    """Return the number of fresh values by enricher, under the current plan."""
     with store.writing() as connection:
         refresh_plan(connection, find_dataset(connection, name), settings)
         status = dataset_status(connection, find_dataset(connection, name))
@@ -77,7 +77,7 @@ def values(store: Store, dataset: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def test_every_record_gets_every_value(store: Store, settings: Settings, notes: Dataset) -> None:
-    """An enricher that reads another gets its value."""
+    """An enricher that reads another enricher gets its value."""
     assert enrich_now(store, settings) == 180
     assert values(store, notes)["merci beaucoup 0"] == {
         "length": 16,
@@ -86,8 +86,10 @@ def test_every_record_gets_every_value(store: Store, settings: Settings, notes: 
     }
 
 
-def test_what_is_fresh_is_not_made_again(store: Store, settings: Settings, notes: Dataset) -> None:
-    """A second pass makes nothing."""
+def test_fresh_values_are_not_computed_again(
+    store: Store, settings: Settings, notes: Dataset
+) -> None:
+    """A second pass computes nothing."""
     enrich_now(store, settings)
     assert enrich_now(store, settings) == 0
     assert notes.name == "notes"
@@ -97,7 +99,7 @@ def test_what_is_fresh_is_not_made_again(store: Store, settings: Settings, notes
     ("changed", "stale"),
     [("Length", {"length", "double"}), ("Double", {"double"}), ("Shout", {"shout"})],
 )
-def test_another_version_makes_its_own_values_and_those_that_read_them_stale(
+def test_a_new_version_makes_its_own_values_and_those_that_read_them_stale(
     store: Store,
     settings: Settings,
     notes: Dataset,
@@ -105,7 +107,7 @@ def test_another_version_makes_its_own_values_and_those_that_read_them_stale(
     changed: str,
     stale: set[str],
 ) -> None:
-    """And no others, which are not computed again."""
+    """All other values stay fresh and are not computed again."""
     enrich_now(store, settings)
     monkeypatch.setattr(getattr(sample_enrichers, changed), "version", "2")
     counts = fresh(store, settings)
@@ -118,7 +120,7 @@ def test_another_version_makes_its_own_values_and_those_that_read_them_stale(
 def test_the_old_prediction_is_served_until_the_new_one_is_written(
     store: Store, settings: Settings, notes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A value that the teacher reads changes; nobody is without an answer meanwhile."""
+    """While a value that the teacher reads is stale, the old answer stays available."""
     enrich_now(store, settings)
     train_model(store, "notes", settings)
     enrich_now(store, settings)
@@ -139,7 +141,7 @@ def test_the_old_prediction_is_served_until_the_new_one_is_written(
 def test_a_new_model_makes_every_prediction_stale_and_nothing_else(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """Its answers replace the old ones, which name their own model until then."""
+    """Until they are replaced, the old predictions name the old model."""
     enrich_now(store, settings)
     train_model(store, "notes", settings)
     assert enrich_now(store, settings) == 60
@@ -154,10 +156,10 @@ def test_a_new_model_makes_every_prediction_stale_and_nothing_else(
     assert models == ["notes@1", "notes@2"]
 
 
-def test_an_input_asked_for_is_enriched_and_answered_by_the_teacher(
+def test_a_requested_input_is_enriched_and_answered_by_the_teacher(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """So the next to ask gets the better answer."""
+    """The next request for it gets the teacher's answer."""
     enrich_now(store, settings)
     train_model(store, "notes", settings)
     enrich_now(store, settings)
@@ -172,11 +174,11 @@ def test_an_input_asked_for_is_enriched_and_answered_by_the_teacher(
     assert body["prediction"] == "warm"
 
 
-def test_a_record_that_an_enricher_refuses_is_quarantined_and_its_neighbours_are_done(
+def test_a_record_that_an_enricher_refuses_is_quarantined_and_the_others_are_enriched(
     store: Store, settings: Settings
 ) -> None:
-    """In a real child, as a user's code would run."""
-    found = register(store, spec_with(picky=EnricherSpec(use=f"{WHERE}.Picky")))
+    """The enricher runs in a real child process, as a user's code does."""
+    found = register(store, spec_with(picky=EnricherSpec(use=f"{SAMPLES}.Picky")))
     fill(store, found, 30)
     poison = found.spec.read_inputs({"sentence": "du poison"})
     with store.writing() as connection:
@@ -189,9 +191,11 @@ def test_a_record_that_an_enricher_refuses_is_quarantined_and_its_neighbours_are
     assert (status["quarantined"], status["chunks"]) == (1, 0)
 
 
-def test_an_enricher_that_cannot_start_blames_no_record(store: Store, settings: Settings) -> None:
-    """The chunk is given back as it was, and the error names the cause."""
-    found = register(store, spec_with(broken=EnricherSpec(use=f"{WHERE}.Broken")))
+def test_an_enricher_that_cannot_start_quarantines_no_record(
+    store: Store, settings: Settings
+) -> None:
+    """The chunk is returned unchanged, and the error names the cause."""
+    found = register(store, spec_with(broken=EnricherSpec(use=f"{SAMPLES}.Broken")))
     fill(store, found, 30)
     with (
         pytest.raises(RecipeError, match="the model file is missing"),
@@ -202,11 +206,11 @@ def test_an_enricher_that_cannot_start_blames_no_record(store: Store, settings: 
         assert dataset_status(connection, found)["quarantined"] == 0
 
 
-def test_once_ends_with_an_error_where_records_were_quarantined(
+def test_once_ends_with_an_error_if_records_were_quarantined(
     store: Store, command: Callable[..., Any]
 ) -> None:
-    """A script must notice."""
-    found = register(store, spec_with(picky=EnricherSpec(use=f"{WHERE}.Picky")))
+    """A script must notice the failure by the exit code."""
+    found = register(store, spec_with(picky=EnricherSpec(use=f"{SAMPLES}.Picky")))
     poison = found.spec.read_inputs({"sentence": "du poison"})
     with store.writing() as connection:
         add_records(connection, found.id, [NewRecord(found.spec.key(poison), poison)], "import")
@@ -217,21 +221,21 @@ def test_once_ends_with_an_error_where_records_were_quarantined(
     assert command("enrich", "once").code == 0
 
 
-def test_a_dataset_that_cannot_be_worked_on_holds_no_other_up(
+def test_a_dataset_that_cannot_be_enriched_does_not_block_the_others(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """Its error is told, and the rest is done."""
+    """Its error is reported, and the other datasets are enriched."""
     broken = msgspec.structs.replace(
-        spec_with(broken=EnricherSpec(use=f"{WHERE}.Broken")), name="broken"
+        spec_with(broken=EnricherSpec(use=f"{SAMPLES}.Broken")), name="broken"
     )
     missing = msgspec.structs.replace(
-        spec_with(gone=EnricherSpec(use=f"{WHERE}.Gone")), name="missing"
+        spec_with(gone=EnricherSpec(use=f"{SAMPLES}.Gone")), name="missing"
     )
     for spec in (broken, missing):
         fill(store, register(store, spec), 30)
-    told: list[str] = []
+    failed: list[str] = []
     with working(store, settings, threading.Event(), LocalExecutor()) as worker:
-        done = worker.enrich(on_error=lambda name, _: told.append(name))
-    assert (done, sorted(told)) == (60, ["broken", "missing"])
+        done = worker.enrich(on_error=lambda name, _: failed.append(name))
+    assert (done, sorted(failed)) == (60, ["broken", "missing"])
     assert set(fresh(store, settings).values()) == {60}
     assert len(values(store, notes)) == 60

@@ -1,4 +1,4 @@
-"""Listings of records, on either database."""
+"""Tests of the listings of records, on both databases."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sqlalchemy import Connection, select, text, update
 
 from db.errors import InputError, UnknownRecord
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk
-from db.queue.gate_history import KEEP_SECONDS, GateAverages, last_hour
+from db.queue.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
 from db.queue.planner import plan_chunks
-from db.queue.worker import WorkerReport, record_heartbeat, register_worker, remove_worker
+from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker, remove_worker
 from db.records.dataset import Dataset, PlanStep, find_dataset, set_plan
 from db.records.enrichment import Enrichment
-from db.records.listing import MOST_LOOKED_AT, ListingFilter, ListingPage, list_records
+from db.records.listing import MOST_SCANNED_ROWS, ListingFilter, ListingPage, list_records
 from db.records.listing_columns import write_held_out
 from db.records.prediction import Prediction
 from db.records.record import NewRecord, add_records
 from db.records.record_detail import read_record_detail
 from db.scoring.response_body import Answer, encode_answer
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.learning.training import train_model
 from tests.conftest import Done, notes_spec, register, run_command, sample_spec, settings_for
 
@@ -34,7 +34,7 @@ LABELS = ("cold", "loud", "warm")
 
 @pytest.fixture
 def notes(store: Store) -> Dataset:
-    """Give a dataset of 300 records, of which two thirds have a label and all a prediction."""
+    """Return a dataset of 300 records: two thirds have a label, and all have a prediction."""
     found = register(store, notes_spec({}))
     chance = random.Random(1)
     records = []
@@ -75,7 +75,7 @@ def pages(
 
 def listed(connection: Connection, dataset: Dataset, wanted: ListingFilter) -> list[str]:
     """Return the keys of a whole listing, in its order."""
-    return [one.key for page in pages(connection, dataset, wanted) for one in page.rows]
+    return [row.key for page in pages(connection, dataset, wanted) for row in page.rows]
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def listed(connection: Connection, dataset: Dataset, wanted: ListingFilter) -> l
     ],
     ids=lambda it: str(it) if isinstance(it, str) else "",
 )
-def test_page_after_page_a_listing_holds_just_what_was_asked_for(
+def test_the_pages_of_a_listing_hold_exactly_the_matching_records(
     store: Store, notes: Dataset, wanted: ListingFilter, condition: str
 ) -> None:
-    """Each record once."""
+    """Each record appears once."""
     with store.reading() as connection:
         keys = listed(connection, notes, wanted)
         rows = connection.execute(select(tables.record.c.key).where(text(condition))).scalars()
@@ -108,37 +108,37 @@ def test_page_after_page_a_listing_holds_just_what_was_asked_for(
     assert len(keys) > 7
 
 
-def test_the_most_uncertain_come_first(store: Store, notes: Dataset) -> None:
-    """Whoever labels by hand begins with those."""
+def test_the_most_uncertain_records_come_first(store: Store, notes: Dataset) -> None:
+    """People who label records by hand begin with them."""
     with store.reading() as connection:
         scores = [
-            one.score or 0.0
+            row.score or 0.0
             for page in pages(connection, notes, ListingFilter("uncertain"))
-            for one in page.rows
+            for row in page.rows
         ]
     assert scores == sorted(scores)
 
 
-def test_duplicates_stand_together(store: Store, notes: Dataset) -> None:
-    """Group by group."""
+def test_duplicates_are_listed_together(store: Store, notes: Dataset) -> None:
+    """The listing is ordered by group."""
     with store.reading() as connection:
         groups = [
-            one.group
+            row.group
             for page in pages(connection, notes, ListingFilter("duplicates"))
-            for one in page.rows
+            for row in page.rows
         ]
     assert groups == sorted(map(str, groups))
 
 
-def test_a_page_that_finds_nothing_fitting_says_where_to_go_on(
+def test_a_page_without_matching_records_says_where_to_continue(
     store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It looks at so many records and no more, so that it takes no longer."""
-    assert MOST_LOOKED_AT > 300
-    monkeypatch.setattr("db.records.listing.MOST_LOOKED_AT", 2)
+    """A page scans a limited number of records, so that its time is limited."""
+    assert MOST_SCANNED_ROWS > 300
+    monkeypatch.setattr("db.records.listing.MOST_SCANNED_ROWS", 2)
     with store.reading() as connection:
         found = list(pages(connection, notes, ListingFilter("uncertain", label="warm")))
-        keys = [one.key for page in found for one in page.rows]
+        keys = [row.key for page in found for row in page.rows]
         condition = text("score < 0.75 AND label = 'warm'")
         rows = connection.execute(select(tables.record.c.key).where(condition)).scalars()
         assert sorted(keys) == sorted(key.hex() for key in rows)
@@ -149,16 +149,16 @@ def test_a_page_that_finds_nothing_fitting_says_where_to_go_on(
 @pytest.mark.parametrize(
     "wanted", [ListingFilter(), ListingFilter("disagreements"), ListingFilter("uncertain")]
 )
-def test_a_place_that_no_page_gave_is_refused(
+def test_a_position_that_no_page_returned_is_refused(
     store: Store, notes: Dataset, wanted: ListingFilter, after: str
 ) -> None:
-    """It comes from an address that a person may have changed."""
+    """The position comes from a URL, which a person may have changed."""
     with store.reading() as connection, pytest.raises(InputError, match="after"):
         list_records(connection, notes.id, wanted, regression=False, after=after)
 
 
-def test_of_a_regression_those_farthest_from_their_label_come_first(store: Store) -> None:
-    """There a label and a prediction are hardly ever the same."""
+def test_records_of_a_regression_farthest_from_their_label_come_first(store: Store) -> None:
+    """In a regression, a label and a prediction are hardly ever equal."""
     found = register(store, sample_spec("customers"))
     rows = []
     for age in range(20, 60):
@@ -168,9 +168,9 @@ def test_of_a_regression_those_farthest_from_their_label_come_first(store: Store
         add_records(connection, found.id, rows, "import")
         write_held_out(connection, found.id, [(row.key, "", 40.0) for row in rows[:-5]])
         seen = [
-            abs(float(one.label or 0) - (one.score or 0))
+            abs(float(row.label or 0) - (row.score or 0))
             for page in pages(connection, found, ListingFilter("disagreements"))
-            for one in page.rows
+            for row in page.rows
         ]
     assert len(seen) == 35
     assert seen == sorted(seen, reverse=True)
@@ -190,13 +190,13 @@ def finish(
     return chunk
 
 
-def body(label: str, share: float) -> bytes:
-    """Return a prediction."""
+def body(label: str, probability: float) -> bytes:
+    """Return the body of a prediction."""
     return encode_answer(
         Answer(
             dataset="notes",
             prediction=label,
-            probabilities={label: share, "other": 1 - share},
+            probabilities={label: probability, "other": 1 - probability},
             source="teacher",
             model="notes@1",
             enrichment="done",
@@ -204,40 +204,40 @@ def body(label: str, share: float) -> bytes:
     )
 
 
-def test_what_a_chunk_gave_is_what_its_records_are_listed_by(store: Store) -> None:
-    """In the same transaction; a finding that is gone by the next time is gone from the list."""
+def test_records_are_listed_by_the_results_of_their_last_chunk(store: Store) -> None:
+    """A finding that the next chunk does not repeat is not listed any more."""
     found = register(store, notes_spec({}))
     inputs = found.spec.read_inputs({"sentence": "bonjour"})
     key = found.spec.key(inputs)
     with store.writing() as connection:
         add_records(connection, found.id, [NewRecord(key, inputs, None)], "import")
         (record_id,) = connection.execute(select(tables.record.c.id)).scalars()
-    found_this = [
+    first_results = [
         Enrichment(record_id, "a", "f", {"issue": True, "quality": 0.1}, "issue"),
         Enrichment(record_id, "b", "f", {"group": key.hex(), "size": 2}, "duplicates"),
         Enrichment(record_id, "c", "f", {"issue": False}),
     ]
-    finish(store, found, found_this, [Prediction(key, body("warm", 0.6), "f", "warm", 0.6)])
+    finish(store, found, first_results, [Prediction(key, body("warm", 0.6), "f", "warm", 0.6)])
     with store.reading() as connection:
-        (one,) = list_records(
+        (row,) = list_records(
             connection, found.id, ListingFilter("uncertain"), regression=False
         ).rows
-        assert (one.answer, one.score, one.issue, one.group) == ("warm", 0.6, True, key.hex())
-    gone = [
+        assert (row.answer, row.score, row.issue, row.group) == ("warm", 0.6, True, key.hex())
+    later_results = [
         Enrichment(record_id, "a", "g", {"issue": False, "quality": 0.9}, "issue"),
         Enrichment(record_id, "b", "g", None, "duplicates"),
     ]
-    finish(store, found, gone, [Prediction(key, body("cold", 0.9), "g", "cold", 0.9)])
+    finish(store, found, later_results, [Prediction(key, body("cold", 0.9), "g", "cold", 0.9)])
     with store.reading() as connection:
-        (one,) = list_records(connection, found.id, ListingFilter(), regression=False).rows
-        assert (one.answer, one.score, one.issue, one.group) == ("cold", 0.9, False, None)
+        (row,) = list_records(connection, found.id, ListingFilter(), regression=False).rows
+        assert (row.answer, row.score, row.issue, row.group) == ("cold", 0.9, False, None)
         assert not list_records(
             connection, found.id, ListingFilter("issues"), regression=False
         ).rows
 
 
-def test_labelled_records_are_listed_by_what_was_said_without_their_label(store: Store) -> None:
-    """A teacher that has learnt from a record repeats its label."""
+def test_labelled_records_are_listed_by_their_held_out_answer(store: Store) -> None:
+    """A teacher that was trained on a record repeats its label."""
     found = register(store, CHAIN)
     fill(store, found)
     with store.writing() as connection:
@@ -251,57 +251,59 @@ def test_labelled_records_are_listed_by_what_was_said_without_their_label(store:
     trained = train_model(store, "notes", settings_for(url))
     assert trained.decision.active
     with store.reading() as connection:
-        (one,) = listed(connection, found, ListingFilter("disagreements"))
+        (key,) = listed(connection, found, ListingFilter("disagreements"))
         detail = read_record_detail(
-            connection, find_dataset(connection, "notes"), bytes.fromhex(one)
+            connection, find_dataset(connection, "notes"), bytes.fromhex(key)
         )
         assert (detail.label, detail.answer, detail.held_out) == ("cold", "warm", True)
-    finish(store, found, [], [Prediction(bytes.fromhex(one), body("cold", 1.0), "f", "cold", 1.0)])
+    finish(store, found, [], [Prediction(bytes.fromhex(key), body("cold", 1.0), "f", "cold", 1.0)])
     with store.reading() as connection:
-        assert listed(connection, found, ListingFilter("disagreements")) == [one]
+        assert listed(connection, found, ListingFilter("disagreements")) == [key]
 
 
-def test_a_dossier_says_what_is_known_and_by_which_version(store: Store) -> None:
-    """Of a record that is not there, that it is not."""
+def test_the_record_detail_shows_which_values_are_fresh(store: Store) -> None:
+    """A record that does not exist raises an error."""
     found = register(store, CHAIN)
     fill(store, found, rows=2)
     url = store.writer.url.render_as_string(hide_password=False)
     assert run_enrich(url).code == 0
     with store.reading() as connection:
-        today = find_dataset(connection, "notes")
+        current = find_dataset(connection, "notes")
         key = connection.execute(select(tables.record.c.key)).scalars().first()
         assert key is not None
-        known = read_record_detail(connection, today, key)
-        assert {one.enricher for one in known.values} == set(CHAIN.enrichers)
-        assert all(one.is_fresh for one in known.values)
-        assert all(abs((one.made_at or 0) - time.time()) < 600 for one in known.values)
-        assert known.is_fresh
+        detail = read_record_detail(connection, current, key)
+        assert {value.enricher for value in detail.values} == set(CHAIN.enrichers)
+        assert all(value.is_fresh for value in detail.values)
+        assert all(abs((value.made_at or 0) - time.time()) < 600 for value in detail.values)
+        assert detail.is_fresh
         with pytest.raises(UnknownRecord):
-            read_record_detail(connection, today, b"\0" * 16)
+            read_record_detail(connection, current, b"\0" * 16)
     with store.writing() as connection:
-        later = set_plan(connection, today, tuple(PlanStep(one.name, "new") for one in today.plan))
-        aged = read_record_detail(connection, later, key)
-    assert not any(one.is_fresh for one in aged.values)
-    assert not aged.is_fresh
+        later = set_plan(
+            connection, current, tuple(PlanStep(step.name, "new") for step in current.plan)
+        )
+        stale_detail = read_record_detail(connection, later, key)
+    assert not any(value.is_fresh for value in stale_detail.values)
+    assert not stale_detail.is_fresh
 
 
 def run_enrich(url: str) -> Done:
-    """Enrich all that is stale, as a user does."""
+    """Enrich all stale records, as a user does."""
     return run_command(url, "enrich", "once")
 
 
-def test_what_gates_have_read_is_kept_for_an_hour(store: Store) -> None:
-    """And no longer than its worker."""
+def test_gate_averages_are_kept_for_an_hour(store: Store) -> None:
+    """The averages of a worker that is removed are deleted."""
     means = GateAverages(0.5, foreign_cores=1.5, memory_share=0.9)
     with store.writing() as connection:
         first, second = register_worker(connection), register_worker(connection)
         record_heartbeat(connection, first, WorkerReport("open", 5.0, means=means))
         record_heartbeat(connection, second, WorkerReport("open", 5.0, means=means))
         record_heartbeat(connection, second, WorkerReport("open", 5.0))
-        ((ago, read),) = last_hour(connection)[first]
+        ((ago, read),) = recent_gate_averages(connection)[first]
         assert (read, abs(ago) < 60) == (means, True)
         connection.execute(update(tables.reading).values(at=tables.reading.c.at - KEEP_SECONDS - 5))
-        assert last_hour(connection) == {}
+        assert recent_gate_averages(connection) == {}
         record_heartbeat(connection, first, WorkerReport("open", 5.0, means=means))
         assert connection.execute(text("SELECT count(*) FROM reading")).scalar() == 1
         remove_worker(connection, first)

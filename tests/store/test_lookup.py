@@ -1,4 +1,4 @@
-"""Look-ups in a table that somebody else keeps beside ours."""
+"""Tests of the `sql` enricher: look-ups in a user's table in the same database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
-from db.store.engine import Store
+from db.store.store import Store
 from enrich.enrichers.sql import Sql
 from enrich.executors.local import LocalExecutor
 from enrich.worker.worker import working
@@ -43,7 +43,7 @@ ROWS = """
 
 @pytest.fixture(autouse=True)
 def towns(store: Store) -> None:
-    """Put a table of towns beside ours; Nice is in it twice."""
+    """Create a user's table of towns, which contains Nice twice."""
     with store.writing() as connection:
         connection.execute(text(TOWNS))
         connection.execute(text(ROWS))
@@ -70,14 +70,14 @@ def load(store: Store, spec: DatasetSpec, *more: str) -> Dataset:
     """Put a dataset with a record for each city into the store."""
     found = register(store, spec)
     raw = [{"sentence": f"à {city}", "city": city} for city in (*CITIES, *more)]
-    rows = [NewRecord(spec.key(one), spec.read_inputs(one)) for one in raw]
+    rows = [NewRecord(spec.key(inputs), spec.read_inputs(inputs)) for inputs in raw]
     with store.writing() as connection:
         add_records(connection, found.id, rows, "import")
     return found
 
 
 def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
-    """Return the values that are there, by city."""
+    """Return the enricher's stored values by city."""
     return {
         row["inputs"]["city"]: row["enrichments"][enricher]
         for row in export_rows(store, dataset)
@@ -88,7 +88,7 @@ def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
 def test_one_column_gives_its_value_and_no_match_gives_null(
     store: Store, settings: Settings
 ) -> None:
-    """Which is a value: it is not looked up again."""
+    """Null is a value, so the record is not looked up again."""
     found = load(store, trips(people=look_up(["population"])))
     enrich_now(store, settings)
     assert values(store, found, "people") == {"Lille": 236000, "Lyon": 522000, "Nowhere": None}
@@ -96,7 +96,7 @@ def test_one_column_gives_its_value_and_no_match_gives_null(
 
 
 def test_several_columns_give_an_object(store: Store, settings: Settings) -> None:
-    """No match still gives null."""
+    """A record without a match still gets null."""
     found = load(store, trips(town=look_up(["region", "population"])))
     enrich_now(store, settings)
     assert values(store, found, "town") == {
@@ -107,12 +107,12 @@ def test_several_columns_give_an_object(store: Store, settings: Settings) -> Non
 
 
 def test_several_fields_may_have_to_match(store: Store, settings: Settings) -> None:
-    """Nice is in the table twice, each in a region of its own."""
+    """The table contains Nice twice, in different regions."""
     spec = trips(people=look_up(["population"], match={"city": "name", "sentence": "region"}))
     found = register(store, spec)
     raw = [{"sentence": region, "city": "Nice"} for region in ("Var", "Alpes", "Nord")]
     with store.writing() as connection:
-        rows = [NewRecord(spec.key(one), spec.read_inputs(one)) for one in raw]
+        rows = [NewRecord(spec.key(inputs), spec.read_inputs(inputs)) for inputs in raw]
         add_records(connection, found.id, rows, "import")
     enrich_now(store, settings)
     rows_made = export_rows(store, found)
@@ -121,7 +121,7 @@ def test_several_fields_may_have_to_match(store: Store, settings: Settings) -> N
 
 
 def test_decimals_become_numbers_and_dates_text(store: Store, settings: Settings) -> None:
-    """As JSON can say them; null stays null."""
+    """JSON has neither decimals nor dates; null stays null."""
     found = load(store, trips(town=look_up(["area", "founded", "coastal"])))
     enrich_now(store, settings)
     made = values(store, found, "town")
@@ -129,18 +129,18 @@ def test_decimals_become_numbers_and_dates_text(store: Store, settings: Settings
     assert made["Lyon"] == {"area": None, "founded": None, "coastal": False}
 
 
-def test_two_rows_that_match_are_an_error_and_nobody_is_quarantined(
+def test_two_rows_that_match_are_an_error_and_no_record_is_quarantined(
     store: Store, command: Callable[..., Done]
 ) -> None:
-    """It names the table and the value; other enrichers' values are there."""
+    """The error names the table and the value; the other enrichers' values are written."""
     found = load(store, trips(people=look_up(["population"])), "Nice")
     done = command("enrich", "once")
-    assert_told(store, done, "people: config.match: towns has several rows for ('Nice',)")
+    assert_failed(store, done, "people: config.match: towns has several rows for ('Nice',)")
     assert len(values(store, found, "length")) == 4
 
 
-def assert_told(store: Store, done: Done, words: str) -> None:
-    """A command failed with one clear line, and blamed no record."""
+def assert_failed(store: Store, done: Done, words: str) -> None:
+    """Check that a command failed with a one-line message and quarantined no record."""
     assert done.code == 1
     assert words in done.err
     assert len(done.err.strip().splitlines()) == 1, done.err
@@ -160,50 +160,50 @@ def assert_told(store: Store, done: Done, words: str) -> None:
     ],
     ids=["table", "column", "column in capitals", "match", "match in capitals", "field"],
 )
-def test_what_is_not_there_is_named_and_nobody_is_quarantined(
+def test_the_error_names_what_is_missing_and_no_record_is_quarantined(
     store: Store, command: Callable[..., Done], config: dict[str, Any], named: str
 ) -> None:
-    """A table, a column however it is spelt, or a field."""
+    """It may be a table, a column in lower or upper case, or a field."""
     found = load(store, trips(people=look_up(**{"columns": ["population"], **config})))
-    assert_told(store, command("enrich", "once"), named)
+    assert_failed(store, command("enrich", "once"), named)
     assert values(store, found, "people") == {}
 
 
-def test_a_column_of_another_type_is_told(store: Store, settings: Settings) -> None:
-    """Where the database minds; SQLite takes a text for the number that it spells."""
+def test_a_column_of_another_type_is_reported(store: Store, settings: Settings) -> None:
+    """PostgreSQL refuses the comparison; SQLite converts a text to the number that it spells."""
     load(store, trips(people=look_up(["region"], match={"city": "population"})))
-    told: list[str] = []
+    errors: list[str] = []
     with working(store, settings, threading.Event(), LocalExecutor()) as worker:
-        worker.enrich(on_error=lambda _, error: told.append(str(error)))
+        worker.enrich(on_error=lambda _, error: errors.append(str(error)))
     is_sqlite = store.writer.dialect.name == "sqlite"
-    assert [one.partition(":")[0] for one in told] == ([] if is_sqlite else ["people"])
+    assert [error.partition(":")[0] for error in errors] == ([] if is_sqlite else ["people"])
 
 
 @pytest.mark.parametrize("table", ["record", "response", "RECORD", "alembic_version"])
-def test_our_own_tables_are_refused_at_once(table: str) -> None:
-    """However they are spelt: SQLite does not mind."""
+def test_tables_of_veilleuse_are_refused_at_once(table: str) -> None:
+    """Upper case is refused as well, because SQLite ignores the case of table names."""
     with pytest.raises(EnricherError, match=r"config\.table: .* is a table of Veilleuse"):
         Sql(table, {"city": "name"}, ["population"])
 
 
-def test_a_refused_configuration_holds_no_other_dataset_up(
+def test_a_refused_configuration_does_not_block_other_datasets(
     store: Store, settings: Settings
 ) -> None:
-    """Its error is told, its other enrichers' values are there, and the rest is done."""
+    """Its error is reported; its other enrichers and the other datasets are enriched."""
     wrong = load(store, trips("wrong", zone=look_up(["label"], table="record")))
     right = load(store, trips("yonder", people=look_up(["population"])))
-    told: list[str] = []
+    errors: list[str] = []
     with working(store, settings, threading.Event(), LocalExecutor()) as worker:
-        worker.enrich(on_error=lambda name, error: told.append(f"{name}: {error}"))
-    assert ["record is a table of Veilleuse" in one for one in told] == [True]
+        worker.enrich(on_error=lambda name, error: errors.append(f"{name}: {error}"))
+    assert ["record is a table of Veilleuse" in error for error in errors] == [True]
     assert len(values(store, wrong, "length")) == 3
     assert len(values(store, right, "people")) == 3
 
 
-def test_a_table_that_has_changed_is_read_again_when_its_edition_does(
+def test_a_table_that_has_changed_is_read_again_when_its_edition_changes(
     store: Store, settings: Settings
 ) -> None:
-    """And not before: nobody watches it."""
+    """Until then the old values stay, because the table is not watched."""
     found = load(store, trips(people=look_up(["population"], edition="2025")))
     enrich_now(store, settings)
     with store.writing() as connection:
@@ -215,10 +215,8 @@ def test_a_table_that_has_changed_is_read_again_when_its_edition_does(
     assert values(store, found, "people")["Lille"] == 237000
 
 
-def test_more_records_than_a_statement_takes_are_looked_up_in_several(
-    store: Store, settings: Settings
-) -> None:
-    """In order, each its own."""
+def test_many_records_are_looked_up_in_several_statements(store: Store, settings: Settings) -> None:
+    """Each record gets its own value."""
     with store.writing() as connection:
         for number in range(450):
             connection.execute(

@@ -1,4 +1,4 @@
-"""Versions: which comes into use, and the way back."""
+"""Tests of model versions: which one becomes active, and how to go back."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from msgspec import structs
 
 from db.errors import TrainingError, UnknownModel
 from db.records.dataset import Dataset
-from db.records.model import active_model, all_models
 from db.records.record import NewRecord, add_records
+from db.records.trained_model import active_model, all_models
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import NumberField
-from db.store.engine import Store
 from db.store.generation import read_generation
+from db.store.store import Store
 from enrich.learning.training import train_model
 from enrich.planning.maintenance import training_due, use_model
 from tests.conftest import Done, register
 from tests.inline import enrich_now
 
-WHERE = "tests.store.sample_teachers"
+SAMPLES = "tests.store.sample_teachers"
 
 
 def spec_with(teacher: str = "default") -> DatasetSpec:
@@ -52,7 +52,7 @@ def fill(store: Store, dataset: Dataset, rows: int, seed: int = 1, noise: float 
 
 @pytest.fixture
 def rooms(store: Store) -> Dataset:
-    """Give a dataset with 80 labelled records and no model."""
+    """Return a dataset with 80 labelled records and no model."""
     found = register(store, spec_with())
     fill(store, found, 80)
     return found
@@ -65,8 +65,8 @@ def version_in_use(store: Store, dataset: Dataset) -> int | None:
     return model.version if model else None
 
 
-def test_the_first_model_comes_into_use(store: Store, settings: Settings, rooms: Dataset) -> None:
-    """Any answer is better than none."""
+def test_the_first_model_becomes_active(store: Store, settings: Settings, rooms: Dataset) -> None:
+    """Any model is better than none."""
     trained = train_model(store, "rooms", settings)
     assert trained.decision.active
     assert version_in_use(store, rooms) == 1
@@ -76,9 +76,9 @@ def test_the_first_model_comes_into_use(store: Store, settings: Settings, rooms:
 def test_a_worse_model_does_not_replace_the_active_one(
     store: Store, settings: Settings, rooms: Dataset
 ) -> None:
-    """A teacher that always answers the mean is kept, and not used."""
+    """A teacher that always predicts the mean is stored but not activated."""
     train_model(store, "rooms", settings)
-    register(store, spec_with(f"{WHERE}.mean"))
+    register(store, spec_with(f"{SAMPLES}.mean"))
     trained = train_model(store, "rooms", settings)
     assert not trained.decision.active
     assert "its teacher is worse" in trained.decision.reason
@@ -88,20 +88,20 @@ def test_a_worse_model_does_not_replace_the_active_one(
 def test_a_better_model_replaces_the_active_one(
     store: Store, settings: Settings, rooms: Dataset
 ) -> None:
-    """The same, the other way round."""
-    register(store, spec_with(f"{WHERE}.mean"))
+    """A real teacher replaces one that always predicts the mean."""
+    register(store, spec_with(f"{SAMPLES}.mean"))
     train_model(store, "rooms", settings)
     register(store, spec_with())
     assert train_model(store, "rooms", settings).decision.active
     assert version_in_use(store, rooms) == 2
 
 
-def test_force_uses_a_worse_model_and_says_so(
+def test_force_activates_a_worse_model_and_says_so(
     store: Store, settings: Settings, rooms: Dataset
 ) -> None:
-    """Whoever knows better may."""
+    """The user may overrule the promotion decision."""
     train_model(store, "rooms", settings)
-    register(store, spec_with(f"{WHERE}.mean"))
+    register(store, spec_with(f"{SAMPLES}.mean"))
     trained = train_model(store, "rooms", settings, force=True)
     assert trained.decision.reason.startswith("forced, although its teacher is worse")
     assert version_in_use(store, rooms) == 2
@@ -110,23 +110,23 @@ def test_force_uses_a_worse_model_and_says_so(
 def test_going_back_is_one_command(
     store: Store, settings: Settings, rooms: Dataset, command: Callable[..., Done]
 ) -> None:
-    """The version before is kept with all that it needs."""
+    """The previous version is kept with everything that it needs."""
     for _ in range(2):
         train_model(store, "rooms", settings, force=True)
     assert version_in_use(store, rooms) == 2
     done = command("enrich", "activate", "rooms@1")
     assert (done.code, done.out) == (
         0,
-        "rooms@1 is in use; run: python -m enrich once\n",
+        "rooms@1 is active; compute its predictions: python -m enrich once\n",
     )
     assert version_in_use(store, rooms) == 1
     listed = json.loads(command("enrich", "models", "rooms", "--json").out)
-    in_use = {one["model"]: one["active"] for one in listed}
+    in_use = {version["model"]: version["active"] for version in listed}
     assert in_use == {"rooms@2": False, "rooms@1": True}
 
 
 def test_activation_raises_the_generation(store: Store, settings: Settings, rooms: Dataset) -> None:
-    """That is how web processes learn of it."""
+    """Web processes learn of the new model by the generation."""
     train_model(store, "rooms", settings)
     with store.reading() as connection:
         before = read_generation(connection)
@@ -135,36 +135,38 @@ def test_activation_raises_the_generation(store: Store, settings: Settings, room
         assert read_generation(connection) > before
 
 
-def test_only_the_last_two_used_and_the_newest_keep_their_artifacts(
+def test_only_the_last_two_active_and_the_newest_versions_keep_their_artifacts(
     store: Store, settings: Settings, rooms: Dataset
 ) -> None:
-    """Metrics stay; bytes would fill the store."""
+    """The metrics of all versions stay; the artifacts of all versions would fill the store."""
     for _ in range(4):
         train_model(store, "rooms", settings, force=True)
     with store.reading() as connection:
-        kept = {one.version: one.kept for one in all_models(connection, rooms.id)}
+        kept = {model.version: model.kept for model in all_models(connection, rooms.id)}
     assert kept == {4: True, 3: True, 2: False, 1: False}
-    with pytest.raises(UnknownModel, match="train anew"):
+    with pytest.raises(UnknownModel, match="train a new version"):
         use_model(store, "rooms", 1, settings)
 
 
-def test_a_version_that_never_was_names_the_list(
+def test_an_unknown_version_names_the_command_that_lists_versions(
     store: Store, settings: Settings, rooms: Dataset
 ) -> None:
-    """The mend is to look."""
+    """The user can then choose a version that exists."""
     with pytest.raises(UnknownModel, match="python -m enrich models rooms"):
         use_model(store, rooms.name, 7, settings)
 
 
-def test_too_few_labels_are_said_with_the_mend(store: Store, settings: Settings) -> None:
-    """Nineteen rows teach nothing."""
+def test_too_few_labels_are_an_error_that_says_what_to_do(store: Store, settings: Settings) -> None:
+    """Nineteen labelled rows are too few."""
     fill(store, register(store, spec_with()), 19)
     with pytest.raises(TrainingError, match="python -m db import rooms FILE"):
         train_model(store, "rooms", settings)
 
 
-def test_nothing_to_learn_is_said_plainly(store: Store, settings: Settings) -> None:
-    """A price that hangs on neither number."""
+def test_a_model_without_anything_to_learn_does_not_beat_the_baseline(
+    store: Store, settings: Settings
+) -> None:
+    """The price depends on neither of the two numbers."""
     found = register(store, spec_with())
     fill(store, found, 200, noise=1e6)
     trained = train_model(store, "rooms", settings)
@@ -174,7 +176,7 @@ def test_nothing_to_learn_is_said_plainly(store: Store, settings: Settings) -> N
 def test_training_is_due_when_labels_have_grown_by_a_tenth(
     store: Store, settings: Settings, rooms: Dataset
 ) -> None:
-    """And not before."""
+    """Training is not due with one label fewer."""
     train_model(store, "rooms", settings)
     due = []
     for more, seed in ((7, 2), (1, 3)):
@@ -184,12 +186,12 @@ def test_training_is_due_when_labels_have_grown_by_a_tenth(
     assert due == ["", "labels have grown to 88"]
 
 
-def test_training_is_due_when_what_the_teacher_reads_is_gone(
+def test_training_is_due_when_an_enricher_that_the_teacher_reads_is_removed(
     store: Store, settings: Settings
 ) -> None:
-    """Without it there can be no predictions."""
-    where = EnricherSpec(use="tests.store.sample_enrichers.Area", reads=("area",))
-    found = register(store, structs.replace(spec_with(), enrichers={"double": where}))
+    """Without the enricher's values there can be no predictions."""
+    area = EnricherSpec(use="tests.store.sample_enrichers.Area", reads=("area",))
+    found = register(store, structs.replace(spec_with(), enrichers={"double": area}))
     fill(store, found, 80)
     enrich_now(store, settings)
     assert list(train_model(store, "rooms", settings).metrics["covering"]) == ["double"]

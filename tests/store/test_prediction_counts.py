@@ -1,4 +1,4 @@
-"""What was answered, by the hour; and how many inputs wait for workers."""
+"""Tests of the hourly counts of predictions, and of the count of inputs that wait."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from db.records.record import NewRecord, add_records, forget_record
 from db.settings import Settings
 from db.store import tables
 from db.store.dialect import wall_seconds
-from db.store.engine import Store
+from db.store.store import Store
 from db.traffic.prediction_counts import (
     HOUR_SECONDS,
     KEEP_HOURS,
-    all_served,
-    count_served,
+    add_prediction_counts,
     prediction_name,
-    prune_served,
+    prune_prediction_counts,
+    read_prediction_counts,
 )
-from db.traffic.requested import count_waiting
+from db.traffic.requested_inputs import count_waiting
 from tests.conftest import ask, register, sample_spec
 from tests.inline import enrich_now
 
@@ -37,45 +37,47 @@ Counts = Mapping[tuple[int, str, str], int]
 
 @pytest.fixture
 def intents(store: Store) -> Dataset:
-    """Give a dataset without records."""
+    """Return a dataset without records."""
     return register(store, sample_spec("intents"))
 
 
-def count(store: Store, counts: Counts) -> None:
-    """Add to what was answered."""
+def add_counts(store: Store, counts: Counts) -> None:
+    """Add to the counts of the current hour."""
     with store.writing() as connection:
-        count_served(connection, counts)
+        add_prediction_counts(connection, counts)
 
 
 def counted(store: Store, dataset: Dataset, hours: int = 24) -> dict[tuple[str, str], int]:
-    """Return what was answered, of all those hours together."""
+    """Return the counts of the last hours together, by source and prediction."""
     sums: dict[tuple[str, str], int] = {}
     with store.reading() as connection:
-        for _, source, prediction, answers in all_served(connection, dataset.id, hours):
+        for _, source, prediction, answers in read_prediction_counts(connection, dataset.id, hours):
             sums[source, prediction] = sums.get((source, prediction), 0) + answers
     return sums
 
 
 def this_hour(store: Store) -> int:
-    """Return the hour that it is by the store's clock."""
+    """Return the current hour by the store's clock."""
     with store.reading() as connection:
         return int(wall_seconds(connection)) // HOUR_SECONDS
 
 
 def put_hour(store: Store, dataset: Dataset, hour: int, answers: int = 1) -> None:
-    """Have answers counted in another hour."""
+    """Add a count of answers in another hour."""
     row = {"dataset_id": dataset.id, "hour": hour, "source": "student", "prediction": "purchase"}
     with store.writing() as connection:
         connection.execute(insert(tables.served).values(**row, answers=answers))
 
 
 def test_counts_add_up(store: Store, intents: Dataset) -> None:
-    """By source and prediction, whoever brings them."""
-    count(store, {(intents.id, "student", "purchase"): 2, (intents.id, "teacher", "purchase"): 1})
-    count(
+    """Counts are summed by source and prediction."""
+    add_counts(
+        store, {(intents.id, "student", "purchase"): 2, (intents.id, "teacher", "purchase"): 1}
+    )
+    add_counts(
         store, {(intents.id, "student", "purchase"): 40, (intents.id, "student", "find-train"): 1}
     )
-    count(store, {})
+    add_counts(store, {})
     assert counted(store, intents) == {
         ("student", "purchase"): 42,
         ("student", "find-train"): 1,
@@ -84,27 +86,27 @@ def test_counts_add_up(store: Store, intents: Dataset) -> None:
 
 
 def test_counts_may_be_large(store: Store, intents: Dataset) -> None:
-    """More than four bytes hold."""
+    """A count may need more than four bytes."""
     for _ in range(2):
-        count(store, {(intents.id, "teacher", "purchase"): 2**40})
+        add_counts(store, {(intents.id, "teacher", "purchase"): 2**40})
     assert counted(store, intents) == {("teacher", "purchase"): 2**41}
 
 
 def test_each_dataset_has_its_own_counts(store: Store, intents: Dataset) -> None:
-    """Both may have the same prediction."""
+    """Two datasets may have the same prediction."""
     customers = register(store, sample_spec("customers"))
-    count(store, {(intents.id, "student", "a"): 1, (customers.id, "student", "a"): 2})
+    add_counts(store, {(intents.id, "student", "a"): 1, (customers.id, "student", "a"): 2})
     assert counted(store, intents) == {("student", "a"): 1}
     assert counted(store, customers) == {("student", "a"): 2}
 
 
-def test_two_who_count_at_once_lose_nothing(store: Store, intents: Dataset) -> None:
-    """In whichever order each has them; neither do they wait for each other in turn."""
+def test_concurrent_writers_lose_no_counts(store: Store, intents: Dataset) -> None:
+    """The threads write the same rows in different orders, and do not deadlock."""
     names = [f"label {number}" for number in range(10)]
 
     def count_often(order: list[str]) -> None:
         for _ in range(20):
-            count(store, {(intents.id, "student", name): 1 for name in order})
+            add_counts(store, {(intents.id, "student", name): 1 for name in order})
 
     orders = (names, names[::-1], names[5:] + names[:5], names)
     threads = [threading.Thread(target=count_often, args=(order,)) for order in orders]
@@ -115,22 +117,22 @@ def test_two_who_count_at_once_lose_nothing(store: Store, intents: Dataset) -> N
     assert counted(store, intents) == {("student", name): 80 for name in names}
 
 
-def test_each_hour_is_counted_apart(store: Store, intents: Dataset) -> None:
-    """And given in order."""
+def test_each_hour_is_counted_separately(store: Store, intents: Dataset) -> None:
+    """The hours are returned in order."""
     hour = this_hour(store)
     for past in (3, 1, 2):
         put_hour(store, intents, hour - past, past)
-    count(store, {(intents.id, "student", "purchase"): 10})
+    add_counts(store, {(intents.id, "student", "purchase"): 10})
     with store.reading() as connection:
-        rows = all_served(connection, intents.id)
+        rows = read_prediction_counts(connection, intents.id)
     assert [(at - hour, answers) for at, _, _, answers in rows[:3]] == [(-3, 3), (-2, 2), (-1, 1)]
-    # The hour may have struck since.
+    # The next hour may have begun in the meantime.
     assert rows[3][0] - hour in {0, 1}
     assert rows[3][1:] == ("student", "purchase", 10)
 
 
-def test_only_so_many_hours_are_given(store: Store, intents: Dataset) -> None:
-    """The one that has only begun included."""
+def test_only_the_requested_number_of_hours_is_returned(store: Store, intents: Dataset) -> None:
+    """The current hour is one of them."""
     hour = this_hour(store)
     for past in (0, 1, 5, 12, 40):
         put_hour(store, intents, hour - past, past + 1)
@@ -138,20 +140,20 @@ def test_only_so_many_hours_are_given(store: Store, intents: Dataset) -> None:
     assert counted(store, intents, 24) == {("student", "purchase"): 1 + 2 + 6 + 13}
 
 
-def test_hours_that_nobody_looks_at_any_more_are_dropped(store: Store, intents: Dataset) -> None:
-    """With the rest that is pruned, or alone."""
+def test_hours_that_are_too_old_are_deleted(store: Store, intents: Dataset) -> None:
+    """Hours within `KEEP_HOURS` stay."""
     hour = this_hour(store)
     for past in (0, KEEP_HOURS - 5, KEEP_HOURS + 5, KEEP_HOURS * 3):
         put_hour(store, intents, hour - past)
     with store.writing() as connection:
-        assert prune_served(connection) == 2
-        assert prune_served(connection) == 0
+        assert prune_prediction_counts(connection) == 2
+        assert prune_prediction_counts(connection) == 0
         kept = sorted(connection.execute(select(tables.served.c.hour)).scalars())
     assert kept == [hour - KEEP_HOURS + 5, hour]
 
 
-def test_pruning_the_store_drops_old_hours_too(store: Store, intents: Dataset) -> None:
-    """Nobody has to think of it."""
+def test_pruning_the_store_deletes_old_hours(store: Store, intents: Dataset) -> None:
+    """The user does not need another command."""
     put_hour(store, intents, this_hour(store) - KEEP_HOURS - 5)
     put_hour(store, intents, this_hour(store))
     prune_store(store)
@@ -175,7 +177,7 @@ def test_pruning_the_store_drops_old_hours_too(store: Store, intents: Dataset) -
     ],
 )
 def test_a_prediction_is_counted_under_a_name(prediction: str | float, name: str) -> None:
-    """A label is its own."""
+    """A label is its own name; a number is rounded to one digit."""
     assert prediction_name(prediction) == name
 
 
@@ -184,7 +186,7 @@ def test_a_prediction_is_counted_under_a_name(prediction: str | float, name: str
 @example(5e-324)
 @hypothesis_settings(deadline=None, database=None)
 def test_every_number_has_a_short_name_near_it(number: float) -> None:
-    """However large or small."""
+    """The largest and the smallest numbers have one too."""
     name = prediction_name(number)
     assert len(name) <= len("-4.94066e-324")
     if 1e-300 < abs(number) < 1e300:
@@ -194,51 +196,51 @@ def test_every_number_has_a_short_name_near_it(number: float) -> None:
 @given(st.lists(st.floats(1, 1e6), min_size=50))
 @hypothesis_settings(deadline=None, database=None)
 def test_numbers_have_few_names(numbers: list[float]) -> None:
-    """Nine a power of ten."""
+    """There are nine names for each power of ten."""
     assert len({prediction_name(number) for number in numbers}) <= 9 * 6 + 1
 
 
 def waiting(store: Store, dataset: Dataset, most: int = 100) -> int:
-    """Return how many inputs wait for workers."""
+    """Return the number of inputs that wait for workers, at most `most`."""
     with store.reading() as connection:
         return count_waiting(connection, dataset.id, most)
 
 
 def new_record(dataset: Dataset, sentence: str) -> NewRecord:
-    """Return a record of a sentence."""
+    """Return a record with a sentence."""
     inputs = dataset.spec.read_inputs({"sentence": sentence})
     return NewRecord(dataset.spec.key(inputs), inputs)
 
 
 @pytest.fixture
 def notes(store: Store) -> Dataset:
-    """Give a dataset with 5 inputs that people asked for, and 3 that were imported."""
+    """Return a dataset with 5 requested inputs and 3 imported ones."""
     found = register(store, CHAIN)
     with store.writing() as connection:
-        ask(connection, found.id, [new_record(found, f"asked {at}") for at in range(5)])
-        imported = [new_record(found, f"imported {at}") for at in range(3)]
+        ask(connection, found.id, [new_record(found, f"asked {number}") for number in range(5)])
+        imported = [new_record(found, f"imported {number}") for number in range(3)]
         add_records(connection, found.id, imported, "import")
     return found
 
 
-def test_inputs_that_people_asked_for_wait(store: Store, notes: Dataset) -> None:
-    """Counted no further than somebody wants to know; those imported are no request's."""
+def test_requested_inputs_wait(store: Store, notes: Dataset) -> None:
+    """The count stops at a maximum, and imported inputs do not count."""
     assert [waiting(store, notes, most) for most in (0, 3, 5, 100)] == [0, 3, 5, 5]
     with store.writing() as connection:
         ask(connection, notes.id, [new_record(notes, "asked 1")])
     assert waiting(store, notes) == 5
 
 
-def test_inputs_of_another_dataset_wait_apart(store: Store, notes: Dataset) -> None:
-    """Each has its own room."""
+def test_waiting_inputs_are_counted_by_dataset(store: Store, notes: Dataset) -> None:
+    """Each dataset has its own queue."""
     assert waiting(store, register(store, sample_spec("intents"))) == 0
     assert waiting(store, notes) == 5
 
 
-def test_what_is_enriched_or_forgotten_waits_no_longer(
+def test_an_input_that_is_enriched_or_forgotten_does_not_wait(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """It makes room for others."""
+    """It makes room for other inputs."""
     with store.writing() as connection:
         forget_record(connection, notes.id, new_record(notes, "asked 0").key)
     assert waiting(store, notes) == 4
@@ -246,10 +248,10 @@ def test_what_is_enriched_or_forgotten_waits_no_longer(
     assert waiting(store, notes) == 0
 
 
-def test_what_was_enriched_once_waits_no_more_when_it_is_stale(
+def test_an_input_that_was_enriched_does_not_wait_when_it_is_stale(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """It has had its turn; a new plan must not close the door to those who come."""
+    """A new plan makes all records stale, but must not fill the queue."""
     enrich_now(store, settings)
     with store.writing() as connection:
         assert (

@@ -1,4 +1,4 @@
-"""What prune drops, and what it leaves."""
+"""Tests of `prune`: what it deletes and what it keeps."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
-from db.store.engine import Store
+from db.store.store import Store
 from tests.conftest import ask, register
 from tests.inline import enrich_now
 
-from .test_enrich import CHAIN, WHERE, fill, spec_with
+from .test_enrich import CHAIN, SAMPLES, fill, spec_with
 
 
 @pytest.fixture
 def notes(store: Store, settings: Settings) -> Dataset:
-    """Give 20 imported records and two that people asked for, all enriched."""
+    """Return a dataset of 20 imported records and two requested ones, all enriched."""
     found = register(store, CHAIN)
     fill(store, found, 20)
     for sentence in ("vieux", "neuf"):
@@ -34,7 +34,7 @@ def notes(store: Store, settings: Settings) -> Dataset:
 
 
 def make_old(store: Store, dataset: Dataset, sentence: str, days: float) -> None:
-    """Make a record as old as that."""
+    """Set the age of a record."""
     key = dataset.spec.key(dataset.spec.read_inputs({"sentence": sentence}))
     with store.writing() as connection:
         connection.execute(
@@ -44,10 +44,10 @@ def make_old(store: Store, dataset: Dataset, sentence: str, days: float) -> None
         )
 
 
-def test_a_request_older_than_retain_days_goes_with_all_that_came_of_it(
+def test_a_request_older_than_retain_days_is_deleted_with_its_values(
     store: Store, notes: Dataset
 ) -> None:
-    """Younger ones, and records that were imported, stay."""
+    """Younger requests and imported records stay."""
     make_old(store, notes, "vieux", 31)
     make_old(store, notes, "neuf", 29)
     make_old(store, notes, "merci beaucoup 0", 400)
@@ -57,8 +57,8 @@ def test_a_request_older_than_retain_days_goes_with_all_that_came_of_it(
         assert len(connection.execute(select(tables.enrichment.c.record_id)).all()) == 63
 
 
-def test_a_request_that_was_labelled_since_is_kept(store: Store, notes: Dataset) -> None:
-    """Somebody's work is in it."""
+def test_a_request_that_was_labelled_later_is_kept(store: Store, notes: Dataset) -> None:
+    """Labels are a person's work and must not be lost."""
     make_old(store, notes, "vieux", 31)
     inputs = notes.spec.read_inputs({"sentence": "vieux"})
     with store.writing() as connection:
@@ -67,9 +67,9 @@ def test_a_request_that_was_labelled_since_is_kept(store: Store, notes: Dataset)
     assert prune_store(store)["requests"] == 0
 
 
-def test_values_of_an_enricher_that_is_gone_go(store: Store, notes: Dataset) -> None:
-    """And no others."""
-    register(store, spec_with(length=EnricherSpec(use=f"{WHERE}.Length")))
+def test_values_of_a_removed_enricher_are_deleted(store: Store, notes: Dataset) -> None:
+    """The values of the other enrichers stay."""
+    register(store, spec_with(length=EnricherSpec(use=f"{SAMPLES}.Length")))
     assert prune_store(store)["enrichments"] == 44
     with store.reading() as connection:
         left = connection.execute(select(tables.enrichment.c.enricher)).scalars()
@@ -77,8 +77,8 @@ def test_values_of_an_enricher_that_is_gone_go(store: Store, notes: Dataset) -> 
     assert notes.name == "notes"
 
 
-def test_prune_twice_drops_nothing_more(store: Store, notes: Dataset) -> None:
-    """It can run every night."""
+def test_pruning_twice_deletes_nothing_more(store: Store, notes: Dataset) -> None:
+    """`prune` can run every night."""
     make_old(store, notes, "vieux", 31)
     prune_store(store)
     assert set(prune_store(store).values()) == {0}

@@ -1,4 +1,4 @@
-"""What happens between two transactions: on PostgreSQL for real, on SQLite one after the other."""
+"""Tests of races between transactions; on SQLite the transactions run one after the other."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sqlalchemy import select, update
 from db.admin.prune import DAY_SECONDS, prune_store
 from db.queue.chunk import claim_chunk, finish_chunk, records_in_chunk
 from db.queue.planner import plan_chunks
-from db.queue.run import begin_run, is_running
-from db.queue.worker import _host
+from db.queue.run_history import begin_run, is_running
+from db.queue.worker_registry import _host
 from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.prediction import Prediction, find_body
 from db.records.record import NewRecord, add_records, count_labels, forget_record
 from db.scoring.response_body import Answer, encode_answer
 from db.settings import Settings
 from db.store import tables
-from db.store.engine import Store
 from db.store.generation import read_generation
+from db.store.store import Store
 from enrich.learning.training import train_model
 from enrich.planning.maintenance import use_model
 from enrich.worker.worker import PlanChanged, _raise, working
@@ -45,22 +45,22 @@ SOME_BODY = encode_answer(
 
 @pytest.fixture
 def notes(store: Store) -> Dataset:
-    """Give a dataset with a chain of enrichers and 60 labelled records."""
+    """Return a dataset with a chain of enrichers and 60 labelled records."""
     found = register(store, CHAIN)
     fill(store, found)
     return found
 
 
 def sentence(dataset: Dataset, text: str, label: str | None = None) -> NewRecord:
-    """Return a record."""
+    """Return a record with this sentence."""
     inputs = dataset.spec.read_inputs({"sentence": text})
     return NewRecord(dataset.spec.key(inputs), inputs, label)
 
 
-def test_a_label_is_kept_where_a_request_brings_the_same_input_at_the_same_time(
+def test_a_label_is_kept_if_the_same_input_is_requested_at_the_same_time(
     store: Store, notes: Dataset
 ) -> None:
-    """The import has looked, found nothing, and then the request is there first."""
+    """The import finds no record, and then the request is committed first."""
     if store.writer.dialect.name == "sqlite":
         with store.writing() as connection:
             ask(connection, notes.id, [sentence(notes, "bonjour")])
@@ -83,10 +83,10 @@ def test_a_label_is_kept_where_a_request_brings_the_same_input_at_the_same_time(
         assert count_labels(connection, notes.id) == 61
 
 
-def test_a_request_that_is_imported_later_is_no_request_any_more(
+def test_a_requested_input_that_is_imported_later_does_not_count_as_a_request(
     store: Store, notes: Dataset
 ) -> None:
-    """It is not pruned as one."""
+    """Pruning must not delete it as an old request."""
     with store.writing() as connection:
         ask(connection, notes.id, [sentence(notes, "bonjour")])
         add_records(connection, notes.id, [sentence(notes, "bonjour")], "import")
@@ -97,19 +97,19 @@ def test_a_request_that_is_imported_later_is_no_request_any_more(
     assert prune_store(store)["requests"] == 0
 
 
-def test_writers_of_the_same_records_in_other_orders_both_come_through(
+def test_two_writers_of_the_same_records_in_opposite_orders_both_succeed(
     store: Store, notes: Dataset
 ) -> None:
-    """Neither waits for the other for ever, nor fails."""
+    """They do not deadlock, and neither fails."""
     rows = [sentence(notes, f"phrase {number}", "warm") for number in range(300)]
     errors: list[BaseException] = []
 
     def write(some: list[NewRecord], label: str) -> None:
-        mine = [NewRecord(one.key, one.inputs, label) for one in some]
+        labelled = [NewRecord(record.key, record.inputs, label) for record in some]
         try:
             for _ in range(5):
-                store.write(lambda c: add_records(c, notes.id, mine, "import"))
-        except BaseException as error:  # noqa: BLE001  told to the test
+                store.write(lambda c: add_records(c, notes.id, labelled, "import"))
+        except BaseException as error:  # noqa: BLE001  the test asserts on it
             errors.append(error)
 
     threads = [
@@ -123,19 +123,19 @@ def test_writers_of_the_same_records_in_other_orders_both_come_through(
     assert errors == []
 
 
-def test_a_model_that_comes_into_use_between_plan_and_work_predicts_nothing_under_the_old_plan(
+def test_a_model_activated_between_plan_and_work_predicts_nothing_under_the_old_plan(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """Going back must not find the other model's answers taken for fresh."""
+    """Otherwise the other model's answers would count as fresh after going back."""
     for _ in range(2):
         train_model(store, "notes", settings, force=True)
     use_model(store, "notes", 1, settings)
-    with working(store, settings, threading.Event(), InlineExecutor()) as one:
-        planned = one._plan_datasets((), _raise)
+    with working(store, settings, threading.Event(), InlineExecutor()) as worker:
+        planned = worker._plan_datasets((), _raise)
         use_model(store, "notes", 2, settings)
         with pytest.raises(PlanChanged):
-            one._claim(planned)
-        one.enrich()
+            worker._claim(planned)
+        worker.enrich()
     use_model(store, "notes", 1, settings)
     enrich_now(store, settings)
     key = sentence(notes, "merci beaucoup 0").key
@@ -143,10 +143,10 @@ def test_a_model_that_comes_into_use_between_plan_and_work_predicts_nothing_unde
         assert b'"notes@1"' in (find_body(connection, notes.id, key) or b"")
 
 
-def test_what_a_killed_worker_had_finished_is_told_by_the_next(
+def test_the_next_worker_raises_the_generation_for_one_that_was_killed(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """Else web processes would serve what they remember for ever."""
+    """Otherwise web processes would serve the old cached responses for ever."""
     with store.reading() as connection:
         before = read_generation(connection)
     with store.writing() as connection:
@@ -163,17 +163,17 @@ def test_what_a_killed_worker_had_finished_is_told_by_the_next(
 def test_a_record_forgotten_while_its_chunk_is_finished_leaves_no_prediction(
     store: Store, notes: Dataset
 ) -> None:
-    """Whichever comes first."""
+    """It makes no difference which transaction comes first."""
     with store.writing() as connection:
         dataset = set_plan(connection, notes, (PlanStep("prediction", "f"),))
         plan_chunks(connection, dataset, 1)
-        taken = claim_chunk(connection, {dataset.id: dataset.revision}, 1, LEASE)
-    assert taken is not None
+        chunk = claim_chunk(connection, {dataset.id: dataset.revision}, 1, LEASE)
+    assert chunk is not None
     with store.reading() as connection:
-        keys = [one.key for one in records_in_chunk(connection, taken)]
+        keys = [record.key for record in records_in_chunk(connection, chunk)]
     with store.writing() as connection:
         finish_chunk(
-            connection, taken, [], [Prediction(key, SOME_BODY, "f", "loud", 1.0) for key in keys]
+            connection, chunk, [], [Prediction(key, SOME_BODY, "f", "loud", 1.0) for key in keys]
         )
         erase = partial(forget_record, dataset_id=notes.id, key=keys[0])
         forgetting = threading.Thread(target=store.write, args=(erase,))
@@ -188,7 +188,7 @@ def test_a_record_forgotten_while_its_chunk_is_finished_leaves_no_prediction(
 def test_a_training_whose_worker_fell_silent_does_not_count_as_running(
     store: Store, notes: Dataset
 ) -> None:
-    """Nobody may be left to remove its row."""
+    """There may be no process left that removes its row."""
     with store.writing() as connection:
         made = tables.worker.insert().values(
             host="elsewhere", process="1 1", started_at=0, seen_at=0, state="", reason=""
@@ -198,24 +198,24 @@ def test_a_training_whose_worker_fell_silent_does_not_count_as_running(
         assert not is_running(connection, notes.id, "train")
 
 
-def test_a_lone_worker_takes_over_from_a_version_that_has_left(
+def test_a_single_worker_replaces_the_plan_of_a_version_that_has_ended(
     store: Store, settings: Settings, notes: Dataset
 ) -> None:
-    """Somebody ran a newer version once, and went."""
-    with working(store, settings, threading.Event(), InlineExecutor()) as mine:
-        mine.enrich()
+    """A newer version was started once and has ended."""
+    with working(store, settings, threading.Event(), InlineExecutor()) as worker:
+        worker.enrich()
         with store.writing() as connection:
             set_plan(connection, notes, (PlanStep("length", "of another version"),))
-        assert mine.enrich() == 60
-        other = select(tables.worker.c.id)
+        assert worker.enrich() == 60
+        workers = select(tables.worker.c.id)
         with store.reading() as connection:
-            assert len(connection.execute(other).all()) == 1
+            assert len(connection.execute(workers).all()) == 1
 
 
-def test_an_enricher_whose_new_values_the_old_teacher_cannot_take_heals(
+def test_values_that_the_old_teacher_cannot_read_are_still_written(
     store: Store, settings: Settings, notes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The values are written, so that the next teacher can learn from them."""
+    """The next teacher can learn from them and predict again."""
     enrich_now(store, settings)
     train_model(store, "notes", settings)
     monkeypatch.setattr(sample_enrichers.Length, "version", "2")

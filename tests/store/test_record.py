@@ -1,4 +1,4 @@
-"""Records in, from files; records out; records erased."""
+"""Tests of importing, exporting and erasing records."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from db.files.exporter import export_csv, export_rows
 from db.files.importer import ImportResult, import_files
 from db.records.dataset import Dataset
 from db.records.record import NewRecord, count_labels, each_record, forget_record
-from db.store.engine import Store
+from db.store.store import Store
 from db.store.tables import dataset, metadata
 from tests.conftest import Done, ask, counts, notes_spec, register, sample_spec
 
 
 @pytest.fixture
 def customers(store: Store) -> Dataset:
-    """Give the sample of numbers and choices, without records."""
+    """Return the sample dataset of numbers and choices, without records."""
     return register(store, sample_spec("customers"))
 
 
-def put(
+def import_text(
     store: Store, dataset: Dataset, path: Path, text: str, *, strict: bool = False
 ) -> ImportResult:
-    """Import a file with that text."""
+    """Write the text into a file and import it."""
     path.write_text(text, "utf-8")
     return import_files(store, dataset, [path], strict=strict)
 
@@ -39,38 +39,41 @@ HEADER = "age,education,income,spending\n"
 
 
 def test_importing_twice_changes_nothing(store: Store, customers: Dataset, tmp_path: Path) -> None:
-    """Rows are keyed."""
+    """Rows with the same inputs have the same key."""
     file, text = tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,600\n"
-    first, second = put(store, customers, file, text), put(store, customers, file, text)
+    first, second = (
+        import_text(store, customers, file, text),
+        import_text(store, customers, file, text),
+    )
     assert (first.added.created, second.added.created) == (2, 0)
     assert second.added.unchanged == 2
     assert len(list(export_rows(store, customers))) == 2
 
 
-def test_the_same_number_written_otherwise_is_the_same_record(
+def test_the_same_number_written_differently_is_the_same_record(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """30 = 30.0 = 3e1."""
+    """30, 30.0 and 3e1 are the same number."""
     text = HEADER + "30,Master,1000,500\n30.0,Master,1e3,500\n3e1,Master,1000.0,500\n"
-    assert put(store, customers, tmp_path / "a.csv", text).added.created == 1
+    assert import_text(store, customers, tmp_path / "a.csv", text).added.created == 1
 
 
 def test_a_new_label_replaces_the_old_and_is_counted(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """Labels are mended by importing them again."""
-    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
-    result = put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,700\n")
+    """Wrong labels are corrected by importing the rows again."""
+    import_text(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
+    result = import_text(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,700\n")
     assert result.added.relabelled == 1
     assert [row["label"] for row in export_rows(store, customers)] == [700]
 
 
-def test_a_row_without_label_leaves_the_label_that_is_there(
+def test_a_row_without_a_label_keeps_the_stored_label(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """A file without labels says nothing about them."""
-    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
-    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,\n")
+    """A file without labels must not delete any."""
+    import_text(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n")
+    import_text(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,\n")
     with store.reading() as connection:
         assert count_labels(connection, customers.id) == 1
 
@@ -78,9 +81,9 @@ def test_a_row_without_label_leaves_the_label_that_is_there(
 def test_bad_rows_are_named_with_file_and_line_and_skipped(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """A person must find them."""
+    """The user must be able to find them."""
     text = HEADER + "30,Master,1000,500\nx,Master,1,1\n200,PhD,1,1\n31,PhD,2000\n32,PhD,9,9\n"
-    result = put(store, customers, tmp_path / "a.csv", text)
+    result = import_text(store, customers, tmp_path / "a.csv", text)
     assert (result.added.created, result.bad) == (2, 3)
     assert [fault.split(":")[1] for fault in result.faults] == ["3", "4", "5"]
     assert "must be a number" in result.faults[0]
@@ -90,10 +93,10 @@ def test_bad_rows_are_named_with_file_and_line_and_skipped(
 def test_strict_import_of_a_file_with_a_bad_row_imports_nothing(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """All or nothing, for whoever wants that."""
+    """With `strict`, either all rows are imported or none."""
     text = HEADER + "30,Master,1000,500\nx,Master,1,1\n"
     with pytest.raises(DataFileError, match=r"a\.csv:3: age: must be a number"):
-        put(store, customers, tmp_path / "a.csv", text, strict=True)
+        import_text(store, customers, tmp_path / "a.csv", text, strict=True)
     assert list(export_rows(store, customers)) == []
 
 
@@ -106,19 +109,19 @@ def test_strict_import_of_a_file_with_a_bad_row_imports_nothing(
         ("name,colour\na,b\n", "age, education, income"),
     ],
 )
-def test_a_file_that_is_wrong_as_a_whole_is_not_half_imported(
+def test_a_file_that_cannot_be_read_is_not_imported_in_part(
     store: Store, customers: Dataset, tmp_path: Path, text: str, words: str
 ) -> None:
-    """Rows before the fault are not taken either."""
+    """The rows before the fault are not imported either."""
     with pytest.raises(DataFileError, match=words):
-        put(store, customers, tmp_path / "a.txt", text)
+        import_text(store, customers, tmp_path / "a.txt", text)
     assert list(export_rows(store, customers)) == []
 
 
 def test_the_command_reports_faults_on_stderr_and_counts_on_stdout(
     command: Callable[..., Done], tmp_path: Path
 ) -> None:
-    """What a script reads is apart from what a person reads."""
+    """Scripts read the counts, and people read the faults."""
     assert command("db", "upgrade").code == 0
     assert command("db", "load", "datasets/customers.toml").code == 0
     file = tmp_path / "a.csv"
@@ -130,10 +133,10 @@ def test_the_command_reports_faults_on_stderr_and_counts_on_stdout(
     assert "unused columns: shoe" in done.err
 
 
-def test_rows_that_repeat_each_others_inputs_are_told_with_what_they_contradict(
+def test_rows_with_the_same_inputs_are_reported_with_their_contradictions(
     command: Callable[..., Done], tmp_path: Path
 ) -> None:
-    """They are one record, and the last label counts."""
+    """Such rows are one record, and the last label counts."""
     assert command("db", "upgrade").code == 0
     assert command("db", "load", "datasets/customers.toml").code == 0
     file = tmp_path / "a.csv"
@@ -142,13 +145,13 @@ def test_rows_that_repeat_each_others_inputs_are_told_with_what_they_contradict(
     done = command("db", "import", "customers", str(file))
     assert "2 created, 0 relabelled, 0 unchanged" in done.out
     assert "2 rows have the same inputs as another row" in done.err
-    assert "1 of them with another spending" in done.err
+    assert "1 of them have a different spending" in done.err
 
 
-def test_a_dropped_dataset_is_gone_with_all_that_was_its(
+def test_dropping_a_dataset_deletes_everything_that_belongs_to_it(
     command: Callable[..., Done], store: Store, tmp_path: Path
 ) -> None:
-    """And no other; it can be loaded anew, with other fields."""
+    """The other dataset stays, and the dropped one can be loaded again."""
     for name in ("customers", "intents"):
         assert command("db", "load", f"datasets/{name}.toml").code == 0
     file = tmp_path / "a.csv"
@@ -172,21 +175,23 @@ def test_a_dropped_dataset_is_gone_with_all_that_was_its(
 def test_exported_records_import_into_an_empty_store(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """CSV out is CSV in."""
-    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,\n")
+    """An exported CSV file can be imported again."""
+    import_text(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,\n")
     out = io.StringIO(newline="")
     assert export_csv(store, customers, out) == 2
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert [row["education"] for row in rows] == ["Master", "PhD"]
-    run_once = put(store, customers, tmp_path / "b.csv", out.getvalue())
-    assert run_once.added.unchanged == 2
+    result = import_text(store, customers, tmp_path / "b.csv", out.getvalue())
+    assert result.added.unchanged == 2
 
 
-def test_a_forgotten_record_leaves_nothing_behind(
+def test_a_forgotten_record_is_not_exported(
     store: Store, customers: Dataset, tmp_path: Path
 ) -> None:
-    """Its owner may ask for that."""
-    put(store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,1\n")
+    """The owner of the data may ask for its deletion."""
+    import_text(
+        store, customers, tmp_path / "a.csv", HEADER + "30,Master,1000,500\n31,PhD,2000,1\n"
+    )
     key = bytes.fromhex(next(export_rows(store, customers))["key"])
     with store.writing() as connection:
         forget_record(connection, customers.id, key)
@@ -197,35 +202,37 @@ def test_a_forgotten_record_leaves_nothing_behind(
     "sentence",
     ['"quoted", [and] {braced}', "back\\\\slash \\\\u0041", "œuvre d’été 🕯", "a:b,c", "%s ? :x"],
 )
-def test_what_people_ask_for_is_kept_to_the_letter(store: Store, sentence: str) -> None:
-    """Whatever they write, alone or among others."""
+def test_requested_text_is_stored_unchanged(store: Store, sentence: str) -> None:
+    """No special character changes the text or the rows next to it."""
     notes = register(store, notes_spec({}))
     each = [notes.spec.read_inputs({"sentence": text}) for text in ("one", sentence, "two")]
     with store.writing() as connection:
         ask(connection, notes.id, [NewRecord(notes.spec.key(inputs), inputs) for inputs in each])
     with store.reading() as connection:
-        kept = {one.key: one.inputs for one in each_record(connection, notes.id)}
+        kept = {record.key: record.inputs for record in each_record(connection, notes.id)}
     assert kept == {notes.spec.key(inputs): inputs for inputs in each}
 
 
-def test_numbers_that_people_ask_for_are_kept_to_the_last_digit(
-    store: Store, customers: Dataset
-) -> None:
-    """However large or small."""
+def test_requested_numbers_are_stored_to_the_last_digit(store: Store, customers: Dataset) -> None:
+    """Very large and very small numbers lose no digit."""
     values = [0.1, 1e100, 1e-300, 123456789.123456789, 30]
     each = [
         customers.spec.read_inputs({"age": 30, "education": "PhD", "income": income})
         for income in values
     ]
     with store.writing() as connection:
-        ask(connection, customers.id, [NewRecord(customers.spec.key(one), one) for one in each])
+        ask(
+            connection,
+            customers.id,
+            [NewRecord(customers.spec.key(inputs), inputs) for inputs in each],
+        )
     with store.reading() as connection:
-        kept = [one.inputs["income"] for one in each_record(connection, customers.id)]
+        kept = [record.inputs["income"] for record in each_record(connection, customers.id)]
     assert sorted(kept) == sorted(values)
 
 
-def test_what_people_ask_for_is_marked_once(store: Store, customers: Dataset) -> None:
-    """Asked twice, or already imported, it is one record."""
+def test_an_input_requested_twice_is_stored_once(store: Store, customers: Dataset) -> None:
+    """A second request does not add a record."""
     inputs = customers.spec.read_inputs({"age": 30, "education": "PhD", "income": 1})
     wanted = NewRecord(customers.spec.key(inputs), inputs)
     for _ in range(2):
@@ -233,4 +240,4 @@ def test_what_people_ask_for_is_marked_once(store: Store, customers: Dataset) ->
             ask(connection, customers.id, [wanted, wanted])
     with store.reading() as connection:
         records = list(each_record(connection, customers.id))
-    assert [one.origin for one in records] == ["request"]
+    assert [record.origin for record in records] == ["request"]

@@ -1,4 +1,4 @@
-"""Making the tables."""
+"""Tests of the migrations and of the check of the schema."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from db.errors import StoreError
 from db.migrations import upgrade
 from db.queue.quarantine import list_quarantine
 from db.records.record import NewRecord, add_records
-from db.store.engine import Store, check_schema, connect_store
+from db.store.store import Store, check_schema, connect_store
 from db.store.tables import SCHEMA, metadata, record
 from tests.conftest import Done, register, sample_spec, settings_for
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
-def test_upgrade_makes_the_tables_that_the_code_declares(store: Store) -> None:
-    """A table changed without a migration would be found at the user's."""
+def test_upgrade_creates_the_tables_that_the_code_declares(store: Store) -> None:
+    """Otherwise a table changed without a migration would fail only at a user's site."""
     with store.writing() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
 def test_upgrade_twice_changes_nothing(store: Store) -> None:
-    """Every deploy runs it."""
+    """Every deployment runs `upgrade`."""
     assert upgrade(store) == SCHEMA
     assert upgrade(store) == SCHEMA
 
 
-def test_what_was_quarantined_before_an_upgrade_is_so_after_it(database_url: str) -> None:
-    """Its table is made anew on SQLite, where no key can be changed."""
+def test_quarantined_records_stay_quarantined_after_an_upgrade(database_url: str) -> None:
+    """SQLite cannot change a key, so the migration creates the table again."""
     store = connect_store(settings_for(database_url))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
@@ -57,14 +57,14 @@ def test_what_was_quarantined_before_an_upgrade_is_so_after_it(database_url: str
         )
     upgrade(store)
     with store.reading() as connection:
-        (one,) = list_quarantine(connection)
-        assert (one.enricher, one.reason, one.made_at) == ("embedding", "it bites", 5)
+        (failure,) = list_quarantine(connection)
+        assert (failure.enricher, failure.reason, failure.made_at) == ("embedding", "it bites", 5)
     store.close()
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_records_of_before_an_upgrade_are_listed_after_it(database_url: str, kind: str) -> None:
-    """By what had been made of them already."""
+def test_records_from_before_an_upgrade_are_listed_after_it(database_url: str, kind: str) -> None:
+    """The migration fills the listing columns from the stored values."""
     store = connect_store(settings_for(database_url))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
@@ -102,16 +102,16 @@ def test_records_of_before_an_upgrade_are_listed_after_it(database_url: str, kin
     upgrade(store)
     with store.reading() as connection:
         first, second = connection.execute(select(record).order_by(record.c.key)).all()
-    said = ("buy", 0.6) if kind == "classification" else ("", 12.5)
-    assert (first.answer, first.score, first.issue, first.duplicates) == (*said, True, "abc")
+    prediction = ("buy", 0.6) if kind == "classification" else ("", 12.5)
+    assert (first.answer, first.score, first.issue, first.duplicates) == (*prediction, True, "abc")
     assert (second.answer, second.score, second.issue, second.duplicates) == ("", None, None, None)
     store.close()
 
 
-def test_a_store_without_tables_names_the_command_that_makes_them(
+def test_a_store_without_tables_names_the_command_that_creates_them(
     command: Callable[..., Done],
 ) -> None:
-    """The first thing that a newcomer may forget."""
+    """A newcomer may forget to create the tables."""
     done = command("db", "status")
     assert done.code == 1
     assert done.err.count("\n") == 1
@@ -119,7 +119,7 @@ def test_a_store_without_tables_names_the_command_that_makes_them(
 
 
 def test_tables_of_a_newer_version_are_accepted(store: Store, database_url: str) -> None:
-    """A deploy that goes back runs the previous code on the new tables."""
+    """After a rollback, the previous code runs on the new tables."""
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     other = connect_store(settings_for(database_url))
@@ -128,15 +128,15 @@ def test_tables_of_a_newer_version_are_accepted(store: Store, database_url: str)
 
 
 def test_tables_of_an_older_version_are_refused(store: Store) -> None:
-    """The mend is the same command."""
+    """The error names the command that upgrades them."""
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     with pytest.raises(StoreError, match="python -m db upgrade"):
         check_schema(store)
 
 
-def test_a_store_out_of_reach_is_one_line_without_the_password() -> None:
-    """Messages end up in logs."""
+def test_an_unreachable_store_is_reported_without_the_password() -> None:
+    """Error messages end up in logs."""
     url = "postgresql://someone:secret@127.0.0.1:1/none"
     with pytest.raises(StoreError) as caught:
         check_schema(connect_store(settings_for(url)))

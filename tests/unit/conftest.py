@@ -1,4 +1,4 @@
-"""How generated examples are run: however slow the machine, and without leaving files behind."""
+"""Configure Hypothesis: no deadline on slow machines, and no database of examples on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user might name by a dotted path: enrichers, teachers, and what is neither."""
+"""Enrichers and teachers that tests name by dotted paths, valid and invalid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_CODE = 3
 
 
 class Length:
-    """How long the wish is, in units of so many characters."""
+    """The length of the wish, counted in units of `unit` characters."""
 
     version = "1"
 
@@ -28,7 +28,7 @@ class Length:
 
 
 class Double:
-    """Twice the length."""
+    """Twice the value of `length`."""
 
     version = "1"
 
@@ -37,7 +37,7 @@ class Double:
 
 
 class Words:
-    """How many words all texts have."""
+    """The number of words in all texts of a row."""
 
     version = "1"
     text_only = True
@@ -47,30 +47,30 @@ class Words:
 
 
 class Unversioned:
-    """Has no version, so that nobody can tell when its values are stale."""
+    """An enricher without a version: its stale values could not be recognized."""
 
     def __call__(self, rows: Sequence[Row]) -> list[int]:
         return [0 for _ in rows]
 
 
 class Middle(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Answers the median of what it was taught."""
+    """A regressor that always predicts the median of its training targets."""
 
     def fit(self, X: Any, y: Any) -> Middle:  # noqa: ANN401, ARG002, N803
-        """Learn it."""
+        """Store the median of y."""
         self.median_ = float(np.median(y))
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: ANN401, N803
-        """Return it for each row."""
+        """Return the median for every row."""
         return np.full(len(X), self.median_)
 
 
 def middle(columns: Columns) -> Any:  # noqa: ANN401, ARG001
-    """Return a teacher as a user would write it."""
+    """Return a valid teacher, as a user would write it."""
     return Middle()
 
 
 def no_teacher(columns: Columns) -> Any:  # noqa: ANN401
-    """Return what cannot be fitted."""
+    """Return an object that cannot be fitted."""
     return columns

@@ -1,4 +1,4 @@
-"""What images and containers are held to."""
+"""Tests of the limits on image sizes and on the memory of containers."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from benchmark.container.limits import LIMITS
 HELD, IDLE, KILLS = 60_000_000, 10_000_000, 2
 
 
-def weighed(room: str, total: float) -> ImageSize:
-    """Return an image that weighs so many MB, 150 of them its base's."""
-    return ImageSize(room, total, 150.0, (), (("sqlalchemy", 10.0),))
+def image_size(name: str, total: float) -> ImageSize:
+    """Return an image of `total` MB, 150 of them from its base image."""
+    return ImageSize(name, total, 150.0, (), (("sqlalchemy", 10.0),))
 
 
-def stayed(**changed: object) -> ContainerRun:
-    """Return a stay that was well, but for what is said."""
+def container_run(**changes: object) -> ContainerRun:
+    """Return a successful run of a container with these changes."""
     group = ControlGroup(Path("memory"), Path("cpu"))
-    well = {"megabytes": [40.0, 60.0], "kills": 0, "code": 0, "stop_seconds": 0.5}
-    return ContainerRun("web", "veilleuse-web-1", group, **(well | changed))  # type: ignore[arg-type]
+    defaults = {"megabytes": [40.0, 60.0], "kills": 0, "code": 0, "stop_seconds": 0.5}
+    return ContainerRun("web", "veilleuse-web-1", group, **(defaults | changes))  # type: ignore[arg-type]
 
 
 def test_an_image_that_has_grown_fails() -> None:
-    """By what is its own, whatever its base weighs."""
+    """Only the size above the base image counts."""
     limit = LIMITS["web"].over_base_mb
-    slim, grown = weighed("web", 150 + limit), weighed("web", 151 + limit)
-    assert image_size_verdict([slim, weighed("worker", 500)]).word == "PASS"
-    assert image_size_verdict([grown, weighed("worker", 500)]).word == "FAIL"
+    at_limit, above_limit = image_size("web", 150 + limit), image_size("web", 151 + limit)
+    assert image_size_verdict([at_limit, image_size("worker", 500)]).word == "PASS"
+    assert image_size_verdict([above_limit, image_size("worker", 500)]).word == "FAIL"
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {"megabytes": [40.0, LIMITS["web"].memory_mb + 1]},
         {"megabytes": []},
@@ -44,16 +44,20 @@ def test_an_image_that_has_grown_fails() -> None:
         {"stop_seconds": 30.0},
     ],
 )
-def test_a_container_that_took_too_much_or_ended_badly_fails(changed: dict[str, object]) -> None:
-    """As does one of which nothing was measured."""
-    assert container_memory_verdict([stayed()]).word == "PASS"
-    assert container_memory_verdict([stayed(), stayed(**changed)]).word == "FAIL"
+def test_a_container_that_used_too_much_memory_or_ended_badly_fails(
+    changes: dict[str, object],
+) -> None:
+    """A run without memory measurements fails as well."""
+    assert container_memory_verdict([container_run()]).word == "PASS"
+    assert container_memory_verdict([container_run(), container_run(**changes)]).word == "FAIL"
 
 
 @pytest.mark.parametrize("is_unified", [True, False])
-def test_memory_is_told_as_engines_tell_it(tmp_path: Path, *, is_unified: bool) -> None:
-    """Without files that could be dropped; by either version of control groups."""
-    held, killed, idle, cpu = (
+def test_memory_is_counted_as_container_engines_count_it(
+    tmp_path: Path, *, is_unified: bool
+) -> None:
+    """Inactive file pages do not count, in both versions of control groups."""
+    current_file, events_file, inactive_key, cpu = (
         ("memory.current", "memory.events", "inactive_file", tmp_path)
         if is_unified
         else (
@@ -64,9 +68,9 @@ def test_memory_is_told_as_engines_tell_it(tmp_path: Path, *, is_unified: bool) 
         )
     )
     cpu.mkdir(exist_ok=True)
-    (tmp_path / held).write_text(f"{HELD}\n")
-    (tmp_path / killed).write_text(f"low 0\noom_kill {KILLS}\n")
-    (tmp_path / "memory.stat").write_text(f"anon 1\n{idle} {IDLE}\n")
+    (tmp_path / current_file).write_text(f"{HELD}\n")
+    (tmp_path / events_file).write_text(f"low 0\noom_kill {KILLS}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 1\n{inactive_key} {IDLE}\n")
     (cpu / "cpu.stat").write_text("usage_usec 1500000\n")
     (cpu / "cpuacct.usage").write_text("1500000000\n")
     group = ControlGroup(tmp_path, cpu)
@@ -75,6 +79,6 @@ def test_memory_is_told_as_engines_tell_it(tmp_path: Path, *, is_unified: bool) 
     assert group.cpu_seconds() == 1.5
 
 
-def test_the_group_of_a_process_is_where_the_kernel_counts_it() -> None:
-    """Of this very process, by whichever version this machine has."""
+def test_the_control_group_of_a_process_is_found() -> None:
+    """It is found with the version of control groups that this machine uses."""
     assert group_of(1).memory.parts[:4] == ("/", "sys", "fs", "cgroup")

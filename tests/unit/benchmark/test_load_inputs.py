@@ -1,4 +1,4 @@
-"""What the benchmark asks for."""
+"""Tests of the inputs that the benchmark sends."""
 
 from __future__ import annotations
 
@@ -20,53 +20,54 @@ CUSTOMERS: list[Inputs] = [
 ]
 
 
-def asked(asks: Asks, rows: list[Inputs], count: int = 400) -> list[dict[str, str]]:
-    """Return the first inputs that are asked for."""
-    found = islice(request_paths("some", asks, rows, "m"), count)
+def sent_inputs(asks: Asks, rows: list[Inputs], count: int = 400) -> list[dict[str, str]]:
+    """Return the first inputs that the benchmark sends."""
+    paths = islice(request_paths("some", asks, rows, "m"), count)
     return [
-        {name: one[0] for name, one in parse_qs(urlsplit(path).query).items()} for path in found
+        {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        for path in paths
     ]
 
 
-def known(rows: list[Inputs]) -> list[dict[str, str]]:
-    """Return rows as a query has them."""
+def as_text(rows: list[Inputs]) -> list[dict[str, str]]:
+    """Return the rows as a query string carries them: every value is text."""
     return [{name: str(value) for name, value in row.items()} for row in rows]
 
 
-def test_known_inputs_are_rows_as_they_are() -> None:
-    """So that the store has them."""
-    assert all(one in known(SENTENCES) for one in asked("known", SENTENCES))
+def test_known_inputs_are_unchanged_rows() -> None:
+    """The store then has an answer for each of them."""
+    assert all(sent in as_text(SENTENCES) for sent in sent_inputs("known", SENTENCES))
 
 
 @pytest.mark.parametrize("rows", [SENTENCES, CUSTOMERS])
-def test_unseen_inputs_are_none_of_the_rows(rows: list[Inputs]) -> None:
-    """And have all the fields of one."""
-    for one in asked("unseen", rows):
-        assert one not in known(rows)
-        assert one.keys() == rows[0].keys()
+def test_unseen_inputs_are_not_in_the_rows(rows: list[Inputs]) -> None:
+    """They have the same fields as the rows."""
+    for sent in sent_inputs("unseen", rows):
+        assert sent not in as_text(rows)
+        assert sent.keys() == rows[0].keys()
 
 
 def test_unseen_sentences_never_repeat() -> None:
-    """Or the memory would answer."""
-    found = [one["sentence"] for one in asked("unseen", SENTENCES)]
-    assert len(set(found)) == len(found)
+    """The response cache would answer a repeated sentence."""
+    sentences = [sent["sentence"] for sent in sent_inputs("unseen", SENTENCES)]
+    assert len(set(sentences)) == len(sentences)
 
 
 def test_every_other_mixed_input_is_known() -> None:
-    """Half of each."""
-    found = [one in known(SENTENCES) for one in asked("mixed", SENTENCES)]
-    assert found == [True, False] * (len(found) // 2)
+    """Half of the load is known, half of it is not."""
+    is_known = [sent in as_text(SENTENCES) for sent in sent_inputs("mixed", SENTENCES)]
+    assert is_known == [True, False] * (len(is_known) // 2)
 
 
-def test_random_inputs_keep_to_what_each_field_holds() -> None:
-    """Whole numbers stay whole, and choices are chosen."""
-    for one in asked("random", CUSTOMERS):
-        assert 20 <= int(one["age"]) <= 59
-        assert one["education"] in {"PhD", "Master"}
-        assert 1000.5 <= float(one["income"]) <= 1039.5
+def test_random_inputs_stay_within_the_values_of_each_field() -> None:
+    """Integers stay whole, and choices come from the list."""
+    for sent in sent_inputs("random", CUSTOMERS):
+        assert 20 <= int(sent["age"]) <= 59
+        assert sent["education"] in {"PhD", "Master"}
+        assert 1000.5 <= float(sent["income"]) <= 1039.5
 
 
-def test_there_is_something_to_ask_in_every_way() -> None:
-    """Also where no input is wanted."""
+def test_every_kind_of_load_has_request_paths() -> None:
+    """Health checks, which need no input, have paths as well."""
     for asks in get_args(Asks):
         assert len(list(islice(request_paths("some", asks, SENTENCES, "m"), 3))) == 3

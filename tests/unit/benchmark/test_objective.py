@@ -1,4 +1,4 @@
-"""Objectives, as scenarios and people write them."""
+"""Tests of objectives and scenarios, from the shipped file and from the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmark.objective import read_objective
 def test_an_objective_holds_up_to_its_limit(
     text: str, *, measured: float, holds: bool, margin: float
 ) -> None:
-    """And tells how far that is, in shares of the limit."""
+    """Its margin is the distance to the limit, as a share of the limit."""
     objective = read_objective(text)
     assert objective.text == text
     assert objective.holds(measured) is holds
@@ -37,33 +37,33 @@ def test_an_objective_holds_up_to_its_limit(
     ["", "p95 < 120 ms", "p95 <= 120", "p95 <= 120 s", "speed <= 1 ms", "errors <= 1 %",
      "errors of student <= 1 in 10000", "p95 of nobody <= 1 ms", "p95 <= -1 ms"],
 )  # fmt: skip
-def test_what_is_no_objective_is_refused_with_its_own_words(text: str) -> None:
-    """Whoever wrote it finds it again."""
+def test_an_invalid_objective_is_refused_and_quoted(text: str) -> None:
+    """The quoted text shows the user which objective is wrong."""
     with pytest.raises(
         ValueError, match=r"not an objective|wrong unit|counts all answers"
-    ) as refused:
+    ) as caught:
         read_objective(text)
-    assert text in str(refused.value)
+    assert text in str(caught.value)
 
 
-def test_an_objective_is_called_as_its_figure() -> None:
-    """By which the figures are found."""
+def test_an_objective_has_the_name_of_its_figure() -> None:
+    """The figures of a run are looked up by this name."""
     assert read_objective("p95 of student <= 1 ms").name == "p95 of student"
     assert read_objective("server p99 <= 1 ms").name == "server p99"
 
 
-def test_every_scenario_that_ships_can_be_played() -> None:
-    """With objectives that can be read."""
+def test_every_shipped_scenario_can_be_run() -> None:
+    """Its objectives can be read, and its load is open exactly if it has no users."""
     scenarios = read_scenarios()
-    wanted = {"steady", "stress", "flood", "ramp", "tabular", "unseen", "health", "burst", "soak"}
-    assert wanted <= scenarios.keys()
+    expected = {"steady", "stress", "flood", "ramp", "tabular", "unseen", "health", "burst", "soak"}
+    assert expected <= scenarios.keys()
     for scenario in scenarios.values():
         assert scenario.read_objectives()
         assert scenario.is_open is (scenario.users == 0)
 
 
-def test_a_scenario_takes_what_a_person_asks_for_instead() -> None:
-    """Users, how fast they come, how long, what is promised."""
+def test_options_override_a_scenario() -> None:
+    """Users, spawn rate, duration and objectives can be changed."""
     steady = find_scenario("steady", read_scenarios())
     changed = change(steady, users=3, seconds=5.0, objectives=("p50 <= 1 ms",))
     assert (changed.users, changed.spawn_rate, changed.seconds) == (3, steady.spawn_rate, 5.0)
@@ -71,7 +71,7 @@ def test_a_scenario_takes_what_a_person_asks_for_instead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "words"),
+    ("name", "options", "words"),
     [
         ("ramp", {"users": 5}, "has no users"),
         ("steady", {"seconds": 0.0}, "seconds: must be above 0"),
@@ -80,11 +80,11 @@ def test_a_scenario_takes_what_a_person_asks_for_instead() -> None:
         ("nothing", {}, "--scenario nothing: no such scenario; choose one of: steady"),
     ],
 )
-def test_what_cannot_be_played_is_refused_with_the_reason(
+def test_an_invalid_option_is_refused_with_the_reason(
     name: str,
-    asked: dict[str, object],
+    options: dict[str, object],
     words: str,
 ) -> None:
-    """In one line."""
+    """The message names the option or the key to correct."""
     with pytest.raises(ScenarioError, match=words):
-        change(find_scenario(name, read_scenarios()), **asked)  # type: ignore[arg-type]
+        change(find_scenario(name, read_scenarios()), **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The README's headline: a table and a figure, made by `make headline`."""
+"""Tests of the comparison in the README: the table and the chart that `make headline` writes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ FOLDER = ROOT / "docs/standing"
 
 
 def test_the_readme_shows_what_was_measured() -> None:
-    """The table that a comparison's figures come to, and no other."""
+    """Its table is the one that the stored comparison produces."""
     readme = (ROOT / "README.md").read_text("utf-8")
     assert insert_table(readme, markdown_table(read_comparison(FOLDER))) == readme
     assert f"{BEGIN}| | inputs |" in readme
     assert END in readme
 
 
-def test_the_figure_shows_what_was_measured(tmp_path: Path) -> None:
-    """Drawn again from the same figures it is the same file."""
+def test_the_chart_shows_what_was_measured(tmp_path: Path) -> None:
+    """Drawing the stored comparison again produces the same file."""
     comparison_chart(read_comparison(FOLDER)).save(tmp_path)
-    drawn = (tmp_path / "standing.svg").read_text("utf-8")
-    assert drawn == (FOLDER / "standing.svg").read_text("utf-8")
+    chart = (tmp_path / "standing.svg").read_text("utf-8")
+    assert chart == (FOLDER / "standing.svg").read_text("utf-8")
     assert "](docs/standing/standing.svg)" in (ROOT / "README.md").read_text("utf-8")
 
 
-def test_ours_and_every_peer_were_asked_the_same() -> None:
-    """A comparison of other questions would be none."""
-    found = read_comparison(FOLDER)
-    assert {row.name for row in found.rows if row.asked == UNSEEN} == {
+def test_every_server_was_measured_with_unseen_inputs() -> None:
+    """The comparison is only fair if all servers get the same kind of inputs."""
+    comparison = read_comparison(FOLDER)
+    assert {row.name for row in comparison.rows if row.asked == UNSEEN} == {
         "Veilleuse",
         "Bottle + waitress",
         "Bottle + wsgiref",

@@ -1,4 +1,4 @@
-"""What every command does alike: one line for an error, the exit code, a clean end."""
+"""Tests of what all commands do: one-line errors, exit codes, progress and a clean end."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from sqlalchemy import create_engine
 from db.cli.console import ProgressBar, as_json, run_command
 from db.errors import InputError, StoreError, VeilleuseError
 from tests.conftest import ROOT
+from tests.processes import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    """Give back the handlers that a command replaces."""
+def _restore_signal_handlers() -> Iterator[None]:
+    """Restore the signal handlers that a command replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-def failing(error: BaseException) -> int:
-    """Return the exit code of a command that ends so."""
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of a command that raises this error."""
 
     def command() -> None:
         raise error
@@ -35,17 +36,17 @@ def failing(error: BaseException) -> int:
     return run_command(command)
 
 
-def script(body: str) -> list[str]:
-    """Return the arguments of a process that runs a command of ours."""
+def command_line(body: str) -> list[str]:
+    """Return the command line of a process that runs this body as a command."""
     lines = ["import os, signal, sys", "from db.cli.console import run_command", "def command():"]
     lines += [f"    {line}" for line in body.splitlines()]
     return [sys.executable, "-c", "\n".join([*lines, "sys.exit(run_command(command))"])]
 
 
-def test_a_command_that_ends_well_says_nothing_on_stderr(
+def test_a_successful_command_writes_nothing_to_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit code 0."""
+    """Its exit code is 0."""
     assert run_command(lambda: sys.stdout.write("done\n")) == 0
     assert capsys.readouterr() == ("done\n", "")
 
@@ -60,80 +61,85 @@ def test_a_command_that_ends_well_says_nothing_on_stderr(
         (VeilleuseError("two\nlines,\r\n\tand more  "), "two lines, and more"),
     ],
 )
-def test_a_users_mistake_is_one_line_on_stderr(
+def test_a_mistake_of_the_user_is_one_line_on_stderr(
     error: VeilleuseError, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1 and no traceback."""
-    assert failing(error) == 1
+    """The exit code is 1, and there is no traceback."""
+    assert exit_code_of(error) == 1
     assert capsys.readouterr() == ("", f"veilleuse: {line}\n")
 
 
-def test_a_store_out_of_reach_is_one_line_that_names_the_setting(
+def test_an_unreachable_store_is_one_line_that_names_the_setting(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever the driver says."""
+    """The line includes the message of the database driver."""
     engine = create_engine("sqlite:////no/such/folder/store.db")
     assert run_command(engine.connect) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "unable to open database file" in said
-    assert "check DATABASE_URL" in said
+    stderr = capsys.readouterr().err
+    assert stderr.count("\n") == 1
+    assert "unable to open database file" in stderr
+    assert "check DATABASE_URL" in stderr
 
 
-def test_our_own_mistake_keeps_its_traceback() -> None:
-    """It is for whoever mends the code."""
+def test_a_bug_keeps_its_traceback() -> None:
+    """Developers need the traceback to fix it."""
     with pytest.raises(ZeroDivisionError):
-        failing(ZeroDivisionError())
+        exit_code_of(ZeroDivisionError())
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_a_command_with_one_line(name: str) -> None:
-    """No traceback, and a word on how to go on."""
+    """There is no traceback, and the line says how to continue."""
     body = f"os.kill(os.getpid(), signal.{name})\nsignal.pause()"
-    done = subprocess.run(
-        script(body), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    completed = subprocess.run(
+        command_line(body),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("veilleuse: interrupted; ")
+    assert completed.returncode == 1
+    assert completed.stdout == ""
+    assert completed.stderr.count("\n") == 1
+    assert completed.stderr.startswith("veilleuse: interrupted; ")
 
 
-def test_a_reader_that_has_had_enough_is_no_mistake() -> None:
-    """As `head` does; nothing is said of it."""
+def test_a_closed_output_pipe_is_not_an_error() -> None:
+    """Programs such as `head` stop reading early."""
     read, write = os.pipe()
     os.close(read)
     body = "for _ in range(100_000):\n    print('a line of output')"
-    done = subprocess.run(
-        script(body),
+    completed = subprocess.run(
+        command_line(body),
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         stdout=write,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (completed.returncode, completed.stderr) == (0, "")
 
 
-def test_json_is_printed_for_people_and_programs() -> None:
-    """Indented, and with accents as they are."""
+def test_json_output_is_indented_and_keeps_accents() -> None:
+    """Both people and programs read it."""
     assert as_json({"wish": "été", "counts": [1]}) == (
         '{\n  "wish": "été",\n  "counts": [\n    1\n  ]\n}'
     )
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 def test_short_work_shows_no_progress() -> None:
-    """There is nothing to wait for."""
+    """The user hardly waits."""
     stream = io.StringIO()
     progress = ProgressBar("import rooms", 10, stream)
     progress.advance(10)
@@ -141,10 +147,10 @@ def test_short_work_shows_no_progress() -> None:
     assert stream.getvalue() == ""
 
 
-def test_long_work_shows_plain_lines_where_there_is_no_terminal(
+def test_long_work_shows_plain_lines_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Logs keep them."""
+    """Such lines stay readable in a log file."""
     monkeypatch.setattr("db.cli.console.PROGRESS_SECONDS", 0.0)
     stream = io.StringIO()
     progress = ProgressBar("import rooms", 2000, stream)
@@ -159,7 +165,7 @@ def test_long_work_shows_plain_lines_where_there_is_no_terminal(
 def test_long_work_of_unknown_length_shows_how_much_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A file is not counted first."""
+    """The rows of a file are not counted before it is read."""
     monkeypatch.setattr("db.cli.console.PROGRESS_SECONDS", 0.0)
     stream = io.StringIO()
     ProgressBar("import rooms", stream=stream).advance(1500)
@@ -167,8 +173,8 @@ def test_long_work_of_unknown_length_shows_how_much_is_done(
     assert " of " not in stream.getvalue()
 
 
-def test_long_work_shows_a_bar_in_place_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And leaves the line free at its end."""
+def test_long_work_redraws_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is cleared at the end."""
     monkeypatch.setattr("db.cli.console.TERMINAL_PROGRESS_SECONDS", 0.0)
     stream = Terminal()
     progress = ProgressBar("import rooms", 100, stream)

@@ -1,4 +1,4 @@
-"""Specs: what a dataset's TOML may say, and that each error names file, key and mend."""
+"""Tests of specs: what the TOML file may contain; errors name the file, the key and the fix."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ WISH = '[fields.wish]\ntype = "text"\n'
 AGE = '[fields.age]\ntype = "integer"\n'
 
 
-def read(folder: Path, text: str) -> DatasetSpec:
-    """Return the spec of a file that says so."""
+def spec_from(folder: Path, text: str) -> DatasetSpec:
+    """Return the spec of a file with this text."""
     path = folder / "guests.toml"
     path.write_text(text, "utf-8")
     return read_spec(path)
 
 
-def refusal(folder: Path, text: str) -> str:
-    """Return what is said of a file, after its name."""
+def error_message(folder: Path, text: str) -> str:
+    """Return the error about a file with this text, without the file's name."""
     with pytest.raises(SpecError) as caught:
-        read(folder, text)
-    said = str(caught.value)
-    assert said.startswith(f"{folder / 'guests.toml'}: ")
-    assert "\n" not in said
-    return said.removeprefix(f"{folder / 'guests.toml'}: ")
+        spec_from(folder, text)
+    message = str(caught.value)
+    assert message.startswith(f"{folder / 'guests.toml'}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{folder / 'guests.toml'}: ")
 
 
 def test_a_short_spec_is_enough(tmp_path: Path) -> None:
-    """Name, kind, target and one field; the rest has defaults."""
-    spec = read(tmp_path, HEAD + WISH)
+    """It needs name, kind, target and one field; the rest has defaults."""
+    spec = spec_from(tmp_path, HEAD + WISH)
     assert (spec.name, spec.kind, spec.target) == ("guests", "classification", "room")
     assert spec.required == ("wish",)
     assert (spec.remember, spec.retain_days, spec.distil_requests) == (True, 30, False)
 
 
 @pytest.mark.parametrize("name", ["intents", "customers"])
-def test_a_sample_reads_back_from_the_store_as_it_was(name: str) -> None:
-    """With its fields in their order, on which keys rest."""
+def test_a_sample_spec_is_unchanged_after_it_was_stored(name: str) -> None:
+    """The order of its fields, on which keys depend, is kept."""
     spec = sample_spec(name)
-    run_once = decode_spec(encode_spec(spec))
-    assert run_once == spec
-    assert list(run_once.fields) == list(spec.fields)
+    decoded = decode_spec(encode_spec(spec))
+    assert decoded == spec
+    assert list(decoded.fields) == list(spec.fields)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A path is easily mistyped."""
     with pytest.raises(SpecError, match=r"none\.toml: no such file"):
         read_spec(tmp_path / "none.toml")
 
 
-def test_a_folder_is_no_spec(tmp_path: Path) -> None:
-    """One line, no traceback."""
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    """The user gets one line without a traceback."""
     with pytest.raises(SpecError, match="cannot be read"):
         read_spec(tmp_path)
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    """TOML is UTF-8."""
+    """TOML files are always UTF-8."""
     path = tmp_path / "guests.toml"
     path.write_bytes(HEAD.encode() + 'title = "Été"\n'.encode("latin-1"))
     with pytest.raises(SpecError, match=r"guests\.toml: cannot be read as UTF-8 text"):
@@ -78,11 +78,11 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         (HEAD + 'name = "b"\n', "at line 4"),
     ],
 )
-def test_a_slip_in_the_toml_is_named_with_its_line(tmp_path: Path, text: str, where: str) -> None:
-    """Or as standing at the file's end."""
-    said = refusal(tmp_path, text)
-    assert said.startswith("is not TOML: ")
-    assert where in said
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path, text: str, where: str) -> None:
+    """An error at the end of the file is reported there."""
+    message = error_message(tmp_path, text)
+    assert message.startswith("is not TOML: ")
+    assert where in message
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_slip_in_the_toml_is_named_with_its_line(tmp_path: Path, text: str, wh
         (HEAD + WISH + '[enrichers.long]\nread = ["wish"]\n', "read"),
     ],
 )
-def test_an_unknown_key_is_refused_by_its_name(tmp_path: Path, text: str, key: str) -> None:
-    """A key that is passed over would be thought to work."""
-    assert f"unknown key `{key}`" in refusal(tmp_path, text)
+def test_an_unknown_key_is_refused_and_named(tmp_path: Path, text: str, key: str) -> None:
+    """The user would believe that an ignored key works."""
+    assert f"unknown key `{key}`" in error_message(tmp_path, text)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_an_unknown_key_is_refused_by_its_name(tmp_path: Path, text: str, key: s
         (HEAD + '[fields.wish]\ntype = "choice"\n', "choices"),
     ],
 )
-def test_a_key_that_is_missing_is_named(tmp_path: Path, text: str, key: str) -> None:
-    """What has no default must be there."""
-    assert f"the key `{key}` is missing" in refusal(tmp_path, text)
+def test_a_missing_key_is_named(tmp_path: Path, text: str, key: str) -> None:
+    """Every key without a default is required."""
+    assert f"the key `{key}` is missing" in error_message(tmp_path, text)
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "mend"),
+    ("text", "key", "expected"),
     [
         (HEAD + 'retain_days = "30"\n' + WISH, "retain_days", "Expected `int`"),
         (HEAD + "title = 2020-01-01\n" + WISH, "title", "Expected `str`"),
@@ -126,17 +126,17 @@ def test_a_key_that_is_missing_is_named(tmp_path: Path, text: str, key: str) -> 
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(
-    tmp_path: Path, text: str, key: str, mend: str
+    tmp_path: Path, text: str, key: str, expected: str
 ) -> None:
-    """Nothing is turned from one type into another."""
-    said = refusal(tmp_path, text)
-    assert said.startswith("key ")
-    assert key in said.split(":")[0]
-    assert mend in said
+    """Values are never converted from one type to another."""
+    message = error_message(tmp_path, text)
+    assert message.startswith("key ")
+    assert key in message.split(":")[0]
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "mend"),
+    ("text", "key", "expected"),
     [
         (HEAD.replace("guests", "Guests") + WISH, "name", "use a-z"),
         (HEAD.replace("guests", "g" * 41) + WISH, "name", "at most 40"),
@@ -165,18 +165,18 @@ def test_a_value_of_the_wrong_type_is_refused(
         ),
     ],
 )
-def test_what_cannot_work_is_refused_with_its_key_and_mend(
-    tmp_path: Path, text: str, key: str, mend: str
+def test_an_invalid_value_is_refused_with_its_key_and_the_fix(
+    tmp_path: Path, text: str, key: str, expected: str
 ) -> None:
-    """Before a single record is keyed by it."""
-    said = refusal(tmp_path, text)
-    assert said.startswith(f"key {key}: ")
-    assert mend in said
+    """The error comes before any record is stored with this spec."""
+    message = error_message(tmp_path, text)
+    assert message.startswith(f"key {key}: ")
+    assert expected in message
 
 
 @pytest.mark.parametrize("role", ["default", "example"])
 @pytest.mark.parametrize(
-    ("field", "value", "mend"),
+    ("field", "value", "expected"),
     [
         (AGE + "min = 18\n", "3", "must be at least 18"),
         (AGE + "max = 18\n", "30", "must be at most 18"),
@@ -187,12 +187,12 @@ def test_what_cannot_work_is_refused_with_its_key_and_mend(
     ],
 )
 def test_a_default_or_example_that_the_field_refuses_is_refused(
-    tmp_path: Path, field: str, value: str, role: str, mend: str
+    tmp_path: Path, field: str, value: str, role: str, expected: str
 ) -> None:
-    """It would fail with the first record instead."""
-    said = refusal(tmp_path, f"{HEAD}{field}{role} = {value}\n")
+    """Otherwise the first record would fail."""
+    message = error_message(tmp_path, f"{HEAD}{field}{role} = {value}\n")
     name = field[len("[fields.") : field.index("]")]
-    assert said == f"key fields.{name}.{role}: {mend}"
+    assert message == f"key fields.{name}.{role}: {expected}"
 
 
 @pytest.mark.parametrize(
@@ -202,36 +202,38 @@ def test_a_default_or_example_that_the_field_refuses_is_refused(
         *("/docs", "/docs/page", "/api/docs"),
     ],
 )
-def test_a_flat_route_that_is_another_route_is_refused(tmp_path: Path, route: str) -> None:
-    """It would never be reached."""
-    said = refusal(tmp_path, f'{HEAD}flat_route = "{route}"\n{WISH}')
-    assert said == f"key flat_route: {route} is already a route; use another"
+def test_a_flat_route_that_already_exists_is_refused(tmp_path: Path, route: str) -> None:
+    """Requests to it would never reach the dataset."""
+    message = error_message(tmp_path, f'{HEAD}flat_route = "{route}"\n{WISH}')
+    assert message == f"key flat_route: {route} is already a route; use another"
 
 
 @pytest.mark.parametrize(
     "route", ["", "/", "api/room", "/api/room/", "/API", "/a b", "/a?b", "/<x>"]
 )
-def test_a_flat_route_that_is_no_path_is_refused(tmp_path: Path, route: str) -> None:
-    """The mend shows one that is."""
-    said = refusal(tmp_path, f'{HEAD}flat_route = "{route}"\n{WISH}')
-    assert said == "key flat_route: use a path such as /api/intent"
+def test_a_flat_route_that_is_not_a_path_is_refused(tmp_path: Path, route: str) -> None:
+    """The error shows a valid example."""
+    message = error_message(tmp_path, f'{HEAD}flat_route = "{route}"\n{WISH}')
+    assert message == "key flat_route: use a path such as /api/intent"
 
 
 @pytest.mark.parametrize("fields", [AGE, WISH + AGE, WISH + 'default = "a view"\n'])
-def test_a_flat_route_needs_one_required_text(tmp_path: Path, fields: str) -> None:
-    """Its clients send a sentence."""
-    said = refusal(tmp_path, f'{HEAD}flat_route = "/api/room"\n{fields}')
-    assert said == "key flat_route: needs a dataset with exactly one required field, of type text"
+def test_a_flat_route_needs_one_required_text_field(tmp_path: Path, fields: str) -> None:
+    """Its clients send only a sentence."""
+    message = error_message(tmp_path, f'{HEAD}flat_route = "/api/room"\n{fields}')
+    assert (
+        message == "key flat_route: needs a dataset with exactly one required field, of type text"
+    )
 
 
-def test_a_flat_route_may_stand_beside_fields_with_defaults(tmp_path: Path) -> None:
-    """Its clients need not send those."""
+def test_a_flat_route_allows_other_fields_with_defaults(tmp_path: Path) -> None:
+    """Its clients need not send those fields."""
     text = f'{HEAD}flat_route = "/api/room"\n{WISH}{AGE}default = 30\n'
-    assert read(tmp_path, text).flat_route == "/api/room"
+    assert spec_from(tmp_path, text).flat_route == "/api/room"
 
 
 @pytest.mark.parametrize(
-    ("enricher", "key", "mend"),
+    ("enricher", "key", "expected"),
     [
         ('[enrichers.long]\nreads = ["wishes"]\n', "enrichers.long.reads", "'wishes' is neither"),
         ('[enrichers.long]\nreads = ["long"]\n', "enrichers.long.reads", "'long' is neither"),
@@ -240,10 +242,10 @@ def test_a_flat_route_may_stand_beside_fields_with_defaults(tmp_path: Path) -> N
         ("[enrichers.Long]\n", "enrichers.Long", "use a-z"),
     ],
 )
-def test_an_enricher_that_cannot_be_meant_is_refused(
-    tmp_path: Path, enricher: str, key: str, mend: str
+def test_an_invalid_enricher_is_refused(
+    tmp_path: Path, enricher: str, key: str, expected: str
 ) -> None:
-    """It reads fields and other enrichers, and bears a name of its own."""
-    said = refusal(tmp_path, HEAD + WISH + enricher)
-    assert said.startswith(f"key {key}: ")
-    assert mend in said
+    """It must read fields or other enrichers, and its name must be unique."""
+    message = error_message(tmp_path, HEAD + WISH + enricher)
+    assert message.startswith(f"key {key}: ")
+    assert expected in message

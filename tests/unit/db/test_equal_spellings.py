@@ -1,4 +1,4 @@
-"""Spelling: whichever way a client writes its inputs, they are one record with one key."""
+"""Tests that inputs have one key, however a client writes them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SPEC = DatasetSpec(
     },
 )
 BLANKS = (" ", "\t", "\r\n", "\xa0", "\u2003", "\u3000", "  ")
-# White space apart, and nothing that a text may not hold.
+# No white space, and no characters that a text field refuses.
 words = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=8)
 queries = st.text(st.characters(max_codepoint=255), max_size=60)
 
 
 @st.composite
 def inputs(draw: st.DrawFn) -> dict[str, Value]:
-    """Give inputs in their one form."""
+    """Draw inputs in their normal form."""
     wish = unicodedata.normalize("NFC", " ".join(draw(st.lists(words, min_size=1, max_size=4))))
     return SPEC.read_inputs(
         {
@@ -52,16 +52,16 @@ def inputs(draw: st.DrawFn) -> dict[str, Value]:
 
 
 def spell_text(draw: st.DrawFn, text: str) -> str:
-    """Write a text with other white space, and with letters in one piece or in several."""
+    """Write a text with other white space and with composed or decomposed letters."""
     form: Literal["NFC", "NFD"] = draw(st.sampled_from(("NFC", "NFD")))
     blank, margin = draw(st.sampled_from(BLANKS)), draw(st.sampled_from(("", *BLANKS)))
     return margin + unicodedata.normalize(form, text).replace(" ", blank) + margin
 
 
-def spell_number(draw: st.DrawFn, given: Value) -> str:
+def spell_number(draw: st.DrawFn, value: Value) -> str:
     """Write a number with or without sign, point, zeros and exponent."""
-    assert not isinstance(given, str)
-    number = draw(st.sampled_from((given, float(given))))
+    assert not isinstance(value, str)
+    number = draw(st.sampled_from((value, float(value))))
     plain = repr(number)
     ways = [plain, repr(float(number)), f" {plain} ", f"{number:.17e}", f"{number:.17E}"]
     if not plain.startswith("-"):
@@ -72,76 +72,84 @@ def spell_number(draw: st.DrawFn, given: Value) -> str:
 
 
 @st.composite
-def spellings(draw: st.DrawFn, given: dict[str, Value]) -> dict[str, str]:
-    """Give inputs as a query has them: in any order, and defaults left out or not."""
+def spellings(draw: st.DrawFn, values: dict[str, Value]) -> dict[str, str]:
+    """Draw a spelling of inputs as query parameters, in any order, with or without defaults."""
     spelled = {
-        "wish": spell_text(draw, str(given["wish"])),
-        "class": spell_text(draw, str(given["class"])),
-        "price": spell_number(draw, given["price"]),
-        "age": spell_number(draw, given["age"]),
-        "alone": draw(st.sampled_from(("true", "1", "True") if given["alone"] else ("false", "0"))),
+        "wish": spell_text(draw, str(values["wish"])),
+        "class": spell_text(draw, str(values["class"])),
+        "price": spell_number(draw, values["price"]),
+        "age": spell_number(draw, values["age"]),
+        "alone": draw(
+            st.sampled_from(("true", "1", "True") if values["alone"] else ("false", "0"))
+        ),
     }
     for name in ("age", "alone"):
-        if given[name] == SPEC.fields[name].default and draw(st.booleans()):
+        if values[name] == SPEC.fields[name].default and draw(st.booleans()):
             del spelled[name]
     return {name: spelled[name] for name in draw(st.permutations(list(spelled)))}
 
 
 @st.composite
 def escapes(draw: st.DrawFn, text: str) -> str:
-    """Give a text escaped for a query: all of it or what must be, in capitals or not."""
-    way = draw(st.integers(0, 3))
-    if way == 0:
+    """Draw an escaped form of a text: minimal or complete, in upper or lower case."""
+    style = draw(st.integers(0, 3))
+    if style == 0:
         return "".join(f"%{byte:02X}" for byte in text.encode())
-    if way == 1:
+    if style == 1:
         return "".join(f"%{byte:02x}" for byte in text.encode())
-    if way == 2:
+    if style == 2:
         return quote(text, safe="").replace("%20", "+")
-    # As WSGI hands on what a client has not escaped.
-    kept = "".join(quote(one, safe="") if one in "%&=+# " else one for one in text)
-    return kept.encode().decode("latin-1")
+    # WSGI passes unescaped bytes on as Latin-1.
+    minimal = "".join(
+        quote(character, safe="") if character in "%&=+# " else character for character in text
+    )
+    return minimal.encode().decode("latin-1")
 
 
 @given(inputs(), st.data())
 def test_inputs_in_any_spelling_have_the_same_key(
-    given: dict[str, Value], data: st.DataObject
+    values: dict[str, Value], data: st.DataObject
 ) -> None:
-    """From a query in any order and any escapes, and from a body."""
-    spelled = data.draw(spellings(given))
-    pairs = [f"{data.draw(escapes(name))}={data.draw(escapes(it))}" for name, it in spelled.items()]
-    key = SPEC.key(given)
+    """Neither the order of the parameters nor their escapes matter."""
+    spelled = data.draw(spellings(values))
+    pairs = [
+        f"{data.draw(escapes(name))}={data.draw(escapes(text))}" for name, text in spelled.items()
+    ]
+    key = SPEC.key(values)
     assert SPEC.key(SPEC.read_inputs(read_query("&".join(pairs)))) == key
     assert SPEC.key(SPEC.read_inputs(spelled)) == key
 
 
 @given(inputs())
-def test_inputs_of_a_body_have_the_key_of_a_query(given: dict[str, Value]) -> None:
-    """Numbers as numbers, whole or not, and letters escaped or not."""
-    floats = {name: float(it) if name == "price" else it for name, it in given.items()}
+def test_inputs_of_a_body_have_the_key_of_a_query(values: dict[str, Value]) -> None:
+    """Integers may be written as floats, and letters may be escaped."""
+    floats = {name: float(value) if name == "price" else value for name, value in values.items()}
     for is_ascii in (True, False):
-        body = json.dumps([given, floats], ensure_ascii=is_ascii).encode()
+        body = json.dumps([values, floats], ensure_ascii=is_ascii).encode()
         for item in read_items(body):
-            assert SPEC.key(SPEC.read_inputs(read_item(item))) == SPEC.key(given)
+            assert SPEC.key(SPEC.read_inputs(read_item(item))) == SPEC.key(values)
 
 
 @given(inputs(), inputs())
-def test_other_inputs_have_another_key(one: dict[str, Value], other: dict[str, Value]) -> None:
+def test_different_inputs_have_different_keys(
+    first: dict[str, Value], second: dict[str, Value]
+) -> None:
     """Two records must never share an answer."""
-    assert (SPEC.key(one) == SPEC.key(other)) == (one == other)
+    assert (SPEC.key(first) == SPEC.key(second)) == (first == second)
 
 
 @given(inputs(), st.sampled_from(sorted(SPEC.fields)), inputs())
 def test_a_change_of_one_field_changes_the_key(
-    one: dict[str, Value], name: str, other: dict[str, Value]
+    first: dict[str, Value], name: str, second: dict[str, Value]
 ) -> None:
-    """Whichever it is."""
-    assume(one[name] != other[name])
-    assert SPEC.key({**one, name: other[name]}) != SPEC.key(one)
+    """Every field is part of the key."""
+    assume(first[name] != second[name])
+    assert SPEC.key({**first, name: second[name]}) != SPEC.key(first)
 
 
 @given(words, words)
-def test_a_text_does_not_run_over_into_the_next(one: str, other: str) -> None:
-    """Where one ends is a part of the key."""
+def test_the_end_of_a_text_is_part_of_the_key(one: str, other: str) -> None:
+    """Letters that move from one field to the next change the key."""
     spec = DatasetSpec(
         name="pairs",
         kind="classification",
@@ -154,20 +162,20 @@ def test_a_text_does_not_run_over_into_the_next(one: str, other: str) -> None:
 
 @given(queries)
 def test_a_query_of_any_bytes_is_read_or_refused(query: str) -> None:
-    """Never anything in between: what is read is text that can be stored and sent."""
-    found: dict[str, str] | None = None
+    """A text that is read can be stored and sent."""
+    parameters: dict[str, str] | None = None
     with suppress(InputError):
-        found = read_query(query)
-    if found is None:
+        parameters = read_query(query)
+    if parameters is None:
         return
-    for part in (*found, *found.values()):
+    for part in (*parameters, *parameters.values()):
         assert part.encode().decode() == part
-    assert len(found) == len([pair for pair in query.split("&") if pair])
+    assert len(parameters) == len([pair for pair in query.split("&") if pair])
 
 
 @given(queries, st.sampled_from(["wish", "été"]))
-def test_parameters_that_nobody_asked_for_are_passed_over(query: str, name: str) -> None:
-    """Clients of the flat route send more than we know of, however badly."""
+def test_parameters_with_other_names_are_ignored(query: str, name: str) -> None:
+    """Clients of the flat route may send unknown and badly encoded parameters."""
     assume(name.encode() not in unquote_to_bytes(query.encode("latin-1").replace(b"+", b" ")))
     own = f"{quote(name)}=ici"
     only = [name.encode().decode("latin-1")]
@@ -176,7 +184,7 @@ def test_parameters_that_nobody_asked_for_are_passed_over(query: str, name: str)
 
 @given(st.binary(max_size=60))
 def test_a_body_of_any_bytes_is_read_or_refused(body: bytes) -> None:
-    """Each of its items, too, is an object or none."""
+    """Each item of the body is read as an object or refused."""
     items: list[msgspec.Raw] = []
     with suppress(Refusal):
         items = read_items(body)

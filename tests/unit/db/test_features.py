@@ -1,4 +1,4 @@
-"""Features: what a student sees of a text and of a number."""
+"""Tests of features: what a student sees of a text and of a number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ french = st.text(st.sampled_from("aàâcçeéèêëiïoôuùûüyœ -'?"), max_s
 
 
 def test_a_text_gives_words_pairs_and_pieces_of_words() -> None:
-    """Pieces are three and four characters, with the word's ends marked."""
+    """Pieces have three or four characters, with < and > at the ends of a word."""
     assert text_features("Le chat !") == {
         *("le", "chat", "le chat"),
         *("<le", "le>", "<le>"),
@@ -20,15 +20,15 @@ def test_a_text_gives_words_pairs_and_pieces_of_words() -> None:
     }
 
 
-def test_a_piece_at_a_words_end_differs_from_one_within() -> None:
-    """An ending says more than the same letters elsewhere."""
+def test_a_piece_at_the_end_of_a_word_differs_from_one_inside() -> None:
+    """An ending carries more meaning than the same letters elsewhere."""
     assert "er>" in text_features("réserver")
     assert "er>" not in text_features("réserver".removesuffix("r") + "z")
 
 
 @pytest.mark.parametrize("text", ["", "?!…", " - "])
 def test_a_text_without_words_has_no_features(text: str) -> None:
-    """The student then answers from its bias."""
+    """The student then answers from its bias alone."""
     assert text_features(text) == set()
 
 
@@ -43,29 +43,29 @@ def test_a_text_without_words_has_no_features(text: str) -> None:
     ],
 )
 def test_case_and_accents_are_dropped(written: str, folded: str) -> None:
-    """People leave both out."""
+    """People often leave both out."""
     assert fold_text(written) == folded
     assert text_features(written) == text_features(folded)
 
 
 @given(french)
 def test_a_text_in_capitals_has_the_same_features(text: str) -> None:
-    """Whether the accents are written or not."""
+    """Accents may be written or left out."""
     assert text_features(text.upper()) == text_features(text)
     assert text_features(fold_text(text)) == text_features(text)
 
 
 @given(french, french)
-def test_features_of_a_part_are_features_of_the_whole(one: str, other: str) -> None:
-    """A longer text only adds to them."""
-    assert text_features(one) | text_features(other) <= text_features(f"{one} {other}")
+def test_a_text_has_all_features_of_its_parts(first: str, second: str) -> None:
+    """A longer text only adds features."""
+    assert text_features(first) | text_features(second) <= text_features(f"{first} {second}")
 
 
 @pytest.mark.parametrize(
     ("number", "expected"), [(-5, 0), (9.99, 0), (10, 1), (19, 1), (20, 2), (20.5, 2), (1e9, 3)]
 )
-def test_a_number_on_an_edge_falls_in_the_upper_bin(number: float, expected: int) -> None:
-    """Training and answering agree on it."""
+def test_a_number_on_an_edge_belongs_to_the_upper_bin(number: float, expected: int) -> None:
+    """Training and prediction must use the same rule."""
     assert bin_of(number, [10, 20, 30]) == expected
 
 

@@ -1,4 +1,4 @@
-"""Fields: the one form of each value, and what is refused with its field and an example."""
+"""Tests of fields: the normal form of each value, and errors with the field and an example."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from db.spec.field import (
     NumberField,
     TextField,
     example_of,
-    normal_number,
-    normal_text,
-    read_value,
 )
+from db.spec.normalization import normal_number, normal_text
+from db.spec.validation import read_value
 
 BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2003\u2028\u202f\u3000"
 texts = st.text(
@@ -32,8 +31,8 @@ texts = st.text(
 numbers = st.floats(-1e100, 1e100)
 
 
-def refusal(field: Field, raw: object) -> InputError:
-    """Return what is said of a value that is not taken."""
+def input_error(field: Field, raw: object) -> InputError:
+    """Return the error about a value that the field refuses."""
     with pytest.raises(InputError) as caught:
         read_value("size", field, raw)
     assert caught.value.field == "size"
@@ -42,15 +41,15 @@ def refusal(field: Field, raw: object) -> InputError:
 
 
 @given(texts)
-def test_normal_text_stays_as_it_is(text: str) -> None:
-    """Its key would otherwise depend on how often it was read."""
+def test_normalizing_a_text_twice_changes_nothing(text: str) -> None:
+    """Otherwise its key would depend on how often it was normalized."""
     once = normal_text(text)
     assert normal_text(once) == once
 
 
 @given(texts)
 def test_normal_text_is_the_same_for_composed_and_decomposed_letters(text: str) -> None:
-    """A Mac writes é as two characters, others as one."""
+    """A Mac writes é as two characters, other systems as one."""
     composed = normal_text(unicodedata.normalize("NFC", text))
     assert normal_text(unicodedata.normalize("NFD", text)) == composed
     assert unicodedata.is_normalized("NFC", composed)
@@ -66,8 +65,8 @@ def test_white_space_of_any_kind_and_length_is_one_space(
     assert normal_text(text) == " ".join(words)
 
 
-def test_case_and_inner_marks_of_a_text_are_kept() -> None:
-    """They may tell one intent from another."""
+def test_case_and_punctuation_of_a_text_are_kept() -> None:
+    """They may distinguish one intent from another."""
     assert normal_text(" Où est l'Hôtel ?! ") == "Où est l'Hôtel ?!"
 
 
@@ -86,22 +85,22 @@ def test_case_and_inner_marks_of_a_text_are_kept() -> None:
 )
 @pytest.mark.parametrize("field", [TextField(), ChoiceField(choices=("small",))])
 def test_text_with_a_control_character_is_refused(field: Field, character: str, name: str) -> None:
-    """Neither PostgreSQL nor a log line takes them."""
-    assert name in refusal(field, f"sm{character}all").reason
+    """PostgreSQL and log lines cannot hold these characters."""
+    assert name in input_error(field, f"sm{character}all").reason
 
 
 @pytest.mark.parametrize("raw", ["", "   ", "\u3000\n"])
 def test_empty_text_is_refused(raw: str) -> None:
     """There is nothing to predict from."""
-    assert refusal(TextField(example="a word"), raw).reason == "must not be empty"
+    assert input_error(TextField(example="a word"), raw).reason == "must not be empty"
 
 
-def test_a_text_is_as_long_as_its_one_form() -> None:
-    """White space around it costs nothing."""
+def test_the_length_limit_applies_to_the_normal_form() -> None:
+    """White space around a text does not count."""
     field = TextField(max_length=3)
     assert read_value("size", field, "  a  b  ") == "a b"
     assert read_value("size", field, "e\u0301" * 3) == "ééé"
-    assert refusal(field, "abcd").reason == "has 4 characters, more than 3"
+    assert input_error(field, "abcd").reason == "has 4 characters, more than 3"
 
 
 @pytest.mark.parametrize(
@@ -116,23 +115,25 @@ def test_a_text_is_as_long_as_its_one_form() -> None:
     ],
 )
 @pytest.mark.parametrize("field", [TextField(), ChoiceField(choices=("small",))])
-def test_what_is_no_text_is_refused_by_its_kind(field: Field, raw: object, kind: str) -> None:
-    """The words are JSON's, not Python's."""
-    assert refusal(field, raw).reason == f"must be text, not {kind}"
+def test_a_value_that_is_not_text_is_refused_by_its_type(
+    field: Field, raw: object, kind: str
+) -> None:
+    """The error names the type as JSON does, not as Python does."""
+    assert input_error(field, raw).reason == f"must be text, not {kind}"
 
 
-def test_a_choice_is_one_of_its_words() -> None:
-    """The refusal lists them all."""
+def test_a_choice_must_be_in_the_list() -> None:
+    """The error shows the whole list."""
     field = ChoiceField(choices=("High School", "PhD"))
     assert read_value("size", field, " High\tSchool ") == "High School"
-    caught = refusal(field, "phd")
-    assert caught.reason == "must be one of High School, PhD"
-    assert caught.example == "High School"
+    error = input_error(field, "phd")
+    assert error.reason == "must be one of High School, PhD"
+    assert error.example == "High School"
 
 
 @pytest.mark.parametrize("raw", [30, 30.0, "30", "30.0", "3e1", "+30", " 30. ", "0.3E+2", "030"])
-def test_a_number_is_known_by_its_value(raw: object) -> None:
-    """However it is written."""
+def test_a_number_is_read_by_its_value(raw: object) -> None:
+    """All spellings give the same number."""
     read = read_value("size", NumberField(), raw)
     assert read == 30
     assert isinstance(read, int)
@@ -140,13 +141,13 @@ def test_a_number_is_known_by_its_value(raw: object) -> None:
 
 @pytest.mark.parametrize("raw", [0, 0.0, -0.0, "-0", "-0.0", "-0e5"])
 def test_minus_zero_is_zero(raw: object) -> None:
-    """They are equal, so their keys must be."""
+    """The two are equal, so their keys must be equal."""
     assert repr(read_value("size", NumberField(), raw)) == "0"
 
 
 @given(numbers)
 def test_a_number_reads_the_same_from_text_and_from_json(number: float) -> None:
-    """A query has it as text, a body as a number."""
+    """A query sends it as text, a body as a number."""
     read = read_value("size", NumberField(), number)
     assert read == number
     for text in (repr(number), format(Decimal(number), "f")):
@@ -154,8 +155,8 @@ def test_a_number_reads_the_same_from_text_and_from_json(number: float) -> None:
 
 
 @given(numbers)
-def test_a_normal_number_stays_as_it_is(number: float) -> None:
-    """And keeps its value."""
+def test_normalizing_a_number_twice_changes_nothing(number: float) -> None:
+    """The normal number has the same value."""
     once = normal_number(number)
     assert once == number
     assert repr(normal_number(once)) == repr(once)
@@ -163,20 +164,20 @@ def test_a_normal_number_stays_as_it_is(number: float) -> None:
 
 @pytest.mark.parametrize("raw", ["1_000", "", "  ", "nan", "inf", "-Infinity", "0x10", "1,5", "1e"])
 @pytest.mark.parametrize("field", [NumberField(), IntegerField()])
-def test_text_that_is_no_number_is_refused(field: Field, raw: str) -> None:
-    """Python's own reading takes several of these."""
-    assert refusal(field, raw).reason.startswith("must be a number")
+def test_text_that_is_not_a_number_is_refused(field: Field, raw: str) -> None:
+    """Python's int() and float() accept several of these texts."""
+    assert input_error(field, raw).reason.startswith("must be a number")
 
 
-def test_a_decimal_comma_is_refused_with_the_mend() -> None:
-    """As spreadsheets of half the world write it."""
-    assert refusal(NumberField(), "1,5").reason == "must be a number: write 2.5, not 2,5"
+def test_a_decimal_comma_is_refused_with_the_fix() -> None:
+    """Spreadsheets in many countries write decimal commas."""
+    assert input_error(NumberField(), "1,5").reason == "must be a number: write 2.5, not 2,5"
 
 
 @pytest.mark.parametrize("raw", ["٣٠", "３０", "३०", "1²", "3\u202f000"])
 def test_digits_of_other_scripts_are_refused(raw: str) -> None:
     """Their value would be a guess."""
-    assert refusal(NumberField(), raw).reason == "must be a number"
+    assert input_error(NumberField(), raw).reason == "must be a number"
 
 
 @pytest.mark.parametrize(
@@ -184,31 +185,31 @@ def test_digits_of_other_scripts_are_refused(raw: str) -> None:
 )
 @pytest.mark.parametrize("field", [NumberField(), IntegerField()])
 def test_a_number_that_is_not_finite_is_refused(field: Field, raw: object) -> None:
-    """A whole number may be too large for a float."""
-    assert refusal(field, raw).reason == "must be a finite number"
+    """An integer may be too large for a float."""
+    assert input_error(field, raw).reason == "must be a finite number"
 
 
 @pytest.mark.parametrize(
     ("raw", "kind"), [(None, "null"), (True, "true or false"), ([1], "an array"), ({}, "an object")]
 )
-def test_what_is_no_number_is_refused_by_its_kind(raw: object, kind: str) -> None:
-    """True is no 1 here."""
-    assert refusal(NumberField(), raw).reason == f"must be a number, not {kind}"
+def test_a_value_that_is_not_a_number_is_refused_by_its_type(raw: object, kind: str) -> None:
+    """In Python, True equals 1; as an input it is not a number."""
+    assert input_error(NumberField(), raw).reason == f"must be a number, not {kind}"
 
 
 @pytest.mark.parametrize("raw", [1.5, "1.5", "1e-3", 2**53, "1e99"])
-def test_an_integer_is_whole_and_told_apart_from_its_neighbours(raw: object) -> None:
-    """Above 2^53 a float no longer tells them apart."""
-    assert "whole number" in refusal(IntegerField(), raw).reason
+def test_an_integer_must_be_whole_and_exact_as_a_float(raw: object) -> None:
+    """From 2^53 on, a float cannot represent every integer."""
+    assert "whole number" in input_error(IntegerField(), raw).reason
 
 
 @pytest.mark.parametrize("field", [NumberField(min=-1, max=3), IntegerField(min=-1, max=3)])
 def test_limits_of_a_number_are_included(field: Field) -> None:
-    """At least and at most mean both ends."""
+    """The smallest and the largest value are both valid."""
     assert [read_value("size", field, raw) for raw in (-1, "3")] == [-1, 3]
-    assert refusal(field, -2).reason.startswith("must be at least -1")
-    assert refusal(field, 4).reason.startswith("must be at most 3")
-    assert refusal(field, 4).example == -1
+    assert input_error(field, -2).reason.startswith("must be at least -1")
+    assert input_error(field, 4).reason.startswith("must be at most 3")
+    assert input_error(field, 4).example == -1
 
 
 @pytest.mark.parametrize(
@@ -218,15 +219,15 @@ def test_limits_of_a_number_are_included(field: Field) -> None:
         *((raw, False) for raw in (False, "false", "FALSE", "0", 0)),
     ],
 )
-def test_yes_and_no_are_read_from_words_and_digits(raw: object, value: object) -> None:
+def test_booleans_are_read_from_words_and_digits(raw: object, value: object) -> None:
     """Queries and CSV files have no booleans."""
     assert read_value("size", BooleanField(), raw) is value
 
 
 @pytest.mark.parametrize("raw", ["yes", "", "2", 2, 1.0, None, [], "vrai"])
-def test_any_other_word_is_neither_yes_nor_no(raw: object) -> None:
+def test_any_other_value_is_not_a_boolean(raw: object) -> None:
     """A guess would be stored."""
-    assert refusal(BooleanField(), raw).reason == "must be true or false"
+    assert input_error(BooleanField(), raw).reason == "must be true or false"
 
 
 @pytest.mark.parametrize(
@@ -241,16 +242,16 @@ def test_any_other_word_is_neither_yes_nor_no(raw: object) -> None:
         (BooleanField(example=False), False),
     ],
 )
-def test_a_refusal_shows_an_example_that_would_do(field: Field, example: object) -> None:
-    """The field's own, or one that its limits suggest."""
+def test_an_error_shows_a_valid_example(field: Field, example: object) -> None:
+    """The example is the field's own or one that its limits suggest."""
     assert example_of(field) == example
-    assert refusal(field, object()).example == example
+    assert input_error(field, object()).example == example
     assert read_value("size", field, example) == example
 
 
-def test_a_refusal_survives_pickling() -> None:
-    """It travels from child to parent."""
-    caught = refusal(IntegerField(min=18), 3)
-    copy = pickle.loads(pickle.dumps(caught))  # noqa: S301  our own bytes
+def test_an_input_error_survives_pickling() -> None:
+    """A child process sends it to its parent."""
+    error = input_error(IntegerField(min=18), 3)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
     assert (copy.field, copy.reason, copy.example) == ("size", "must be at least 18", 18)
-    assert str(copy) == str(caught)
+    assert str(copy) == str(error)

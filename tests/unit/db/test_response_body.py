@@ -1,4 +1,4 @@
-"""Answers: the body that a client gets."""
+"""Tests of the response body that a client gets."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ PRICES = Student(
 )
 
 
-def test_a_body_has_what_is_promised_in_its_order() -> None:
-    """Clients and people read it."""
+def test_a_body_has_the_documented_keys_in_their_order() -> None:
+    """Both clients and people read it."""
     body = encode_answer(student_answer("rooms", "rooms@3", ROOMS, {}, "queued"))
     assert list(json.loads(body).items()) == [
         ("dataset", "rooms"),
@@ -49,7 +49,7 @@ def test_a_body_has_what_is_promised_in_its_order() -> None:
 
 
 def test_a_regression_has_no_probabilities() -> None:
-    """But a number, and warnings where training saw no such input."""
+    """It has a number, and warnings for inputs outside the training data."""
     answer = student_answer("prices", "prices@1", PRICES, {"age": 100}, "off")
     body = json.loads(encode_answer(answer))
     assert body["prediction"] == 33.33333333
@@ -65,22 +65,22 @@ def test_a_regression_has_no_probabilities() -> None:
         student_answer("prices", "prices@1", PRICES, {"age": 20}, "off"),
     ],
 )
-def test_a_body_reads_back_as_it_was_written(answer: Answer) -> None:
-    """Export reads what the store keeps."""
-    run_once = decode_answer(encode_answer(answer))
-    assert encode_answer(run_once) == encode_answer(answer)
-    assert run_once.prediction == answer.prediction
-    assert run_once.probabilities == answer.probabilities
+def test_a_body_is_decoded_to_the_same_answer(answer: Answer) -> None:
+    """The export decodes the bodies of the store."""
+    decoded = decode_answer(encode_answer(answer))
+    assert encode_answer(decoded) == encode_answer(answer)
+    assert decoded.prediction == answer.prediction
+    assert decoded.probabilities == answer.probabilities
 
 
 def test_the_most_likely_label_comes_first_and_equal_ones_by_name() -> None:
-    """The same input gives the same bytes."""
+    """The same input must give the same bytes."""
     ranked = rank(["d", "c", "b", "a"], [0.2, 0.3, 0.3, 0.2])
     assert list(ranked.items()) == [("b", 0.3), ("c", 0.3), ("a", 0.2), ("d", 0.2)]
 
 
-def test_labels_that_round_to_the_same_are_equal() -> None:
-    """The order must not tell digits apart that are not sent."""
+def test_labels_with_the_same_rounded_probability_are_sorted_by_name() -> None:
+    """Digits that are not sent must not decide the order."""
     assert list(rank(["b", "a"], [0.50000004, 0.49999996])) == ["a", "b"]
 
 
@@ -89,13 +89,13 @@ def test_labels_that_round_to_the_same_are_equal() -> None:
     [(1 / 3, 0.3333333333), (123456.7890123, 123456.789), (1e300, 1e300), (-0.1, -0.1), (42, 42)],
 )
 def test_a_number_is_sent_with_ten_digits(number: float, sent: float) -> None:
-    """The rest is noise."""
+    """The remaining digits are noise."""
     assert round_number(number) == sent
 
 
 @given(st.floats(-1e300, 1e300))
-def test_a_rounded_number_stays_as_it_is(number: float) -> None:
-    """And close to what it was."""
+def test_rounding_a_number_twice_changes_nothing(number: float) -> None:
+    """The rounded number is close to the original."""
     once = round_number(number)
     assert round_number(once) == once
     assert once == pytest.approx(number, rel=1e-9)

@@ -22,7 +22,7 @@ def test_each_reading_counts_for_as_long_as_it_held() -> None:
     assert means.memory_share is None
 
 
-def test_they_are_flushed_every_ten_seconds_and_start_over() -> None:
+def test_averages_are_flushed_every_ten_seconds_and_start_over() -> None:
     """A flush before ten seconds have passed returns None."""
     averages = Averages(0.0)
     assert averages.flush(FLUSH_SECONDS) is None

@@ -1,4 +1,4 @@
-"""Control groups, as bare hosts and containers show them."""
+"""Tests of control groups on bare hosts and in containers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegat
 
 
 def mount_v1(controllers: str, root: str = "/") -> str:
-    """Return the line of a v1 mount, which is named as its controllers are."""
+    """Return the mountinfo line of a v1 mount, which is named after its controllers."""
     return f"33 32 0:30 {root} /sys/fs/cgroup/{controllers} rw - cgroup cgroup rw,{controllers}"
 
 
-class Machine:
-    """A made-up machine, of which files and mounts are written one by one."""
+class FakeMachine:
+    """A machine whose control group files and mounts the test writes."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
@@ -29,14 +29,14 @@ class Machine:
         self.groups = self.root / "sys/fs/cgroup"
         self.groups.mkdir(parents=True)
 
-    def process_is(self, cgroup: str, *mounts: str) -> None:
-        """Write what /proc/self says."""
+    def set_process(self, cgroup: str, *mounts: str) -> None:
+        """Write /proc/self/cgroup and /proc/self/mountinfo."""
         (self.process / "cgroup").write_text(cgroup)
-        others = "23 1 0:4 / /proc rw,relatime shared:5 - proc proc rw"
-        (self.process / "mountinfo").write_text("\n".join([others, *mounts]) + "\n")
+        proc_mount = "23 1 0:4 / /proc rw,relatime shared:5 - proc proc rw"
+        (self.process / "mountinfo").write_text("\n".join([proc_mount, *mounts]) + "\n")
 
-    def group(self, path: str, files: Mapping[str, str]) -> Path:
-        """Write a group's files."""
+    def add_group(self, path: str, files: Mapping[str, str]) -> Path:
+        """Write the files of a group and return its folder."""
         folder = self.groups / path
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
@@ -44,18 +44,18 @@ class Machine:
         return folder
 
     def cgroup(self) -> Cgroup:
-        """Read it."""
+        """Return the control groups of the process."""
         return Cgroup(self.process, self.root)
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """Give a machine without any group."""
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> FakeMachine:
+    """Return a machine without any group."""
+    return FakeMachine(tmp_path)
 
 
 def v2_memory(limit: str, current: int = 0, inactive: int = 0) -> dict[str, str]:
-    """Return a v2 group's files about memory, in MiB."""
+    """Return the memory files of a v2 group, with usage in MiB."""
     return {
         "memory.max": limit,
         "memory.current": str(current * MIB),
@@ -64,7 +64,7 @@ def v2_memory(limit: str, current: int = 0, inactive: int = 0) -> dict[str, str]
 
 
 def v1_memory(limit: str, usage: int = 0, inactive: int = 0) -> dict[str, str]:
-    """Return a v1 group's files about memory, in MiB."""
+    """Return the memory files of a v1 group, with usage in MiB."""
     return {
         "memory.limit_in_bytes": limit,
         "memory.usage_in_bytes": str(usage * MIB),
@@ -73,27 +73,27 @@ def v1_memory(limit: str, usage: int = 0, inactive: int = 0) -> dict[str, str]:
 
 
 def v1_quota(quota_us: int, period_us: int = 100_000) -> dict[str, str]:
-    """Return a v1 group's files about CPU."""
+    """Return the CPU files of a v1 group."""
     return {"cpu.cfs_quota_us": str(quota_us), "cpu.cfs_period_us": str(period_us)}
 
 
 def limited_level(cgroup: Cgroup) -> int | None:
-    """Return how many groups out of its own the one with the least CPU is."""
+    """Return how many levels above the process's group the least CPU is, None without a limit."""
     group, folders = cgroup.limited_group(), cgroup._quota.folders
     return None if group is None else folders.index(folders[-1] / group)
 
 
 def cpu_at(cgroup: Cgroup, level: int) -> float:
-    """Return the CPU that the group so far out of its own has used."""
+    """Return the CPU seconds used by the group this many levels above the process's group."""
     folders = cgroup._usage.folders
     return cgroup.cpu_seconds(folders[level].relative_to(folders[-1]))
 
 
-def test_a_bare_host_has_no_limits_but_tells_its_cpu(machine: Machine) -> None:
-    """The top of v2 has no memory.max at all, a slice has one that says none."""
-    machine.process_is("0::/user.slice\n", V2_MOUNT)
-    machine.group("", {"cpu.stat": "usage_usec 9000000\nuser_usec 1"})
-    machine.group(
+def test_a_bare_host_has_no_limits_but_reports_its_cpu(machine: FakeMachine) -> None:
+    """The top group of v2 has no memory.max file; that of a slice may contain "max"."""
+    machine.set_process("0::/user.slice\n", V2_MOUNT)
+    machine.add_group("", {"cpu.stat": "usage_usec 9000000\nuser_usec 1"})
+    machine.add_group(
         "user.slice",
         {"cpu.max": "max 100000", "cpu.stat": "usage_usec 2500000", **v2_memory("max", 100)},
     )
@@ -104,8 +104,8 @@ def test_a_bare_host_has_no_limits_but_tells_its_cpu(machine: Machine) -> None:
     assert cpu_at(cgroup, 1) == 9.0
 
 
-def test_a_machine_without_groups_has_no_limits(machine: Machine) -> None:
-    """Nor are there any files to read."""
+def test_a_machine_without_groups_has_no_limits(machine: FakeMachine) -> None:
+    """There are no files to read."""
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == []
     assert limited_level(cgroup) is None
@@ -114,15 +114,15 @@ def test_a_machine_without_groups_has_no_limits(machine: Machine) -> None:
         cgroup.cpu_seconds()
 
 
-def test_nested_v2_groups_each_have_their_limit(machine: Machine) -> None:
-    """The nearest one may be an ancestor's."""
-    machine.process_is("0::/kube/pod/box\n", V2_MOUNT)
-    machine.group("", {"cpu.stat": "usage_usec 100000000"})
-    machine.group(
+def test_nested_v2_groups_each_have_their_limit(machine: FakeMachine) -> None:
+    """The lowest CPU limit may be that of an ancestor."""
+    machine.set_process("0::/kube/pod/box\n", V2_MOUNT)
+    machine.add_group("", {"cpu.stat": "usage_usec 100000000"})
+    machine.add_group(
         "kube",
         {"cpu.max": "300000 100000", "cpu.stat": "usage_usec 50000000", **v2_memory("max")},
     )
-    machine.group(
+    machine.add_group(
         "kube/pod",
         {
             "cpu.max": "50000 100000",
@@ -130,7 +130,7 @@ def test_nested_v2_groups_each_have_their_limit(machine: Machine) -> None:
             **v2_memory(str(300 * MIB), 200, 60),
         },
     )
-    machine.group(
+    machine.add_group(
         "kube/pod/box",
         {"cpu.max": "200000 100000", "cpu.stat": "usage_usec 1", **v2_memory(str(900 * MIB), 80)},
     )
@@ -140,22 +140,24 @@ def test_nested_v2_groups_each_have_their_limit(machine: Machine) -> None:
     assert cpu_at(cgroup, 1) == 5.0
 
 
-def test_a_v2_limit_of_an_ancestor_counts_where_the_own_group_has_none(machine: Machine) -> None:
-    """As under a systemd slice."""
-    machine.process_is("0::/app.slice/app.service\n", V2_MOUNT)
-    machine.group("app.slice", {"cpu.max": "150000 100000", **v2_memory(str(512 * MIB), 12)})
-    machine.group("app.slice/app.service", {"cpu.max": "max 100000", **v2_memory("max", 10)})
+def test_a_v2_limit_of_an_ancestor_counts_if_the_group_itself_has_none(
+    machine: FakeMachine,
+) -> None:
+    """A systemd slice may set the limit of its services."""
+    machine.set_process("0::/app.slice/app.service\n", V2_MOUNT)
+    machine.add_group("app.slice", {"cpu.max": "150000 100000", **v2_memory(str(512 * MIB), 12)})
+    machine.add_group("app.slice/app.service", {"cpu.max": "max 100000", **v2_memory("max", 10)})
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(512 * MIB, 12 * MIB)]
     assert limited_level(cgroup) == 1
 
 
-def test_a_v2_container_with_a_namespace_of_its_own_sees_itself_at_the_top(
-    machine: Machine,
+def test_a_v2_container_with_its_own_namespace_sees_itself_at_the_top(
+    machine: FakeMachine,
 ) -> None:
-    """Its path is "/", and its limits stand where the mount is."""
-    machine.process_is("0::/\n", V2_MOUNT)
-    top = machine.group(
+    """Its path is "/", and its limits are in the folder of the mount."""
+    machine.set_process("0::/\n", V2_MOUNT)
+    top = machine.add_group(
         "",
         {
             "cpu.max": "50000 100000",
@@ -171,38 +173,40 @@ def test_a_v2_container_with_a_namespace_of_its_own_sees_itself_at_the_top(
     assert cgroup.pressure_folder == top
 
 
-def test_a_v2_container_under_a_path_of_its_host_sees_itself_at_the_top(machine: Machine) -> None:
-    """The path that /proc tells is not visible within."""
-    machine.process_is("0::/system.slice/docker-abc.scope\n", V2_MOUNT)
-    machine.group("", {"cpu.max": "50000 100000", **v2_memory(str(256 * MIB), 100)})
+def test_a_v2_container_with_a_path_of_its_host_sees_itself_at_the_top(
+    machine: FakeMachine,
+) -> None:
+    """The path in /proc is not visible inside the container."""
+    machine.set_process("0::/system.slice/docker-abc.scope\n", V2_MOUNT)
+    machine.add_group("", {"cpu.max": "50000 100000", **v2_memory(str(256 * MIB), 100)})
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(256 * MIB, 100 * MIB)]
     assert limited_level(cgroup) == 0
 
 
-def test_without_pressure_files_there_is_no_folder_of_them(machine: Machine) -> None:
-    """The kernel may be built without."""
-    machine.process_is("0::/\n", V2_MOUNT)
-    machine.group("", v2_memory("max"))
+def test_without_pressure_files_there_is_no_pressure_folder(machine: FakeMachine) -> None:
+    """The kernel may be built without PSI."""
+    machine.set_process("0::/\n", V2_MOUNT)
+    machine.add_group("", v2_memory("max"))
     assert machine.cgroup().pressure_folder is None
 
 
-def test_v1_reads_each_controller_where_it_is_mounted(machine: Machine) -> None:
-    """Each hierarchy has a path of its own for the process."""
-    machine.process_is(
+def test_v1_reads_each_controller_where_it_is_mounted(machine: FakeMachine) -> None:
+    """Each hierarchy has its own path for the process."""
+    machine.set_process(
         "4:memory:/jobs/one\n3:cpu:/jobs/one\n2:cpuacct:/jobs/one\n1:name=systemd:/elsewhere\n",
         mount_v1("cpu"),
         mount_v1("cpuacct"),
         mount_v1("memory"),
     )
-    machine.group("memory", v1_memory(V1_NO_LIMIT, 4000))
-    machine.group("memory/jobs", v1_memory(str(600 * MIB), 500, 100))
-    machine.group("memory/jobs/one", v1_memory(str(400 * MIB), 50))
-    machine.group("cpu", v1_quota(-1))
-    machine.group("cpu/jobs", v1_quota(400_000))
-    machine.group("cpu/jobs/one", v1_quota(25_000, 50_000))
-    machine.group("cpuacct/jobs", {"cpuacct.usage": "7000000000"})
-    machine.group("cpuacct/jobs/one", {"cpuacct.usage": "3500000000"})
+    machine.add_group("memory", v1_memory(V1_NO_LIMIT, 4000))
+    machine.add_group("memory/jobs", v1_memory(str(600 * MIB), 500, 100))
+    machine.add_group("memory/jobs/one", v1_memory(str(400 * MIB), 50))
+    machine.add_group("cpu", v1_quota(-1))
+    machine.add_group("cpu/jobs", v1_quota(400_000))
+    machine.add_group("cpu/jobs/one", v1_quota(25_000, 50_000))
+    machine.add_group("cpuacct/jobs", {"cpuacct.usage": "7000000000"})
+    machine.add_group("cpuacct/jobs/one", {"cpuacct.usage": "3500000000"})
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(400 * MIB, 50 * MIB), Use(600 * MIB, 400 * MIB)]
     assert limited_level(cgroup) == 0
@@ -211,62 +215,62 @@ def test_v1_reads_each_controller_where_it_is_mounted(machine: Machine) -> None:
     assert cgroup.pressure_folder is None
 
 
-def test_v1_controllers_may_share_a_mount(machine: Machine) -> None:
-    """As cpu and cpuacct mostly do."""
-    machine.process_is("2:cpu,cpuacct:/one\n", mount_v1("cpu,cpuacct"))
-    machine.group("cpu,cpuacct/one", {**v1_quota(50_000), "cpuacct.usage": "1000000000"})
-    machine.group("cpu,cpuacct", {**v1_quota(-1), "cpuacct.usage": "9000000000"})
+def test_v1_controllers_may_share_a_mount(machine: FakeMachine) -> None:
+    """The controllers cpu and cpuacct usually do."""
+    machine.set_process("2:cpu,cpuacct:/one\n", mount_v1("cpu,cpuacct"))
+    machine.add_group("cpu,cpuacct/one", {**v1_quota(50_000), "cpuacct.usage": "1000000000"})
+    machine.add_group("cpu,cpuacct", {**v1_quota(-1), "cpuacct.usage": "9000000000"})
     cgroup = machine.cgroup()
     assert limited_level(cgroup) == 0
     assert cgroup.cpu_seconds() == 1.0
 
 
-def test_a_v1_container_is_the_root_of_its_mounts(machine: Machine) -> None:
-    """The mount's root and the process's path are both the host's name for it."""
-    machine.process_is(
+def test_a_v1_container_is_the_root_of_its_mounts(machine: FakeMachine) -> None:
+    """Both the mount's root and the process's path are the host's name for the container."""
+    machine.set_process(
         "3:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n",
         mount_v1("memory", "/docker/abc"),
         mount_v1("cpu,cpuacct", "/docker/abc"),
     )
-    machine.group("memory", v1_memory(str(128 * MIB), 64, 4))
-    machine.group("cpu,cpuacct", {**v1_quota(50_000), "cpuacct.usage": "2000000000"})
+    machine.add_group("memory", v1_memory(str(128 * MIB), 64, 4))
+    machine.add_group("cpu,cpuacct", {**v1_quota(50_000), "cpuacct.usage": "2000000000"})
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(128 * MIB, 60 * MIB)]
     assert limited_level(cgroup) == 0
     assert cgroup.cpu_seconds() == 2.0
 
 
-def test_a_group_within_a_v1_container_lies_below_its_mount(machine: Machine) -> None:
-    """Limits of both count."""
-    machine.process_is("3:memory:/docker/abc/job\n", mount_v1("memory", "/docker/abc"))
-    machine.group("memory", v1_memory(str(128 * MIB), 64))
-    machine.group("memory/job", v1_memory(str(32 * MIB), 16))
+def test_a_group_inside_a_v1_container_is_below_its_mount(machine: FakeMachine) -> None:
+    """The limits of both groups count."""
+    machine.set_process("3:memory:/docker/abc/job\n", mount_v1("memory", "/docker/abc"))
+    machine.add_group("memory", v1_memory(str(128 * MIB), 64))
+    machine.add_group("memory/job", v1_memory(str(32 * MIB), 16))
     assert machine.cgroup().memory_use() == [Use(32 * MIB, 16 * MIB), Use(128 * MIB, 64 * MIB)]
 
 
-def test_a_v1_container_whose_path_is_not_visible_reads_the_top(machine: Machine) -> None:
-    """It is there that it was put."""
-    machine.process_is("3:memory:/docker/abc\n2:cpu:/docker/abc\n", mount_v1("memory"))
-    machine.group("memory", v1_memory(str(128 * MIB), 64))
+def test_a_v1_container_whose_path_is_not_visible_reads_the_top(machine: FakeMachine) -> None:
+    """Its limits are in the top folder of the mount."""
+    machine.set_process("3:memory:/docker/abc\n2:cpu:/docker/abc\n", mount_v1("memory"))
+    machine.add_group("memory", v1_memory(str(128 * MIB), 64))
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(128 * MIB, 64 * MIB)]
-    # Its CPU's hierarchy is not mounted at all.
+    # The CPU hierarchy is not mounted.
     assert limited_level(cgroup) is None
 
 
-def test_another_containers_name_that_begins_alike_is_not_taken_for_the_own(
-    machine: Machine,
+def test_a_container_whose_name_begins_with_that_of_another_is_not_inside_it(
+    machine: FakeMachine,
 ) -> None:
-    """/docker/abc does not lie within /docker/ab."""
-    machine.process_is("3:memory:/docker/abc\n", mount_v1("memory", "/docker/ab"))
-    machine.group("memory", v1_memory(str(128 * MIB), 64))
-    machine.group("memory/c", v1_memory(str(2 * MIB), 1))
+    """/docker/abc is not inside /docker/ab."""
+    machine.set_process("3:memory:/docker/abc\n", mount_v1("memory", "/docker/ab"))
+    machine.add_group("memory", v1_memory(str(128 * MIB), 64))
+    machine.add_group("memory/c", v1_memory(str(2 * MIB), 1))
     assert machine.cgroup().memory_use() == [Use(128 * MIB, 64 * MIB)]
 
 
-def test_a_hybrid_host_has_each_controller_in_one_version(machine: Machine) -> None:
-    """Memory and CPU in v1; v2 is mounted beside them, without controllers but with pressure."""
-    machine.process_is(
+def test_a_hybrid_host_has_each_controller_in_one_version(machine: FakeMachine) -> None:
+    """Memory and CPU are in v1; v2 is mounted without controllers but with pressure files."""
+    machine.set_process(
         "9:name=systemd:/\n4:memory:/process_api/21d9\n2:cpuacct:/\n1:cpu:/\n0::/\n",
         "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755",
         mount_v1("cpu"),
@@ -275,12 +279,12 @@ def test_a_hybrid_host_has_each_controller_in_one_version(machine: Machine) -> N
         "40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd",
         "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw",
     )
-    machine.group("unified", {"cpu.stat": "usage_usec 1", "memory.pressure": "some total=0"})
-    machine.group("cpu", v1_quota(-1))
-    machine.group("cpuacct", {"cpuacct.usage": "8000000000"})
-    machine.group("memory", v1_memory(V1_NO_LIMIT, 100))
-    machine.group("memory/process_api", v1_memory(V1_NO_LIMIT, 90))
-    machine.group("memory/process_api/21d9", v1_memory(str(64 * MIB), 32, 2))
+    machine.add_group("unified", {"cpu.stat": "usage_usec 1", "memory.pressure": "some total=0"})
+    machine.add_group("cpu", v1_quota(-1))
+    machine.add_group("cpuacct", {"cpuacct.usage": "8000000000"})
+    machine.add_group("memory", v1_memory(V1_NO_LIMIT, 100))
+    machine.add_group("memory/process_api", v1_memory(V1_NO_LIMIT, 90))
+    machine.add_group("memory/process_api/21d9", v1_memory(str(64 * MIB), 32, 2))
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(64 * MIB, 30 * MIB)]
     assert limited_level(cgroup) is None
@@ -288,73 +292,73 @@ def test_a_hybrid_host_has_each_controller_in_one_version(machine: Machine) -> N
     assert cgroup.pressure_folder is None
 
 
-def test_a_hybrid_host_may_have_its_memory_in_v2(machine: Machine) -> None:
-    """What v1 does not mount is read there."""
-    machine.process_is(
+def test_a_hybrid_host_may_have_its_memory_in_v2(machine: FakeMachine) -> None:
+    """A controller that v1 does not mount is read in v2."""
+    machine.set_process(
         "2:cpu,cpuacct:/job\n0::/job\n",
         mount_v1("cpu,cpuacct"),
         "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
     )
-    machine.group("cpu,cpuacct/job", {**v1_quota(50_000), "cpuacct.usage": "1000000000"})
-    machine.group("unified/job", v2_memory(str(64 * MIB), 32))
+    machine.add_group("cpu,cpuacct/job", {**v1_quota(50_000), "cpuacct.usage": "1000000000"})
+    machine.add_group("unified/job", v2_memory(str(64 * MIB), 32))
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == [Use(64 * MIB, 32 * MIB)]
     assert limited_level(cgroup) == 0
     assert cgroup.cpu_seconds() == 1.0
 
 
-def test_the_level_with_the_least_cpu_is_the_one_whose_use_is_read(machine: Machine) -> None:
-    """Although v1's hierarchies may differ in depth: levels are groups, not numbers."""
-    machine.process_is(
+def test_cpu_use_is_read_at_the_group_with_the_least_cpu(machine: FakeMachine) -> None:
+    """The v1 hierarchies may differ in depth, so a group is found by its path."""
+    machine.set_process(
         "2:cpuacct:/\n1:cpu:/docker/abc\n",
         mount_v1("cpu"),
         mount_v1("cpuacct"),
     )
-    machine.group("cpu", v1_quota(-1))
-    machine.group("cpu/docker", v1_quota(50_000))
-    machine.group("cpu/docker/abc", v1_quota(-1))
-    machine.group("cpuacct", {"cpuacct.usage": "9000000000"})
+    machine.add_group("cpu", v1_quota(-1))
+    machine.add_group("cpu/docker", v1_quota(50_000))
+    machine.add_group("cpu/docker/abc", v1_quota(-1))
+    machine.add_group("cpuacct", {"cpuacct.usage": "9000000000"})
     cgroup = machine.cgroup()
     assert cgroup.cpu_seconds(cgroup.limited_group()) == 9.0
 
 
-def test_missing_files_are_no_limit(machine: Machine) -> None:
-    """A controller may be mounted, and not turned on for the group."""
-    machine.process_is("3:memory:/\n2:cpu:/\n0::/\n", mount_v1("memory"), mount_v1("cpu"))
-    machine.group("memory", {})
-    machine.group("cpu", {"cpu.cfs_quota_us": "50000"})
+def test_missing_files_mean_that_there_is_no_limit(machine: FakeMachine) -> None:
+    """A controller may be mounted but not turned on for the group."""
+    machine.set_process("3:memory:/\n2:cpu:/\n0::/\n", mount_v1("memory"), mount_v1("cpu"))
+    machine.add_group("memory", {})
+    machine.add_group("cpu", {"cpu.cfs_quota_us": "50000"})
     cgroup = machine.cgroup()
     assert cgroup.memory_use() == []
     assert limited_level(cgroup) is None
 
 
-def test_a_group_without_cpu_accounting_says_so(machine: Machine) -> None:
-    """Its CPU is not taken for none."""
-    machine.process_is("0::/\n", V2_MOUNT)
+def test_a_group_without_cpu_accounting_raises_an_error(machine: FakeMachine) -> None:
+    """Its CPU use must not be read as 0."""
+    machine.set_process("0::/\n", V2_MOUNT)
     with pytest.raises(OSError, match=r"cpu\.stat"):
         machine.cgroup().cpu_seconds()
-    machine.process_is("")
+    machine.set_process("")
     with pytest.raises(OSError, match="no CPU accounting"):
         machine.cgroup().cpu_seconds()
 
 
-def test_memory_that_the_kernel_would_drop_counts_as_free(machine: Machine) -> None:
-    """Inactive file pages do; where the kernel does not tell them, none are."""
-    machine.process_is("0::/\n", V2_MOUNT)
-    machine.group("", {**v2_memory(str(100 * MIB), 90), "memory.stat": "anon 1"})
+def test_memory_that_the_kernel_would_drop_counts_as_free(machine: FakeMachine) -> None:
+    """Inactive file pages do, if the kernel reports them."""
+    machine.set_process("0::/\n", V2_MOUNT)
+    machine.add_group("", {**v2_memory(str(100 * MIB), 90), "memory.stat": "anon 1"})
     assert machine.cgroup().memory_use() == [Use(100 * MIB, 90 * MIB)]
 
 
-def test_a_mount_with_an_accent_in_its_name_does_no_harm(machine: Machine) -> None:
-    """Somebody's USB stick is in the same list."""
+def test_a_mount_with_an_accent_in_its_name_is_skipped(machine: FakeMachine) -> None:
+    """The list of mounts also contains USB sticks."""
     stick = "99 23 8:1 / /media/zoé/Clé\\040USB rw - vfat /dev/sdb1 rw"
-    machine.process_is("0::/\n", stick, V2_MOUNT)
-    machine.group("", v2_memory(str(100 * MIB), 90))
+    machine.set_process("0::/\n", stick, V2_MOUNT)
+    machine.add_group("", v2_memory(str(100 * MIB), 90))
     assert machine.cgroup().memory_use() == [Use(100 * MIB, 90 * MIB)]
 
 
-def test_the_groups_of_this_very_process_can_be_read() -> None:
-    """Whatever machine runs the tests."""
+def test_the_groups_of_the_test_process_can_be_read() -> None:
+    """The machine that runs the tests may have any version."""
     cgroup = Cgroup()
     for use in cgroup.memory_use():
         assert use.limit_bytes > 0

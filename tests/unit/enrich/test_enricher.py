@@ -1,4 +1,4 @@
-"""Enrichers and plans: what is found, what is refused, and when values become stale."""
+"""Tests of enrichers and plans: what is found, what is refused, and when values become stale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from db.errors import EnricherError
 from db.records.dataset import Dataset, PlanStep
 from db.records.enrichment import Vector
-from db.records.model import Model
+from db.records.trained_model import Model
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import Field, NumberField, TextField
 from enrich.enrichers.base import Enricher, find_enricher, find_enrichers, to_value
@@ -31,8 +31,8 @@ ENRICHERS = {
 
 def spec(enrichers: dict[str, EnricherSpec], **more: Any) -> DatasetSpec:  # noqa: ANN401
     """Return the spec of a dataset with these enrichers."""
-    made = {"kind": "classification", "target": "room", "fields": FIELDS, **more}
-    return DatasetSpec(name="guests", enrichers=enrichers, **made)
+    options = {"kind": "classification", "target": "room", "fields": FIELDS, **more}
+    return DatasetSpec(name="guests", enrichers=enrichers, **options)
 
 
 def plan(
@@ -40,9 +40,12 @@ def plan(
     model: Model | None = None,
     **more: Any,  # noqa: ANN401
 ) -> dict[str, PlanStep]:
-    """Return the plan's steps by name, in their order."""
-    found = Dataset(1, spec(enrichers, **more), (), 0)
-    return {step.name: step for step in make_plan(found, model, find_enrichers(found.spec, CODE_PATHS))}
+    """Return the steps of the plan by name, in their order."""
+    dataset = Dataset(1, spec(enrichers, **more), (), 0)
+    return {
+        step.name: step
+        for step in make_plan(dataset, model, find_enrichers(dataset.spec, CODE_PATHS))
+    }
 
 
 def changed(before: dict[str, PlanStep], after: dict[str, PlanStep]) -> set[str]:
@@ -51,46 +54,46 @@ def changed(before: dict[str, PlanStep], after: dict[str, PlanStep]) -> set[str]
 
 
 def model(reads: dict[str, str], **more: Any) -> Model:  # noqa: ANN401
-    """Return a version that reads these enrichers."""
-    made = {"version": 1, "teacher_sha256": "t", "student_sha256": "s", "metrics": {}, **more}
-    return Model(id=1, active=True, made_at=0.0, reads=reads, kept=True, **made)
+    """Return a model that reads these enrichers."""
+    options = {"version": 1, "teacher_sha256": "t", "student_sha256": "s", "metrics": {}, **more}
+    return Model(id=1, active=True, made_at=0.0, reads=reads, kept=True, **options)
 
 
-def find(**wanted: Any) -> Enricher:  # noqa: ANN401
-    """Return the one enricher of a spec."""
-    return find_enricher(spec({"length": EnricherSpec(**wanted)}), "length", CODE_PATHS)
+def find(**options: Any) -> Enricher:  # noqa: ANN401
+    """Return the only enricher of a spec."""
+    return find_enricher(spec({"length": EnricherSpec(**options)}), "length", CODE_PATHS)
 
 
 def test_an_enricher_is_found_by_its_dotted_path_and_computes() -> None:
-    """Made with its configuration."""
-    found = find(use=f"{CODE}.Length", config={"unit": 2})
-    assert found.start()([{"wish": "a view"}, {"wish": ""}]) == [3, 0]
+    """It is created with its configuration."""
+    enricher = find(use=f"{CODE}.Length", config={"unit": 2})
+    assert enricher.start()([{"wish": "a view"}, {"wish": ""}]) == [3, 0]
 
 
 @pytest.mark.parametrize("use", ["language", "text_profile", "embedding"])
 def test_a_built_in_enricher_is_found_by_its_name(use: str) -> None:
-    """Whatever CODE_PATHS says; it reads all text and nothing else."""
+    """It needs no entry in CODE_PATHS, and it reads all text fields and nothing else."""
     enrichers = {"mine": EnricherSpec(use=use), use: EnricherSpec()}
     for name in enrichers:
         assert find_enricher(spec(enrichers), name, ()).reads == ("wish",)
 
 
-def test_an_enricher_reads_all_fields_unless_told_otherwise() -> None:
-    """Or all text, if it takes nothing else."""
+def test_an_enricher_reads_all_fields_by_default() -> None:
+    """An enricher that takes only text reads all text fields."""
     assert find(use=f"{CODE}.Length").reads == ("wish", "age")
     assert find(use=f"{CODE}.Length", reads=("age",)).reads == ("age",)
     assert find(use=f"{CODE}.Words").reads == ("wish",)
 
 
 def test_an_enricher_of_text_needs_a_text_field() -> None:
-    """It would read nothing."""
+    """Otherwise it would read nothing."""
     numbers = spec({"language": EnricherSpec()}, fields={"age": NumberField()})
     with pytest.raises(EnricherError, match="reads text, and guests has no text field"):
         find_enricher(numbers, "language", ())
 
 
 @pytest.mark.parametrize(
-    ("use", "said"),
+    ("use", "message"),
     [
         ("", r"enrichers\.length\.use: 'length' is neither a dotted path nor one of embedding"),
         ("lenght", r"enrichers\.length\.use: 'lenght' is neither"),
@@ -102,9 +105,9 @@ def test_an_enricher_of_text_needs_a_text_field() -> None:
         ("enrich.enrichers.language.Language", "is outside CODE_PATHS"),
     ],
 )
-def test_code_that_cannot_be_used_is_refused_with_its_mend(use: str, said: str) -> None:
-    """When the dataset is planned, not with the first record."""
-    with pytest.raises(EnricherError, match=said):
+def test_code_that_cannot_be_used_is_refused_with_the_fix(use: str, message: str) -> None:
+    """The error comes when the dataset is planned, not with the first record."""
+    with pytest.raises(EnricherError, match=message):
         find(use=use)
 
 
@@ -112,24 +115,24 @@ def test_code_that_cannot_be_used_is_refused_with_its_mend(use: str, said: str) 
     "path", ["os.system", "tests_of_others.x", "datasets2.x", ".tests.x", "tests", "", "Tests.x"]
 )
 def test_a_path_outside_code_paths_is_not_imported(path: str) -> None:
-    """Whoever may load a dataset may not thereby run whatever is installed."""
+    """A user who may load a dataset must not be able to run any installed code."""
     with pytest.raises(EnricherError, match="is outside CODE_PATHS"):
         import_from_path(path, CODE_PATHS)
 
 
 def test_a_path_inside_code_paths_is_imported() -> None:
-    """Whatever it names."""
+    """The path may name any object of the module."""
     assert import_from_path(f"{CODE}.Length", ("tests",)) is sample_code.Length
 
 
-def test_a_configuration_that_the_code_does_not_take_is_named() -> None:
-    """Python's words say which key."""
+def test_an_unknown_key_of_a_configuration_is_named() -> None:
+    """Python's own message names the key."""
     with pytest.raises(EnricherError, match=r"enrichers\.length\.config: .*'size'"):
         find(use=f"{CODE}.Length", config={"size": 2}).start()
 
 
 @pytest.mark.parametrize(
-    ("made", "stored"),
+    ("computed", "stored"),
     [
         (np.array([1.5, -2.0]), Vector(b"\x00\x00\xc0\x3f\x00\x00\x00\xc0")),
         (np.array([1, 2], dtype=">i8"), Vector(b"\x00\x00\x80\x3f\x00\x00\x00\x40")),
@@ -141,15 +144,15 @@ def test_a_configuration_that_the_code_does_not_take_is_named() -> None:
         (None, None),
     ],
 )
-def test_a_value_is_stored_as_a_vector_or_as_json_can_say(made: object, stored: object) -> None:
-    """NumPy stays on this side of the store."""
-    value = to_value(made)
+def test_a_value_is_stored_as_a_vector_or_as_json(computed: object, stored: object) -> None:
+    """The store never sees a NumPy type."""
+    value = to_value(computed)
     assert value == stored
     assert type(value) is type(stored)
 
 
-def test_steps_come_after_what_they_read() -> None:
-    """In whatever order the spec has them."""
+def test_steps_come_after_the_steps_that_they_read() -> None:
+    """The order in the spec does not matter."""
     steps = plan({name: ENRICHERS[name] for name in ("double", "words", "length")})
     names = list(steps)
     assert set(names) == {"length", "double", "words"}
@@ -159,7 +162,7 @@ def test_steps_come_after_what_they_read() -> None:
 
 
 def test_enrichers_that_read_each_other_in_a_circle_are_refused() -> None:
-    """None of them could begin."""
+    """None of them could start."""
     circle = {
         "length": EnricherSpec(use=f"{CODE}.Length", reads=("wish", "double")),
         "double": ENRICHERS["double"],
@@ -170,17 +173,17 @@ def test_enrichers_that_read_each_other_in_a_circle_are_refused() -> None:
     assert "double" in str(caught.value)
 
 
-def test_a_new_version_makes_stale_what_was_made_by_it_and_what_reads_that(
+def test_a_new_version_makes_its_values_and_their_readers_stale(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And nothing else."""
+    """Other values stay valid."""
     before = plan()
     monkeypatch.setattr(sample_code.Length, "version", "2")
     assert changed(before, plan()) == {"length", "double"}
 
 
 @pytest.mark.parametrize(
-    ("name", "other", "stale"),
+    ("name", "changes", "stale"),
     [
         ("length", {"config": {"unit": 2}}, {"length", "double"}),
         ("length", {"config": {}}, {"length", "double"}),
@@ -190,13 +193,13 @@ def test_a_new_version_makes_stale_what_was_made_by_it_and_what_reads_that(
         ("words", {"use": f"{CODE}.Length"}, {"words"}),
     ],
 )
-def test_a_change_makes_stale_what_depends_on_it(
-    name: str, other: dict[str, Any], stale: set[str]
+def test_a_change_makes_dependent_values_stale(
+    name: str, changes: dict[str, Any], stale: set[str]
 ) -> None:
-    """Configuration, what is read, and the code that is named."""
+    """The configuration, the inputs and the code path all count."""
     old = ENRICHERS[name]
-    made = {"use": old.use, "reads": old.reads, "config": old.config, **other}
-    assert changed(plan(), plan({**ENRICHERS, name: EnricherSpec(**made)})) == stale
+    options = {"use": old.use, "reads": old.reads, "config": old.config, **changes}
+    assert changed(plan(), plan({**ENRICHERS, name: EnricherSpec(**options)})) == stale
 
 
 @pytest.mark.parametrize(
@@ -210,41 +213,41 @@ def test_a_change_makes_stale_what_depends_on_it(
         {"fields": {**FIELDS, "note": TextField()}},
     ],
 )
-def test_what_no_enricher_sees_makes_nothing_stale(more: dict[str, Any]) -> None:
-    """Computing anew takes hours."""
+def test_a_change_that_no_enricher_sees_makes_nothing_stale(more: dict[str, Any]) -> None:
+    """Computing all values again takes hours."""
     assert changed(plan(), plan(**more)) == set()
 
 
 def test_neither_another_enricher_nor_another_order_makes_anything_stale() -> None:
-    """Nor the order of the configuration's keys."""
-    two = {"unit": 1, "start": 2}
-    length = EnricherSpec(use=f"{CODE}.Length", config=two)
-    run_once = EnricherSpec(use=f"{CODE}.Length", config=dict(reversed(two.items())))
+    """The order of the configuration's keys does not matter either."""
+    config = {"unit": 1, "start": 2}
+    length = EnricherSpec(use=f"{CODE}.Length", config=config)
+    reordered = EnricherSpec(use=f"{CODE}.Length", config=dict(reversed(config.items())))
     before = plan({"length": length, "double": ENRICHERS["double"]})
-    after = plan({"words": ENRICHERS["words"], "double": ENRICHERS["double"], "length": run_once})
+    after = plan({"words": ENRICHERS["words"], "double": ENRICHERS["double"], "length": reordered})
     assert changed(before, after) == set()
 
 
-def test_the_prediction_comes_last_and_reads_what_the_model_read() -> None:
-    """There is none before there is a model."""
+def test_the_prediction_comes_last_and_reads_what_the_model_reads() -> None:
+    """Without a model there is no prediction step."""
     steps = plan(model=model({"double": "x"}))
     assert list(steps)[-1] == "prediction"
     assert steps["prediction"].reads == ("double",)
     assert "prediction" not in plan()
 
 
-def test_a_model_that_reads_an_enricher_that_is_gone_predicts_nothing_more() -> None:
-    """Until another is trained; what is stored is served on."""
+def test_a_model_that_reads_a_removed_enricher_is_not_planned() -> None:
+    """Stored predictions are served until another model is trained."""
     assert "prediction" not in plan(model=model({"gone": "x"}))
 
 
 def test_predictions_are_stale_when_the_model_or_what_it_reads_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And not when an enricher changes that it does not read."""
+    """A change of an enricher that the model does not read leaves them valid."""
     before = plan(model=model({"length": "x"}))
-    for other in ({"version": 2}, {"teacher_sha256": "u"}, {"student_sha256": "u"}):
-        assert changed(before, plan(model=model({"length": "x"}, **other))) == {"prediction"}
+    for changes in ({"version": 2}, {"teacher_sha256": "u"}, {"student_sha256": "u"}):
+        assert changed(before, plan(model=model({"length": "x"}, **changes))) == {"prediction"}
     monkeypatch.setattr(sample_code.Words, "version", "2")
     assert changed(before, plan(model=model({"length": "x"}))) == {"words"}
     monkeypatch.setattr(sample_code.Length, "version", "2")

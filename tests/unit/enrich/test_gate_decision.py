@@ -32,8 +32,8 @@ BUSY = dataclasses.replace(IDLE, foreign_cores=2.0)
 UNKNOWN = Reading()
 
 
-def but(**changes: Any) -> Reading:  # noqa: ANN401
-    """Return an idle machine's reading with these changes."""
+def idle_with(**changes: Any) -> Reading:  # noqa: ANN401
+    """Return the reading of an idle machine with these changes."""
     return dataclasses.replace(IDLE, **changes)
 
 
@@ -44,8 +44,8 @@ def follow(gate: Gate, *steps: tuple[float, Reading], in_progress: bool = False)
     return gate
 
 
-def opened(at: float = 100.0) -> Gate:
-    """Return a gate that has been open since `at`, and was never closed after opening."""
+def open_gate(at: float = 100.0) -> Gate:
+    """Return a gate that has been open since `at` and has never closed."""
     return Gate("open", at, "", "")
 
 
@@ -71,7 +71,7 @@ def test_an_idle_machine_is_opening_first() -> None:
     assert gate.reason == "the machine must be idle for 15 s before work starts"
 
 
-def test_it_opens_after_fifteen_idle_seconds_and_not_sooner() -> None:
+def test_the_gate_opens_after_fifteen_idle_seconds_and_not_sooner() -> None:
     """The seconds count from the first idle reading, not from the start of the worker."""
     gate = follow(Gate(), (10, IDLE), (24.9, IDLE))
     assert gate.state == "opening"
@@ -89,8 +89,8 @@ def test_an_opening_gate_closes_for_a_cause_and_restarts_its_count() -> None:
 
 
 def test_between_the_limits_an_open_gate_stays_open() -> None:
-    """A small load from other programs does not stop our work."""
-    gate = opened()
+    """A small load from other programs does not stop enrichment."""
+    gate = open_gate()
     assert follow(gate, (200, BETWEEN), (300, BETWEEN)) is gate
 
 
@@ -102,8 +102,8 @@ def test_between_the_limits_a_closed_gate_stays_closed() -> None:
 
 
 def test_at_its_limits_an_open_gate_stays_open() -> None:
-    """It closes only beyond them."""
-    edge = but(
+    """It closes only beyond its limits."""
+    edge = idle_with(
         foreign_cores=0.5,
         memory_share=0.15,
         disk_mib=500.0,
@@ -111,50 +111,50 @@ def test_at_its_limits_an_open_gate_stays_open() -> None:
         gpu_share=0.3,
         web=WebLoad(20.0, 99, 0.5),
     )
-    assert follow(opened(), (200, edge)).is_open
+    assert follow(open_gate(), (200, edge)).is_open
 
 
-def test_above_a_higher_limit_it_closes_at_once() -> None:
+def test_beyond_a_closing_limit_the_gate_closes_at_once() -> None:
     """One reading beyond a closing limit is enough."""
-    gate = follow(opened(), (100.05, BUSY))
+    gate = follow(open_gate(), (100.05, BUSY))
     assert (gate.state, gate.since, gate.closed_at) == ("closed", 100.05, 100.05)
     assert (gate.cause, gate.idle_since) == ("cpu", None)
     assert gate.reason == "other programs use 2.00 CPU cores (pauses above 0.5)"
 
 
-def test_once_closed_it_stays_so_for_twenty_seconds() -> None:
-    """Fifteen idle seconds within these twenty do not open it."""
-    gate = follow(opened(), (100, BUSY), (100.5, IDLE), (116, IDLE), (119.9, IDLE))
+def test_a_closed_gate_stays_closed_for_twenty_seconds() -> None:
+    """Fifteen idle seconds within the twenty do not open it."""
+    gate = follow(open_gate(), (100, BUSY), (100.5, IDLE), (116, IDLE), (119.9, IDLE))
     assert gate.state == "opening"
     assert follow(gate, (120, IDLE)).is_open
 
 
-def test_a_cause_while_it_is_closed_restarts_only_the_idle_seconds() -> None:
+def test_a_cause_while_the_gate_is_closed_restarts_only_the_idle_seconds() -> None:
     """The twenty seconds count from when it closed, the fifteen from the last cause."""
-    gate = follow(opened(), (100, BUSY), (118, BUSY), (118.5, IDLE), (133, IDLE))
+    gate = follow(open_gate(), (100, BUSY), (118, BUSY), (118.5, IDLE), (133, IDLE))
     assert (gate.state, gate.closed_at) == ("opening", 100)
     assert follow(gate, (133.5, IDLE)).is_open
 
 
 def test_a_gate_that_closes_while_work_is_in_progress_is_suspended() -> None:
     """The state shows that stopped work waits."""
-    gate = follow(opened(), (200, BUSY), in_progress=True)
+    gate = follow(open_gate(), (200, BUSY), in_progress=True)
     assert (gate.state, gate.since) == ("suspended", 200)
     assert not gate.is_open
 
 
 def test_suspended_work_stays_suspended_while_the_machine_becomes_idle() -> None:
     """The reason changes; the state and its start do not."""
-    gate = follow(opened(), (200, BUSY), (201, IDLE), in_progress=True)
+    gate = follow(open_gate(), (200, BUSY), (201, IDLE), in_progress=True)
     assert (gate.state, gate.since) == ("suspended", 200)
     assert gate.reason == "the machine must be idle for 15 s before work starts"
     gate = follow(gate, (210, BUSY), in_progress=True)
     assert (gate.state, gate.since, gate.cause) == ("suspended", 200, "cpu")
 
 
-def test_suspended_work_goes_on_when_the_gate_opens() -> None:
-    """It opens as soon as a closed gate would."""
-    gate = follow(opened(), (200, BUSY), (200.5, IDLE), (220, IDLE), in_progress=True)
+def test_suspended_work_continues_when_the_gate_opens() -> None:
+    """A suspended gate opens as soon as a closed one would."""
+    gate = follow(open_gate(), (200, BUSY), (200.5, IDLE), (220, IDLE), in_progress=True)
     assert (gate.state, gate.since, gate.closed_at) == ("open", 220, 200)
 
 
@@ -162,21 +162,21 @@ def test_suspended_work_goes_on_when_the_gate_opens() -> None:
 def test_the_gate_is_no_longer_suspended_once_the_work_is_given_up(
     reading: Reading, state: State
 ) -> None:
-    """From that moment it is closed or opening."""
-    gate = follow(opened(), (200, BUSY), (201, reading), in_progress=True)
+    """From then on it is closed or opening."""
+    gate = follow(open_gate(), (200, BUSY), (201, reading), in_progress=True)
     gate = follow(gate, (202, reading))
     assert (gate.state, gate.since, gate.closed_at) == (state, 202, 200)
 
 
 def test_giving_up_the_work_does_not_delay_the_opening() -> None:
     """Idle seconds that passed before it count."""
-    gate = follow(opened(), (200, BUSY), (201, IDLE), (219, IDLE), in_progress=True)
+    gate = follow(open_gate(), (200, BUSY), (201, IDLE), (219, IDLE), in_progress=True)
     assert follow(gate, (219.5, IDLE), (220, IDLE)).is_open
 
 
 def test_unknown_figures_leave_an_open_gate_open() -> None:
     """An unknown figure is not a cause to stop work."""
-    assert follow(opened(), (200, UNKNOWN)).is_open
+    assert follow(open_gate(), (200, UNKNOWN)).is_open
 
 
 def test_unknown_cpu_leaves_a_closed_gate_closed() -> None:
@@ -195,56 +195,58 @@ def test_figures_that_the_machine_lacks_do_not_block_work() -> None:
 @pytest.mark.parametrize(
     ("reading", "cause", "words"),
     [
-        (but(failed="the store does not answer"), "failed", "the store does not answer"),
+        (idle_with(failed="the store does not answer"), "failed", "the store does not answer"),
         (
-            but(is_paused=True),
+            idle_with(is_paused=True),
             "paused",
             "workers are paused; to resume: python -m enrich resume",
         ),
         (
-            but(memory_share=0.1),
+            idle_with(memory_share=0.1),
             "memory",
             "other programs leave 10% of the memory free (pauses below 15%)",
         ),
         (
-            but(foreign_cores=1.25),
+            idle_with(foreign_cores=1.25),
             "cpu",
             "other programs use 1.25 CPU cores (pauses above 0.5)",
         ),
-        (but(disk_mib=12.0), "disk", "12 MiB of disk space are free (needs 500 MiB)"),
+        (idle_with(disk_mib=12.0), "disk", "12 MiB of disk space are free (needs 500 MiB)"),
         (
-            but(web=WebLoad(31.0, 2, 0.01)),
+            idle_with(web=WebLoad(31.0, 2, 0.01)),
             "web",
             "the web processes answer 31 requests/s (limit 20)",
         ),
         (
-            but(web=WebLoad(3.0, 2, 0.75)),
+            idle_with(web=WebLoad(3.0, 2, 0.75)),
             "web",
             "the web processes' p95 latency is 0.75 s (limit 0.5 s)",
         ),
-        (but(gpu_share=0.9), "gpu", "other programs use 90% of a GPU (limit 30%)"),
+        (idle_with(gpu_share=0.9), "gpu", "other programs use 90% of a GPU (limit 30%)"),
     ],
     ids=["failed", "paused", "memory", "cpu", "disk", "requests", "p95", "gpu"],
 )
-def test_each_cause_closes_it_with_its_own_reason(reading: Reading, cause: str, words: str) -> None:
+def test_each_cause_closes_the_gate_with_its_own_reason(
+    reading: Reading, cause: str, words: str
+) -> None:
     """The gate stays closed while the cause lasts."""
-    gate = follow(opened(), (200, reading))
+    gate = follow(open_gate(), (200, reading))
     assert (gate.state, gate.cause, gate.reason) == ("closed", cause, words)
     later = follow(gate, (1000, reading), (2000, reading))
     assert (later.state, later.cause) == ("closed", cause)
 
 
 def test_pressure_keeps_a_gate_closed_and_does_not_close_an_open_one() -> None:
-    """Our own work waits for them too."""
-    assert follow(opened(), (200, but(stalled_share=0.4))).is_open
-    gate = follow(Gate(), (0, but(stalled_share=0.4)))
+    """Veilleuse's own work also waits for memory and disk."""
+    assert follow(open_gate(), (200, idle_with(stalled_share=0.4))).is_open
+    gate = follow(Gate(), (0, idle_with(stalled_share=0.4)))
     assert (gate.state, gate.cause) == ("closed", "pressure")
     assert gate.reason == "tasks wait for memory or disk 40% of the time (starts below 30%)"
 
 
 def test_memory_is_named_before_every_other_figure() -> None:
     """It is the only cause for which the work is ended."""
-    worst = but(
+    worst = idle_with(
         foreign_cores=9.0,
         memory_share=0.01,
         disk_mib=0.0,
@@ -259,22 +261,22 @@ def test_memory_is_named_before_every_other_figure() -> None:
 
 def test_memory_is_named_as_the_cause_as_soon_as_it_runs_out() -> None:
     """The gate may have closed for another cause."""
-    gate = follow(opened(), (200, BUSY), in_progress=True)
-    gate = follow(gate, (201, but(foreign_cores=2.0, memory_share=0.05)), in_progress=True)
+    gate = follow(open_gate(), (200, BUSY), in_progress=True)
+    gate = follow(gate, (201, idle_with(foreign_cores=2.0, memory_share=0.05)), in_progress=True)
     assert (gate.state, gate.since, gate.cause) == ("suspended", 200, "memory")
 
 
 @pytest.mark.parametrize(
     ("reading", "is_open", "closes"),
     [
-        (but(foreign_cores=0.3), False, False),
-        (but(foreign_cores=0.31), False, True),
-        (but(foreign_cores=0.5), True, False),
-        (but(foreign_cores=0.51), True, True),
-        (but(memory_share=0.25), False, False),
-        (but(memory_share=0.24), False, True),
-        (but(memory_share=0.15), True, False),
-        (but(memory_share=0.14), True, True),
+        (idle_with(foreign_cores=0.3), False, False),
+        (idle_with(foreign_cores=0.31), False, True),
+        (idle_with(foreign_cores=0.5), True, False),
+        (idle_with(foreign_cores=0.51), True, True),
+        (idle_with(memory_share=0.25), False, False),
+        (idle_with(memory_share=0.24), False, True),
+        (idle_with(memory_share=0.15), True, False),
+        (idle_with(memory_share=0.14), True, True),
     ],
 )
 def test_the_opening_limits_are_stricter_than_the_closing_limits(
@@ -318,8 +320,8 @@ moments = st.builds(
 
 
 @given(st.lists(moments, max_size=60))
-def test_the_gate_keeps_its_promises_for_any_readings(history: list[Moment]) -> None:
-    """Openings lie apart, no work continues despite a cause, only work in progress is suspended."""
+def test_the_gate_obeys_its_rules_for_any_readings(history: list[Moment]) -> None:
+    """It opens at most every 20 s, any cause closes it, and only work in progress is suspended."""
     gate, now, closed_in_progress = Gate(), 0.0, False
     openings: list[float] = []
     for moment in history:
@@ -344,4 +346,4 @@ def test_the_gate_keeps_its_promises_for_any_readings(history: list[Moment]) -> 
             assert moment.in_progress
         assert gate.is_open == (gate.reason == "")
         assert gate.since <= now
-    assert all(later - one >= LIMITS.closed_seconds for one, later in pairwise(openings))
+    assert all(later - earlier >= LIMITS.closed_seconds for earlier, later in pairwise(openings))

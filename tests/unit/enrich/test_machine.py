@@ -1,4 +1,4 @@
-"""What the machine says: CPU of others, memory, pressure, GPUs and process trees."""
+"""Tests of the machine readings: CPU of other programs, memory, pressure, GPUs, process trees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,7 @@ from enrich.gate.machine.process_tree import anonymous_bytes, cpu_seconds, serve
 from tests.processes import go_on, line_of
 
 MIB = 2**20
-# What has been reaped is told in ticks, rounded down: user's and system's of each level.
+# CPU of reaped processes is counted in ticks, rounded down: user and system, at each level.
 ROUNDED = 0.05
 MINE, MINE_TOO, FOREIGN = 101, 102, 999
 BURN = """
@@ -39,50 +38,50 @@ def burn(seconds):
 
 
 @contextmanager
-def talking(code: str) -> Iterator[subprocess.Popen[str]]:
+def run_code(code: str) -> Iterator[subprocess.Popen[str]]:
     """Run code that prints a line when it is ready and waits for one before it ends."""
     with subprocess.Popen(
         [sys.executable, "-c", BURN + code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as running:
+    ) as process:
         try:
-            yield running
+            yield process
         finally:
-            for pid in tree([running.pid]):
+            for pid in tree([process.pid]):
                 psutil.Process(pid).kill()
 
 
-def test_foreign_cores_are_all_but_our_own() -> None:
-    """Two cores were used for a second, half a one by us."""
+def test_foreign_cores_are_all_cores_but_our_own() -> None:
+    """Two cores were used for a second, half of one by Veilleuse."""
     samples = [Sample(10.0, 100.0, {1: 7.0}), Sample(11.0, 102.0, {1: 7.5})]
     assert foreign_cores(samples, 1.0) == pytest.approx(1.5)
 
 
-def test_foreign_cores_are_not_known_before_two_samples_lie_far_enough_apart() -> None:
-    """A shorter time would tell chance."""
+def test_foreign_cores_are_unknown_until_two_samples_are_far_enough_apart() -> None:
+    """A shorter time would measure chance."""
     first, second = Sample(10.0, 100.0, {1: 0.0}), Sample(10.9, 101.0, {1: 0.0})
     assert foreign_cores([first], 0.1) is None
     assert foreign_cores([first, second], 1.0) is None
     assert foreign_cores([first, second], 0.9 - 1e-9) is not None
 
 
-def test_foreign_cores_are_those_of_the_shortest_time_that_is_long_enough() -> None:
-    """What was long ago is over."""
+def test_foreign_cores_are_measured_over_the_shortest_sufficient_time() -> None:
+    """Earlier use no longer matters."""
     samples = [Sample(0.0, 0.0, {1: 0.0}), Sample(9.0, 9.0, {1: 0.0}), Sample(10.0, 9.0, {1: 0.0})]
     assert foreign_cores(samples, 1.0) == 0.0
     assert foreign_cores(samples, 5.0) == pytest.approx(0.9)
 
 
-def test_what_we_used_is_never_taken_for_others_less_than_nothing() -> None:
-    """The machine's clock is coarser than ours."""
+def test_foreign_cores_are_zero_if_we_used_more_than_the_machine_counts() -> None:
+    """The machine's CPU counter is coarser than that of a process."""
     samples = [Sample(0.0, 50.0, {1: 5.0}), Sample(1.0, 50.9, {1: 6.0})]
     assert foreign_cores(samples, 1.0) == 0.0
 
 
-def test_own_children_that_have_ended_are_not_counted_as_others() -> None:
-    """Their CPU has moved to their parent, and the sum is as before."""
+def test_own_children_that_have_ended_are_not_counted_as_foreign() -> None:
+    """Their CPU is added to their parent's, so the sum stays the same."""
     samples = [Sample(0.0, 0.0, {1: 3.0}), Sample(1.0, 1.0, {1: 4.0}), Sample(2.0, 2.0, {1: 5.0})]
     assert foreign_cores(samples, 1.0) == pytest.approx(0.0)
 
@@ -93,42 +92,42 @@ samples_in_order = st.lists(
 
 
 @given(samples_in_order, st.floats(0.01, 5))
-def test_foreign_cores_are_never_negative_and_never_more_than_all(
+def test_foreign_cores_are_never_negative_and_never_above_all_cores(
     steps: list[tuple[float, float, float]], window: float
 ) -> None:
-    """Even where our own sum falls, because one of ours has ended elsewhere."""
+    """Our own sum may even fall, because one of our processes has ended."""
     at = total = own = 0.0
     samples = [Sample(at, total, {1: own})]
     for after, cores, more in steps:
         at, total, own = at + after, total + cores * after, own + more
         samples.append(Sample(at, total, {1: own}))
-    found = foreign_cores(samples, window)
-    assert found is None or 0 <= found <= 8 * (1 + 1e-6) + 1e-6
+    result = foreign_cores(samples, window)
+    assert result is None or 0 <= result <= 8 * (1 + 1e-6) + 1e-6
 
 
 @contextmanager
-def neighbour() -> Iterator[int]:
-    """Give a process of ours that has used some CPU, and is no child of this one's in the sum."""
-    with talking('burn(0.5)\nprint("burnt", flush=True)\ninput()') as running:
-        line_of(running)
-        yield running.pid
+def other_own_process() -> Iterator[int]:
+    """Yield the pid of a process of ours that has used CPU and is counted apart from this one."""
+    with run_code('burn(0.5)\nprint("burnt", flush=True)\ninput()') as process:
+        line_of(process)
+        yield process.pid
 
 
-class Machine:
-    """A machine that nobody uses but this process, and others as much as is said."""
+class FakeMachine:
+    """A machine that only this process and a given amount of foreign work use."""
 
     def __init__(self) -> None:
         self.foreign = 100.0
 
     def total(self) -> float:
-        """Return the CPU of all."""
+        """Return the CPU seconds of all programs."""
         return self.foreign + cpu_seconds([os.getpid()])
 
 
-def test_one_of_our_own_that_ends_does_not_make_the_rest_of_us_others() -> None:
-    """Another worker left with all that it had used; what we use meanwhile is still ours."""
-    meter, me = Cpu(Machine().total), os.getpid()
-    with neighbour() as other:
+def test_an_own_process_that_ends_does_not_make_the_others_foreign() -> None:
+    """The counter of the ended worker is gone; CPU that this process uses is still our own."""
+    meter, me = Cpu(FakeMachine().total), os.getpid()
+    with other_own_process() as other:
         meter.read({me: [me], other: [other]}, 0.05)
         until = cpu_seconds([me]) + 0.3
         while cpu_seconds([me]) < until:
@@ -136,20 +135,22 @@ def test_one_of_our_own_that_ends_does_not_make_the_rest_of_us_others() -> None:
         assert meter.read({me: [me]}, 0.05) == pytest.approx(0.0, abs=0.05)
 
 
-def test_one_that_turns_out_to_be_ours_does_not_hide_others() -> None:
-    """Another worker came; what it had used before is not of this moment."""
-    machine, me = Machine(), os.getpid()
+def test_a_new_own_process_does_not_hide_foreign_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The CPU that another worker used before it was known must not count now."""
+    machine, me = FakeMachine(), os.getpid()
     meter = Cpu(machine.total)
-    with neighbour() as other:
-        began = time.monotonic()
+    times = iter([10.0, 11.0])
+    with other_own_process() as other, monkeypatch.context() as patch:
+        patch.setattr("time.monotonic", lambda: next(times))
         meter.read({me: [me]}, 0.05)
-        time.sleep(0.1)
-        machine.foreign += time.monotonic() - began
+        machine.foreign += 1.0
         assert meter.read({me: [me], other: [other]}, 0.05) == pytest.approx(1.0, abs=0.3)
 
 
 def test_the_meter_keeps_no_more_samples_than_it_needs() -> None:
-    """It runs for months."""
+    """A worker runs for months."""
     meter = Cpu(lambda: 0.0)
     for _ in range(50):
         meter.read({}, 0.001)
@@ -160,7 +161,7 @@ def test_the_meter_keeps_no_more_samples_than_it_needs() -> None:
 
 
 def test_a_container_with_limited_cpu_is_its_own_machine(tmp_path: Path) -> None:
-    """Whatever its host's others do."""
+    """The CPU use of other programs on its host does not count."""
     process, root = tmp_path / "self", tmp_path / "root"
     top = root / "sys/fs/cgroup"
     top.mkdir(parents=True)
@@ -189,23 +190,23 @@ def test_the_machines_cpu_rises_by_what_is_used() -> None:
 
 
 def test_our_own_memory_counts_as_free() -> None:
-    """It would be, without us."""
+    """Without Veilleuse it would be free."""
     assert free_share([Use(100, 80)], 0) == pytest.approx(0.2)
     assert free_share([Use(100, 80)], 30) == pytest.approx(0.5)
     assert free_share([Use(100, 80)], 90) == 1.0
 
 
-def test_the_tightest_limit_says_how_much_is_free() -> None:
-    """Whichever level it stands at."""
+def test_the_tightest_limit_decides_how_much_is_free() -> None:
+    """It may be the limit of any level."""
     assert free_share([Use(100, 10), Use(50, 40), Use(1000, 500)], 0) == pytest.approx(0.2)
 
 
-def test_a_limit_above_the_machines_memory_is_none() -> None:
-    """The machine itself is the nearest limit then."""
+def test_a_limit_above_the_machines_memory_is_ignored() -> None:
+    """The machine's own memory is then the tightest limit."""
     host = psutil.virtual_memory()
 
     class Roomy(Cgroup):
-        """A group that may use more than there is."""
+        """A group whose limit is above the machine's memory."""
 
         def memory_use(self) -> list[Use]:
             return [Use(host.total * 2, host.total * 2)]
@@ -213,8 +214,8 @@ def test_a_limit_above_the_machines_memory_is_none() -> None:
     assert 0 < read_memory(Roomy(), 0) <= 1
 
 
-def test_a_small_limit_counts_though_the_machine_is_empty() -> None:
-    """A container's memory is what it may use."""
+def test_a_small_limit_counts_even_if_the_machine_has_free_memory() -> None:
+    """A container may use no more than its limit."""
 
     class Tight(Cgroup):
         """A group that is nearly full."""
@@ -226,20 +227,20 @@ def test_a_small_limit_counts_though_the_machine_is_empty() -> None:
 
 
 def psi(total_us: int, full_us: int = 0) -> str:
-    """Return a pressure file."""
+    """Return the text of a pressure file."""
     averages = "avg10=0.00 avg60=0.00 avg300=0.00"
     return f"some {averages} total={total_us}\nfull {averages} total={full_us}\n"
 
 
-def test_stalled_seconds_are_those_of_the_kind_waited_for_longest(tmp_path: Path) -> None:
-    """Some task's wait counts, not only that of all."""
+def test_stalled_seconds_are_those_of_the_resource_with_the_longest_waits(tmp_path: Path) -> None:
+    """The line "some" counts, which covers waits of single tasks, not the line "full"."""
     (tmp_path / "memory.pressure").write_text(psi(1_500_000, 9_000_000))
     (tmp_path / "io.pressure").write_text(psi(2_500_000))
     assert stalled_seconds(tmp_path) == 2.5
 
 
-def test_stalled_seconds_are_unknown_where_the_kernel_does_not_say(tmp_path: Path) -> None:
-    """One kind may be there without the other; a file may be empty."""
+def test_stalled_seconds_are_unknown_without_pressure_files(tmp_path: Path) -> None:
+    """One file may exist without the other, and a file may be empty."""
     assert stalled_seconds(tmp_path) is None
     (tmp_path / "memory.pressure").write_text("")
     assert stalled_seconds(tmp_path) is None
@@ -250,7 +251,7 @@ def test_stalled_seconds_are_unknown_where_the_kernel_does_not_say(tmp_path: Pat
 def test_the_machines_pressure_is_read_without_a_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its files are named otherwise."""
+    """Its files have other names than those of a group."""
     monkeypatch.setattr(pressure, "MACHINE", tmp_path)
     (tmp_path / "io").write_text(psi(3_000_000))
     assert stalled_seconds(None) == 3.0
@@ -259,7 +260,7 @@ def test_the_machines_pressure_is_read_without_a_group(
 def test_pressure_is_the_change_since_the_last_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unknown at first, and again after a file could not be read; never more than all the time."""
+    """It is unknown at first and after a failed reading, and never above 1."""
     times = iter([10.0, 12.0, 14.0, 16.0, 18.0, 20.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     file = tmp_path / "memory.pressure"
@@ -278,13 +279,13 @@ def test_pressure_is_the_change_since_the_last_reading(
 
 
 class FakeTool:
-    """A nvidia-smi that says what it is told to."""
+    """A fake nvidia-smi with output that the test chooses."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "nvidia-smi"
 
-    def says(self, processes: str, shares: str, code: int = 0) -> None:
-        """Let it answer both questions."""
+    def set_output(self, processes: str, shares: str, code: int = 0) -> None:
+        """Write the script that answers both queries."""
         script = f"""#!/bin/sh
 case "$1" in
   --query-compute-apps=*) printf '{processes}';;
@@ -298,67 +299,67 @@ exit {code}
 
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTool:
-    """Give a tool that is found first."""
+    """Return a fake nvidia-smi that is first on the PATH."""
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return FakeTool(tmp_path)
 
 
-def test_without_the_tool_nothing_is_known_of_gpus(
+def test_without_nvidia_smi_the_gpu_use_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Most machines have none."""
+    """Most machines have no GPU."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert read_gpu([]) is None
 
 
 def test_gpus_that_only_we_use_are_free(tool: FakeTool) -> None:
-    """However busy they are."""
-    tool.says(f"{MINE}\\n{MINE_TOO}\\n", "93\\n12\\n")
+    """Their utilization does not matter."""
+    tool.set_output(f"{MINE}\\n{MINE_TOO}\\n", "93\\n12\\n")
     assert read_gpu([MINE, MINE_TOO]) == 0.0
 
 
-def test_gpus_that_others_use_are_as_busy_as_the_busiest(tool: FakeTool) -> None:
-    """Which of them it is cannot be told."""
-    tool.says(f"{MINE}\\n{FOREIGN}\\n", "12\\n93\\n")
+def test_with_foreign_processes_the_busiest_gpu_counts(tool: FakeTool) -> None:
+    """The output does not show which GPU they use."""
+    tool.set_output(f"{MINE}\\n{FOREIGN}\\n", "12\\n93\\n")
     assert read_gpu([MINE]) == pytest.approx(0.93)
 
 
-def test_gpus_in_use_by_nobody_who_is_named_are_others(tool: FakeTool) -> None:
-    """Screens and games are not computing processes."""
-    tool.says("", "45\\n")
+def test_gpu_use_without_a_listed_process_is_foreign(tool: FakeTool) -> None:
+    """Screens and games are not listed as computing processes."""
+    tool.set_output("", "45\\n")
     assert read_gpu([MINE]) == pytest.approx(0.45)
 
 
-def test_a_gpu_that_does_not_tell_its_use_counts_as_free(tool: FakeTool) -> None:
+def test_a_gpu_that_does_not_report_its_use_counts_as_free(tool: FakeTool) -> None:
     """Some models answer "[N/A]"."""
-    tool.says(f"{FOREIGN}\\n", "[N/A]\\n")
+    tool.set_output(f"{FOREIGN}\\n", "[N/A]\\n")
     assert read_gpu([MINE]) == 0.0
 
 
-def test_a_broken_tool_tells_nothing(tool: FakeTool) -> None:
-    """A driver that does not fit its kernel must not close the gate."""
-    tool.says("", "", code=9)
+def test_a_broken_tool_gives_no_reading(tool: FakeTool) -> None:
+    """A driver that does not match its kernel must not close the gate."""
+    tool.set_output("", "", code=9)
     assert read_gpu([MINE]) is None
     tool.file.write_bytes(b"\x7fELF no program")
     assert read_gpu([MINE]) is None
 
 
-def test_a_tool_that_tells_processes_but_no_use_closes_no_gate(tool: FakeTool) -> None:
-    """Nobody knows how busy it is."""
+def test_a_tool_that_lists_processes_but_no_use_does_not_close_the_gate(tool: FakeTool) -> None:
+    """The utilization of the GPU is unknown."""
     tool.file.write_text(f'#!/bin/sh\ncase "$1" in --query-gpu=*) exit 9;; esac\necho {FOREIGN}\n')
     tool.file.chmod(0o755)
     assert not read_gpu([MINE])
 
 
-def test_a_tool_that_speaks_no_text_does_no_harm(tool: FakeTool) -> None:
-    """It must not end the thread that asks."""
+def test_a_tool_that_prints_invalid_text_is_ignored(tool: FakeTool) -> None:
+    """It must not end the thread that reads the GPU."""
     tool.file.write_text("#!/bin/sh\nprintf '\\377\\376'\n")
     tool.file.chmod(0o755)
     assert not read_gpu([MINE])
 
 
-def test_a_tree_holds_children_and_their_children() -> None:
-    """And those of any thread."""
+def test_a_tree_contains_children_and_their_children() -> None:
+    """Children that another thread started are included."""
     code = """
 import subprocess, sys, threading
 grandchild = "import subprocess, sys; p = subprocess.Popen(['sleep', '600']);"
@@ -371,15 +372,15 @@ thread = threading.Thread(target=start)
 thread.start()
 thread.join()
 """
-    with talking(code) as running:
-        child, grandchild = (int(word) for word in line_of(running).split())
-        assert tree([running.pid]) == {running.pid, child, grandchild}
+    with run_code(code) as process:
+        child, grandchild = (int(word) for word in line_of(process).split())
+        assert tree([process.pid]) == {process.pid, child, grandchild}
         assert tree([child]) == {child, grandchild}
-        assert {running.pid, child, grandchild} <= tree([os.getpid()])
+        assert {process.pid, child, grandchild} <= tree([os.getpid()])
 
 
-def test_a_tree_of_what_is_gone_is_its_root_alone() -> None:
-    """Which has used nothing."""
+def test_the_tree_of_an_ended_process_is_its_root_alone() -> None:
+    """The process counts as using nothing."""
     with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
         ended.wait()
     assert tree([ended.pid]) == {ended.pid}
@@ -388,7 +389,7 @@ def test_a_tree_of_what_is_gone_is_its_root_alone() -> None:
 
 
 def test_a_child_that_has_been_reaped_still_counts() -> None:
-    """Else its end would look like others' work."""
+    """Otherwise its end would look like foreign work."""
     code = """
 import os
 child = os.fork()
@@ -399,17 +400,17 @@ os.waitpid(child, 0)
 print("reaped", flush=True)
 input()
 """
-    with talking(code) as running:
-        line_of(running)
-        assert tree([running.pid]) == {running.pid}
-        assert cpu_seconds([running.pid]) >= 0.4 - ROUNDED
-        go_on(running)
+    with run_code(code) as process:
+        line_of(process)
+        assert tree([process.pid]) == {process.pid}
+        assert cpu_seconds([process.pid]) >= 0.4 - ROUNDED
+        go_on(process)
 
 
-def test_a_child_that_is_reaped_while_it_is_looked_at_counts_once(
+def test_a_child_that_is_reaped_during_a_reading_counts_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else all that it ever used would look like others' work of this moment, or hide theirs."""
+    """Otherwise all its CPU would look like foreign work of this moment, or hide some."""
     code = """
 import os
 child = os.fork()
@@ -423,16 +424,16 @@ os.waitpid(child, 0)
 print("reaped", flush=True)
 input()
 """
-    with talking(code) as running:
-        line_of(running)
-        both, read = tree([running.pid]), process_tree._ended_seconds
+    with run_code(code) as process:
+        line_of(process)
+        both, original = tree([process.pid]), process_tree._ended_seconds
         before = cpu_seconds(both)
 
         def reap_after_the_first(pid: int) -> float:
-            monkeypatch.setattr(process_tree, "_ended_seconds", read)
-            used = read(pid)
-            go_on(running)
-            line_of(running)
+            monkeypatch.setattr(process_tree, "_ended_seconds", original)
+            used = original(pid)
+            go_on(process)
+            line_of(process)
             return used
 
         monkeypatch.setattr(process_tree, "_ended_seconds", reap_after_the_first)
@@ -440,7 +441,7 @@ input()
 
 
 def test_a_child_that_is_dead_and_not_reaped_still_counts() -> None:
-    """Nobody else knows of its CPU yet."""
+    """Its CPU is not yet part of its parent's."""
     code = """
 import os
 child = os.fork()
@@ -451,13 +452,13 @@ os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
 print("dead", flush=True)
 input()
 """
-    with talking(code) as running:
-        line_of(running)
-        assert cpu_seconds(tree([running.pid])) >= 0.4
+    with run_code(code) as process:
+        line_of(process)
+        assert cpu_seconds(tree([process.pid])) >= 0.4
 
 
 def test_grandchildren_count_alive_and_reaped() -> None:
-    """One burns and lives on, one burns and is reaped by its parent."""
+    """One uses CPU and stays alive, the other uses CPU and is reaped by its parent."""
     code = """
 import os
 read, write = os.pipe()
@@ -477,13 +478,13 @@ os.read(read, 1)
 print("burnt", flush=True)
 os.read(0, 1)
 """
-    with talking(code) as running:
-        line_of(running)
-        assert cpu_seconds(tree([running.pid])) >= 0.6 - ROUNDED
+    with run_code(code) as process:
+        line_of(process)
+        assert cpu_seconds(tree([process.pid])) >= 0.6 - ROUNDED
 
 
-def test_cpu_is_told_more_finely_than_in_ticks() -> None:
-    """Two figures a tenth of a second apart are to be told apart."""
+def test_cpu_is_measured_more_finely_than_in_ticks() -> None:
+    """Readings a tenth of a second apart must differ."""
     own = [os.getpid()]
     before = cpu_seconds(own)
     until = before + 0.002
@@ -492,27 +493,27 @@ def test_cpu_is_told_more_finely_than_in_ticks() -> None:
     assert now - before < 0.5
 
 
-def test_memory_that_a_process_alone_keeps_is_counted() -> None:
-    """50 MiB more than without them."""
+def test_private_memory_of_a_process_is_counted() -> None:
+    """The process allocates 50 MiB between the two readings."""
     code = """
 input()
 kept = bytearray(b"x") * (50 * 2**20)
 print("there", flush=True)
 input()
 """
-    with talking('print("here", flush=True)' + code) as running:
-        line_of(running)
-        before = anonymous_bytes([running.pid])
-        go_on(running)
-        line_of(running)
-        more = anonymous_bytes([running.pid]) - before
+    with run_code('print("here", flush=True)' + code) as process:
+        line_of(process)
+        before = anonymous_bytes([process.pid])
+        go_on(process)
+        line_of(process)
+        more = anonymous_bytes([process.pid]) - before
         assert 50 * MIB <= more < 60 * MIB
-        assert anonymous_bytes([running.pid, os.getpid()]) > more
-        go_on(running)
+        assert anonymous_bytes([process.pid, os.getpid()]) > more
+        go_on(process)
 
 
-def test_servers_are_told_by_their_name_here() -> None:
-    """A server's number may be that of some other machine's process."""
+def test_servers_are_recognized_by_the_name_of_their_process() -> None:
+    """The pid of a server may belong to a process of another machine."""
     code = """
 from pathlib import Path
 
@@ -520,7 +521,7 @@ Path("/proc/self/comm").write_text("postgres")
 print("named", flush=True)
 input()
 """
-    with talking(code) as running:
-        line_of(running)
-        assert servers([running.pid, os.getpid(), 2**22 + 1], "postgres") == {running.pid}
-        assert servers([running.pid], "mysqld") == set()
+    with run_code(code) as process:
+        line_of(process)
+        assert servers([process.pid, os.getpid(), 2**22 + 1], "postgres") == {process.pid}
+        assert servers([process.pid], "mysqld") == set()

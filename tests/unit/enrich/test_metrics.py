@@ -1,4 +1,4 @@
-"""Scores: metrics, how much worse one model is than another, and answers out of fold."""
+"""Metrics, the comparison of two models, and out-of-fold answers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TRUTH = np.array(["big", "big", "big", "small", "small", "big"])
 ANSWERS = np.array(["big", "big", "small", "small", "big", "big"])
 
 
-def test_a_classification_is_reported_as_one_would_count_it() -> None:
-    """Four of six are right; a label without rows scores nothing."""
+def test_a_classification_report_counts_right_answers() -> None:
+    """Four of six are right; a label without rows scores 0."""
     report = classification_report(TRUTH, ANSWERS, NAMES)
     assert report["rows"] == 6
     assert report["accuracy"] == pytest.approx(4 / 6)
@@ -37,7 +37,7 @@ def test_a_classification_is_reported_as_one_would_count_it() -> None:
 
 
 def test_the_confusion_has_a_row_for_each_true_label() -> None:
-    """And a column for each answer, in the labels' order."""
+    """It has a column for each answer, in the order of the labels."""
     confusion = classification_report(TRUTH, ANSWERS, NAMES)["confusion"]
     assert confusion == [[3, 0, 1], [0, 0, 0], [1, 0, 1]]
 
@@ -49,7 +49,7 @@ def test_a_regression_is_reported_by_its_squared_error() -> None:
 
 
 def test_the_rise_of_a_squared_error_has_the_standard_error_of_a_mean() -> None:
-    """Paired, row by row."""
+    """The errors are paired row by row."""
     truth, old = np.zeros(4), np.zeros(4)
     new = np.array([1.0, 0.0, 1.0, 0.0])
     rise, error = loss_rise(truth, old, new, regression=True)
@@ -57,8 +57,8 @@ def test_the_rise_of_a_squared_error_has_the_standard_error_of_a_mean() -> None:
     assert error == pytest.approx((1 / 3) ** 0.5 / 2)
 
 
-def test_the_rise_of_a_macro_f1_is_what_is_lost_of_it() -> None:
-    """And the same each time, although its standard error is drawn by chance."""
+def test_the_rise_of_the_loss_is_the_fall_of_macro_f1() -> None:
+    """It is the same at each call, although its standard error is resampled."""
     truth = np.array(["big", "small"] * 50)
     rise, error = loss_rise(truth, truth, truth[::-1], regression=False)
     assert rise == pytest.approx(1)
@@ -69,7 +69,7 @@ def test_the_rise_of_a_macro_f1_is_what_is_lost_of_it() -> None:
 
 @pytest.mark.parametrize("regression", [True, False])
 def test_the_same_answers_are_neither_worse_nor_better(*, regression: bool) -> None:
-    """Even where both are wrong."""
+    """Answers that are both wrong do not differ."""
     truth = np.arange(20) if regression else np.array(["big", "small"] * 10)
     answers = truth[::-1]
     assert loss_rise(truth, answers, answers, regression=regression) == (0, 0)
@@ -92,7 +92,7 @@ def test_worse_means_by_more_than_one_standard_error(new: list[int], *, worse: b
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.5, 10))
 def test_numbers_that_are_all_farther_off_are_worse(truth: list[float], by: float) -> None:
-    """By the same amount each, so that chance has no part in it."""
+    """All are off by the same amount, so the standard error is 0."""
     right = np.array(truth)
     assert is_worse(right, right, right + by, regression=True)
     assert not is_worse(right, right + by, right, regression=True)
@@ -109,34 +109,34 @@ def out_of_fold(labels: list[str], teacher: list[float], student: list[float]) -
 
 
 def test_answers_out_of_fold_are_the_most_likely_labels_by_key() -> None:
-    """Teacher and student each have their own."""
-    made = out_of_fold(["big", "small"], [0.9, 0.1, 0.2, 0.8], [0.4, 0.6, 0.3, 0.7])
-    assert made.answers("teacher") == {b"a" * 16: "big", b"b" * 16: "small"}
-    assert made.answers("student") == {b"a" * 16: "small", b"b" * 16: "small"}
+    """Teacher and student have separate answers."""
+    stored = out_of_fold(["big", "small"], [0.9, 0.1, 0.2, 0.8], [0.4, 0.6, 0.3, 0.7])
+    assert stored.answers("teacher") == {b"a" * 16: "big", b"b" * 16: "small"}
+    assert stored.answers("student") == {b"a" * 16: "small", b"b" * 16: "small"}
 
 
 def test_answers_out_of_fold_of_a_regression_are_numbers_by_key() -> None:
-    """With every digit."""
-    made = out_of_fold([], [1.5, -2.0], [0.25, 1e6])
-    assert made.answers("teacher") == {b"a" * 16: 1.5, b"b" * 16: -2.0}
-    assert made.answers("student") == {b"a" * 16: 0.25, b"b" * 16: 1e6}
+    """Every digit is kept."""
+    stored = out_of_fold([], [1.5, -2.0], [0.25, 1e6])
+    assert stored.answers("teacher") == {b"a" * 16: 1.5, b"b" * 16: -2.0}
+    assert stored.answers("student") == {b"a" * 16: 0.25, b"b" * 16: 1e6}
 
 
 def test_answers_out_of_fold_read_back_as_they_were_stored() -> None:
-    """The next model is held against them."""
-    made = out_of_fold(["big", "small"], [0.9, 0.1, 0.2, 0.8], [0.4, 0.6, 0.3, 0.7])
-    assert decode_out_of_fold(encode_out_of_fold(made)) == made
+    """The next model is compared with them."""
+    stored = out_of_fold(["big", "small"], [0.9, 0.1, 0.2, 0.8], [0.4, 0.6, 0.3, 0.7])
+    assert decode_out_of_fold(encode_out_of_fold(stored)) == stored
 
 
 def test_a_label_that_a_model_never_saw_has_no_probability() -> None:
-    """Four folds may lack a rare one; the columns stay in their places."""
+    """Four folds may lack a rare label; the columns keep their order."""
     rows = np.zeros((4, 1))
     model = DummyClassifier(strategy="prior").fit(rows, ["small", "small", "big", "small"])
     assert answer(model, rows[:1], NAMES).tolist() == [[0.25, 0.0, 0.75]]
 
 
 def test_a_regression_answers_one_number_a_row() -> None:
-    """In a column, as probabilities are in several."""
+    """The numbers are a column, as probabilities are several columns."""
     rows = np.zeros((3, 1))
     model = DummyRegressor().fit(rows, [1.0, 2.0, 6.0])
     assert answer(model, rows[:2], []).tolist() == [[3.0], [3.0]]

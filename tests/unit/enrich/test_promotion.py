@@ -1,4 +1,4 @@
-"""The promotion decision: whether a new model is activated."""
+"""Tests of the promotion decision: whether a new model is activated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def truth(labels: Sequence[object], first: int = 0) -> dict[bytes, object]:
 
 
 def names(teacher: Sequence[str], student: Sequence[str] | None = None) -> OutOfFold:
-    """Return answers of a classification; the student's are the teacher's if not given."""
+    """Return answers of a classification; the student's are the teacher's by default."""
     return OutOfFold(
         labels=LABELS,
         keys=b"".join(map(key, range(len(teacher)))),
@@ -52,7 +52,7 @@ def numbers(teacher: Sequence[float], student: Sequence[float] | None = None) ->
     )
 
 
-def slips(count: int) -> list[str]:
+def with_errors(count: int) -> list[str]:
     """Return answers of which the first `count` are wrong."""
     return [*WRONG[:count], *TRUTH[count:]]
 
@@ -87,7 +87,7 @@ def test_ten_common_records_are_enough_to_compare() -> None:
 
 def test_the_same_answers_are_not_worse() -> None:
     """A model trained again on the same records is activated."""
-    decision = decide_promotion(names(slips(20)), names(slips(20)), truth(TRUTH))
+    decision = decide_promotion(names(with_errors(20)), names(with_errors(20)), truth(TRUTH))
     assert decision.active
     assert decision.reason == "not worse on 200 records"
 
@@ -95,20 +95,20 @@ def test_the_same_answers_are_not_worse() -> None:
 @pytest.mark.parametrize(("worse", "teacher", "student"), [("teacher", 60, 0), ("student", 0, 60)])
 def test_a_model_is_refused_if_either_half_is_worse(worse: str, teacher: int, student: int) -> None:
     """The reason names the worse half."""
-    new = names(slips(teacher), slips(student))
-    decision = decide_promotion(names(slips(10)), new, truth(TRUTH))
+    new = names(with_errors(teacher), with_errors(student))
+    decision = decide_promotion(names(with_errors(10)), new, truth(TRUTH))
     assert not decision.active
     assert decision.reason == f"its {worse} is worse on 200 records"
 
 
 def test_a_better_model_is_activated() -> None:
     """It is wrong on 10 rows, the active one on 60."""
-    assert decide_promotion(names(slips(60)), names(slips(10)), truth(TRUTH)).active
+    assert decide_promotion(names(with_errors(60)), names(with_errors(10)), truth(TRUTH)).active
 
 
-def test_one_slip_more_is_within_chance() -> None:
+def test_one_more_wrong_answer_is_within_chance() -> None:
     """One standard error is allowed."""
-    old, new = slips(20), slips(20)
+    old, new = with_errors(20), with_errors(20)
     new[50], old[100], old[150] = WRONG[50], WRONG[100], WRONG[150]
     new[101], new[151] = WRONG[101], WRONG[151]
     assert decide_promotion(names(old), names(new), truth(TRUTH)).active
@@ -126,7 +126,9 @@ def test_only_records_that_both_answered_and_that_have_a_label_count() -> None:
     decision = decide_promotion(old, new, truth(TRUTH))
     assert decision.active
     assert decision.reason == "not worse on 100 records"
-    assert decide_promotion(names(TRUTH), names(slips(100)), truth(TRUTH[100:], first=100)).active
+    assert decide_promotion(
+        names(TRUTH), names(with_errors(100)), truth(TRUTH[100:], first=100)
+    ).active
 
 
 def test_numbers_are_compared_by_their_squared_error() -> None:

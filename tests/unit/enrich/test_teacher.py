@@ -1,4 +1,4 @@
-"""Teachers: which are tried, and how they are kept as bytes that run nothing."""
+"""Tests of teachers: which candidates are tried, and their storage without executable code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from db.errors import ArtifactError, EnricherError, TrainingError
-from db.records.model import Artifact
+from db.records.trained_model import Artifact
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, Field, NumberField
 from enrich.learning.column import Columns, Table, make_table
@@ -32,56 +32,58 @@ NUMBERS = np.arange(40) * 2.5
 def spec(kind: str, teacher: str = "default") -> DatasetSpec:
     """Return the spec of a small table."""
     fields: dict[str, Field] = {"trip": ChoiceField(choices=("work", "fun")), "age": NumberField()}
-    made: dict[str, Any] = {"kind": kind, "fields": fields, "teacher": teacher}
-    return DatasetSpec(name="guests", target="room", **made)
+    options: dict[str, Any] = {"kind": kind, "fields": fields, "teacher": teacher}
+    return DatasetSpec(name="guests", target="room", **options)
 
 
-def tried(kind: str, columns: Columns = COLUMNS, teacher: str = "default") -> list[Candidate]:
+def candidates_for(
+    kind: str, columns: Columns = COLUMNS, teacher: str = "default"
+) -> list[Candidate]:
     """Return the candidates for a table with enough rows of each label."""
     return candidates(spec(kind, teacher), columns, 20, ("datasets", "tests"))
 
 
 def table() -> Table:
-    """Return the rows as a teacher sees them."""
+    """Return the rows as the table that a teacher reads."""
     return make_table(COLUMNS, ROWS)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_a_classifier_answers_the_same_after_it_was_kept(at: int) -> None:
-    """Each of those that training may choose, trusted without any path of the user's."""
-    estimator = tried("classification")[at].make().fit(table(), NAMES)
-    run_once = load_teacher(dump_teacher(estimator), ())
-    assert list(run_once.classes_) == ["big", "small"]
-    assert np.array_equal(run_once.predict_proba(table()), estimator.predict_proba(table()))
+def test_a_classifier_answers_the_same_after_it_was_stored(at: int) -> None:
+    """Every candidate is loaded without a package in CODE_PATHS."""
+    estimator = candidates_for("classification")[at].make().fit(table(), NAMES)
+    loaded = load_teacher(dump_teacher(estimator), ())
+    assert list(loaded.classes_) == ["big", "small"]
+    assert np.array_equal(loaded.predict_proba(table()), estimator.predict_proba(table()))
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_a_regressor_answers_the_same_after_it_was_kept(at: int) -> None:
-    """Each of those that training may choose."""
-    estimator = tried("regression")[at].make().fit(table(), NUMBERS)
-    run_once = load_teacher(dump_teacher(estimator), ())
-    assert np.array_equal(run_once.predict(table()), estimator.predict(table()))
+def test_a_regressor_answers_the_same_after_it_was_stored(at: int) -> None:
+    """Every candidate is loaded without a package in CODE_PATHS."""
+    estimator = candidates_for("regression")[at].make().fit(table(), NUMBERS)
+    loaded = load_teacher(dump_teacher(estimator), ())
+    assert np.array_equal(loaded.predict(table()), estimator.predict(table()))
 
 
-def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_kept() -> None:
-    """As of the sample's sentences and their embeddings."""
+def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_stored() -> None:
+    """Sentences and their embeddings are columns of these types."""
     columns: Columns = {"wish": "text", "meaning": "vector"}
     dtype = [("wish", "O"), ("meaning", "f4", (3,))]
     rows = np.array([(f"{name} room {at % 3}", (at, 1, 2)) for at, name in enumerate(NAMES)], dtype)
-    (linear,) = tried("classification", columns)
+    (linear,) = candidates_for("classification", columns)
     estimator = linear.make().fit(rows, NAMES)
-    run_once = load_teacher(dump_teacher(estimator), ())
-    assert np.array_equal(run_once.predict_proba(rows), estimator.predict_proba(rows))
-    assert (run_once.predict(rows) == NAMES).all()
+    loaded = load_teacher(dump_teacher(estimator), ())
+    assert np.array_equal(loaded.predict_proba(rows), estimator.predict_proba(rows))
+    assert (loaded.predict(rows) == NAMES).all()
 
 
-def test_a_rare_label_can_still_be_taught() -> None:
-    """Too few for calibration, which wants some in every part."""
+def test_a_rare_label_can_still_be_learnt() -> None:
+    """It has too few rows for calibration, which needs some in each of its folds."""
     labels = np.array(["big"] * 37 + ["small"] * 3)
     linear = candidates(spec("classification"), COLUMNS, 3, ())[0]
-    given = linear.make().fit(table(), labels).predict_proba(table())
-    assert given.shape == (40, 2)
-    assert given.sum(axis=1) == pytest.approx(1)
+    probabilities = linear.make().fit(table(), labels).predict_proba(table())
+    assert probabilities.shape == (40, 2)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -93,18 +95,18 @@ def test_a_rare_label_can_still_be_taught() -> None:
         ({f"n{at}": "number" for at in range(21)}, ["linear", "gradient-boosting"]),
     ],
 )
-def test_what_is_tried_depends_on_the_columns(columns: Columns, names: list[str]) -> None:
-    """Trees make little of words, and pairs of many columns are too many."""
-    assert [one.name for one in tried("regression", columns)] == names
+def test_the_candidates_depend_on_the_columns(columns: Columns, names: list[str]) -> None:
+    """Trees learn little from words, and many columns have too many pairs."""
+    assert [candidate.name for candidate in candidates_for("regression", columns)] == names
 
 
 def test_a_users_own_teacher_is_the_only_one_tried() -> None:
-    """It is named in the metrics as in the spec."""
-    (own,) = tried("regression", teacher=f"{CODE}.middle")
+    """Its name is the path in the spec."""
+    (own,) = candidates_for("regression", teacher=f"{CODE}.middle")
     assert own.name == f"{CODE}.middle"
     estimator = own.make().fit(table(), NUMBERS)
-    run_once = load_teacher(dump_teacher(estimator), ("tests",))
-    assert run_once.predict(table()[:2]).tolist() == [48.75, 48.75]
+    loaded = load_teacher(dump_teacher(estimator), ("tests",))
+    assert loaded.predict(table()[:2]).tolist() == [48.75, 48.75]
 
 
 @pytest.mark.parametrize(
@@ -117,50 +119,50 @@ def test_a_users_own_teacher_is_the_only_one_tried() -> None:
 def test_a_users_teacher_that_cannot_answer_is_refused(
     kind: str, teacher: str, wanted: str
 ) -> None:
-    """Before it is fitted."""
-    (own,) = tried(kind, teacher=f"{CODE}.{teacher}")
+    """It is refused before it is fitted."""
+    (own,) = candidates_for(kind, teacher=f"{CODE}.{teacher}")
     with pytest.raises(TrainingError, match=f"must return an estimator with {wanted}"):
         own.make()
 
 
 def test_a_users_teacher_outside_code_paths_is_refused() -> None:
-    """As an enricher is."""
+    """The rule is the same as for enrichers."""
     with pytest.raises(EnricherError, match="outside CODE_PATHS"):
         candidates(spec("regression", f"{CODE}.middle"), COLUMNS, 20, ("datasets",))
 
 
-def test_a_type_outside_code_paths_is_not_made_from_a_file() -> None:
-    """It is named, so that the path can be added."""
-    kept = dump_teacher(Middle().fit(table(), NUMBERS))
+def test_a_type_outside_code_paths_is_not_loaded_from_a_file() -> None:
+    """The message names the type, so that its package can be added."""
+    stored = dump_teacher(Middle().fit(table(), NUMBERS))
     with pytest.raises(ArtifactError, match=rf"outside CODE_PATHS: {CODE}\.Middle"):
-        load_teacher(kept, ("datasets",))
+        load_teacher(stored, ("datasets",))
 
 
-def test_a_function_outside_code_paths_is_not_taken_from_a_file() -> None:
-    """A transformer of scikit-learn's may hold any."""
-    kept = dump_teacher(make_pipeline(FunctionTransformer(operator.neg), Middle()))
+def test_a_function_outside_code_paths_is_not_loaded_from_a_file() -> None:
+    """A transformer of scikit-learn may contain any function."""
+    stored = dump_teacher(make_pipeline(FunctionTransformer(operator.neg), Middle()))
     with pytest.raises(ArtifactError, match=r"outside CODE_PATHS: .*operator\.neg"):
-        load_teacher(kept, ("datasets", "tests"))
+        load_teacher(stored, ("datasets", "tests"))
 
 
 @pytest.mark.parametrize("at", [0, 100, -1])
 def test_a_damaged_teacher_is_refused(at: int) -> None:
-    """One bit is enough."""
-    kept = dump_teacher(Middle().fit(table(), NUMBERS))
-    damaged = bytearray(kept.data)
+    """One changed bit is enough."""
+    stored = dump_teacher(Middle().fit(table(), NUMBERS))
+    damaged = bytearray(stored.data)
     damaged[at] ^= 1
     with pytest.raises(ArtifactError, match="do not match their SHA-256"):
-        load_teacher(Artifact(bytes(damaged), kept.sha256), ("tests",))
+        load_teacher(Artifact(bytes(damaged), stored.sha256), ("tests",))
 
 
-def test_a_teacher_is_kept_with_the_sha256_of_its_bytes() -> None:
-    """Anyone can check it."""
-    kept = dump_teacher(Middle().fit(table(), NUMBERS))
-    assert kept.sha256 == hashlib.sha256(kept.data).hexdigest()
+def test_a_teacher_is_stored_with_the_sha256_of_its_bytes() -> None:
+    """The SHA-256 is checked when the teacher is loaded."""
+    stored = dump_teacher(Middle().fit(table(), NUMBERS))
+    assert stored.sha256 == hashlib.sha256(stored.data).hexdigest()
 
 
 class Trap:
-    """Makes a folder when it is read from a pickle."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -169,8 +171,8 @@ class Trap:
         return Path.mkdir, (self._folder,)
 
 
-def test_a_pickle_is_not_read(tmp_path: Path) -> None:
-    """Although its SHA-256 is right: whoever can write to the store may not run code here."""
+def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
+    """Its SHA-256 is right: write access to the store must not allow running code."""
     data = pickle.dumps(Trap(tmp_path / "sprung"))
     with pytest.raises((ArtifactError, zipfile.BadZipFile)):
         load_teacher(Artifact(data, hashlib.sha256(data).hexdigest()), ("tests", "pathlib"))

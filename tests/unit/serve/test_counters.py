@@ -1,4 +1,4 @@
-"""What a web process counts."""
+"""Tests of the counters of a web process."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ DURATIONS = st.lists(SECONDS, max_size=8)
 REQUESTS = st.tuples(WORDS, WORDS, WORDS, SECONDS)
 
 
-def noted(seconds: list[float]) -> Durations:
-    """Return durations with these counted."""
+def durations_of(seconds: list[float]) -> Durations:
+    """Return durations with these observations."""
     durations = Durations()
-    for one in seconds:
-        durations.observe(one)
+    for value in seconds:
+        durations.observe(value)
     return durations
 
 
-def counted(requests: list[tuple[str, str, str, float]]) -> RequestCounters:
-    """Return a tally with these requests answered."""
+def counters_of(requests: list[tuple[str, str, str, float]]) -> RequestCounters:
+    """Return counters after these requests."""
     counters = RequestCounters()
     for request in requests:
         counters.begin()
@@ -36,16 +36,16 @@ def counted(requests: list[tuple[str, str, str, float]]) -> RequestCounters:
 COUNTS = st.builds(
     Counts,
     requests=st.dictionaries(st.tuples(WORDS, WORDS, WORDS), NUMBERS),
-    durations=st.dictionaries(WORDS, DURATIONS.map(noted)),
+    durations=st.dictionaries(WORDS, DURATIONS.map(durations_of)),
     answers=st.dictionaries(st.tuples(WORDS, WORDS), NUMBERS),
     shed=NUMBERS,
 )
 
 
 @given(SECONDS)
-def test_a_duration_is_counted_under_the_first_bound_that_holds_it(seconds: float) -> None:
-    """A bound holds what is equal to it, as Prometheus's `le` says."""
-    counts = noted([seconds]).counts
+def test_a_duration_is_counted_under_the_first_bound_that_includes_it(seconds: float) -> None:
+    """A bound includes an equal duration, as Prometheus's `le` does."""
+    counts = durations_of([seconds]).counts
     assert (len(counts), sum(counts)) == (len(BOUNDS_SECONDS) + 1, 1)
     place = counts.index(1)
     assert all(bound < seconds for bound in BOUNDS_SECONDS[:place])
@@ -54,70 +54,70 @@ def test_a_duration_is_counted_under_the_first_bound_that_holds_it(seconds: floa
 
 @pytest.mark.parametrize(("place", "bound"), list(enumerate(BOUNDS_SECONDS)))
 def test_a_duration_equal_to_a_bound_is_within_it(place: int, bound: float) -> None:
-    """And what is a little more is not."""
-    assert noted([bound]).counts[place] == 1
-    assert noted([bound + 1e-9]).counts[place + 1] == 1
+    """A slightly longer duration belongs to the next bound."""
+    assert durations_of([bound]).counts[place] == 1
+    assert durations_of([bound + 1e-9]).counts[place + 1] == 1
 
 
 @given(DURATIONS, DURATIONS)
-def test_durations_added_are_as_if_one_process_had_noted_all(
-    mine: list[float], its: list[float]
+def test_added_durations_equal_those_of_a_single_process(
+    left: list[float], right: list[float]
 ) -> None:
-    """However they were shared out."""
-    together, whole = noted(mine), noted(mine + its)
-    together.add(noted(its))
-    assert together.counts == whole.counts
-    assert together.seconds == pytest.approx(whole.seconds)
+    """Any process may have observed any of them."""
+    summed, expected = durations_of(left), durations_of(left + right)
+    summed.add(durations_of(right))
+    assert summed.counts == expected.counts
+    assert summed.seconds == pytest.approx(expected.seconds)
 
 
 @given(COUNTS, COUNTS)
-def test_counts_added_are_the_sum_under_every_name(mine: Counts, its: Counts) -> None:
-    """Also under a name that only one of them has."""
-    both = total([mine, its])
+def test_added_counts_are_the_sum_for_every_name(left: Counts, right: Counts) -> None:
+    """Names that only one of them has are included."""
+    both = total([left, right])
     for name in ("requests", "answers"):
-        first, second, summed = (getattr(one, name) for one in (mine, its, both))
+        first, second, summed = (getattr(counts, name) for counts in (left, right, both))
         assert summed == {
             key: first.get(key, 0) + second.get(key, 0) for key in first.keys() | second.keys()
         }
-    assert both.shed == mine.shed + its.shed
-    assert both.durations.keys() == mine.durations.keys() | its.durations.keys()
+    assert both.shed == left.shed + right.shed
+    assert both.durations.keys() == left.durations.keys() | right.durations.keys()
 
 
 @given(COUNTS, COUNTS)
-def test_counts_that_are_added_up_stay_as_they_are(mine: Counts, its: Counts) -> None:
+def test_adding_counts_does_not_change_them(left: Counts, right: Counts) -> None:
     """A scrape must not change what the next one reads."""
-    before = msgspec.msgpack.encode([mine, its])
-    total([mine, its]).add(its)
-    assert msgspec.msgpack.encode([mine, its]) == before
+    before = msgspec.msgpack.encode([left, right])
+    total([left, right]).add(right)
+    assert msgspec.msgpack.encode([left, right]) == before
 
 
 @given(st.lists(REQUESTS, max_size=20))
 def test_every_request_is_counted_once(requests: list[tuple[str, str, str, float]]) -> None:
-    """By route, method and status, and by how long it took."""
-    counters = counted(requests)
+    """It is counted by route, method and status, and by its duration."""
+    counters = counters_of(requests)
     counts = counters.counts()
     assert sum(counts.requests.values()) == len(requests)
-    assert sum(sum(one.counts) for one in counts.durations.values()) == len(requests)
+    assert sum(sum(durations.counts) for durations in counts.durations.values()) == len(requests)
     assert counters.in_flight == 0
     for key, count in counts.requests.items():
         assert count == sum(key == request[:3] for request in requests)
 
 
-def test_counts_that_were_read_do_not_change_when_more_is_counted() -> None:
-    """They are being written while requests come."""
-    counters = counted([("/", "GET", "200", 0.1)])
+def test_counts_that_were_read_do_not_change_with_later_requests() -> None:
+    """Requests continue while the counts are written."""
+    counters = counters_of([("/", "GET", "200", 0.1)])
     before = counters.counts()
     counters.begin()
     counters.end("/", "GET", "200", 0.1)
     counters.count_shed()
     counters.count_answer(1, "intents", "memory", "student", "yes")
-    assert before == counted([("/", "GET", "200", 0.1)]).counts()
+    assert before == counters_of([("/", "GET", "200", 0.1)]).counts()
     assert counters.counts().requests == {("/", "GET", "200"): 2}
     assert (counters.counts().shed, counters.counts().answers) == (1, {("intents", "memory"): 1})
 
 
 def test_a_request_is_in_flight_until_it_is_answered() -> None:
-    """It belongs to the load before it has a duration."""
+    """It is part of the load before it has a duration."""
     counters = RequestCounters()
     counters.begin()
     load = counters.take_load()
@@ -128,9 +128,9 @@ def test_a_request_is_in_flight_until_it_is_answered() -> None:
     assert load.requests_per_second > 0
 
 
-def test_a_load_that_was_taken_is_not_told_again() -> None:
-    """Each second speaks for itself; counts go on."""
-    counters = counted([("/", "GET", "200", 0.5)])
+def test_a_load_covers_only_the_time_since_the_one_before() -> None:
+    """The counts themselves are not reset."""
+    counters = counters_of([("/", "GET", "200", 0.5)])
     assert counters.take_load().p95_seconds == 0.5
     load = counters.take_load()
     assert (load.requests_per_second, load.p95_seconds) == (0, 0)
@@ -139,37 +139,37 @@ def test_a_load_that_was_taken_is_not_told_again() -> None:
 
 @given(st.lists(SECONDS, min_size=1, max_size=200))
 def test_95_of_100_requests_took_at_most_the_p95(seconds: list[float]) -> None:
-    """And it is the least duration of which that is true."""
-    found = p95(seconds)
-    assert found in seconds
-    assert sum(one <= found for one in seconds) * 100 >= 95 * len(seconds)
-    assert sum(one < found for one in seconds) * 100 < 95 * len(seconds)
+    """It is the shortest duration for which this is true."""
+    result = p95(seconds)
+    assert result in seconds
+    assert sum(value <= result for value in seconds) * 100 >= 95 * len(seconds)
+    assert sum(value < result for value in seconds) * 100 < 95 * len(seconds)
 
 
-def test_the_p95_of_nothing_is_0() -> None:
+def test_the_p95_of_no_requests_is_0() -> None:
     """A process without requests is not slow."""
     assert p95([]) == 0
 
 
-def served() -> RequestCounters:
-    """Return a tally of three answers, two of them alike."""
+def served_counters() -> RequestCounters:
+    """Return counters after three answers, two of them alike."""
     counters = RequestCounters()
     for prediction in ("yes", "no", "yes"):
         counters.count_answer(1, "intents", "memory", "student", prediction)
     return counters
 
 
-def test_what_was_served_is_taken_once() -> None:
-    """Else the store would count it twice."""
-    counters = served()
+def test_served_answers_are_taken_once() -> None:
+    """Otherwise the store would count them twice."""
+    counters = served_counters()
     assert counters.take_served() == {(1, "student", "yes"): 2, (1, "student", "no"): 1}
     assert counters.take_served() == {}
     assert counters.counts().answers == {("intents", "memory"): 3}
 
 
-def test_what_is_given_back_is_added_to_what_was_served_since() -> None:
-    """A store that is out of reach for a while costs no counts."""
-    counters = served()
+def test_restored_answers_are_added_to_later_ones() -> None:
+    """No counts are lost while the store is down."""
+    counters = served_counters()
     taken = counters.take_served()
     counters.count_answer(1, "intents", "memory", "student", "yes")
     counters.count_answer(2, "customers", "memory", "teacher", "yes")

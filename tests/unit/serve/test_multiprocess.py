@@ -1,4 +1,4 @@
-"""What web processes leave for one another, and how long the crew waits before a start."""
+"""Tests of the metrics that web processes share, and of the supervisor's pause before a start."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ REQUEST = ("/livez", "GET", "200")
 OTHERS = (2**22 + 1, 2**22 + 2)
 
 
-def figures(count: int) -> ProcessMetrics:
-    """Return the figures of a process that has answered so many requests."""
+def metrics_of(count: int) -> ProcessMetrics:
+    """Return the metrics of a process that has answered this number of requests."""
     durations = Durations()
     for _ in range(count):
         durations.observe(0.25)
@@ -37,170 +37,170 @@ def figures(count: int) -> ProcessMetrics:
     )
 
 
-def leave(folder: Path, pid: int, count: int) -> None:
-    """Put another process's figures on the board."""
-    (folder / str(pid)).write_bytes(msgspec.msgpack.encode(figures(count)))
+def write_metrics(folder: Path, pid: int, count: int) -> None:
+    """Write the metrics of another process to the folder."""
+    (folder / str(pid)).write_bytes(msgspec.msgpack.encode(metrics_of(count)))
 
 
-def process_metrics(folder: Path | None, count: int = 1) -> MultiprocessMetrics:
-    """Return the board as this process, with so many requests, uses it."""
-    return MultiprocessMetrics(folder, lambda: figures(count))
+def shared_metrics(folder: Path | None, count: int = 1) -> MultiprocessMetrics:
+    """Return the shared metrics as seen by this process, with this number of requests."""
+    return MultiprocessMetrics(folder, lambda: metrics_of(count))
 
 
-def counts(seen: MultiprocessMetrics) -> Counts:
-    """Return the counts of all processes."""
-    return total(one.counts for one in seen.read_all())
+def total_counts(metrics: MultiprocessMetrics) -> Counts:
+    """Return the added counts of all processes."""
+    return total(process.counts for process in metrics.read_all())
 
 
-def test_a_process_without_a_folder_is_alone() -> None:
-    """It tells its own figures and writes nothing."""
-    alone = process_metrics(None)
+def test_a_process_without_a_folder_has_only_its_own_metrics() -> None:
+    """It writes no file."""
+    alone = shared_metrics(None)
     alone.publish()
-    assert alone.read_all() == [figures(1)]
+    assert alone.read_all() == [metrics_of(1)]
     assert alone.pids() == [os.getpid()]
 
 
-def test_a_process_reads_what_others_have_left(tmp_path: Path) -> None:
-    """And of itself what is true now."""
+def test_a_process_reads_the_metrics_of_the_others(tmp_path: Path) -> None:
+    """Its own metrics are current and not read from a file."""
     for pid, count in zip(OTHERS, (10, 100), strict=True):
-        leave(tmp_path, pid, count)
-    mine = process_metrics(tmp_path)
-    assert counts(mine).requests == {REQUEST: 111}
-    assert mine.pids() == sorted([os.getpid(), *OTHERS])
+        write_metrics(tmp_path, pid, count)
+    own = shared_metrics(tmp_path)
+    assert total_counts(own).requests == {REQUEST: 111}
+    assert own.pids() == sorted([os.getpid(), *OTHERS])
 
 
-def test_what_a_process_leaves_itself_is_not_read_by_it_again(tmp_path: Path) -> None:
-    """It would count twice."""
-    mine = process_metrics(tmp_path)
-    mine.publish()
-    assert mine.read_all() == [figures(1)]
-    assert mine.pids() == [os.getpid()]
+def test_a_process_does_not_read_its_own_file(tmp_path: Path) -> None:
+    """Its metrics would count twice."""
+    own = shared_metrics(tmp_path)
+    own.publish()
+    assert own.read_all() == [metrics_of(1)]
+    assert own.pids() == [os.getpid()]
 
 
-def test_figures_that_have_not_changed_are_not_written_again(tmp_path: Path) -> None:
-    """A process without requests costs the disk nothing."""
+def test_unchanged_metrics_are_not_written_again(tmp_path: Path) -> None:
+    """A process without requests does not use the disk."""
     numbers = [1, 1, 2]
-    mine = MultiprocessMetrics(tmp_path, lambda: figures(numbers.pop(0)))
+    own = MultiprocessMetrics(tmp_path, lambda: metrics_of(numbers.pop(0)))
     file = tmp_path / str(os.getpid())
-    mine.publish()
+    own.publish()
     first = file.stat().st_ino
-    mine.publish()
+    own.publish()
     assert file.stat().st_ino == first
-    mine.publish()
+    own.publish()
     assert file.stat().st_ino != first
 
 
-def test_the_counts_of_a_process_that_is_gone_are_kept_once(tmp_path: Path) -> None:
-    """However often it is buried."""
-    leave(tmp_path, OTHERS[0], 10)
-    mine = process_metrics(tmp_path)
-    whole = counts(mine)
+def test_the_counts_of_an_ended_process_are_kept_once(tmp_path: Path) -> None:
+    """It may be marked as dead several times."""
+    write_metrics(tmp_path, OTHERS[0], 10)
+    own = shared_metrics(tmp_path)
+    before = total_counts(own)
     for _ in range(2):
         mark_process_dead(tmp_path, OTHERS[0])
-        assert counts(mine) == whole
-    assert mine.pids() == [os.getpid()]
+        assert total_counts(own) == before
+    assert own.pids() == [os.getpid()]
 
 
-def test_what_a_process_held_goes_with_it(tmp_path: Path) -> None:
-    """Its memory is free; only what it counted stays."""
-    leave(tmp_path, OTHERS[0], 10)
+def test_the_amounts_of_an_ended_process_are_dropped(tmp_path: Path) -> None:
+    """Its memory is free; only its counts are kept."""
+    write_metrics(tmp_path, OTHERS[0], 10)
     mark_process_dead(tmp_path, OTHERS[0])
-    amounts = [one.amounts for one in process_metrics(tmp_path).read_all()]
+    amounts = [process.amounts for process in shared_metrics(tmp_path).read_all()]
     assert sorted(amounts, key=len) == [{}, {"cache_answers": 1.0}]
 
 
-def test_a_process_with_the_id_of_one_that_is_gone_is_counted_besides_it(tmp_path: Path) -> None:
-    """The system uses ids again."""
+def test_a_process_with_the_pid_of_an_ended_one_is_counted_in_addition(tmp_path: Path) -> None:
+    """The system reuses pids."""
     for _ in range(2):
-        leave(tmp_path, OTHERS[0], 10)
+        write_metrics(tmp_path, OTHERS[0], 10)
         mark_process_dead(tmp_path, OTHERS[0])
-    leave(tmp_path, OTHERS[0], 10)
-    assert counts(process_metrics(tmp_path)).requests == {REQUEST: 31}
+    write_metrics(tmp_path, OTHERS[0], 10)
+    assert total_counts(shared_metrics(tmp_path)).requests == {REQUEST: 31}
 
 
 @given(st.lists(st.integers(0, 20), max_size=5))
-def test_counts_stay_the_same_whoever_is_buried(
+def test_the_total_counts_stay_the_same_when_processes_end(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[int]
 ) -> None:
-    """A count that fell would look like a restart."""
-    folder = tmp_path_factory.mktemp("board")
+    """A count that falls looks like a restart."""
+    folder = tmp_path_factory.mktemp("metrics")
     for number, count in enumerate(numbers):
-        leave(folder, OTHERS[0] + number, count)
-    mine = process_metrics(folder)
-    whole = counts(mine)
+        write_metrics(folder, OTHERS[0] + number, count)
+    own = shared_metrics(folder)
+    before = total_counts(own)
     for number in range(len(numbers)):
         mark_process_dead(folder, OTHERS[0] + number)
-        assert counts(mine) == whole
+        assert total_counts(own) == before
 
 
-def test_a_process_that_left_nothing_is_buried_without_a_trace(tmp_path: Path) -> None:
-    """It may have died before it could say anything."""
+def test_a_process_that_ended_without_a_file_changes_nothing(tmp_path: Path) -> None:
+    """It may have died before it wrote its metrics."""
     mark_process_dead(tmp_path, OTHERS[0])
     assert not (tmp_path / GONE).exists()
-    assert process_metrics(tmp_path).read_all() == [figures(1)]
+    assert shared_metrics(tmp_path).read_all() == [metrics_of(1)]
 
 
-def test_a_file_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
-    """The others' figures are still told."""
-    leave(tmp_path, OTHERS[0], 10)
+def test_a_file_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:
+    """The metrics of the other processes are still reported."""
+    write_metrics(tmp_path, OTHERS[0], 10)
     (tmp_path / str(OTHERS[1])).write_bytes(b"\xc1")
-    assert counts(process_metrics(tmp_path)).requests == {REQUEST: 11}
+    assert total_counts(shared_metrics(tmp_path)).requests == {REQUEST: 11}
 
 
-def test_figures_for_which_there_is_no_room_are_no_error(tmp_path: Path) -> None:
+def test_metrics_that_cannot_be_written_raise_no_error(tmp_path: Path) -> None:
     """A full disk must not cost an answer."""
-    # Where the new file would be written, nothing can be.
+    # A folder with the name of the new file makes writing it impossible.
     (tmp_path / f"{os.getpid()}.new").mkdir()
-    mine = process_metrics(tmp_path)
-    mine.publish()
-    assert mine.read_all() == [figures(1)]
+    own = shared_metrics(tmp_path)
+    own.publish()
+    assert own.read_all() == [metrics_of(1)]
     assert not (tmp_path / str(os.getpid())).exists()
 
 
-def test_counts_of_one_that_is_gone_are_not_lost_for_want_of_room(tmp_path: Path) -> None:
-    """They stay where they are until they can be added up."""
-    leave(tmp_path, OTHERS[0], 10)
-    # Where the new file would be written, nothing can be.
+def test_the_counts_of_an_ended_process_are_not_lost_on_a_full_disk(tmp_path: Path) -> None:
+    """They stay in its file until they can be added up."""
+    write_metrics(tmp_path, OTHERS[0], 10)
+    # A folder with the name of the new file makes writing it impossible.
     (tmp_path / f"{GONE}.new").mkdir()
     mark_process_dead(tmp_path, OTHERS[0])
-    assert counts(process_metrics(tmp_path)).requests == {REQUEST: 11}
+    assert total_counts(shared_metrics(tmp_path)).requests == {REQUEST: 11}
 
 
-def test_a_folder_that_was_cleaned_away_is_no_error(tmp_path: Path) -> None:
-    """Figures are lost; the crew goes on."""
+def test_a_deleted_folder_is_not_an_error(tmp_path: Path) -> None:
+    """Metrics are lost, but the web processes continue."""
     folder = tmp_path / "cleaned"
     mark_process_dead(folder, OTHERS[0])
-    assert process_metrics(folder).read_all() == [figures(1)]
+    assert shared_metrics(folder).read_all() == [metrics_of(1)]
 
 
 def test_a_count_does_not_fall_when_another_process_is_scraped_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one process has shown, others know of: a count that falls looks like a restart."""
-    seen = []
+    """Processes share what they have reported: a count that falls looks like a restart."""
+    scraped = []
     for pid, count in zip(OTHERS, (10, 0), strict=True):
         monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
-        text = Metrics(process_metrics(tmp_path, count)).render().decode()
-        seen.append(re.findall(r"^veilleuse_requests_total{.*} (.*)$", text, re.MULTILINE))
-    assert seen == [["10.0"], ["10.0"]]
+        text = Metrics(shared_metrics(tmp_path, count)).render().decode()
+        scraped.append(re.findall(r"^veilleuse_requests_total{.*} (.*)$", text, re.MULTILINE))
+    assert scraped == [["10.0"], ["10.0"]]
 
 
-def test_the_first_death_is_followed_by_a_start_at_once() -> None:
-    """A process killed for its memory after hours must not be missed."""
+def test_a_process_is_restarted_soon_after_its_first_death() -> None:
+    """A process killed for its memory after hours must be replaced."""
     assert pause_seconds(0) == 0
     assert pause_seconds(1) == FIRST_PAUSE_SECONDS
 
 
-def test_each_quick_death_doubles_the_pause() -> None:
-    """Until it is as long as it may be."""
+def test_each_further_quick_death_doubles_the_pause() -> None:
+    """The pause grows up to a limit."""
     pauses = [pause_seconds(failures) for failures in range(1, 20)]
     for pause, following in pairwise(pauses):
         assert following == min(2 * pause, MOST_PAUSE_SECONDS)
     assert pauses[-1] == MOST_PAUSE_SECONDS
 
 
-def test_a_start_that_fails_for_weeks_is_still_tried() -> None:
-    """The pause must not grow out of what numbers can hold."""
+def test_a_start_that_fails_for_weeks_is_tried_again() -> None:
+    """The calculation of the pause must not overflow."""
     assert pause_seconds(1_000) == MOST_PAUSE_SECONDS
     # A death every 30 seconds for ten years.
     assert pause_seconds(10_000_000) == MOST_PAUSE_SECONDS

@@ -1,4 +1,4 @@
-"""Query strings and bodies: read strictly, or refused by name."""
+"""Tests of query strings and bodies: they are read strictly or refused, with the field's name."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from serve.api.query import read_item, read_items, read_query
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-def refused(body: bytes) -> tuple[int, str]:
-    """Return status and words of a body's refusal."""
+def refusal_of(body: bytes) -> tuple[int, str]:
+    """Return the status and the detail of the refusal of a body."""
     with pytest.raises(Refusal) as caught:
         read_items(body)
     return caught.value.problem.status, caught.value.problem.detail
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "parameters"),
     [
         ("", {}),
         ("&&", {}),
@@ -41,25 +41,25 @@ def refused(body: bytes) -> tuple[int, str]:
         ("wish=a;b", {"wish": "a;b"}),
     ],
 )
-def test_a_query_is_read_as_forms_write_it(query: str, found: dict[str, str]) -> None:
-    """A plus is a space; a lone percent sign is itself."""
-    assert read_query(query) == found
+def test_a_query_is_read_as_forms_write_it(query: str, parameters: dict[str, str]) -> None:
+    """A plus is a space, and a lone percent sign stands for itself."""
+    assert read_query(query) == parameters
 
 
-def test_bytes_that_a_client_did_not_escape_are_utf8_too() -> None:
-    """WSGI hands them on as Latin-1."""
+def test_bytes_that_a_client_did_not_escape_are_read_as_utf8() -> None:
+    """WSGI passes them on as Latin-1."""
     assert read_query("wish=été".encode().decode("latin-1")) == {"wish": "été"}
 
 
 @given(st.dictionaries(texts, texts, max_size=8))
-def test_whatever_a_client_escapes_is_read_as_it_was_meant(written: dict[str, str]) -> None:
-    """Any text, in names and in values."""
-    assert read_query(urlencode(written)) == written
+def test_escaped_parameters_are_read_back_unchanged(parameters: dict[str, str]) -> None:
+    """Names and values may be any text."""
+    assert read_query(urlencode(parameters)) == parameters
 
 
 @pytest.mark.parametrize("query", ["wish=a&wish=b", "wish=a&age=1&wish=a", "wish=a&w%69sh=b"])
-def test_a_name_that_stands_twice_is_refused(query: str) -> None:
-    """Either could be meant."""
+def test_a_repeated_name_is_refused(query: str) -> None:
+    """It is unclear which of the values is meant."""
     with pytest.raises(InputError, match="wish: is given more than once"):
         read_query(query)
 
@@ -69,7 +69,7 @@ def test_a_name_that_stands_twice_is_refused(query: str) -> None:
     [("wish=%E9", "wish"), ("wish=\xe9", "wish"), ("w%E9=a", "query"), ("wish=%ED%A0%80", "wish")],
 )
 def test_bytes_that_are_not_utf8_are_refused(query: str, field: str) -> None:
-    """Passing over them would make another input; so would half a surrogate pair."""
+    """Ignoring such bytes, or half a surrogate pair, would change the input."""
     with pytest.raises(InputError, match="is not UTF-8") as caught:
         read_query(query)
     assert caught.value.field == field
@@ -85,45 +85,45 @@ def test_a_query_has_at_most_a_hundred_parameters() -> None:
 
 @pytest.mark.parametrize("items", [[], [{"wish": "été"}, {"age": 30}], [1, None, "text"]])
 def test_the_items_of_an_array_are_read_in_their_order(items: list[object]) -> None:
-    """Whether each is an input is seen one by one."""
-    found = read_items(json.dumps(items).encode())
-    assert [msgspec.json.decode(item) for item in found] == items
+    """Whether an item is an input is checked later, one by one."""
+    result = read_items(json.dumps(items).encode())
+    assert [msgspec.json.decode(item) for item in result] == items
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"[", b"[1,]", b"[NaN]", b"[1] 2", b'["\xe9"]', b'["\\ud800"]', b"wish=a"]
 )
-def test_a_body_that_is_no_json_is_refused(body: bytes) -> None:
-    """Neither are NaN, other encodings and half surrogate pairs."""
-    status, detail = refused(body)
+def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
+    """NaN, other encodings and half surrogate pairs are not JSON either."""
+    status, detail = refusal_of(body)
     assert status == 400
     assert detail.startswith("the body is not JSON: ")
 
 
 @pytest.mark.parametrize("body", [b"{}", b'"text"', b"null", b"3"])
-def test_a_body_that_is_no_array_is_refused_with_an_example(body: bytes) -> None:
-    """The mend is shown."""
-    status, detail = refused(body)
+def test_a_body_that_is_not_an_array_is_refused_with_an_example(body: bytes) -> None:
+    """The example shows the right form."""
+    status, detail = refusal_of(body)
     assert status == 400
     assert '[{"field": "value"}]' in detail
 
 
 def test_a_body_has_at_most_a_thousand_items() -> None:
-    """More would keep a thread too long."""
+    """More items would occupy a thread for too long."""
     assert len(read_items(b"[" + b"1," * 999 + b"1]")) == 1000
-    assert refused(b"[" + b"1," * 1000 + b"1]") == (
+    assert refusal_of(b"[" + b"1," * 1000 + b"1]") == (
         413,
         "the body has 1001 items, more than 1000; send fewer",
     )
 
 
 @pytest.mark.parametrize("item", [None, 1, "text", [], [{"wish": "a"}]])
-def test_an_item_that_is_no_object_is_refused(item: object) -> None:
-    """Alone, so that the others are answered."""
+def test_an_item_that_is_not_an_object_is_refused(item: object) -> None:
+    """Only this item is refused; the others are answered."""
     with pytest.raises(InputError, match="must be an object"):
         read_item(msgspec.Raw(msgspec.json.encode(item)))
 
 
 def test_an_object_is_an_item() -> None:
-    """Its values are checked by the spec."""
+    """The spec checks its values later."""
     assert read_item(msgspec.Raw(b'{"wish": "a view"}')) == {"wish": "a view"}
