@@ -12,7 +12,7 @@ from db.errors import InputError
 from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.api_keys import AccessControl
-from serve.api.fast_path import predict, prediction_headers
+from serve.api.fast_path import cache_control_values, predict
 from serve.api.problem import Refusal, make_problem, problem_of
 from serve.api.query import read_item, read_items, read_query
 from serve.api.response import DOCS_POLICY, respond, respond_page, respond_problem
@@ -44,6 +44,7 @@ class Views:
     ) -> None:
         self._service = service
         self._access = access
+        self._cache_control = cache_control_values(service.settings, is_open=access.is_open)
         self._pages = pages
         self._authenticator = authenticator
         self._metrics = metrics
@@ -68,8 +69,8 @@ class Views:
         self._authenticator.require_read_key()
         cached = predict(self._service, path, request.query_string)
         response = respond(cached.body)
-        for name, value in prediction_headers(self._service, self._access, cached):
-            response.set_header(name, value)
+        response.set_header("ETag", cached.tag)
+        response.set_header("Cache-Control", self._cache_control[cached.source])
         return response
 
     def predict_batch(self, name: str) -> HTTPResponse:

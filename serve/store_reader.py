@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
 from db.records.prediction import find_body
-from db.store.store import Store
 from db.store.generation import read_generation
+from db.store.store import Store
 
 T = TypeVar("T")
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 
 from db.errors import VeilleuseError
+from db.settings import Settings
 from serve.prediction.cache import CachedResponse
 from serve.prediction.catalog import Catalog, Served
 from serve.prediction.service import PredictionService
 
 from .api_keys import AccessControl
 from .query import read_query
-from .wsgi import CACHED, Environ, Headers
+from .wsgi import CACHED, Environ
 
 PREDICT = "/predict"
 # Longer queries are rare, and would push many others out of the response cache.
@@ -38,8 +39,8 @@ class FastPath:
         """
         if not self._is_plain(environ):
             return None
-        cached: CachedResponse | None = environ.get(CACHED)
-        if cached is not None:
+        if CACHED in environ:
+            cached: CachedResponse = environ[CACHED]
             self._service.count_hit(cached)
             return cached
         try:
@@ -107,19 +108,14 @@ def route_of(path: str) -> str:
     return PREDICT if path == PREDICT else f"{PREDICT}/<name>"
 
 
-def cache_control(response: CachedResponse, max_age: int, student_ttl: float, whose: str) -> str:
-    """Return the Cache-Control of a prediction; `whose` is public or private."""
-    seconds = min(max_age, int(student_ttl)) if response.source == "student" else max_age
-    return f"{whose}, max-age={seconds}" if seconds else "no-cache"
-
-
-def prediction_headers(
-    service: PredictionService, access: AccessControl, response: CachedResponse
-) -> Headers:
-    """Return the headers that belong to a prediction."""
-    settings = service.settings
-    whose = "public" if access.is_open else "private"
-    return [
-        ("Cache-Control", cache_control(response, settings.max_age, settings.student_ttl, whose)),
-        ("ETag", response.tag),
-    ]
+def cache_control_values(settings: Settings, *, is_open: bool) -> dict[str, str]:
+    """Return the Cache-Control of predictions, by their source: teacher or student."""
+    whose = "public" if is_open else "private"
+    seconds = {
+        "teacher": settings.max_age,
+        "student": min(settings.max_age, int(settings.student_ttl)),
+    }
+    return {
+        source: f"{whose}, max-age={value}" if value else "no-cache"
+        for source, value in seconds.items()
+    }

@@ -16,7 +16,7 @@ from serve.telemetry.log import BatchedHandler
 
 from .api_keys import AccessControl
 from .cors import Cors
-from .fast_path import FastPath, prediction_headers, route_of
+from .fast_path import FastPath, cache_control_values, route_of
 from .problem import make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
 from .wsgi import WAITED, App, Environ, Headers, StartResponse
@@ -40,9 +40,8 @@ class RequestMiddleware:
         log_handler: BatchedHandler,
     ) -> None:
         self._app = app
-        self._service = service
-        self._access = access
         self._cors = cors
+        self._cache_control = cache_control_values(service.settings, is_open=access.is_open)
         self._fast_path = FastPath(service, access)
         self._counters = service.counters
         self._log_handler = log_handler
@@ -88,7 +87,8 @@ class RequestMiddleware:
         return [
             ("Content-Type", JSON),
             ("Content-Length", str(len(response.body))),
-            *prediction_headers(self._service, self._access, response),
+            ("Cache-Control", self._cache_control[response.source]),
+            ("ETag", response.tag),
             ("X-Request-Id", request_id),
             *SAFETY,
             *self._cors.headers(None),

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db.records.trained_model import Model, active_model, newest_models
 from db.records.record import first_inputs
+from db.records.trained_model import Model, active_model, newest_models
 from db.spec.field import Inputs
 from serve.prediction.catalog import Served
 
