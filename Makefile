@@ -1,14 +1,15 @@
 PYTHON ?= python3.11
 PORT ?= 8000
-# Most tests wait for processes of theirs, so that one a core would leave cores idle.
+# Most tests wait for other processes: with one job per core, cores would be idle.
 JOBS ?= 3
+XDIST := -n $(JOBS) --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test faults lint format lock measure scale bench-enrich bench-serve images rehearse headline reference clean
+.PHONY: help run test test-all faults lint format lock measure scale bench-enrich bench-serve images rehearse headline reference clean
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,52 +26,55 @@ $(VENV)/installed-dev: requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/installed $(VENV)/installed-benchmark
 
-run: $(VENV)/installed ## make a store of the samples, train, and serve it on PORT with a worker beside it
+run: $(VENV)/installed ## create a store with the samples, train, and run a web process on PORT and a worker
 	PORT=$(PORT) $(BIN)/python deploy/local.py
 
-test: $(VENV)/installed-dev ## run all tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
+test: $(VENV)/installed-dev ## run the quick tests, which need nothing but Python, or some: make test TESTS=tests/browser
+	$(BIN)/python -m pytest $(XDIST) $(if $(TESTS),$(TESTS),-m "not slow")
 
-faults: $(VENV)/installed-dev ## inject every fault in full, which takes long: make faults TESTS=tests/faults/test_poison.py
-	VEILLEUSE_FAULTS=full $(BIN)/python -m pytest -v $(if $(TESTS),$(TESTS),tests/faults)
+test-all: $(VENV)/installed-dev ## run every test: needs chromium, faketime, nginx and podman (see .ci/run), and root
+	VEILLEUSE_TESTS=all $(BIN)/python -m pytest $(XDIST) $(TESTS)
 
-lint: $(VENV)/installed-dev ## check style, types and the house's layers
+faults: $(VENV)/installed-dev ## run the fault tests in full, which takes long: make faults TESTS=tests/faults/test_poison.py
+	VEILLEUSE_FAULTS=full $(BIN)/python -m pytest -v -o faulthandler_timeout=0 $(if $(TESTS),$(TESTS),tests/faults)
+
+lint: $(VENV)/installed-dev ## check format, style, types and import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/installed-dev ## put the code into shape
+format: $(VENV)/installed-dev ## format the code and fix its style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/installed-dev ## pin and hash the requirements anew
+lock: $(VENV)/installed-dev ## pin and hash the requirements
 	sh deploy/lock.sh $(BIN)/uv
 
-measure: $(VENV)/installed ## five folds on real data: make measure REAL_DATA=folder
+measure: $(VENV)/installed ## train and evaluate the samples on real data: make measure REAL_DATA=folder
 	$(BIN)/python deploy/measure.py $(REAL_DATA)
 
-scale: $(VENV)/installed ## time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
+scale: $(VENV)/installed ## measure time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
 	$(BIN)/python -m deploy.scale $(RECORDS)
 
-bench-enrich: $(VENV)/installed-dev ## what enrichment costs, and those beside it: make bench-enrich PARTS="web burst"
+bench-enrich: $(VENV)/installed-dev ## measure enrichment, and its effect on the web process: make bench-enrich PARTS="web burst"
 	$(BIN)/python -m benchmark.comparison.enrichment $(PARTS)
 
-bench-serve: $(VENV)/installed-dev ## what the web process holds: make bench-serve REAL_DATA=folder PARTS="users crowd --share 0.1"
+bench-serve: $(VENV)/installed-dev ## measure the web process and its peers: make bench-serve REAL_DATA=folder PARTS="users crowd --share 0.1"
 	$(BIN)/python -m benchmark.comparison.serving --data $(REAL_DATA)/intents-fr.json $(PARTS)
 
-images: ## build the images with podman or docker
+images: ## build the container images with podman or docker
 	sh deploy/images.sh
 
-rehearse: $(VENV)/installed-dev ## deploy, roll back and go forward under load, as a platform does: make rehearse BACK=HEAD~3
+rehearse: $(VENV)/installed-dev ## deploy, roll back and deploy again under load, as a platform does: make rehearse BACK=HEAD~3
 	$(BIN)/python -m benchmark.deploy_drill $(if $(BACK),--back $(BACK))
 
-headline: $(VENV)/installed-dev ## measure ours beside its peers, and write the README's table and figure: make headline REAL_DATA=folder
+headline: $(VENV)/installed-dev ## compare with peers, and write the README's table and chart: make headline REAL_DATA=folder
 	benchmark/compare.sh --out docs/standing $(if $(REAL_DATA),--data $(REAL_DATA)/intents-fr.json)
 	$(BIN)/python -m benchmark.comparison.readme_table docs/standing
 
-reference: $(VENV)/installed-dev ## write what the docs say of settings, commands and routes
+reference: $(VENV)/installed-dev ## update the tables of settings, commands and routes in README.md and docs/reference.md
 	$(BIN)/python -m deploy.reference
 
-clean: ## remove what was installed and the local store
+clean: ## remove the virtual environment and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm

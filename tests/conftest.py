@@ -1,4 +1,4 @@
-"""What tests of all levels share: stores of both kinds, datasets, and our own commands."""
+"""Fixtures and helpers for all tests: stores on both databases, datasets and commands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy import Connection
@@ -33,14 +34,22 @@ from .processes import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["tests.trained"]
+# Examples may take long on a busy machine, and are not kept in a file.
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 # The environment variables that commands inherit from the tests.
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "CONTAINERS_CONF")
-# Their tests take long: they inject faults, or drive a browser.
+# The tests in these folders are slow: they inject faults or drive a browser.
 SLOW_FOLDERS = {"faults", "browser"}
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT: a suite that a shell started in the background is deaf, as is all it starts."""
+    """Handle SIGINT, which a suite started in the background by a shell ignores by default."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not FULL:
@@ -50,7 +59,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of some folders as slow, before `-m` selects tests by their marks."""
+    """Mark all tests in the slow folders as slow, before `-m` selects tests by their marks."""
     for item in items:
         if item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
@@ -58,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that was skipped although all tests must run; it says what is missing."""
+    """Fail a skipped test if all tests must run; the failure shows the reason for the skip."""
     report = yield
     if ALL and report.skipped and isinstance(report.longrepr, tuple):
         report.outcome, report.longrepr = "failed", report.longrepr[2]
@@ -67,7 +76,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[[], str]]:
-    """Start a real PostgreSQL; gives a function that makes a new database and returns its URL."""
+    """Start PostgreSQL; yield a function that makes a new database and returns its URL."""
     numbers = itertools.count(1)
     with running_postgres() as running:
 
@@ -82,7 +91,7 @@ def postgres() -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty database, of either kind in turn."""
+    """Return the URL of an empty database, on SQLite and PostgreSQL in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     new_database: Callable[[], str] = request.getfixturevalue("postgres")
@@ -91,17 +100,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """Give the address of an empty SQLite database, where the kind does not matter."""
+    """Return the URL of an empty SQLite database, for tests that need only one database."""
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
 def settings_for(url: str, **more: str) -> Settings:
-    """Return settings as the environment would give them."""
+    """Return settings loaded from environment variables for this database URL."""
     return load_settings({"DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more})
 
 
 def make_store(url: str) -> Store:
-    """Return a store with its tables."""
+    """Return a store whose tables exist."""
     store = connect_store(settings_for(url))
     upgrade(store)
     return store
@@ -109,42 +118,42 @@ def make_store(url: str) -> Store:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """Give the settings that go with `store`."""
+    """Return the settings of `store`."""
     return settings_for(database_url)
 
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    """Give a store with its tables, on either database in turn."""
-    made = make_store(database_url)
-    yield made
-    made.close()
+    """Yield a store whose tables exist, on each database in turn."""
+    store = make_store(database_url)
+    yield store
+    store.close()
 
 
 def register(store: Store, spec: DatasetSpec) -> Dataset:
-    """Put a spec into the store."""
+    """Register a spec in the store and return its dataset."""
     with store.writing() as connection:
         register_dataset(connection, spec)
         return find_dataset(connection, spec.name)
 
 
 def ask(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
-    """Do what a web process does with inputs that nobody had seen."""
+    """Record unseen inputs as a web process does."""
     record_requested(connection, dataset_id, [pack_requested(row.key, row.inputs) for row in rows])
 
 
 def sample_spec(name: str) -> DatasetSpec:
-    """Return the spec of a sample that ships."""
+    """Return the spec of a sample dataset in `datasets/`."""
     return read_spec(ROOT / "datasets" / f"{name}.toml")
 
 
-def counts(**said: int) -> dict[str, int]:
-    """Return what is said of records that were added, none having come twice."""
-    return {"repeated": 0, "contradicted": 0, **said}
+def counts(**expected: int) -> dict[str, int]:
+    """Return the expected counts of added records, with no repeated or contradicted record."""
+    return {"repeated": 0, "contradicted": 0, **expected}
 
 
 def notes_spec(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:
-    """Return a spec of short sentences with these enrichers."""
+    """Return a spec with a field for a short sentence and these enrichers."""
     return DatasetSpec(
         name="notes",
         kind="classification",
@@ -156,7 +165,7 @@ def notes_spec(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Give a copy of the project, as a newcomer has it."""
+    """Return a copy of the project, as a newcomer has it."""
     folder = tmp_path / "project"
     kept = shutil.ignore_patterns(".venv", ".git", "*.db*", "__pycache__", ".*_cache", "tests")
     shutil.copytree(ROOT, folder, ignore=kept)
@@ -165,17 +174,17 @@ def checkout(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
 
-def run_command(url: str, room: str, *arguments: str, **environment: str) -> Done:
-    """Run one of our commands as a user would."""
+def run_command(url: str, package: str, *arguments: str, **environment: str) -> Done:
+    """Run `python -m PACKAGE ARGUMENTS` as a user would."""
     done = subprocess.run(
-        [sys.executable, "-m", room, *arguments],
+        [sys.executable, "-m", package, *arguments],
         cwd=ROOT,
         env=command_environment(url, **environment),
         capture_output=True,
@@ -187,19 +196,19 @@ def run_command(url: str, room: str, *arguments: str, **environment: str) -> Don
 
 
 def command_environment(url: str, **more: str) -> dict[str, str]:
-    """Return the environment that a command is run in."""
+    """Return the environment in which a command runs."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    # The path that a test asks for comes before the one that all commands need.
-    paths = [given["PYTHONPATH"] for given in (more, kept) if "PYTHONPATH" in given]
-    given = {"DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more}
-    return {**kept, **given, "PYTHONPATH": os.pathsep.join(paths)}
+    # The path that a test adds comes before the path that all commands need.
+    paths = [source["PYTHONPATH"] for source in (more, kept) if "PYTHONPATH" in source]
+    added = {"DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more}
+    return {**kept, **added, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @pytest.fixture
 def command(database_url: str) -> Callable[..., Done]:
-    """Give a function that runs `python -m ROOM ARGUMENTS` on the store."""
+    """Return a function that runs `python -m PACKAGE ARGUMENTS` on the store."""
 
-    def run(room: str, *arguments: str, **environment: str) -> Done:
-        return run_command(database_url, room, *arguments, **environment)
+    def run(package: str, *arguments: str, **environment: str) -> Done:
+        return run_command(database_url, package, *arguments, **environment)
 
     return run

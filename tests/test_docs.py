@@ -1,4 +1,4 @@
-"""README and docs: every setting, command and route is there, and what they show runs."""
+"""README and docs list every setting, command and route, and their commands run."""
 
 from __future__ import annotations
 
@@ -37,67 +37,67 @@ ALL_PAGES = (README, *PAGES.values())
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """Return the code blocks of a language."""
+    """Return the code blocks in one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", [README, REFERENCE], ids=["README", "reference"])
-def test_settings_commands_and_routes_are_told_as_they_are(page: str) -> None:
-    """If not: make reference."""
+def test_tables_of_settings_commands_and_routes_are_up_to_date(page: str) -> None:
+    """Run `make reference` to update the tables."""
     assert update_tables(page) == page
 
 
 def test_readme_lists_every_setting() -> None:
-    """And no setting that is none."""
+    """It lists no name that is not a setting, and keeps the order of the settings."""
     rows = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
     assert rows == [setting.name.upper() for setting in fields(Settings)]
 
 
-@pytest.mark.parametrize(("room", "cli"), [("db", db_cli), ("enrich", enrich_cli)])
-def test_reference_lists_every_command_and_option(room: str, cli: click.Group) -> None:
-    """A command that nobody can find is none."""
+@pytest.mark.parametrize(("package", "cli"), [("db", db_cli), ("enrich", enrich_cli)])
+def test_reference_lists_every_command_and_option(package: str, cli: click.Group) -> None:
+    """A user can find each command and option in the reference."""
     for name, command in cli.commands.items():
-        row = re.search(rf"^\| `python -m {room} {name}\b.*$", REFERENCE, re.MULTILINE)
-        assert row is not None, f"python -m {room} {name}"
+        row = re.search(rf"^\| `python -m {package} {name}\b.*$", REFERENCE, re.MULTILINE)
+        assert row is not None, f"python -m {package} {name}"
         for parameter in command.params:
             for option in () if getattr(parameter, "hidden", False) else parameter.opts:
                 if option.startswith("--") and option not in {"--json", "--help"}:
                     assert option in row[0], f"{name} {option}"
 
 
-def told_commands() -> list[str]:
-    """Return every command of ours that a page names, without what a shell would do with it."""
-    told = re.findall(r"python -m (?:db|enrich|serve)\b[^`\n|;&<>#)]*", "\n".join(ALL_PAGES))
-    return sorted({" ".join(one.split()) for one in told})
+def documented_commands() -> list[str]:
+    """Return every `python -m` command that a page names, without redirections and pipes."""
+    commands = re.findall(r"python -m (?:db|enrich|serve)\b[^`\n|;&<>#)]*", "\n".join(ALL_PAGES))
+    return sorted({" ".join(command.split()) for command in commands})
 
 
-@pytest.mark.parametrize("told", told_commands())
-def test_every_command_that_a_page_names_is_one(told: str) -> None:
-    """With the options that it shows."""
-    room, *words = told.removeprefix("python -m ").split()
-    if room == "serve":
+@pytest.mark.parametrize("line", documented_commands())
+def test_every_command_that_a_page_names_exists(line: str) -> None:
+    """Each option that the page shows for the command exists too."""
+    package, *words = line.removeprefix("python -m ").split()
+    if package == "serve":
         assert {word.strip("[]") for word in words} <= {"--check"}
         return
-    command: click.Command = {"db": db_cli, "enrich": enrich_cli}[room]
+    command: click.Command = {"db": db_cli, "enrich": enrich_cli}[package]
     while isinstance(command, click.Group) and words:
         name = words.pop(0).strip(".,:")
-        assert name in command.commands, f"{told}: there is no {name}"
+        assert name in command.commands, f"{line}: there is no {name}"
         command = command.commands[name]
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     options = [word.strip("[].,:'").partition("=")[0] for word in words]
-    assert {word for word in options if word.startswith("--")} <= known, told
+    assert {word for word in options if word.startswith("--")} <= known, line
 
 
-def test_every_target_of_make_that_a_page_names_is_one() -> None:
-    """And each of them is told somewhere."""
+def test_every_make_target_that_a_page_names_exists() -> None:
+    """A documented target of the Makefile has a `##` help text."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
-    told = set(re.findall(r"(?:`|^)make ([a-z-]+)", "\n".join(ALL_PAGES), re.MULTILINE))
-    assert told <= targets
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", "\n".join(ALL_PAGES), re.MULTILINE))
+    assert named <= targets
 
 
 def test_reference_lists_every_route() -> None:
-    """As the OpenAPI document has them."""
+    """The routes are those of the OpenAPI document."""
     paths = openapi_document([sample_spec("intents")])["paths"]
     for path, methods in paths.items():
         shown = path.replace("/predict/intents", "/predict/DATASET").replace(
@@ -107,8 +107,8 @@ def test_reference_lists_every_route() -> None:
             assert re.search(rf"{method.upper()} {re.escape(shown)}[`?]", REFERENCE), (method, path)
 
 
-def test_every_key_of_a_dataset_file_stands_in_the_reference() -> None:
-    """Its example is a valid spec."""
+def test_reference_lists_every_key_of_a_dataset_file() -> None:
+    """The example of a dataset file in the reference is a valid spec."""
     [example] = [block for block in blocks(REFERENCE, "toml") if "name =" in block]
     spec = msgspec.convert(tomllib.loads(example), DatasetSpec)
     check_spec(spec)
@@ -117,7 +117,7 @@ def test_every_key_of_a_dataset_file_stands_in_the_reference() -> None:
 
 
 def test_every_enricher_example_is_a_valid_part_of_a_spec() -> None:
-    """As it stands, copied into a dataset's file."""
+    """A reader can copy each example unchanged into a dataset file."""
     base = {
         "name": "flats",
         "kind": "regression",
@@ -130,8 +130,8 @@ def test_every_enricher_example_is_a_valid_part_of_a_spec() -> None:
         check_spec(msgspec.convert(base | example, DatasetSpec))
 
 
-def test_all_links_lead_somewhere() -> None:
-    """Within the project."""
+def test_all_links_lead_to_existing_files() -> None:
+    """Every relative link leads to a file of the project."""
     for page, text in {
         "README.md": README,
         **{f"docs/{name}": t for name, t in PAGES.items()},
@@ -140,33 +140,33 @@ def test_all_links_lead_somewhere() -> None:
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
 
 
-def test_the_readmes_walk_with_ones_own_table_runs_to_the_letter(checkout: Path) -> None:
-    """Every command of it, in order, ending in a prediction."""
-    said, answers = walk(README, checkout)
-    assert "rents@1 is active: " in said
+def test_the_commands_of_the_readme_run_as_written(checkout: Path) -> None:
+    """The commands run in order and end with a prediction."""
+    output, answers = run_page(README, checkout)
+    assert "rents@1 is active: " in output
     answer = msgspec.json.decode(answers[0])
     assert answer["dataset"] == "rents"
     assert 300 < answer["prediction"] < 900
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs_to_the_letter(checkout: Path) -> None:
-    """Three tables from their files to their predictions."""
-    said, answers = walk(PAGES["tutorial.md"], checkout)
-    assert all(f"{name}@1 is active: " in said for name in ("wine", "wishes", "flats"))
+def test_the_commands_of_the_tutorial_run_as_written(checkout: Path) -> None:
+    """The commands take three tables from their files to predictions."""
+    output, answers = run_page(PAGES["tutorial.md"], checkout)
+    assert all(f"{name}@1 is active: " in output for name in ("wine", "wishes", "flats"))
     wish, flat = map(msgspec.json.decode, answers[:2])
     assert (wish["dataset"], wish["source"], wish["enrichment"]) == ("wishes", "student", "queued")
     assert 300 < flat["prediction"] < 900
     assert b"swagger-ui" in answers[2]
-    # What is asked the same is asked once.
+    # Equal calls are made only once.
     assert (checkout / "towns.log").read_text("utf-8").count('"GET /') == 3
 
 
-def walk(page: str, folder: Path) -> tuple[str, list[bytes]]:
-    """Run what a page shows up to the web process, then ask that; return what both say."""
+def run_page(page: str, folder: Path) -> tuple[str, list[bytes]]:
+    """Run a page's commands, then its requests to the web process; return output and bodies."""
     ports = {":8000": f":{free_port()}", ":8099": f":{free_port()}"}
     script = "\n".join(blocks(page, "sh"))
-    # Whoever runs the tests has done these.
+    # These steps are already done in the environment that runs the tests.
     for line in (r"^\. \.venv/bin/activate$", r"^pip install .*$"):
         script = re.sub(line, "", script, flags=re.MULTILINE)
     for shown, free in ports.items():
@@ -192,8 +192,8 @@ def walk(page: str, folder: Path) -> tuple[str, list[bytes]]:
 
 
 def fetch(url: str) -> bytes:
-    """Return what is answered at an address of the documentation's."""
-    with urllib.request.urlopen(url) as reply:  # noqa: S310  our own
+    """Return the response body of a URL in the documentation."""
+    with urllib.request.urlopen(url) as reply:  # noqa: S310  the URL is in our documentation
         body: bytes = reply.read()
     return body
 
@@ -216,7 +216,7 @@ def serving(folder: Path, environment: dict[str, str], port: int) -> Iterator[No
     "page", [*(f"docs/{name}" for name in PAGES), "README.md", "CONTRIBUTING.md"]
 )
 def test_every_path_of_code_that_a_page_names_exists(page: str) -> None:
-    """The map of the code moves with the code."""
+    """The pages that describe the code must change when the code moves."""
     text = (ROOT / page).read_text("utf-8")
     paths = re.findall(r"`((?:db|enrich|serve|benchmark|deploy|tests)/[a-z0-9_./-]*)`", text)
     assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -189,10 +189,10 @@ class WorkerLoop:
             if one in self._failed or not self._may_work():
                 continue
             log.info("%s %s: %s", one.command, one.dataset, one.reason)
-            self._monitor.set_in_progress(True)  # noqa: FBT003
+            self._monitor.set_in_progress(True)
             try:
                 succeeded = self._subcommands.run(one.command, one.dataset)
             finally:
-                self._monitor.set_in_progress(False)  # noqa: FBT003
+                self._monitor.set_in_progress(False)
             if succeeded is False:
                 self._failed.add(one)

@@ -1,4 +1,4 @@
-"""An enricher that wants a whole core."""
+"""An enricher that uses a whole core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECONDS_A_ROW = 0.004
 
 
 class Busy:
-    """The length, after some milliseconds of computing."""
+    """Return each sentence's length after some milliseconds of computing."""
 
     version = "1"
 

@@ -1,22 +1,22 @@
-"""Which database each fault test runs on: both in the long form, one in the short form."""
+"""The database of each fault test: both databases in a full run, one in a short run."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.extent import FULL as FULL  # noqa: PLC0414  tests of faults import it from here
+from tests.extent import FULL as FULL  # noqa: PLC0414  the fault tests import it from here
 
 KINDS = ("sqlite", "postgresql")
 
 
 def _kind(item: pytest.Item) -> str:
-    """Return which database a test is on, "" where it is on none or on its own."""
+    """Return the kind of database a test runs on, or "" if it is not parametrized by database."""
     name = item.name.partition("[")[2]
     return next((kind for kind in KINDS if kind in name), "")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In short, let each test be on one of the two databases, and every other one on the other."""
+    """Run each test on one database in a short run, alternating between the two kinds."""
     if FULL:
         return
     twins: dict[str, list[pytest.Item]] = {}

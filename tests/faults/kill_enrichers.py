@@ -1,4 +1,4 @@
-"""Enrichers that log each record that they compute, and may kill their process meanwhile."""
+"""Enrichers that log each record they compute and can kill their process while they compute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS_A_ROW = 0.001
 
 
 class LoggedLength:
-    """The length of the sentence."""
+    """Return the length of each sentence."""
 
     version = "1"
     name = "length"
@@ -24,7 +24,7 @@ class LoggedLength:
         if LOG not in os.environ:
             return [self.value(row) for row in rows]
         visit("rows_received")
-        # Opened once a batch: an orphan must not write into the log of the next round.
+        # Opened once per batch, so that an orphan cannot write into the log of the next round.
         with open(os.environ[LOG], "ab", buffering=0) as log:  # noqa: PTH123
             values = [self._logged(log.fileno(), rows, index) for index in range(len(rows))]
         visit("answer_not_sent")
@@ -38,12 +38,12 @@ class LoggedLength:
         return self.value(rows[index])
 
     def value(self, row: Row) -> int:
-        """Return what is stored."""
+        """Return the value to store for a row."""
         return len(row["sentence"])
 
 
 class LoggedDouble(LoggedLength):
-    """Twice the length, which another enricher has made."""
+    """Return twice the length that another enricher computed."""
 
     name = "double"
 

@@ -1,4 +1,4 @@
-"""A crew: workers as processes, each started again when it was killed."""
+"""A group of worker processes, each of which is restarted after it was killed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Self
 from tests.conftest import ROOT, command_environment
 from tests.processes import PATIENCE_SECONDS
 
-# Told to end before it could listen, a worker dies of it.
+# A worker that receives SIGTERM before it has installed its handler dies of the signal.
 ENDED = {0, -signal.SIGTERM, -signal.SIGKILL}
 
 
 class WorkerGroup:
-    """So many processes of one program; they end with the block, whatever happens in it."""
+    """Several processes of one program, which all end when the block ends, even on an error."""
 
     def __init__(self, module: str, size: int, log: Path, url: str, **environment: str) -> None:
         self._command = [sys.executable, "-m", module]
         self._size = size
         self._log = log
-        # Told to abort, they say where they were.
+        # On SIGABRT a worker prints a traceback, which shows where it hung.
         environment["PYTHONFAULTHANDLER"] = "1"
         self._environment = command_environment(url, **environment)
         self.workers: list[subprocess.Popen[bytes]] = []
         self.killed = 0
 
     def tend(self) -> None:
-        """Start those again that were killed; they must not have ended for another reason."""
+        """Restart the killed workers. Fails if a worker ended for another reason."""
         for index, worker in enumerate(self.workers):
             if worker.poll() is None:
                 continue
@@ -39,7 +39,7 @@ class WorkerGroup:
             self.workers[index] = self._start()
 
     def words(self) -> str:
-        """Return the last that the workers have said."""
+        """Return the end of the workers' log."""
         return self._log.read_text("utf-8", errors="replace")[-4000:]
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -65,7 +65,7 @@ class WorkerGroup:
     ) -> None:
         try:
             for worker in self.workers:
-                # One that is stopped would not hear of it.
+                # A stopped process does not handle SIGTERM until it continues.
                 worker.send_signal(signal.SIGCONT)
                 worker.terminate()
             codes = [self._wait(worker) for worker in self.workers]

@@ -1,6 +1,6 @@
-"""The points at which a process kills itself, if it can take a token for it.
+"""The points at which a process kills itself, if it can take a token for that point.
 
-A token is a file: whoever can remove it has it, so that there are as many kills as tokens.
+A token is a file. The process that removes it owns it, so there is exactly one kill per token.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-# Names the folder of tokens and logs; without it nothing is killed or logged.
+# The environment variable that names the folder of tokens; without it nothing is killed.
 FOLDER = "KILL_FOLDER"
 CHUNK, BATCH, NOTHING = "chunk", "batch", "nothing"
 
 
 @dataclass(frozen=True)
 class Point:
-    """A moment at which to kill, said by what has just happened.
+    """A moment at which to kill, named after the event that has just happened.
 
-    `redone` is what must be computed again for one kill, at most. A process is killed with
-    `chance`, but never at its first `spared` visits: what kills whoever touches it is poison, and
-    that is another matter.
+    `redone` is the most that must be computed again after one kill. A process is killed with
+    probability `chance`, but never at its first `spared` visits: a record that kills every process
+    that computes it is poison, which other tests cover.
     """
 
     name: str
@@ -47,7 +47,7 @@ POINTS = {
         Point("chunk_committed", NOTHING),
         Point("web_not_told", NOTHING, chance=1.0),
         Point("lease_renewed", CHUNK, chance=0.03),
-        # Its child, which so ends a batch at least before it dies:
+        # A worker's child; because of `spared` it completes at least one batch before it dies:
         Point("rows_received", NOTHING, spared=1, is_of_child=True),
         Point("rows_half_done", BATCH, spared=1, is_of_child=True),
         Point("answer_not_sent", BATCH, spared=1, is_of_child=True),
@@ -58,20 +58,20 @@ _visits: Counter[str] = Counter()
 
 
 def visit(name: str) -> None:
-    """Die here, by chance, if there is a token for it."""
+    """Kill this process with the point's probability, if there is a token for the point."""
     folder = os.environ.get(FOLDER)
     if folder is None:
         return
     point = POINTS[name]
     _visits[name] += 1
-    # The dead have no visits left to count: each process draws for itself.
+    # A killed process loses its count of visits, so each process counts and draws for itself.
     is_due = _visits[name] > point.spared and random.random() < point.chance
     if is_due and _take_token(Path(folder), name):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def lay_tokens(folder: Path, names: Iterable[str], kills: int) -> None:
-    """Allow so many kills at each of the points."""
+    """Create the tokens for a number of kills at each of the points."""
     folder.mkdir()
     for name in names:
         for number in range(kills):
@@ -79,7 +79,7 @@ def lay_tokens(folder: Path, names: Iterable[str], kills: int) -> None:
 
 
 def tokens_left(folder: Path) -> Counter[str]:
-    """Return how many kills are left, by point."""
+    """Return the number of kills that are left, by point."""
     return Counter(token.stem for token in folder.iterdir())
 
 
@@ -88,7 +88,7 @@ def _take_token(folder: Path, name: str) -> bool:
         try:
             token.unlink()
         except FileNotFoundError:
-            # Another was quicker.
+            # Another process took it first.
             continue
         return True
     return False

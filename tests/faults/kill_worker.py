@@ -1,6 +1,6 @@
-"""`enrich run --now`, in a process that kills itself at one point or another.
+"""`enrich run --now`, in a process that kills itself at one of the kill points.
 
-The points are laid around the product's functions from without: it knows nothing of them.
+The points are wrapped around the product's functions here; the product contains no test code.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from enrich.worker.worker import Worker
 
 from .kill_point import visit
 
-# So that leases are renewed in the midst of everything, however long they last.
+# So short that leases are renewed during every other step, however long they last.
 RENEW_SECONDS = 0.05
 TICK_SECONDS = 1
 
 
 def lay_points() -> None:
-    """Put the worker's points in place."""
+    """Wrap the worker's functions with its kill points."""
     after(Worker, "__init__", "worker_registered")
     after(StepRun, "compute", "batch_computed")
     after(enrich.pipeline.work_chunk, "_compute", "chunk_computed")
@@ -39,18 +39,18 @@ def lay_points() -> None:
     after(enrich.pipeline.lease_renewal, "renew_lease", "lease_renewed")
     after(enrich.worker.worker, "work_chunk", "chunk_committed")
     before(enrich.worker.worker, "work_chunk", "chunk_claimed")
-    before(Worker, "_tell_web", "web_not_told", when=lambda _, done: done)
+    before(Worker, "_publish", "web_not_told", when=lambda _, done: done)
 
 
 def after(where: Any, name: str, point: str) -> None:  # noqa: ANN401  a module or a class
-    """Lay a point where a function has just returned."""
+    """Visit a point each time a function has returned."""
     wrapped = getattr(where, name)
 
     @functools.wraps(wrapped)
-    def wrapper(*given: Any, **named: Any) -> Any:  # noqa: ANN401
-        made = wrapped(*given, **named)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        result = wrapped(*args, **kwargs)
         visit(point)
-        return made
+        return result
 
     setattr(where, name, wrapper)
 
@@ -61,35 +61,35 @@ def before(
     point: str,
     when: Callable[..., object] = lambda *_: True,
 ) -> None:
-    """Lay a point where a function is about to be called, if `when` says so of its arguments."""
+    """Visit a point before each call of a function whose arguments satisfy `when`."""
     wrapped = getattr(where, name)
 
     @functools.wraps(wrapped)
-    def wrapper(*given: Any, **named: Any) -> Any:  # noqa: ANN401
-        if when(*given):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if when(*args):
             visit(point)
-        return wrapped(*given, **named)
+        return wrapped(*args, **kwargs)
 
     setattr(where, name, wrapper)
 
 
 def renew_often() -> None:
-    """Renew leases far more often than their length asks for."""
+    """Renew leases far more often than their length requires."""
     begin = enrich.pipeline.lease_renewal.Lease.__init__
 
     @functools.wraps(begin)
     def wrapper(
         lease: enrich.pipeline.lease_renewal.Lease, store: Store, chunk: Chunk, seconds: float
     ) -> None:
-        # It is renewed three times before it would run out.
+        # A lease is renewed three times before it would run out.
         begin(lease, store, chunk, 3 * RENEW_SECONDS)
         lease._seconds = seconds
 
-    setattr(enrich.pipeline.lease_renewal.Lease, "__init__", wrapper)  # noqa: B010  mypy minds the assignment
+    setattr(enrich.pipeline.lease_renewal.Lease, "__init__", wrapper)  # noqa: B010  mypy rejects the assignment
 
 
 def main() -> None:
-    """Work until told to end, or killed."""
+    """Work until SIGTERM or a kill point ends the process."""
     lay_points()
     renew_often()
     enrich.worker.loop.TICK_SECONDS = TICK_SECONDS
@@ -100,5 +100,5 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    # In the child, which imports this too: other tests must not keep it from its work.
+    # The child imports this module too; load from other tests must not hold up its work.
     enrich.executors.child.yield_to_others = lambda: None

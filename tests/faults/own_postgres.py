@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, which it may stop and start."""
+"""A PostgreSQL server for one test, which the test may stop and start."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ __all__ = ["Server", "server"]
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """Give a PostgreSQL that no other test uses."""
+    """Yield a PostgreSQL server that no other test uses."""
     with running_postgres() as running:
         yield running

@@ -1,4 +1,4 @@
-"""Enrichers that misbehave."""
+"""A slow enricher."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enrich.enrichers.base import Row
 
 
 class SlowLength:
-    """The length, after a while."""
+    """Return each sentence's length after a delay."""
 
     version = "1"
 

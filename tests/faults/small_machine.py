@@ -1,7 +1,7 @@
-"""A worker on a machine that consists of itself and of those whose ids are named as arguments.
+"""A worker whose gate sees only its own CPU time and that of the processes named in a file.
 
-So a test does not depend on what else the real machine does. The program reads the id of the
-process that burns CPU from a file, which may change.
+A test therefore does not depend on what else the real machine does. The argument is the path of
+the file of process ids, which may change while the worker runs.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from db.settings import load_settings
 from db.store.dialect import WORKER_NAME
 from db.store.store import open_store
 from enrich.commands.base import stop_on_signals
-from enrich.gate import sampler as reader
+from enrich.gate import sampler
 from enrich.gate.machine.cgroup import Cgroup
 from enrich.gate.machine.process_tree import cpu_seconds, tree
 from enrich.worker.loop import WorkerOptions, run_worker
 
 
 def only_these(file: Path) -> Callable[[str, Cgroup], Callable[[], float]]:
-    """Return a source of CPU that counts the worker and whoever the file names."""
+    """Return a source of CPU time that counts the worker and the processes that the file names."""
     ended: dict[int, float] = {}
 
     def total() -> float:
@@ -36,10 +36,10 @@ def only_these(file: Path) -> Callable[[str, Cgroup], Callable[[], float]]:
 
 
 def main() -> None:
-    """Be a worker until SIGTERM."""
+    """Run a worker until SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout)
     stop: threading.Event = stop_on_signals()
-    vars(reader)["total_source"] = only_these(Path(sys.argv[1]))
+    vars(sampler)["total_source"] = only_these(Path(sys.argv[1]))
     settings = load_settings()
     run_worker(open_store(settings, name=WORKER_NAME), settings, stop, WorkerOptions())
 

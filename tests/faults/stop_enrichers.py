@@ -1,4 +1,4 @@
-"""An enricher that takes longer than a lease lasts for a chunk of a few records."""
+"""An enricher that needs longer for a small chunk than a lease lasts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 from enrich.enrichers.base import Row
 
-# Set for workers, not for the undisturbed run.
+# The environment variable is set for workers but not for the undisturbed run.
 SLOW = "STOP_SLOW"
 MOST_SECONDS_A_ROW = 0.1
 
 
 class SlowLength:
-    """The length of the sentence."""
+    """Return the length of each sentence."""
 
     version = "1"
 
     def __call__(self, rows: Sequence[Row]) -> list[int]:
         if SLOW in os.environ:
-            # Different each time, so that a worker is stopped now here, now there.
+            # The time varies, so that a worker is stopped at a different step each time.
             time.sleep(random.uniform(0, MOST_SECONDS_A_ROW) * len(rows))
         return [len(row["sentence"]) for row in rows]

@@ -1,4 +1,4 @@
-"""`enrich run --now`, with small chunks, in a process that tells of each of its leases."""
+"""`enrich run --now` with small chunks, in a process that logs each of its lease events."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from enrich.worker.loop import WorkerOptions, run_worker
 
 from .stop_event import CLAIMED, FAILED, FINISHED, RENEWED, RETURNED, tell
 
-# The file to which refusals are added: what they were part of is rolled back.
+# Names the file of refusals; they are not in the store, because their transaction rolls back.
 REFUSED = "STOP_REFUSED"
 CHUNK_RECORDS = 20
 TICK_SECONDS = 1
 
 
-def tell_of_claims() -> None:
-    """Tell of each chunk that is claimed."""
-    claim = getattr(enrich.worker.worker, "claim_chunk")  # noqa: B009  mypy minds what is not exported
+def log_claims() -> None:
+    """Log each chunk that is claimed."""
+    claim = getattr(enrich.worker.worker, "claim_chunk")  # noqa: B009  mypy rejects a name that is not exported
 
     @functools.wraps(claim)
-    def wrapper(connection: Any, *given: Any) -> Chunk | None:  # noqa: ANN401
-        taken: Chunk | None = claim(connection, *given)
+    def wrapper(connection: Any, *args: Any) -> Chunk | None:  # noqa: ANN401
+        taken: Chunk | None = claim(connection, *args)
         if taken is not None:
             tell(connection, CLAIMED, taken.id, taken.fence)
         return taken
 
-    setattr(enrich.worker.worker, "claim_chunk", wrapper)  # noqa: B010  and so here
+    setattr(enrich.worker.worker, "claim_chunk", wrapper)  # noqa: B010  the same reason
 
 
-def tell_of(where: Any, name: str, what: str) -> None:  # noqa: ANN401
-    """Tell of each call that writes under a lease, and of its refusal."""
+def log_calls(where: Any, name: str, what: str) -> None:  # noqa: ANN401
+    """Log each call that writes under a lease, or its refusal."""
     wrapped = getattr(where, name)
 
     @functools.wraps(wrapped)
-    def wrapper(connection: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401
-        held: Chunk = named["chunk"] if "chunk" in named else given[0]
+    def wrapper(connection: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        held: Chunk = kwargs["chunk"] if "chunk" in kwargs else args[0]
         try:
-            wrapped(connection, *given, **named)
+            wrapped(connection, *args, **kwargs)
         except LeaseLost:
             note_refusal(what, held)
             raise
@@ -57,18 +57,18 @@ def tell_of(where: Any, name: str, what: str) -> None:  # noqa: ANN401
 
 
 def note_refusal(what: str, held: Chunk) -> None:
-    """Add a line for what was not written."""
+    """Append a line for a refused write to the file of refusals."""
     with open(os.environ[REFUSED], "ab", buffering=0) as file:  # noqa: PTH123
         file.write(f"{what} {held.id} {held.fence}\n".encode())
 
 
 def main() -> None:
-    """Work until told to end."""
-    tell_of_claims()
-    tell_of(enrich.pipeline.lease_renewal, "renew_lease", RENEWED)
-    tell_of(enrich.pipeline.work_chunk, "return_chunk", RETURNED)
-    tell_of(enrich.pipeline.work_chunk, "finish_chunk", FINISHED)
-    tell_of(enrich.worker.worker, "fail_chunk", FAILED)
+    """Work until SIGTERM."""
+    log_claims()
+    log_calls(enrich.pipeline.lease_renewal, "renew_lease", RENEWED)
+    log_calls(enrich.pipeline.work_chunk, "return_chunk", RETURNED)
+    log_calls(enrich.pipeline.work_chunk, "finish_chunk", FINISHED)
+    log_calls(enrich.worker.worker, "fail_chunk", FAILED)
     db.queue.planner.CHUNK_RECORDS = CHUNK_RECORDS
     enrich.worker.loop.TICK_SECONDS = TICK_SECONDS
     store, settings = open_worker_store()
@@ -78,5 +78,5 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    # In the child, which imports this too: other tests must not keep it from its work.
+    # The child imports this module too; load from other tests must not hold up its work.
     enrich.executors.child.yield_to_others = lambda: None

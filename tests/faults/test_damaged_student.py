@@ -1,4 +1,4 @@
-"""A student whose bytes in the store are no longer those that were written."""
+"""A web process whose student is stored with damaged bytes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.integration.clients import PREDICT, asking
 from tests.integration.conftest import Site, query, serving_copy, until
 
 OTHER = "/predict/customers?age=42&education=Master&income=41500"
-SAID = "do not match their SHA-256"
+DAMAGED = "do not match their SHA-256"
 
 
 @contextmanager
 def served(trained: Path, folder: Path, *damaged: str) -> Iterator[Site]:
-    """Run a server on a store in which these datasets' students are damaged."""
+    """Run a server on a store in which the students of these datasets are damaged."""
     copied = folder / "before"
-    # Its log is of no use: it only makes the copy.
+    # The first server only prepares the store; its log is not read.
     with serving_copy(trained, copied) as first:
         teach(first.store)
         for name in damaged:
@@ -41,7 +41,7 @@ def served(trained: Path, folder: Path, *damaged: str) -> Iterator[Site]:
 
 
 def damage(store: Store, name: str) -> bytes:
-    """Change one bit of the active student's bytes and nothing else; returns what they were."""
+    """Change one bit of the active student's bytes, and return the original bytes."""
     with store.writing() as connection:
         active = (
             tables.model.c.dataset_id == find_dataset(connection, name).id
@@ -57,13 +57,13 @@ def damage(store: Store, name: str) -> bytes:
 
 
 def activate(store: Store, name: str, version: int) -> None:
-    """Put a version into use, as `python -m enrich activate` does."""
+    """Activate a version, as `python -m enrich activate` does."""
     with store.writing() as connection:
         activate_model(connection, find_dataset(connection, name), version)
 
 
 def check_only_stored_answers(site: Site, number: int) -> None:
-    """Fail unless what the teacher knows is answered, and all else refused as it should be."""
+    """Fail unless stored answers are served and every other prediction is refused with 503."""
     assert site.predict(TAUGHT)["source"] == "teacher"
     unseen = site.get(f"/predict/intents?{query(sentence=f'une phrase neuve {number}')}")
     assert (unseen.status, unseen.content_type) == (503, "application/problem+json")
@@ -71,8 +71,8 @@ def check_only_stored_answers(site: Site, number: int) -> None:
     assert site.get("/livez").status == 200
 
 
-def generation_is_served(site: Site) -> None:
-    """Wait until what has changed is served."""
+def wait_for_new_generation(site: Site) -> None:
+    """Raise the generation and wait until the web process serves it."""
     before = site.log.read_text().count("serving generation")
     with site.store.writing() as connection:
         raise_generation(connection)
@@ -82,39 +82,41 @@ def generation_is_served(site: Site) -> None:
 def test_a_student_that_is_damaged_while_it_serves_goes_on_serving(
     trained: Path, tmp_path: Path
 ) -> None:
-    """What is in memory was whole when it was read, and is not read again."""
+    """The student in memory was undamaged when it was read, and it is not read again."""
     with served(trained, tmp_path) as site:
         before = site.get(PREDICT).json()
         with asking(site):
             damage(site.store, "intents")
-            generation_is_served(site)
+            wait_for_new_generation(site)
         assert site.get(PREDICT).json() == {**before, "enrichment": "queued"}
         assert site.predict(TAUGHT)["source"] == "teacher"
         assert site.get("/readyz").status == 200
 
 
 def test_a_student_that_is_damaged_at_the_start_is_left_out(trained: Path, tmp_path: Path) -> None:
-    """The log says which; stored answers and other datasets are served, so it is ready."""
+    """The log names the student, and the process is ready: it serves everything else."""
     with served(trained, tmp_path, "intents") as site:
-        until(lambda: SAID in site.log.read_text())
-        (said,) = [line for line in site.log.read_text().splitlines() if SAID in line]
-        assert "intents@1" in said
+        until(lambda: DAMAGED in site.log.read_text())
+        (line,) = [each for each in site.log.read_text().splitlines() if DAMAGED in each]
+        assert "intents@1" in line
         check_only_stored_answers(site, 1)
         assert site.get(OTHER).json()["source"] == "student"
         assert site.get("/readyz").status == 200
 
 
-def test_without_any_whole_student_the_process_is_not_ready(trained: Path, tmp_path: Path) -> None:
-    """Routers send requests elsewhere; stored answers are given to those that come."""
+def test_a_process_without_an_undamaged_student_is_not_ready(trained: Path, tmp_path: Path) -> None:
+    """Routers send requests elsewhere; requests that still arrive get stored answers."""
     with served(trained, tmp_path, "intents", "customers") as site:
-        until(lambda: site.log.read_text().count(SAID) == 2)
+        until(lambda: site.log.read_text().count(DAMAGED) == 2)
         assert site.get("/readyz").status == 503
         check_only_stored_answers(site, 1)
         assert site.get(OTHER).status == 503
 
 
-def test_a_training_mends_what_was_damaged_at_the_start(trained: Path, tmp_path: Path) -> None:
-    """Without a restart."""
+def test_training_replaces_a_student_that_was_damaged_at_the_start(
+    trained: Path, tmp_path: Path
+) -> None:
+    """The new student is served without a restart."""
     with served(trained, tmp_path, "intents", "customers") as site:
         assert site.get("/readyz").status == 503
         assert train_model(site.store, "customers", settings_for(site.url)).decision.active
@@ -123,10 +125,10 @@ def test_a_training_mends_what_was_damaged_at_the_start(trained: Path, tmp_path:
         check_only_stored_answers(site, 1)
 
 
-def test_bytes_that_are_put_right_are_served_at_the_next_activation(
+def test_restored_student_bytes_are_served_after_the_next_activation(
     trained: Path, tmp_path: Path
 ) -> None:
-    """From a backup, for example."""
+    """The bytes may come from a backup, for example."""
     with served(trained, tmp_path) as first:
         before = damage(first.store, "intents")
     with serving_copy(tmp_path / "own" / trained.name, tmp_path / "next") as site:
@@ -143,14 +145,14 @@ def test_bytes_that_are_put_right_are_served_at_the_next_activation(
 
 @pytest.fixture(scope="module")
 def two_versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a store with two versions of a model, the second of which is in use."""
+    """Return a store with two versions of a model, of which the second is active."""
     path = tmp_path_factory.mktemp("versions") / trained.name
     shutil.copy(trained, path)
     settings = settings_for(f"sqlite:///{path}")
     store = connect_store(settings)
     spec = sample_spec("intents")
     with store.writing() as connection:
-        # From the same records another training would make the same student.
+        # A second training on the same records would make the same student.
         sentences = [f"achète le billet numéro {number}" for number in range(20)]
         inputs = [spec.read_inputs({"sentence": sentence}) for sentence in sentences]
         rows = [NewRecord(spec.key(each), each, "purchase") for each in inputs]
@@ -163,33 +165,33 @@ def two_versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def twice_trained(two_versions: Path, tmp_path: Path) -> Iterator[Site]:
-    """Give a server of two versions."""
+    """Yield a server on a store with two versions of a model."""
     with served(two_versions, tmp_path) as site:
         assert site.get(PREDICT).json()["model"] == "intents@2"
         yield site
 
 
-def test_activating_a_damaged_version_costs_the_students_answers_until_another_is_activated(
+def test_activating_a_damaged_version_stops_student_answers_until_another_is_activated(
     twice_trained: Site,
 ) -> None:
-    """The log says so each time, and nobody has to restart anything."""
+    """Each activation logs the damage, and no restart is needed."""
     site = twice_trained
     damage(site.store, "intents")
-    for time_number in (1, 2):
+    for count in (1, 2):
         activate(site.store, "intents", 1)
         until(lambda: site.get(PREDICT).json().get("model") == "intents@1")
         activate(site.store, "intents", 2)
         until(lambda: site.get(PREDICT).status == 503)
-        check_only_stored_answers(site, time_number)
-        until(lambda wanted=time_number: site.log.read_text().count(SAID) == wanted)  # type: ignore[misc]
+        check_only_stored_answers(site, count)
+        until(lambda wanted=count: site.log.read_text().count(DAMAGED) == wanted)  # type: ignore[misc]
         assert site.get("/readyz").status == 200
     activate(site.store, "intents", 1)
     until(lambda: site.get(PREDICT).status == 200)
     assert site.get(PREDICT).json()["source"] == "student"
 
 
-def test_a_restart_with_a_damaged_student_serves_what_is_stored(twice_trained: Site) -> None:
-    """SIGHUP, or a platform that starts its processes anew at night."""
+def test_a_restart_with_a_damaged_student_serves_stored_answers(twice_trained: Site) -> None:
+    """A restart is a SIGHUP, or a platform that restarts its processes every night."""
     site = twice_trained
     until(lambda: site.log.read_text().count("listens on") == 1)
     damage(site.store, "intents")
@@ -197,4 +199,4 @@ def test_a_restart_with_a_damaged_student_serves_what_is_stored(twice_trained: S
     until(lambda: site.log.read_text().count("listens on") == 2)
     check_only_stored_answers(site, 1)
     assert site.get(OTHER).status == 200
-    assert SAID in site.log.read_text()
+    assert DAMAGED in site.log.read_text()

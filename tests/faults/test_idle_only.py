@@ -1,4 +1,4 @@
-"""The worker's own load, and others'."""
+"""The gate ignores the worker's own load and closes for the load of other programs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.processes import PATIENCE_SECONDS, wait_for
 from .conftest import FULL
 
 RECORDS = 400_000 if FULL else 30_000
-# In full on the real machine, with the gate as it comes; in short on one of a few processes, where
-# it is not time that counts, but what the gate has done.
+# A full run measures the real machine, with the default gate settings. A short run simulates a
+# machine of a few processes, and waits for gate changes instead of fixed times.
 OWN_SECONDS, OWN_RECORDS = 600.0, 2_000
 BUSY_SECONDS, IDLE_SECONDS, CYCLES = (30.0, 60.0, 4) if FULL else (0.0, 2.0, 2)
-# So many use enough of a machine on which others run too.
+# Enough to close the gate on a machine on which other programs run too.
 BURNERS = 1 if FULL else 4
 QUICK = {} if FULL else {"GATE_OPEN_SECONDS": "1.5", "GATE_CLOSED_SECONDS": "2"}
 CLOSED_SECONDS = 20.0 if FULL else 2.0
@@ -49,7 +49,7 @@ SPEC = notes_spec({"busy": EnricherSpec(use="tests.faults.busy_enricher.Busy")})
 
 @dataclass(frozen=True)
 class Site:
-    """A store with a long backlog, and where a worker's log and the burners' ids are."""
+    """A store with a long backlog, and the folder of the worker's log and the burners' ids."""
 
     url: str
     store: Store
@@ -57,16 +57,16 @@ class Site:
 
     @property
     def burners(self) -> Path:
-        """The file that names those who burn CPU."""
+        """The file of the ids of the processes that burn CPU."""
         return self.folder / "burners"
 
     @property
     def log(self) -> str:
-        """What the worker has logged so far."""
+        """The worker's log so far."""
         return (self.folder / "log").read_text("utf-8")
 
     def done(self) -> int:
-        """Count the values that are there."""
+        """Count the stored enrichment values."""
         with self.store.reading() as connection:
             return connection.execute(
                 select(func.count()).select_from(tables.enrichment)
@@ -75,14 +75,14 @@ class Site:
 
 @pytest.fixture
 def site(sqlite_url: str, tmp_path: Path) -> Iterator[Site]:
-    """Give a store with a backlog for as long as the test may take."""
+    """Yield a store with a backlog that lasts for the whole test."""
     store = make_store(sqlite_url)
-    found = register(store, SPEC)
+    dataset = register(store, SPEC)
     for first in range(0, RECORDS, 5000):
-        fill(store, found, first)
-    made = Site(sqlite_url, store, tmp_path)
-    made.burners.write_text("", "ascii")
-    yield made
+        fill(store, dataset, first)
+    site = Site(sqlite_url, store, tmp_path)
+    site.burners.write_text("", "ascii")
+    yield site
     store.close()
 
 
@@ -98,7 +98,7 @@ def fill(store: Store, dataset: Dataset, first: int) -> None:
 
 @contextmanager
 def worker(site: Site, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker: on the real machine in full, or where it is told to work now."""
+    """Run a worker: the real command in a full run or with arguments, else a simulated machine."""
     if FULL or arguments:
         command = [sys.executable, "-m", "enrich", "run", *arguments]
     else:
@@ -117,7 +117,7 @@ def worker(site: Site, *arguments: str, **environment: str) -> Iterator[subproce
 
 @contextmanager
 def burning(site: Site) -> Iterator[None]:
-    """Burn a core, as far as it is free, for as long as the block takes."""
+    """Run processes that burn CPU until the end of the block."""
     with ExitStack() as stack:
         for _ in range(BURNERS):
             burner = stack.enter_context(subprocess.Popen([sys.executable, "-c", BURN]))
@@ -127,19 +127,19 @@ def burning(site: Site) -> Iterator[None]:
 
 
 def wait_for_work(site: Site, records: int = 1) -> None:
-    """Wait until the worker has done so many more records."""
+    """Wait until the worker has enriched this many more records."""
     before = site.done()
     wait_for(lambda: site.done() >= before + records, lambda: site.log)
 
 
 def wait_for_gate(site: Site, closed: int, opened: int) -> None:
-    """Wait until the gate has closed and opened so many times."""
+    """Wait until the gate has closed and opened at least this often."""
     wait_for(lambda: site.log.count(CLOSED) >= closed, lambda: site.log)
     wait_for(lambda: len(openings(site.log)) >= opened, lambda: site.log)
 
 
 def test_a_workers_own_load_never_closes_its_gate(site: Site) -> None:
-    """However hard it works, training included."""
+    """The gate stays open under any load of the worker itself, including training."""
     with worker(site):
         if FULL:
             wait_for_work(site)
@@ -151,20 +151,20 @@ def test_a_workers_own_load_never_closes_its_gate(site: Site) -> None:
 
 
 def openings(log: str) -> list[float]:
-    """Return when the gate opened, in seconds."""
+    """Return the times at which the gate opened, as Unix seconds."""
     times = re.findall(r"(\d+-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) gate \w+ → open\b", log)
-    return [datetime.fromisoformat(one).timestamp() for one in times]
+    return [datetime.fromisoformat(time_text).timestamp() for time_text in times]
 
 
-def test_beside_others_it_does_half_of_what_an_ungated_worker_does_while_they_rest(
+def test_in_idle_time_a_gated_worker_does_at_least_half_the_work_of_an_ungated_worker(
     site: Site,
 ) -> None:
-    """And its gate does not flutter."""
+    """Its gate also opens no more than once per cycle, and stays closed for the set time."""
     with worker(site, "--now"):
         wait_for_work(site)
         before, began = site.done(), time.monotonic()
         time.sleep(IDLE_SECONDS)
-        # On a machine that is busy with other tests it may have done nothing at all yet.
+        # On a machine that is busy with other tests the worker may have done nothing yet.
         wait_for_work(site)
         rate = (site.done() - before) / (time.monotonic() - began)
     with worker(site):
@@ -184,5 +184,5 @@ def test_beside_others_it_does_half_of_what_an_ungated_worker_does_while_they_re
     sys.stdout.write(f"{share:.0%} of an ungated worker's {rate:.0f} records/s; opened {opened}\n")
     assert 1 <= len(opened) <= CYCLES + 1, site.log
     assert all(later - sooner >= CLOSED_SECONDS for sooner, later in pairwise(opened))
-    # How fast it is depends on what else a machine does: only in full is it ours alone.
+    # The rate depends on other load on the machine; only a full run has the machine to itself.
     assert share >= (0.5 if FULL else 0.0), site.log

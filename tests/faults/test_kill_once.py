@@ -1,4 +1,4 @@
-"""`enrich once`, killed at any moment and started again."""
+"""`enrich once`, killed at random moments and started again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .conftest import FULL
 
 RECORDS = 4000
 KILLS = 20 if FULL else 4
-# From before the command has read its settings to well into its work.
+# From before the command has read its settings until it has enriched for a while.
 EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 3.0
 WHERE = "tests.faults.sample_enrichers"
 
@@ -43,29 +43,29 @@ SPEC = notes_spec(
 
 @pytest.fixture
 def notes(store: Store, settings: Settings) -> Dataset:
-    """Give a dataset with a model and many stale records."""
-    found = register(store, SPEC)
+    """Return a dataset with a model and many stale records."""
+    dataset = register(store, SPEC)
     records = []
     for number in range(RECORDS):
         tone = ("warm", "cold")[number % 2]
         words = {"warm": "merci beaucoup", "cold": "rien du tout"}[tone]
-        inputs = found.spec.read_inputs({"sentence": f"{words} {number}"})
+        inputs = dataset.spec.read_inputs({"sentence": f"{words} {number}"})
         # Few labels, so that training is quick.
         label = tone if number < RECORDS // 20 else None
-        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+        records.append(NewRecord(dataset.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_records(connection, dataset.id, records, "import")
     train_model(store, "notes", settings)
-    return found
+    return dataset
 
 
 def everything(store: Store, dataset: Dataset) -> list[dict[str, Any]]:
-    """Return all that is known of every record."""
+    """Return the complete exported rows, sorted by key."""
     return sorted(export_rows(store, dataset), key=lambda row: str(row["key"]))
 
 
 def make_stale(store: Store) -> None:
-    """Drop all that was made, as if nothing had been enriched yet."""
+    """Delete all enrichments and predictions, so that every record is stale."""
     with store.writing() as connection:
         for table in (tables.enrichment, tables.prediction):
             connection.execute(delete(table))
@@ -82,7 +82,7 @@ def left_over(store: Store) -> list[int]:
 
 
 def start_once(url: str) -> subprocess.Popen[bytes]:
-    """Start the command."""
+    """Start `enrich once`."""
     return subprocess.Popen(
         [sys.executable, "-m", "enrich", "once"],
         cwd=ROOT,
@@ -92,22 +92,22 @@ def start_once(url: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_killed_again_and_again_it_ends_in_the_same_store_as_undisturbed(
+def test_enrich_once_killed_repeatedly_ends_with_the_same_store_as_an_undisturbed_run(
     store: Store, settings: Settings, database_url: str, notes: Dataset
 ) -> None:
-    """Nothing is lost, nothing is doubled, and no record is blamed."""
+    """No result is lost or stored twice, and no record is quarantined."""
     enrich_now(store, settings)
     undisturbed = everything(store, notes)
     make_stale(store)
-    chance = random.Random(4)
+    generator = random.Random(4)
     kills = 0
     while kills < KILLS:
         with start_once(database_url) as running:
-            time.sleep(chance.uniform(EARLIEST_SECONDS, LATEST_SECONDS))
+            time.sleep(generator.uniform(EARLIEST_SECONDS, LATEST_SECONDS))
             running.kill()
             running.wait()
             if running.returncode == 0:
-                # It was done before: let the next ones have work to be killed at.
+                # It ended before the kill: make work for the next processes to be killed at.
                 make_stale(store)
                 continue
         kills += 1

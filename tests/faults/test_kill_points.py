@@ -1,4 +1,4 @@
-"""Four workers, killed again and again at twelve points of their work, they or their children."""
+"""Four workers that are killed, or whose children are killed, at twelve points of the work."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from .test_kill_once import everything, left_over, make_stale
 RECORDS, LABELS = 10_000, 100
 WORKERS = 4
 KILLS = 20 if FULL else 1
-# Each point by itself, or all of them in one go.
+# A full run tests each point separately, a short run all of them together.
 CASES = [(name,) for name in POINTS] if FULL else [tuple(POINTS)]
-# Dead workers are buried by those that start: nothing here waits for a lease to run out.
+# A worker that starts releases the chunks of dead workers, so no test waits for a lease to end.
 LEASE = "600"
 PATIENCE_SECONDS = 1800.0
-# A point that the product's code no longer comes to would be waited for in vain.
-MOST_IN_VAIN = 5
+# The most rounds without a kill: a point that the product no longer reaches would never kill.
+MOST_ROUNDS_WITHOUT_KILL = 5
 LOOK_SECONDS = 0.1
 MODULE = "tests.faults.kill_worker"
 WHERE = "tests.faults.kill_enrichers"
@@ -55,22 +55,22 @@ SPEC = notes_spec(
 
 @pytest.fixture
 def notes(store: Store, settings: Settings) -> Dataset:
-    """Give a dataset that is up to date, with a model that reads its enrichments.
+    """Return a dataset that is up to date, with a model that reads its enrichments.
 
-    No other model is due, so that workers do not train one.
+    No new model is due, so the workers do not train one.
     """
-    found = register(store, SPEC)
-    fill(store, found, 0, LABELS)
+    dataset = register(store, SPEC)
+    fill(store, dataset, 0, LABELS)
     enrich_now(store, settings)
-    train_model(store, found.name, settings)
-    fill(store, found, LABELS, RECORDS)
+    train_model(store, dataset.name, settings)
+    fill(store, dataset, LABELS, RECORDS)
     enrich_now(store, settings)
     with store.reading() as connection:
-        return find_dataset(connection, found.name)
+        return find_dataset(connection, dataset.name)
 
 
 def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
-    """Add records, of which the first have a label."""
+    """Add records; those numbered below LABELS get a label."""
     records = []
     for number in range(first, last):
         tone = ("warm", "cold")[number % 2]
@@ -84,28 +84,28 @@ def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
 
 
 def is_done(store: Store, dataset: Dataset) -> bool:
-    """Tell whether nothing is stale, and nobody at work."""
+    """Return whether no record is stale and no chunk is left."""
     with store.reading() as connection:
         chunks = connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
         return not chunks and not count_stale(connection, dataset.id, dataset.revision)
 
 
 def generation_of(store: Store) -> int:
-    """Return what web processes look at every second."""
+    """Return the generation, which web processes poll every second."""
     with store.reading() as connection:
         return read_generation(connection)
 
 
 @dataclass(frozen=True)
 class Computed:
-    """How often each enricher has computed each record, and in how large a batch at most."""
+    """How often each enricher computed each record, and the size of the largest batch."""
 
     times: dict[str, Counter[str]]
     largest_batch: int
 
 
 def read_log(log: Path) -> Computed:
-    """Return what the enrichers have logged."""
+    """Read the counts from the enrichers' log."""
     times: dict[str, Counter[str]] = {name: Counter() for name in SPEC.enrichers}
     largest = 0
     for line in log.read_text("utf-8").splitlines():
@@ -116,30 +116,30 @@ def read_log(log: Path) -> Computed:
 
 
 def most_redone(kills: Counter[str], largest_batch: int) -> int:
-    """Return how many records these kills may cost: a chunk or a batch each, or nothing."""
+    """Return the most records that may be computed again after these kills."""
     costs = {CHUNK: CHUNK_RECORDS, BATCH: largest_batch, NOTHING: 0}
     return sum(count * costs[POINTS[name].redone] for name, count in kills.items())
 
 
-class Ordeal:
+class KillRounds:
     """Rounds of work over all records, until every token has been taken."""
 
     def __init__(self, store: Store, url: str, dataset: Dataset, folder: Path) -> None:
         self._store = store
         self._url = url
-        self._found = dataset
+        self._dataset = dataset
         self._tokens = folder / "tokens"
         self._folder = folder
         self._until = time.monotonic() + PATIENCE_SECONDS
-        self.rounds = self.killed = self.redone = self._in_vain = 0
+        self.rounds = self.killed = self.redone = self._rounds_without_kill = 0
 
     def lay(self, names: Sequence[str], kills: int) -> None:
-        """Say where to kill, and how often."""
+        """Create the tokens for a number of kills at each point."""
         lay_tokens(self._tokens, names, kills)
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nobody left to kill."""
+        """Whether every token has been taken."""
         return not tokens_left(self._tokens)
 
     @property
@@ -147,25 +147,27 @@ class Ordeal:
         return self._folder / f"computed.{self.rounds}"
 
     def group(self, size: int) -> WorkerGroup:
-        """Return so many workers, who may be killed while there are tokens."""
+        """Return a group of workers, which may be killed while there are tokens."""
         environment = {FOLDER: str(self._tokens), LOG: str(self._log), "LEASE_SECONDS": LEASE}
         return WorkerGroup(MODULE, size, self._folder / "said", self._url, **environment)
 
     def work_one_round(self) -> None:
-        """Have all records enriched, and count what was done more than once."""
+        """Enrich all records again, and count the values computed more than once."""
         make_stale(self._store)
         self.rounds += 1
         before = tokens_left(self._tokens)
         with self.group(WORKERS) as group:
-            while not is_done(self._store, self._found):
+            while not is_done(self._store, self._dataset):
                 group.tend()
-                assert time.monotonic() < self._until, self._words(group)
+                assert time.monotonic() < self._until, self._describe(group)
                 time.sleep(LOOK_SECONDS)
         self.killed += group.killed
         kills = before - tokens_left(self._tokens)
         self._check(read_log(self._log), kills)
-        self._in_vain = 0 if kills else self._in_vain + 1
-        assert self._in_vain < MOST_IN_VAIN, f"nobody dies at {dict(before)}"
+        self._rounds_without_kill = 0 if kills else self._rounds_without_kill + 1
+        assert self._rounds_without_kill < MOST_ROUNDS_WITHOUT_KILL, (
+            f"no process was killed at {dict(before)}"
+        )
 
     def _check(self, computed: Computed, kills: Counter[str]) -> None:
         for name, times in computed.times.items():
@@ -174,54 +176,54 @@ class Ordeal:
             assert redone <= most_redone(kills, computed.largest_batch), (name, kills)
             self.redone += redone
 
-    def _words(self, group: WorkerGroup) -> str:
+    def _describe(self, group: WorkerGroup) -> str:
         with self._store.reading() as connection:
-            stale = count_stale(connection, self._found.id, self._found.revision)
+            stale = count_stale(connection, self._dataset.id, self._dataset.revision)
             chunks = connection.execute(select(tables.chunk)).all()
         left = dict(tokens_left(self._tokens))
         return f"{stale} records stale in round {self.rounds}, {chunks=}, {left=}\n{group.words()}"
 
 
 @pytest.fixture
-def ordeal(store: Store, database_url: str, notes: Dataset, tmp_path: Path) -> Ordeal:
-    """Give rounds of work over the dataset."""
-    return Ordeal(store, database_url, notes, tmp_path)
+def kill_rounds(store: Store, database_url: str, notes: Dataset, tmp_path: Path) -> KillRounds:
+    """Return rounds of work over the dataset."""
+    return KillRounds(store, database_url, notes, tmp_path)
 
 
 @pytest.mark.parametrize("names", CASES, ids="+".join if FULL else lambda _: "all")
-def test_killed_at_any_point_workers_lose_nothing_and_double_nothing(
-    store: Store, notes: Dataset, ordeal: Ordeal, names: tuple[str, ...]
+def test_killed_workers_lose_no_results_and_store_none_twice(
+    store: Store, notes: Dataset, kill_rounds: KillRounds, names: tuple[str, ...]
 ) -> None:
-    """A worker's death costs one chunk at most, its child's one batch; the end is the same."""
+    """A killed worker costs at most one chunk, a killed child one batch; no result differs."""
     undisturbed = everything(store, notes)
-    ordeal.lay(names, KILLS)
-    while not ordeal.is_over:
-        ordeal.work_one_round()
+    kill_rounds.lay(names, KILLS)
+    while not kill_rounds.is_over:
+        kill_rounds.work_one_round()
         assert everything(store, notes) == undisturbed
         assert left_over(store) == [0, 0]
-    print(f"{ordeal.killed=} {ordeal.rounds=} {ordeal.redone=}")  # noqa: T201  with pytest -s
-    of_workers = [name for name in names if not POINTS[name].is_of_child]
-    assert ordeal.killed == KILLS * len(of_workers)
+    print(f"{kill_rounds.killed=} {kill_rounds.rounds=} {kill_rounds.redone=}")  # noqa: T201  with pytest -s
+    worker_points = [name for name in names if not POINTS[name].is_of_child]
+    assert kill_rounds.killed == KILLS * len(worker_points)
 
 
-@pytest.mark.parametrize("is_looked_at", [False, True])
-def test_what_a_worker_did_not_live_to_tell_the_web_its_successor_tells(
-    store: Store, ordeal: Ordeal, *, is_looked_at: bool
+@pytest.mark.parametrize("status_is_read", [False, True])
+def test_the_successor_of_a_killed_worker_announces_its_results_to_the_web(
+    store: Store, kill_rounds: KillRounds, *, status_is_read: bool
 ) -> None:
-    """The generation rises for it, although the successor has done nothing itself.
+    """The successor raises the generation, although it has written no results itself.
 
-    So it does where somebody has asked for the status meanwhile, and so buried the dead.
+    This holds even after a request for the worker status, which also cleans up dead workers.
     """
-    ordeal.lay(["web_not_told"], 1)
+    kill_rounds.lay(["web_not_told"], 1)
     with store.writing() as connection:
-        # They have all their values: looking at them is quick.
+        # These records have all their values, so that checking them is quick.
         connection.execute(
             update(tables.record).where(tables.record.c.label.isnot(None)).values(revision=0)
         )
-    with ordeal.group(1) as group:
+    with kill_rounds.group(1) as group:
         group.workers[0].wait(PATIENCE_SECONDS)
-        untold = generation_of(store)
-        if is_looked_at:
+        generation = generation_of(store)
+        if status_is_read:
             worker_status(store)
         group.tend()
-        wait_for(lambda: generation_of(store) > untold)
+        wait_for(lambda: generation_of(store) > generation)

@@ -28,11 +28,11 @@ from tests.conftest import register, sample_spec, settings_for
 from .conftest import FULL
 
 CHUNKS = 100_000 if FULL else 2_000
-# How many there are at a time: far more than planners ever make, and yet a claim sorts them all.
+# Chunks in the store at a time: far more than planners make, yet each claim sorts them all.
 MOST_AT_ONCE = 1_000
 PROCESSES = 8
 LEASE_SECONDS = 600.0
-# Of so many claims of a process one is given back, and one is made under a lease over at once.
+# One claim in this many is returned, and one in this many has a lease that ends at once.
 RETURN_EACH, LATE_EACH = 7, 11
 PATIENCE_SECONDS = 3600.0
 LOOK_SECONDS = 0.05
@@ -41,9 +41,9 @@ Outcome = Literal["finished", "returned", "lost"]
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """One claim of a chunk, from just after it was made to just before it was given up.
+    """One claim of a chunk, from just after the claim to just before the chunk is given up.
 
-    Times in nanoseconds of the one clock that all processes of a machine share.
+    Times are in nanoseconds of the monotonic clock, which all processes of a machine share.
     """
 
     chunk_id: int
@@ -56,7 +56,7 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class Claimer:
-    """One process's claims, and the file that it writes them to."""
+    """The claims of one process, and the file to which it writes them."""
 
     def __init__(
         self, store: Store, revisions: dict[int, int], process: int, log: BinaryIO
@@ -67,7 +67,7 @@ class Claimer:
         self._log = log
 
     def claim(self, lease_seconds: float) -> tuple[Chunk, int] | None:
-        """Return a chunk and since when it is held."""
+        """Claim a chunk; return it with the time of the claim, or None if there is none."""
         held = self._store.write(
             partial(
                 claim_chunk,
@@ -79,7 +79,7 @@ class Claimer:
         return None if held is None else (held, time.monotonic_ns())
 
     def give_up(self, held: Chunk, began: int, *, may_return: bool, is_late: bool) -> None:
-        """Finish a chunk or give it back, and write down what came of that."""
+        """Finish or return a chunk, and write the outcome to the log."""
         ended = time.monotonic_ns()
         outcome: Outcome = "returned" if may_return else "finished"
         end = return_chunk if may_return else partial(finish_chunk, enrichments=(), predictions=())
@@ -91,14 +91,14 @@ class Claimer:
         self._log.write(msgspec.json.encode(hold) + b"\n")
 
     def run(self, is_last: Event) -> None:
-        """Claim until there is nothing, and nothing more will come."""
+        """Claim chunks until none is left and no more will be added."""
         late: tuple[Chunk, int] | None = None
         for number in itertools.count(1):
             was_last = is_last.is_set()
             is_late = number % LATE_EACH == 0
             claimed = self.claim(0.0 if is_late else LEASE_SECONDS)
             if late is not None:
-                # Others have had their chance to take it.
+                # The lease was over at once, so other processes could have claimed the chunk.
                 self.give_up(*late, may_return=False, is_late=True)
                 late = None
             if claimed is None and was_last:
@@ -112,7 +112,7 @@ class Claimer:
 
 
 def claim_all(url: str, revisions: dict[int, int], process: int, log: Path, is_last: Event) -> None:
-    """Be one of the processes."""
+    """Run one of the claiming processes."""
     store = connect_store(settings_for(url))
     try:
         with log.open("wb") as file:
@@ -123,17 +123,17 @@ def claim_all(url: str, revisions: dict[int, int], process: int, log: Path, is_l
 
 @pytest.fixture
 def planned(store: Store) -> Dataset:
-    """Give a dataset whose chunks can be worked on."""
-    found = register(store, sample_spec("intents"))
+    """Return a dataset with a plan, so that its chunks can be claimed."""
+    dataset = register(store, sample_spec("intents"))
     with store.writing() as connection:
-        return set_plan(connection, found, (PlanStep("language", "f1"),))
+        return set_plan(connection, dataset, (PlanStep("language", "f1"),))
 
 
 @contextmanager
 def claiming(
     url: str, dataset: Dataset, folder: Path, is_last: Event
 ) -> Iterator[list[BaseProcess]]:
-    """Run the processes; whatever happens, none is left."""
+    """Run the claiming processes, and kill them at the end of the block."""
     context = multiprocessing.get_context("spawn")
     revisions = {dataset.id: dataset.revision}
     claimers: list[BaseProcess] = [
@@ -143,27 +143,29 @@ def claiming(
         for number in range(1, PROCESSES + 1)
     ]
     try:
-        for one in claimers:
-            one.start()
+        for claimer in claimers:
+            claimer.start()
         yield claimers
     finally:
-        for one in claimers:
-            one.kill()
-            one.join()
+        for claimer in claimers:
+            claimer.kill()
+            claimer.join()
 
 
 def feed(store: Store, dataset: Dataset, claimers: Iterable[BaseProcess]) -> None:
-    """Add chunk rows as they go, until there have been enough."""
+    """Add chunk rows while others are finished, until CHUNKS have been added."""
     left = CHUNKS
     until = time.monotonic() + PATIENCE_SECONDS
     row = {"dataset_id": dataset.id, "revision": dataset.revision, "asked": False}
     while left:
         assert time.monotonic() < until, f"{left} chunks have still to be added"
-        assert not [one for one in claimers if one.exitcode], "a process has died"
+        assert not [claimer for claimer in claimers if claimer.exitcode], "a process has died"
         with store.reading() as connection:
-            there = connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
-        room = min(MOST_AT_ONCE - there, left)
-        if there <= MOST_AT_ONCE // 2 and room:
+            existing = connection.execute(
+                select(func.count()).select_from(tables.chunk)
+            ).scalar_one()
+        room = min(MOST_AT_ONCE - existing, left)
+        if existing <= MOST_AT_ONCE // 2 and room:
             with store.writing() as connection:
                 connection.execute(insert(tables.chunk), [row] * room)
             left -= room
@@ -178,7 +180,7 @@ def read_holds(folder: Path) -> dict[int, list[Hold]]:
         for line in log.read_bytes().splitlines():
             hold = msgspec.json.decode(line, type=Hold)
             holds[hold.chunk_id].append(hold)
-    return {number: sorted(some, key=lambda one: one.fence) for number, some in holds.items()}
+    return {number: sorted(claims, key=lambda hold: hold.fence) for number, claims in holds.items()}
 
 
 def test_eight_processes_claim_each_chunk_for_one_owner_at_a_time(
@@ -191,27 +193,27 @@ def test_eight_processes_claim_each_chunk_for_one_owner_at_a_time(
     with claiming(database_url, planned, folder, is_last) as claimers:
         feed(store, planned, claimers)
         is_last.set()
-        for one in claimers:
-            one.join(PATIENCE_SECONDS)
-        assert [one.exitcode for one in claimers] == [0] * PROCESSES
+        for claimer in claimers:
+            claimer.join(PATIENCE_SECONDS)
+        assert [claimer.exitcode for claimer in claimers] == [0] * PROCESSES
     holds = read_holds(folder)
     assert len(holds) == CHUNKS
-    for some in holds.values():
-        assert [one.fence for one in some] == list(range(1, len(some) + 1))
-        assert [one.outcome for one in some].count("finished") == 1
-        live = [one for one in some if not one.is_late]
-        assert all(one.outcome != "lost" for one in live)
-        assert all(one.ended < after.began for one, after in itertools.pairwise(live))
+    for claims in holds.values():
+        assert [hold.fence for hold in claims] == list(range(1, len(claims) + 1))
+        assert [hold.outcome for hold in claims].count("finished") == 1
+        live = [hold for hold in claims if not hold.is_late]
+        assert all(hold.outcome != "lost" for hold in live)
+        assert all(hold.ended < after.began for hold, after in itertools.pairwise(live))
     with store.reading() as connection:
         assert connection.execute(select(tables.chunk.c.id)).all() == []
-    tell(holds)
+    report(holds)
 
 
-def tell(holds: dict[int, list[Hold]]) -> None:
-    """Print what pytest shows with -s: how fast it went, and what the test went through."""
-    every = [one for some in holds.values() for one in some]
-    seconds = (max(one.ended for one in every) - min(one.began for one in every)) / 1e9
-    outcomes = Counter((one.outcome, one.is_late) for one in every)
+def report(holds: dict[int, list[Hold]]) -> None:
+    """Print the rate and outcomes, which pytest shows with -s; fail if an outcome is missing."""
+    every = [hold for claims in holds.values() for hold in claims]
+    seconds = (max(hold.ended for hold in every) - min(hold.began for hold in every)) / 1e9
+    outcomes = Counter((hold.outcome, hold.is_late) for hold in every)
     assert outcomes["returned", False]
     assert outcomes["lost", True]
     print(f"{len(every) / seconds:,.0f} claims/s; {dict(outcomes)}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""A child that eats memory where there is little: under a limit of its own, or of a container."""
+"""A child that uses too much memory under a limit of its process, control group or container."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 
 
 class Hungry:
-    """The length; one sentence makes it eat until it is killed.
+    """Return each sentence's length; one sentence makes it take memory until it is killed.
 
-    With a limit it is the process itself that has it, and what is killed for it is this process:
-    what a kernel does to a control group, on a machine where the test may not make one.
+    With `limit_bytes` the process limits itself and kills itself at the limit. This imitates what
+    a kernel does to a control group, on a machine where the test cannot make one.
     """
 
     version = "1"
@@ -61,7 +61,7 @@ class Hungry:
 
 
 def eat(size: int) -> list[bytearray]:
-    """Take memory, and write to each page of it."""
+    """Allocate memory and write to each page; kill this process where memory runs out."""
     try:
         return [bytearray(b"x" * PIECE_BYTES) for _ in range(size // PIECE_BYTES)]
     except MemoryError:
@@ -69,7 +69,7 @@ def eat(size: int) -> list[bytearray]:
         raise
 
 
-# Prints what the machine's memory looks like from where it runs, with so many MiB in use.
+# Prints its readings of the machine's memory while it uses the given number of MiB itself.
 LOOK = f"""
 import json, os, sys
 from enrich.gate.machine.cgroup import Cgroup
@@ -87,7 +87,7 @@ print(json.dumps({{
 
 @contextmanager
 def group(limit_bytes: int, around: Path | None = None) -> Iterator[Path]:
-    """Make a control group with so much memory and no swap; raises OSError where nobody may."""
+    """Make a control group with this much memory and no swap; raises OSError without the right."""
     levels = Cgroup().memory
     if not levels.folders:
         raise FileNotFoundError("this machine has no control groups for memory")
@@ -107,7 +107,7 @@ def group(limit_bytes: int, around: Path | None = None) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Names:
-    """What a version of control groups calls its files."""
+    """The file names of a version of control groups."""
 
     limit: str
     swap: str
@@ -119,7 +119,7 @@ V2 = Names("memory.max", "memory.swap.max", "memory.events")
 
 
 def empty(folder: Path) -> None:
-    """End what is left in a group of ours, and remove it."""
+    """Kill the processes that are left in a group, and remove the group."""
 
     def is_removed() -> bool:
         for pid in (folder / "cgroup.procs").read_text("ascii").split():
@@ -133,14 +133,14 @@ def empty(folder: Path) -> None:
 
 
 def kills(folder: Path) -> int:
-    """Return how many processes of a group the kernel has killed for want of memory."""
+    """Return how many processes of a group the kernel has killed for lack of memory."""
     names = V1 if (folder / V1.events).exists() else V2
     words = (folder / names.events).read_text("ascii").split()
     return int(words[words.index("oom_kill") + 1])
 
 
 def may_make_groups() -> bool:
-    """Tell whether this is a machine, and this a user, with control groups to give."""
+    """Return whether this user can make control groups on this machine."""
     try:
         with group(LIMIT_BYTES):
             return True
@@ -159,7 +159,7 @@ def require_groups() -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a command has little memory: `prefix` puts it there."""
+    """An environment with little memory; `prefix` runs a command in it."""
 
     prefix: tuple[str, ...] = ()
     folder: Path | None = None
@@ -167,7 +167,7 @@ class Place:
     limit_bytes: int = 0
 
     def run(self, url: str, *arguments: str) -> Done:
-        """Run Python there to its end."""
+        """Run Python in this environment until it ends."""
         done = subprocess.run(
             [*self.prefix, self.python, *arguments],
             cwd=ROOT,
@@ -181,19 +181,19 @@ class Place:
 
 
 def within(folder: Path) -> Place:
-    """Return the place in a control group."""
+    """Return the place that runs commands in a control group."""
     return Place(("sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(folder)), folder)
 
 
 @contextmanager
 def container(url: str, folder: Path) -> Iterator[Place]:
-    """Give a container that sees the project and its packages, and may write in one folder."""
+    """Yield a container that can read the project and its packages, and write to one folder."""
     name = f"veilleuse-{uuid.uuid4().hex[:8]}"
     packages = sysconfig.get_path("platlib")
     sockets = make_url(url).query.get("host")
-    seen = [f"{ROOT}:{ROOT}:ro", f"{packages}:{packages}:ro", f"{folder}:{folder}"]
+    volumes = [f"{ROOT}:{ROOT}:ro", f"{packages}:{packages}:ro", f"{folder}:{folder}"]
     if sockets:
-        seen.append(f"{sockets}:{sockets}")
+        volumes.append(f"{sockets}:{sockets}")
     environment = {
         "DATABASE_URL": url,
         "CODE_PATHS": "datasets,tests",
@@ -203,7 +203,7 @@ def container(url: str, folder: Path) -> Iterator[Place]:
     prefix = (
         *("podman", "run", "--rm", "--name", name, "--network", "none"),
         *("--memory", str(LIMIT_BYTES), "--memory-swap", str(LIMIT_BYTES)),
-        *(word for one in seen for word in ("-v", one)),
+        *(word for volume in volumes for word in ("-v", volume)),
         *(word for pair in environment.items() for word in ("-e", "=".join(pair))),
         *("-w", str(ROOT), IMAGE),
     )
@@ -213,20 +213,20 @@ def container(url: str, folder: Path) -> Iterator[Place]:
         subprocess.run(["podman", "rm", "--force", "--ignore", name], check=True)
 
 
-# process: no more than a limit of its own; the test means something on any Linux.
-# group: a control group; inner and outer: two of them, of which that one is the smaller.
+# process: only a limit of the process, so that the test is useful on any Linux.
+# group: a control group; inner and outer: two nested groups, of which the named one is smaller.
 PLACES = ["process", "group", "inner", "outer", "container"]
 
 
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Place]:
-    """Give each place with little memory in turn."""
+    """Yield each place with little memory in turn."""
     with ExitStack() as stack:
         yield make_place(stack, request.param, database_url, tmp_path)
 
 
 def make_place(stack: ExitStack, kind: str, url: str, folder: Path) -> Place:
-    """Return a place that is there until the stack is left."""
+    """Return a place that lasts until the stack is closed."""
     if kind == "process":
         return Place(limit_bytes=LIMIT_BYTES)
     if kind == "container":
@@ -244,18 +244,18 @@ def fill(store: Store, limit_bytes: int, *texts: str) -> Dataset:
     """Make a dataset of these sentences and many harmless ones."""
     use, config = f"{__name__}.Hungry", {"limit_bytes": limit_bytes}
     spec = notes_spec({"hungry": EnricherSpec(use=use, config=config)})
-    found = register(store, spec)
+    dataset = register(store, spec)
     rows = []
     for text in (*texts, *(f"rien du tout {number}" for number in range(NEIGHBOURS))):
-        inputs = found.spec.read_inputs({"sentence": text})
-        rows.append(NewRecord(found.spec.key(inputs), inputs))
+        inputs = dataset.spec.read_inputs({"sentence": text})
+        rows.append(NewRecord(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
-    return found
+        add_records(connection, dataset.id, rows, "import")
+    return dataset
 
 
 def lacking(store: Store, dataset: Dataset) -> list[str]:
-    """Return the sentences without their value."""
+    """Return the sentences that lack their value."""
     rows = list(export_rows(store, dataset))
     texts = [(row["inputs"]["sentence"], row["enrichments"].get("hungry")) for row in rows]
     return [text for text, value in texts if value != len(text)]
@@ -264,24 +264,24 @@ def lacking(store: Store, dataset: Dataset) -> list[str]:
 def test_a_child_that_eats_memory_dies_and_its_worker_lives(
     store: Store, database_url: str, place: Place
 ) -> None:
-    """The record is quarantined, and its neighbours are done."""
-    found = fill(store, place.limit_bytes, HUNGRY)
+    """The record is quarantined, and the other records are enriched."""
+    dataset = fill(store, place.limit_bytes, HUNGRY)
     done = place.run(database_url, "-m", "enrich", "once")
     assert done.code == 1, done.err
     assert "1 of them lack a value and are quarantined" in done.err
     assert "the compute child died with exit code -9" in done.err
-    assert lacking(store, found) == [HUNGRY]
+    assert lacking(store, dataset) == [HUNGRY]
     if place.folder is not None:
         assert kills(place.folder if kills(place.folder) else place.folder.parent) >= MOST_ATTEMPTS
 
 
 def test_memory_is_read_within_the_nearest_limit(database_url: str, place: Place) -> None:
-    """A container that is nearly full is not taken for the large host that it is on."""
+    """A nearly full container is not mistaken for the large host on which it runs."""
     done = place.run(database_url, "-c", LOOK, str(LIMIT_BYTES // MIB // 2))
     assert done.code == 0, done.err
     seen = json.loads(done.out)
     if place.limit_bytes:
-        # A process's own limit is nobody else's.
+        # A limit of one process is not a limit of a control group.
         assert LIMIT_BYTES not in seen["limits"]
         return
     assert LIMIT_BYTES in seen["limits"]
@@ -293,7 +293,7 @@ def test_memory_is_read_within_the_nearest_limit(database_url: str, place: Place
 def started(
     place: Place, url: str, *arguments: str, **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start Python in a place; whatever happens, it is ended."""
+    """Run Python in a place, and kill it at the end of the block."""
     with subprocess.Popen(
         [*place.prefix, place.python, *arguments],
         cwd=ROOT,
@@ -307,12 +307,12 @@ def started(
 
 
 def reasons(store: Store) -> list[str]:
-    """Return what each worker says of its gate."""
+    """Return the reason that each worker reports for its gate."""
     with store.reading() as connection:
         return [worker.reason for worker in all_workers(connection)]
 
 
-# Others leave a quarter of the group; the host has more than enough.
+# Leaves about a quarter of the group's memory free, while the host has plenty.
 HOG = f"import sys; x = b'x' * {350 * MIB}; open(sys.argv[1], 'w'); input()"
 GATE = {
     "GATE_OPEN_CORES": "1024",
@@ -328,19 +328,19 @@ GATE = {
 def test_a_worker_waits_while_others_fill_its_group(
     store: Store, database_url: str, tmp_path: Path
 ) -> None:
-    """It works once they are gone, though all the time the host had memory to spare."""
+    """It works once they have ended, although the host had free memory all the time."""
     require_groups()
-    found = fill(store, 0)
+    dataset = fill(store, 0)
     full = tmp_path / "full"
     with group(LIMIT_BYTES) as folder, ExitStack() as stack:
         place = within(folder)
         hog = stack.enter_context(started(place, database_url, "-c", HOG, str(full)))
         wait_for(full.exists)
         with started(place, database_url, "-m", "enrich", "run", **GATE) as running:
-            wait_for(lambda: any("of the memory free" in one for one in reasons(store)))
-            assert len(lacking(store, found)) == NEIGHBOURS
+            wait_for(lambda: any("of the memory free" in reason for reason in reasons(store)))
+            assert len(lacking(store, dataset)) == NEIGHBOURS
             hog.kill()
             hog.wait()
-            wait_for(lambda: not lacking(store, found))
+            wait_for(lambda: not lacking(store, dataset))
             running.terminate()
             assert running.wait(PATIENCE_SECONDS) == 0

@@ -50,14 +50,14 @@ from .conftest import FULL
 WORKERS = 4
 TEXTS = 150
 RECORDS = 120
-# So small that all workers have some of each dataset.
+# So small that every worker gets chunks of each dataset.
 CHUNK_RECORDS = 15
 SECRET = "s3cret/of-the~faults"  # noqa: S105
 HEADERS = {"Authorization": "Bearer ${API_TEST_KEY}", "X-Worker": "${WORKER_NAME}"}
 LENGTH = EnricherSpec(use="tests.store.sample_enrichers.Length", reads=("sentence",))
 
 wait_for = partial(processes.wait_for, look_seconds=0.2)
-# What takes long in itself: the short form runs it where it is more likely to fail.
+# Slow tests; a short run uses only the database on which they are more likely to fail.
 BOTH = ["sqlite", "postgresql"]
 MANY_WORKERS = pytest.mark.parametrize(
     "database_url", BOTH if FULL else ["postgresql"], indirect=True
@@ -67,13 +67,13 @@ ONE_WORKER = pytest.mark.parametrize("database_url", BOTH if FULL else ["sqlite"
 
 @pytest.fixture
 def server() -> Iterator[BadServer]:
-    """Give a server of the test's own."""
+    """Yield a bad server for one test."""
     with bad_server() as running:
         yield running
 
 
-def asks(url: str, field: str = "sentence", **config: Any) -> EnricherSpec:  # noqa: ANN401
-    """Return an enricher whose value is the path that the server was asked for."""
+def http_enricher(url: str, field: str = "sentence", **config: Any) -> EnricherSpec:  # noqa: ANN401
+    """Return an enricher whose value is the path of its request."""
     return EnricherSpec(
         use="http",
         reads=(field,),
@@ -95,8 +95,8 @@ def make_dataset(
     chunk_records: int = CHUNK_RECORDS,
     **enrichers: EnricherSpec,
 ) -> Dataset:
-    """Return a dataset of records whose texts others have too, cut into small chunks."""
-    found = register(
+    """Return a dataset cut into small chunks, which shares texts with other datasets."""
+    dataset = register(
         store,
         DatasetSpec(
             name=name,
@@ -108,35 +108,35 @@ def make_dataset(
     )
     rows = []
     for number in range(first, first + RECORDS):
-        raw = {"sentence": said(number), "subject": said(number + 1)}
-        rows.append(NewRecord(found.spec.key(raw), found.spec.read_inputs(raw)))
+        raw = {"sentence": text_of(number), "subject": text_of(number + 1)}
+        rows.append(NewRecord(dataset.spec.key(raw), dataset.spec.read_inputs(raw)))
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
-        found = refresh_plan(connection, found, settings)
-        ids = [one.id for one in each_record(connection, found.id)]
-        for some in slices(ids, chunk_records):
-            make_chunk(connection, found.id, found.revision, some, asked=False)
-    return found
+        add_records(connection, dataset.id, rows, "import")
+        dataset = refresh_plan(connection, dataset, settings)
+        ids = [record.id for record in each_record(connection, dataset.id)]
+        for chunk_ids in slices(ids, chunk_records):
+            make_chunk(connection, dataset.id, dataset.revision, chunk_ids, asked=False)
+    return dataset
 
 
-def said(number: int) -> str:
+def text_of(number: int) -> str:
     """Return one of a few texts."""
     return f"bonjour à {number % TEXTS}"
 
 
 @contextmanager
 def workers_running(url: str, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run `enrich run --now` so many times; who is still there must end cleanly when told to."""
+    """Run WORKERS workers with --now; those that still run at the end must end cleanly."""
     running = [_start_worker(url, folder, number) for number in range(WORKERS)]
     try:
         yield running
-        for one in running:
-            one.terminate()
-        codes = {one.wait(PATIENCE_SECONDS) for one in running}
+        for worker in running:
+            worker.terminate()
+        codes = {worker.wait(PATIENCE_SECONDS) for worker in running}
     finally:
-        for one in running:
-            one.kill()
-            one.wait()
+        for worker in running:
+            worker.kill()
+            worker.wait()
     assert codes <= {0, -signal.SIGKILL}, logs(folder)
     assert "Traceback" not in logs(folder)
 
@@ -153,12 +153,12 @@ def _start_worker(url: str, folder: Path, number: int) -> subprocess.Popen[bytes
 
 
 def environment(url: str, name: str) -> dict[str, str]:
-    """Return a worker's environment, with the secret."""
+    """Return the environment of a worker, including the secret."""
     return command_environment(url, API_TEST_KEY=SECRET, WORKER_NAME=name, LEASE_SECONDS="60")
 
 
 def logs(folder: Path) -> str:
-    """Return all that the workers wrote."""
+    """Return the logs of all workers."""
     return "\n".join(path.read_text("utf-8") for path in folder.glob("*.log"))
 
 
@@ -168,7 +168,7 @@ def once(url: str) -> Done:
 
 
 def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
-    """Return the values that are there, by text."""
+    """Return the stored values of an enricher, by text."""
     field = dataset.spec.enrichers[enricher].reads[0]
     return {
         row["inputs"][field]: row["enrichments"][enricher]
@@ -178,7 +178,7 @@ def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
 
 
 def is_done(store: Store, *datasets: Dataset) -> bool:
-    """Tell whether every record has every value."""
+    """Return whether every record has every value."""
     return all(
         len(row["enrichments"]) == len(dataset.spec.enrichers)
         for dataset in datasets
@@ -187,31 +187,31 @@ def is_done(store: Store, *datasets: Dataset) -> bool:
 
 
 def assert_right(store: Store, *datasets: Dataset) -> None:
-    """Every record has the server's answer to its own text, and nobody was blamed."""
+    """Fail unless each record has the answer to its own text and none is quarantined."""
     for dataset in datasets:
         for name, enricher in dataset.spec.enrichers.items():
             if enricher.use == "http":
-                made = values(store, dataset, name)
-                assert len(made) == RECORDS
-                for asked, path in made.items():
+                answers = values(store, dataset, name)
+                assert len(answers) == RECORDS
+                for asked, path in answers.items():
                     assert parse_qs(urlsplit(path).query)["text"] == [asked]
     with store.reading() as connection:
         assert list_quarantine(connection) == []
 
 
 def spent(store: Store, dataset: Dataset) -> int:
-    """Return what a dataset's enrichers have spent."""
+    """Return the number of calls that a dataset's enrichers have spent."""
     with store.reading() as connection:
         return sum(spent_calls(connection, dataset.id).values())
 
 
 def texts_asked(server: BadServer) -> list[str]:
-    """Return the text of each request that the server saw."""
+    """Return the text of each request that the server received."""
     return [parse_qs(urlsplit(call.path).query)["text"][0] for call in server.calls]
 
 
 def assert_no_secret(store: Store, url: str, folder: Path) -> None:
-    """It was sent with every call, and is nowhere else."""
+    """Fail if the secret, in any encoding, is in the store or the logs."""
     for written in (logs(folder).encode(), dump(store, url)):
         assert SECRET.encode() not in written
         assert SECRET.encode().hex().encode() not in written
@@ -220,7 +220,7 @@ def assert_no_secret(store: Store, url: str, folder: Path) -> None:
 
 
 def dump(store: Store, url: str) -> bytes:
-    """Return the whole store: the files of SQLite, every row of PostgreSQL as text."""
+    """Return the whole store: the SQLite files, or every PostgreSQL row as text."""
     if url.startswith("sqlite"):
         file = Path(url.removeprefix("sqlite:///"))
         return b"".join(path.read_bytes() for path in file.parent.glob(file.name + "*"))
@@ -235,28 +235,37 @@ def dump(store: Store, url: str) -> bytes:
 def test_every_call_is_made_once_and_every_record_has_its_answer(
     store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
 ) -> None:
-    """Though datasets and fields want the same; an echoed secret is nowhere in store or logs."""
+    """Equal calls of several datasets and fields are made once; no secret is stored or logged."""
     url = server.on("/score", behaviour.echoes())
     datasets = [
-        make_dataset(store, settings, name, first, score=asks(url), title=asks(url, "subject"))
+        make_dataset(
+            store,
+            settings,
+            name,
+            first,
+            score=http_enricher(url),
+            title=http_enricher(url, "subject"),
+        )
         for name, first in (("letters", 0), ("notes", 20), ("posts", 60))
     ]
     with workers_running(database_url, tmp_path):
         wait_for(lambda: is_done(store, *datasets), lambda: logs(tmp_path))
     assert_right(store, *datasets)
     asked = texts_asked(server)
-    assert sorted(asked) == sorted({said(number) for number in range(TEXTS)})
+    assert sorted(asked) == sorted({text_of(number) for number in range(TEXTS)})
     assert sum(spent(store, dataset) for dataset in datasets) == len(asked)
     assert all(call.headers["authorization"] == f"Bearer {SECRET}" for call in server.calls)
     with store.reading() as connection:
         kept = connection.execute(select(tables.response.c.text)).scalars().all()
     assert len(kept) == TEXTS
-    assert all(json.loads(one)["headers"]["authorization"] == "Bearer ***" for one in kept if one)
+    assert all(
+        json.loads(body)["headers"]["authorization"] == "Bearer ***" for body in kept if body
+    )
     assert_no_secret(store, database_url, tmp_path)
 
 
 def flaky() -> Behaviour:
-    """Fail twice, stall or ask for a pause, by the text; then answer."""
+    """Return a behaviour that, depending on the text, fails, stalls or pauses before it answers."""
     kinds: dict[int, list[Behaviour]] = {
         0: [behaviour.fails(500), behaviour.fails(503)],
         1: [behaviour.stalls()],
@@ -281,13 +290,13 @@ def flaky() -> Behaviour:
 def test_a_server_that_fails_stalls_and_asks_for_pauses_is_asked_within_the_budget(
     store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
 ) -> None:
-    """All values are there in the end, and each request that the server saw was paid for."""
+    """All values are stored in the end, and each request to the server was charged."""
     url = server.on("/score", flaky())
-    # Hardly more than what is needed if no try is given back.
+    # Barely enough if no unused try is refunded.
     budget = 4 * (RECORDS + 12)
     config: dict[str, Any] = {"tries": 4, "timeout_seconds": 4, "budget_calls": budget}
     datasets = [
-        make_dataset(store, settings, name, first, score=asks(url, **config))
+        make_dataset(store, settings, name, first, score=http_enricher(url, **config))
         for name, first in (("letters", 0), ("notes", 30))
     ]
     with workers_running(database_url, tmp_path):
@@ -299,31 +308,31 @@ def test_a_server_that_fails_stalls_and_asks_for_pauses_is_asked_within_the_budg
     assert_no_secret(store, database_url, tmp_path)
 
 
-def test_a_budget_that_is_spent_lets_the_rest_wait_with_the_reason(
+def test_a_budget_that_is_spent_leaves_the_other_records_waiting_with_the_reason(
     store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
 ) -> None:
-    """Other enrichers' values of these records are there; `once` says so and fails."""
+    """Other enrichers still write their values; `once` reports the spent budget and fails."""
     url = server.on("/score", behaviour.echoes())
     config: dict[str, Any] = {"tries": 3, "budget_calls": 32}
-    found = make_dataset(store, settings, "notes", score=asks(url, **config))
+    dataset = make_dataset(store, settings, "notes", score=http_enricher(url, **config))
     others = make_dataset(store, settings, "posts", 60)
     reason = "score: its budget of 32 calls is spent"
 
     def errors() -> list[str]:
-        seen = json.loads(run_command(database_url, "enrich", "status", "--json").out)
-        return [worker["error"] or "" for worker in seen["workers"]]
+        status = json.loads(run_command(database_url, "enrich", "status", "--json").out)
+        return [worker["error"] or "" for worker in status["workers"]]
 
     def is_waiting() -> bool:
-        told = errors()
-        return len(told) == WORKERS and any(reason in error for error in told)
+        current = errors()
+        return len(current) == WORKERS and any(reason in error for error in current)
 
     with workers_running(database_url, tmp_path):
-        wait_for(lambda: len(values(store, found, "length")) == RECORDS, lambda: logs(tmp_path))
+        wait_for(lambda: len(values(store, dataset, "length")) == RECORDS, lambda: logs(tmp_path))
         wait_for(lambda: is_done(store, others) and is_waiting(), errors)
         wait_for(lambda: len(server.calls) >= 30, lambda: len(server.calls))
     # The last two calls of a budget may stay unused.
     assert 30 <= len(server.calls) <= 32
-    assert len(values(store, found, "score")) == len(server.calls) == spent(store, found)
+    assert len(values(store, dataset, "score")) == len(server.calls) == spent(store, dataset)
     done = once(database_url)
     assert done.code == 1
     assert reason in done.err
@@ -333,10 +342,10 @@ def test_a_budget_that_is_spent_lets_the_rest_wait_with_the_reason(
         assert list_quarantine(connection) == []
 
 
-def test_a_worker_killed_in_the_middle_of_its_calls_costs_no_value_and_no_budget(
+def test_a_worker_killed_in_the_middle_of_its_calls_loses_no_value_and_no_budget(
     store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
 ) -> None:
-    """What it was asking is asked by others at once: its neighbours see that it is dead."""
+    """Other workers notice its death and repeat its unanswered calls at once."""
     caught: list[str] = []
     may_go_on = threading.Event()
 
@@ -349,16 +358,16 @@ def test_a_worker_killed_in_the_middle_of_its_calls_costs_no_value_and_no_budget
     url = server.on("/score", *[answer] * 30, catch, answer)
     budget = 3 * (RECORDS + 60)
     config: dict[str, Any] = {"tries": 3, "timeout_seconds": 60, "budget_calls": budget}
-    found = make_dataset(store, settings, "notes", score=asks(url, **config))
+    dataset = make_dataset(store, settings, "notes", score=http_enricher(url, **config))
     with workers_running(database_url, tmp_path) as running:
         wait_for(lambda: bool(caught), lambda: logs(tmp_path))
         victim = running[int(caught[0].removeprefix("worker-"))]
         os.kill(victim.pid, signal.SIGKILL)
         victim.wait()
         may_go_on.set()
-        wait_for(lambda: is_done(store, found), lambda: logs(tmp_path))
-    assert_right(store, found)
-    assert len(server.calls) <= spent(store, found) <= budget
+        wait_for(lambda: is_done(store, dataset), lambda: logs(tmp_path))
+    assert_right(store, dataset)
+    assert len(server.calls) <= spent(store, dataset) <= budget
     assert_no_secret(store, database_url, tmp_path)
 
 
@@ -366,21 +375,23 @@ def test_a_worker_killed_in_the_middle_of_its_calls_costs_no_value_and_no_budget
 def test_all_workers_together_keep_the_rate(
     store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
 ) -> None:
-    """By any moment there were no more calls than slots: late ones may come close together."""
+    """At any moment there were at most as many calls as slots; late calls may bunch together."""
     rate = 20
     url = server.on("/score", behaviour.echoes())
-    found = make_dataset(store, settings, "notes", score=asks(url, calls_per_second=rate))
+    dataset = make_dataset(
+        store, settings, "notes", score=http_enricher(url, calls_per_second=rate)
+    )
     store.write(pause_workers)
     with workers_running(database_url, tmp_path):
         wait_for(lambda: worker_count(store) == WORKERS, lambda: logs(tmp_path))
         began = time.monotonic()
         store.write(resume_workers)
-        wait_for(lambda: is_done(store, found), lambda: logs(tmp_path))
-    assert_right(store, found)
+        wait_for(lambda: is_done(store, dataset), lambda: logs(tmp_path))
+    assert_right(store, dataset)
     times = sorted(call.at for call in server.calls)
     assert len(times) == RECORDS
-    # A call comes at its slot or later, and slots are 1 / rate apart; a slow worker's calls that
-    # are late may come beside another's, so that no bound holds for each single second.
+    # A call arrives at its slot or later, and slots are 1 / rate apart. Late calls of a slow worker
+    # may coincide with those of another, so there is no bound for each single second.
     assert all(count <= rate * (at - began) + 1 for count, at in enumerate(times, 1))
 
 
@@ -394,22 +405,22 @@ def worker_count(store: Store) -> int:
 def test_a_budget_that_suffices_is_enough_for_any_number_of_workers(
     store: Store, settings: Settings, database_url: str, server: BadServer, tmp_path: Path
 ) -> None:
-    """What others have charged in advance is nearly all given back, and worth waiting for."""
+    """Workers wait for the calls that others charged in advance, most of which are refunded."""
     url = server.on("/score", behaviour.echoes())
     config: dict[str, Any] = {"tries": 10, "budget_calls": RECORDS + 10}
-    found = make_dataset(store, settings, "notes", score=asks(url, **config))
+    dataset = make_dataset(store, settings, "notes", score=http_enricher(url, **config))
     with workers_running(database_url, tmp_path):
-        wait_for(lambda: is_done(store, found), lambda: (len(server.calls), logs(tmp_path)))
-    assert_right(store, found)
-    assert len(server.calls) == spent(store, found) == RECORDS
+        wait_for(lambda: is_done(store, dataset), lambda: (len(server.calls), logs(tmp_path)))
+    assert_right(store, dataset)
+    assert len(server.calls) == spent(store, dataset) == RECORDS
 
 
-# One worker, in this process
+# Tests with one worker in this process
 
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """Set what the headers name."""
+    """Set the environment variables that the headers name."""
     named = {"API_TEST_KEY": SECRET, "WORKER_NAME": "worker-x"}
     for name, value in named.items():
         monkeypatch.setenv(name, value)
@@ -417,18 +428,18 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
 
 
 class Eraser(InlineExecutor):
-    """Erases a record as soon as anything is computed of it."""
+    """An executor that erases a record when the first batch is computed."""
 
     def __init__(self, store: Store, dataset: Dataset) -> None:
         super().__init__()
         self._store = store
-        self._found = dataset
+        self._dataset = dataset
 
     def compute(self, *arguments: Any) -> Any:  # noqa: ANN401
         if not self.rows:
             with self._store.writing() as connection:
-                first = next(each_record(connection, self._found.id))
-                forget_record(connection, self._found.id, first.key)
+                first = next(each_record(connection, self._dataset.id))
+                forget_record(connection, self._dataset.id, first.key)
         return super().compute(*arguments)
 
 
@@ -436,9 +447,9 @@ class Eraser(InlineExecutor):
 def test_a_record_erased_while_its_chunk_is_worked_on_keeps_no_worker_busy(
     store: Store, settings: Settings, server: BadServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its call is granted to nobody, and so will never have an answer."""
+    """No worker is granted the erased record's call, so no worker may wait for its answer."""
     url = server.on("/score", behaviour.echoes())
-    found = make_dataset(store, settings, "notes", score=asks(url))
+    dataset = make_dataset(store, settings, "notes", score=http_enricher(url))
     grants = []
 
     def count(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
@@ -447,16 +458,16 @@ def test_a_record_erased_while_its_chunk_is_worked_on_keeps_no_worker_busy(
         return grant_calls(*arguments, **named)
 
     monkeypatch.setattr("enrich.pipeline.api_calls.grant_calls", count)
-    with working(store, settings, threading.Event(), Eraser(store, found)) as worker:
+    with working(store, settings, threading.Event(), Eraser(store, dataset)) as worker:
         worker.enrich()
-    assert len(values(store, found, "score")) == RECORDS - 1
+    assert len(values(store, dataset, "score")) == RECORDS - 1
 
 
 @ONE_WORKER
 def test_a_refused_call_is_not_made_again_while_its_chunk_waits_for_another(
     store: Store, settings: Settings, database_url: str, server: BadServer
 ) -> None:
-    """It would be paid for again, and in vain."""
+    """A repeated call would be charged again without any use."""
     plan: dict[str, list[Behaviour]] = {}
 
     def behave(handler: behaviour.Handler) -> None:
@@ -465,18 +476,20 @@ def test_a_refused_call_is_not_made_again_while_its_chunk_waits_for_another(
         (bad.pop() if bad else behaviour.echoes())(handler)
 
     url = server.on("/score", behave)
-    found = make_dataset(store, settings, "notes", chunk_records=RECORDS, score=asks(url))
+    dataset = make_dataset(
+        store, settings, "notes", chunk_records=RECORDS, score=http_enricher(url)
+    )
     with store.reading() as connection:
-        by_key = sorted(each_record(connection, found.id), key=lambda one: one.key)
-    texts = [str(one.inputs["sentence"]) for one in by_key]
+        by_key = sorted(each_record(connection, dataset.id), key=lambda record: record.key)
+    texts = [str(record.inputs["sentence"]) for record in by_key]
     for refused in texts[:5]:
         plan[refused] = [behaviour.fails(404) for _ in range(9)]
-    # As long as a call that is put off instead of waited for.
+    # So long that the worker postpones the call instead of waiting for it.
     plan[texts[-1]] = [behaviour.asks_for_pause(11)]
     done = once(database_url)
     assert done.code == 1
     assert "5 of them lack a value and are quarantined" in done.err
-    assert len(values(store, found, "score")) == RECORDS - 5
+    assert len(values(store, dataset, "score")) == RECORDS - 5
     assert Counter(texts_asked(server)) == Counter([*texts, texts[-1]])
 
 
@@ -484,22 +497,22 @@ def test_a_refused_call_is_not_made_again_while_its_chunk_waits_for_another(
 def test_a_worker_that_waits_for_another_sees_it_die(
     store: Store, settings: Settings, server: BadServer
 ) -> None:
-    """However long that one's calls might have taken."""
-    found = make_dataset(
-        store, settings, "notes", score=asks(server.on("/score", behaviour.echoes()))
+    """It does not wait for as long as the calls of the dead worker might have taken."""
+    dataset = make_dataset(
+        store, settings, "notes", score=http_enricher(server.on("/score", behaviour.echoes()))
     )
-    code = find_enricher(found.spec, "score", settings.code_paths).make()
+    code = find_enricher(dataset.spec, "score", settings.code_paths).make()
     with store.reading() as connection:
         wanted = {
-            code.request({"sentence": one.inputs["sentence"]}).hash: one.id
-            for one in each_record(connection, found.id)
+            code.request({"sentence": record.inputs["sentence"]}).hash: record.id
+            for record in each_record(connection, dataset.id)
         }
     stop = threading.Event()
     with (
         subprocess.Popen(["sleep", "600"]) as other,
         working(store, settings, stop, InlineExecutor()) as worker,
     ):
-        caller = Caller(found.id, "score", register_other(store, other.pid))
+        caller = Caller(dataset.id, "score", register_other(store, other.pid))
         quota = quota_of(code, len(wanted), 600)
         store.write(partial(grant_calls, caller=caller, wanted=wanted, quota=quota))
         enriching = threading.Thread(target=until_stopped, args=(worker.enrich,))
@@ -513,49 +526,49 @@ def test_a_worker_that_waits_for_another_sees_it_die(
         stop.set()
         enriching.join()
     assert in_time
-    assert_right(store, found)
+    assert_right(store, dataset)
 
 
 def until_stopped(work: Callable[[], object]) -> None:
-    """Do something until it is done, or told to stop."""
+    """Call a function, and return if it is stopped."""
     with suppress(Stopped):
         work()
 
 
 def register_other(store: Store, pid: int) -> int:
-    """Do as if a process were a worker of this machine; returns its id."""
+    """Register a process as a worker of this machine, and return the worker's id."""
     worker_id = store.write(register_worker)
     with store.writing() as connection:
-        mine = update(tables.worker).where(tables.worker.c.id == worker_id)
-        connection.execute(mine.values(process=_process(pid)))
+        worker = update(tables.worker).where(tables.worker.c.id == worker_id)
+        connection.execute(worker.values(process=_process(pid)))
     return worker_id
 
 
-def test_a_name_that_no_row_has_is_told_once_and_blames_no_record(
+def test_a_placeholder_that_no_row_has_is_reported_once_and_blames_no_record(
     store: Store, settings: Settings, database_url: str, server: BadServer
 ) -> None:
-    """It is the configuration's fault."""
-    wrong = asks(server.on("/score", behaviour.echoes()))
+    """The error is in the configuration, so no record is quarantined."""
+    wrong = http_enricher(server.on("/score", behaviour.echoes()))
     wrong.config["url"] = f"{server.url}/score?text={{sentense}}"
-    found = make_dataset(store, settings, "notes", score=wrong)
+    dataset = make_dataset(store, settings, "notes", score=wrong)
     done = once(database_url)
     assert done.code == 1
-    assert "{sentense} is not among what is read: sentence" in done.err
-    assert values(store, found, "score") == {}
+    assert "{sentense} is not read; the enricher reads sentence" in done.err
+    assert values(store, dataset, "score") == {}
     with store.reading() as connection:
         assert list_quarantine(connection) == []
 
 
-def test_a_secret_that_is_not_set_is_told_and_nothing_is_charged(
+def test_a_secret_that_is_not_set_is_reported_and_nothing_is_charged(
     store: Store, settings: Settings, database_url: str, server: BadServer
 ) -> None:
-    """No record is blamed, and the other enrichers' values are there."""
+    """No record is quarantined, and the calls are made once the secret is set."""
     url = server.on("/score", behaviour.echoes())
-    found = make_dataset(store, settings, "notes", score=asks(url, budget_calls=50))
+    dataset = make_dataset(store, settings, "notes", score=http_enricher(url, budget_calls=50))
     done = run_command(database_url, "enrich", "once", WORKER_NAME="worker-x")
     assert done.code == 1
-    assert "the variable API_TEST_KEY is not set in the worker's environment" in done.err
-    assert (server.calls, spent(store, found)) == ([], 0)
+    assert "the variable API_TEST_KEY is not set; set it in the worker's environment" in done.err
+    assert (server.calls, spent(store, dataset)) == ([], 0)
     assert once(database_url).code == 1
     assert 47 <= len(server.calls) <= 50
     with store.reading() as connection:

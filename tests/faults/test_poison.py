@@ -1,4 +1,4 @@
-"""Records that kill, fail or end whoever computes them."""
+"""Poison records: they kill, fail or end the process that computes them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SLOW_SECONDS = 1.0
 CODE_PATHS = ("tests",)
 
 
-def _read_nowhere() -> None:
+def _segfault() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.string_at(0)
 
@@ -49,12 +49,12 @@ def _raise() -> None:
     raise ValueError("I do not take poison")
 
 
-def _end() -> None:
+def _exit_process() -> None:
     sys.exit(3)
 
 
-def _end_slowly() -> None:
-    """End as a child that gets no CPU does: its pipe is closed well before it is gone."""
+def _exit_slowly() -> None:
+    """End slowly, like a child without CPU: the pipe closes well before the process ends."""
     for entry in list(Path("/proc/self/fd").iterdir()):
         with contextlib.suppress(OSError):
             if entry.is_socket():
@@ -68,18 +68,18 @@ def _kill_worker() -> None:
 
 
 BITES: dict[str, Callable[[], None]] = {
-    "segfault": _read_nowhere,
+    "segfault": _segfault,
     "raise": _raise,
-    "exit": _end,
-    "slow exit": _end_slowly,
+    "exit": _exit_process,
+    "slow exit": _exit_slowly,
     "kill": _kill_worker,
 }
 
 
 class Bitten:
-    """The length, unless there is poison among the rows and no antidote beside the log.
+    """Return the lengths, or fail if a row is poison and there is no antidote file next to the log.
 
-    How many rows there were with the poison is written to the log, a line each time.
+    Each try of the poison adds a line to the log: the number of rows in the batch.
     """
 
     version = "1"
@@ -103,14 +103,14 @@ def antidote(log: Path) -> Path:
 
 
 def spec_of(bite: str, log: Path) -> DatasetSpec:
-    """Return a spec whose one enricher is bitten."""
+    """Return a spec whose only enricher fails on poison."""
     use, config = f"{__name__}.Bitten", {"bite": bite, "log": str(log)}
     return notes_spec({"bitten": EnricherSpec(use=use, config=config)})
 
 
 @dataclass(frozen=True)
 class Notes:
-    """A dataset with a poison record, its store, and the log of its tries."""
+    """A dataset with a poison record, its store, and the log of the tries."""
 
     store: Store
     dataset: Dataset
@@ -118,7 +118,7 @@ class Notes:
     poison: str
 
     def tries(self) -> list[int]:
-        """Return with how many rows the poison was tried, time after time."""
+        """Return the number of rows of each batch that contained the poison, in order."""
         return [int(line) for line in self.log.read_text("ascii").split()]
 
     def values(self) -> dict[str, Any]:
@@ -127,27 +127,27 @@ class Notes:
         return {row["inputs"]["sentence"]: row["enrichments"].get("bitten") for row in rows}
 
     def lacking(self) -> list[str]:
-        """Return the sentences without their right value."""
+        """Return the sentences that lack the right value."""
         return [text for text, value in self.values().items() if value != len(text)]
 
     def chunks(self) -> int:
-        """Count chunks that are left."""
+        """Count the chunks that are left."""
         with self.store.reading() as connection:
             return connection.execute(select(func.count()).select_from(tables.chunk)).scalar_one()
 
 
-def make_notes(store: Store, folder: Path, bite: str, local_worker_pids: int = NEIGHBOURS) -> Notes:
-    """Fill a dataset."""
+def make_notes(store: Store, folder: Path, bite: str, neighbours: int = NEIGHBOURS) -> Notes:
+    """Make a dataset of one poison record and some harmless ones."""
     log = folder / "tries"
-    found = register(store, spec_of(bite, log))
-    texts = [POISON, *(f"rien du tout {number}" for number in range(local_worker_pids))]
+    dataset = register(store, spec_of(bite, log))
+    texts = [POISON, *(f"rien du tout {number}" for number in range(neighbours))]
     rows = []
     for text in texts:
-        inputs = found.spec.read_inputs({"sentence": text})
-        rows.append(NewRecord(found.spec.key(inputs), inputs))
+        inputs = dataset.spec.read_inputs({"sentence": text})
+        rows.append(NewRecord(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
-    return Notes(store, found, log, rows[0].key.hex())
+        add_records(connection, dataset.id, rows, "import")
+    return Notes(store, dataset, log, rows[0].key.hex())
 
 
 Command: TypeAlias = Callable[..., Done]
@@ -166,7 +166,7 @@ bites = pytest.mark.parametrize(
 def test_a_poison_record_is_quarantined_after_three_tries_and_its_neighbours_are_done(
     store: Store, command: Command, tmp_path: Path, bite: str, reason: str
 ) -> None:
-    """However it bites, the worker outlives it and says what to do."""
+    """The worker survives every kind of failure and reports the reason."""
     notes = make_notes(store, tmp_path, bite)
     done = command("enrich", "once")
     assert done.code == 1
@@ -179,10 +179,10 @@ def test_a_poison_record_is_quarantined_after_three_tries_and_its_neighbours_are
 
 
 @bites
-def test_an_executor_outlives_what_its_child_died_of(
+def test_an_executor_computes_the_next_rows_after_a_poison_record(
     tmp_path: Path, bite: str, reason: str
 ) -> None:
-    """The next rows are computed, by another child if need be."""
+    """The next rows are computed, by another child if the first one died."""
     spec = encode_spec(spec_of(bite, tmp_path / "tries"))
     executor = LocalExecutor()
 
@@ -200,8 +200,8 @@ def test_an_executor_outlives_what_its_child_died_of(
         executor.close()
 
 
-def test_the_reason_is_how_the_child_ended_however_long_that_took(tmp_path: Path) -> None:
-    """A child at idle priority may take its time to end; -9 would be taken for want of memory."""
+def test_the_error_gives_the_exit_code_of_a_child_that_ends_slowly(tmp_path: Path) -> None:
+    """A child at idle priority may end slowly; killing it would look like a lack of memory."""
     spec = encode_spec(spec_of("slow exit", tmp_path / "tries"))
     executor = LocalExecutor()
     recipe = EnricherRecipe(spec, "bitten", CODE_PATHS)
@@ -215,24 +215,28 @@ def test_the_reason_is_how_the_child_ended_however_long_that_took(tmp_path: Path
 def test_a_user_sees_what_is_quarantined_and_tries_it_again(
     store: Store, command: Command, tmp_path: Path
 ) -> None:
-    """Left alone it is not tried again; retried it is quarantined again, or done once it can be."""
+    """A quarantined record is tried again only on request, and then fails again or is enriched."""
     notes = make_notes(store, tmp_path, "segfault")
     assert command("enrich", "once").code == 1
     seen = command("enrich", "quarantine", "list")
     assert seen.out.startswith(f"notes {notes.poison} ")
     assert f"bitten: {DIED}" in seen.out
     assert f'  {{"sentence":"{POISON}"}}\n' in seen.out
-    (one,) = json.loads(command("enrich", "quarantine", "list", "notes", "--json").out)
-    assert (one["dataset"], one["key"], one["enricher"]) == ("notes", notes.poison, "bitten")
+    (listed,) = json.loads(command("enrich", "quarantine", "list", "notes", "--json").out)
+    assert (listed["dataset"], listed["key"], listed["enricher"]) == (
+        "notes",
+        notes.poison,
+        "bitten",
+    )
     assert command("enrich", "once").out == "enriched 0 records\n"
     assert notes.tries().count(1) == MOST_ATTEMPTS
-    run_once = command("enrich", "quarantine", "retry")
-    assert run_once.out == "1 records will be tried again; try them now: python -m enrich once\n"
+    retried = command("enrich", "quarantine", "retry")
+    assert retried.out == "1 records will be tried again; try them now: python -m enrich once\n"
     assert command("enrich", "once").code == 1
     assert notes.tries().count(1) == 2 * MOST_ATTEMPTS
     antidote(notes.log).touch()
-    run_once = command("enrich", "quarantine", "retry", "--key", notes.poison, "--json")
-    assert json.loads(run_once.out) == {"retried": 1}
+    retried = command("enrich", "quarantine", "retry", "--key", notes.poison, "--json")
+    assert json.loads(retried.out) == {"retried": 1}
     assert command("enrich", "once").out == "enriched 1 records\n"
     assert notes.lacking() == []
     assert command("enrich", "quarantine", "list").out == "no record is quarantined\n"
@@ -242,7 +246,7 @@ def test_a_user_sees_what_is_quarantined_and_tries_it_again(
 def test_a_user_drops_a_quarantined_record(
     store: Store, database_url: str, command: Command, tmp_path: Path
 ) -> None:
-    """Only when sure; then the record is gone, and its neighbours are not."""
+    """The command asks for confirmation, and then deletes only the quarantined record."""
     notes = make_notes(store, tmp_path, "exit")
     assert command("enrich", "once").code == 1
     asked = subprocess.run(
@@ -268,8 +272,8 @@ def test_a_user_drops_a_quarantined_record(
 def test_a_record_that_kills_its_workers_is_quarantined_alone(
     store: Store, command: Command, tmp_path: Path
 ) -> None:
-    """Three deaths over four records, three over two, three over the one; then it is known."""
-    notes = make_notes(store, tmp_path, "kill", local_worker_pids=3)
+    """Three deaths on four records, three on two and three on one identify the record."""
+    notes = make_notes(store, tmp_path, "kill", neighbours=3)
     deaths = 0
     while (done := command("enrich", "once")).code == -signal.SIGKILL:
         deaths += 1

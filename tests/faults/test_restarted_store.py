@@ -1,4 +1,4 @@
-"""Workers whose PostgreSQL is restarted again and again."""
+"""Workers whose PostgreSQL server is restarted repeatedly."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ RESTARTS = 3
 FULL_SECONDS = 600.0
 EARLIEST_SECONDS, LATEST_SECONDS = 5.0, 40.0
 ROW_SECONDS = 0.02 if FULL else 0.005
-# Added whenever fewer are left: work for all workers for a while.
+# Records are added whenever fewer are left, so that all workers always have work.
 RECORDS = 4_000 if FULL else 2_500
-# Enough to have some of each chunk done, and not all.
+# Enough that chunks are partly done at a restart.
 FEW_VALUES = 500
 
 wait_for = partial(processes.wait_for, look_seconds=0.2)
 
 
 class SlowLength:
-    """The length, after a while."""
+    """Return each sentence's length after a delay."""
 
     version = "1"
 
@@ -55,7 +55,7 @@ class SlowLength:
 
 
 class Half:
-    """Half of what was slow."""
+    """Return half of the slow enricher's value."""
 
     version = "1"
 
@@ -73,14 +73,14 @@ SPEC = notes_spec(
 
 @dataclass
 class Notes:
-    """A dataset that never runs out of work, unless it may."""
+    """A dataset to which records are added whenever `fill` finds few left."""
 
     store: Store
     dataset: Dataset
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def fill(self) -> None:
-        """Add records if there are few left to do."""
+        """Add records if few are left to enrich."""
         with self.store.writing() as connection:
             if self._left() >= RECORDS:
                 return
@@ -92,23 +92,23 @@ class Notes:
 
     def _left(self) -> int:
         with self.store.reading() as connection:
-            today = find_dataset(connection, self.dataset.name)
-            # Until a worker has made a plan, all records are as fresh as they can be.
-            return count_stale(connection, today.id, max(today.revision, 1))
+            current = find_dataset(connection, self.dataset.name)
+            # Before a worker has made a plan the revision is 0, at which no record is stale.
+            return count_stale(connection, current.id, max(current.revision, 1))
 
     def is_done(self) -> bool:
-        """Tell whether nothing is left."""
+        """Return whether no record is stale."""
         return self._left() == 0
 
-    def made(self) -> int:
-        """Count values."""
+    def value_count(self) -> int:
+        """Count the stored enrichment values."""
         with self.store.reading() as connection:
             return connection.execute(
                 select(func.count()).select_from(tables.enrichment)
             ).scalar_one()
 
     def left_over(self) -> list[int]:
-        """Count chunks and quarantined records."""
+        """Count the chunks and the quarantined records."""
         with self.store.reading() as connection:
             return [
                 connection.execute(select(func.count()).select_from(table)).scalar_one()
@@ -116,7 +116,7 @@ class Notes:
             ]
 
     def check(self) -> int:
-        """Check all values; returns how many records there are."""
+        """Fail unless every value is right; return the number of records."""
         count = 0
         for row in export_rows(self.store, self.dataset):
             length = len(row["inputs"]["sentence"])
@@ -127,17 +127,17 @@ class Notes:
 
 @pytest.fixture
 def notes(server: Server) -> Iterator[Notes]:
-    """Give a dataset with work to do."""
+    """Yield a dataset with stale records."""
     store = make_store(server.server.get_uri())
-    made = Notes(store, register(store, SPEC))
-    made.fill()
-    yield made
+    notes = Notes(store, register(store, SPEC))
+    notes.fill()
+    yield notes
     store.close()
 
 
 @contextmanager
 def worker_running(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker; whatever happens, none is left."""
+    """Run a worker, and kill it at the end of the block."""
     with (
         log.open("wb") as file,
         subprocess.Popen(
@@ -154,51 +154,53 @@ def worker_running(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             running.kill()
 
 
-def work_on(notes: Notes, chance: random.Random) -> None:
-    """Let the workers work for a while, with always something to do."""
-    before = notes.made()
-    until = time.monotonic() + chance.uniform(EARLIEST_SECONDS, LATEST_SECONDS)
+def work_on(notes: Notes, generator: random.Random) -> None:
+    """Let the workers work for a while, and keep them supplied with records."""
+    before = notes.value_count()
+    until = time.monotonic() + generator.uniform(EARLIEST_SECONDS, LATEST_SECONDS)
 
     def is_enough() -> bool:
         notes.fill()
-        return notes.made() >= before + FEW_VALUES and (not FULL or time.monotonic() >= until)
+        return notes.value_count() >= before + FEW_VALUES and (
+            not FULL or time.monotonic() >= until
+        )
 
     wait_for(is_enough)
 
 
-def restart_again_and_again(server: Server, notes: Notes) -> int:
-    """Restart the server in the middle of the work; returns how often."""
-    chance = random.Random(5)
+def restart_repeatedly(server: Server, notes: Notes) -> int:
+    """Restart the server repeatedly during the work; return the number of restarts."""
+    generator = random.Random(5)
     until = time.monotonic() + FULL_SECONDS
     for restarts in itertools.count():
         if time.monotonic() >= until if FULL else restarts >= RESTARTS:
             return restarts
-        work_on(notes, chance)
+        work_on(notes, generator)
         notes.store.close()
         server.stop(("fast", "immediate")[restarts % 2])
-        time.sleep(chance.uniform(0, 3))
+        time.sleep(generator.uniform(0, 3))
         server.start()
     raise AssertionError
 
 
 def end_all(workers: Sequence[subprocess.Popen[bytes]]) -> list[int]:
-    """Tell workers to end; returns their exit codes. Raises TimeoutExpired."""
-    for one in workers:
-        one.terminate()
-    return [one.wait(PATIENCE_SECONDS) for one in workers]
+    """Terminate the workers and return their exit codes. Raises TimeoutExpired."""
+    for worker in workers:
+        worker.terminate()
+    return [worker.wait(PATIENCE_SECONDS) for worker in workers]
 
 
-def test_workers_outlive_a_store_that_is_restarted_again_and_again(
+def test_workers_survive_repeated_restarts_of_the_store(
     server: Server, notes: Notes, tmp_path: Path
 ) -> None:
-    """Nothing is lost, no record is blamed, and all work to the end and stop when told to."""
+    """No result is lost, no record is quarantined, and all workers run until SIGTERM."""
     logs = [tmp_path / f"worker-{number}" for number in range(WORKERS)]
     url = server.server.get_uri()
     with ExitStack() as stack:
         workers = [stack.enter_context(worker_running(url, log)) for log in logs]
-        restarts = restart_again_and_again(server, notes)
+        restarts = restart_repeatedly(server, notes)
         wait_for(notes.is_done)
-        assert [one.poll() for one in workers] == [None] * WORKERS
+        assert [worker.poll() for worker in workers] == [None] * WORKERS
         assert end_all(workers) == [0] * WORKERS
     assert notes.left_over() == [0, 0]
     records = notes.check()
@@ -207,10 +209,10 @@ def test_workers_outlive_a_store_that_is_restarted_again_and_again(
     print(f"{records:,} records, {restarts} restarts")  # noqa: T201
 
 
-def test_a_worker_ends_when_told_to_while_the_store_is_gone(
+def test_a_worker_ends_on_sigterm_while_the_store_is_down(
     server: Server, notes: Notes, tmp_path: Path
 ) -> None:
-    """It waits for the store as long as it must, and ends although the store is not back."""
+    """It waits for the store without a limit, but ends although the store is still down."""
     log = tmp_path / "worker"
     with worker_running(server.server.get_uri(), log) as running:
         work_on(notes, random.Random(5))

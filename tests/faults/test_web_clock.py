@@ -20,7 +20,7 @@ from tests.processes import PATIENCE_SECONDS
 
 from .test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
 
-# Seconds that the clock is ahead at the start, and then.
+# Seconds that the clock is ahead: at the start, and after it is set.
 SET = [(0, HOUR), (0, -HOUR), (HOUR, 0), (-HOUR, 0)]
 TAUGHT = "une phrase dont le professeur se souvient"
 ITEMS = json.dumps([{"sentence": f"à l'heure {item}"} for item in range(1_000)]).encode()
@@ -28,34 +28,34 @@ ITEMS = json.dumps([{"sentence": f"à l'heure {item}"} for item in range(1_000)]
 
 @dataclass(frozen=True)
 class Clocked:
-    """A server, and its clock."""
+    """A server, the file of its clock, and the seconds ahead to set."""
 
     site: Site
     clock: Path
     ahead: int
 
     def set(self) -> None:
-        """Set the clock, which the server may be reading just now."""
+        """Set the clock while the server may be reading it."""
         set_clock(self.clock, self.ahead)
 
 
 def set_clock(clock: Path, ahead: int) -> None:
-    """Say how many seconds a clock is ahead."""
+    """Write atomically how many seconds a clock is ahead."""
     new = clock.with_suffix(".new")
     new.write_text(f"{ahead:+d}", "ascii")
     new.replace(clock)
 
 
 def wrong_clock(kind: str, folder: Path, ahead: int) -> tuple[Path, dict[str, str]]:
-    """Return the file that says how far ahead a server's clock is, and its environment."""
+    """Return the file that sets how far ahead a server's clock is, and its environment."""
     clock = folder / "clock"
     set_clock(clock, ahead)
     if kind == "faketime":
-        # The file takes the place of what stands there.
-        given = {name: it for name, it in faketime(ahead).items() if name != "FAKETIME"}
+        # The file replaces this variable.
+        variables = {name: value for name, value in faketime(ahead).items() if name != "FAKETIME"}
         more = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
-        return clock, given | more
-    # Python imports it at its start: what reads the clock afterwards reads what the file says.
+        return clock, variables | more
+    # Python imports sitecustomize at its start, so every later use of the clock reads the file.
     customize = f"file = {str(clock)!r}\n{WRONG_CLOCK}"
     (folder / "sitecustomize.py").write_text(customize, "utf-8")
     return clock, {"PYTHONPATH": str(folder)}
@@ -65,7 +65,7 @@ def wrong_clock(kind: str, folder: Path, ahead: int) -> tuple[Path, dict[str, st
 def serve_by(
     request: pytest.FixtureRequest, trained: Path, tmp_path: Path
 ) -> Iterator[Callable[..., Clocked]]:
-    """Give a function that starts a server by a clock that will be set."""
+    """Yield a function that starts a server with a clock that can be set."""
     running = []
 
     def start(ahead: tuple[int, int], **settings: str) -> Clocked:
@@ -76,38 +76,40 @@ def serve_by(
         return Clocked(site, clock, ahead[1])
 
     yield start
-    for one in running:
-        one.__exit__(None, None, None)
+    for server in running:
+        server.__exit__(None, None, None)
 
 
 def check_clock(site: Site, ahead: int) -> None:
-    """Fail unless the log's last line, of a request made now, is so many seconds ahead."""
-    seen = site.get("/livez").headers["X-Request-Id"]
-    (line,) = until(lambda: [one for one in site.log.read_text().splitlines() if seen in one])
-    told = re.match(r"\S+", line)
-    assert told is not None
-    logged = datetime.fromisoformat(told.group()).astimezone(UTC).timestamp()
+    """Fail unless the log dates a request made now this many seconds ahead."""
+    request_id = site.get("/livez").headers["X-Request-Id"]
+    (line,) = until(
+        lambda: [each for each in site.log.read_text().splitlines() if request_id in each]
+    )
+    stamp = re.match(r"\S+", line)
+    assert stamp is not None
+    logged = datetime.fromisoformat(stamp.group()).astimezone(UTC).timestamp()
     assert abs(logged - time.time() - ahead) < HOUR / 2
 
 
 @pytest.mark.parametrize("ahead", SET)
-def test_a_clock_that_is_set_costs_no_request(
+def test_setting_the_clock_loses_no_request(
     serve_by: Callable[..., Clocked], ahead: tuple[int, int]
 ) -> None:
-    """Neither what is asked nor what is kept for later; the log tells the new time."""
+    """Every client gets more replies after the change, and the log shows the new time."""
     clocked = serve_by(ahead)
     with asking(clocked.site) as clients:
         clocked.set()
         check_clock(clocked.site, ahead[1])
-        seen = [len(client.replies) for client in clients]
-        until(lambda: all(len(c.replies) > n for c, n in zip(clients, seen, strict=True)))
+        counts = [len(client.replies) for client in clients]
+        until(lambda: all(len(c.replies) > n for c, n in zip(clients, counts, strict=True)))
     assert clocked.site.get("/readyz").status == 200
 
 
-def test_a_request_that_is_coming_while_the_clock_is_set_is_answered(
+def test_a_request_received_while_the_clock_is_set_is_answered(
     serve_by: Callable[..., Clocked],
 ) -> None:
-    """It took an hour by that clock, and a moment by ours."""
+    """By the wrong clock the request took an hour to arrive; in fact it took a moment."""
     clocked = serve_by((0, HOUR))
     request = post_request("/predict/intents", ITEMS)
     with clocked.site.connect() as connection:
@@ -119,10 +121,10 @@ def test_a_request_that_is_coming_while_the_clock_is_set_is_answered(
         assert receive(connection, "POST").status == 200
 
 
-def test_a_students_answer_leaves_memory_in_its_time_when_the_clock_is_set_back(
+def test_a_cached_student_answer_expires_on_time_when_the_clock_is_set_back(
     serve_by: Callable[..., Clocked],
 ) -> None:
-    """Else the teacher's would not be seen for an hour."""
+    """Otherwise the teacher's answer would not be served for an hour."""
     clocked = serve_by((0, -HOUR), STUDENT_TTL="2")
     assert clocked.site.predict(TAUGHT)["source"] == "student"
     teach(clocked.site.store, TAUGHT)
@@ -130,26 +132,26 @@ def test_a_students_answer_leaves_memory_in_its_time_when_the_clock_is_set_back(
     until(lambda: clocked.site.predict(TAUGHT)["source"] == "teacher")
 
 
-def test_a_students_answer_stays_in_memory_when_the_clock_is_set_ahead(
+def test_a_cached_student_answer_stays_cached_when_the_clock_is_set_ahead(
     serve_by: Callable[..., Clocked],
 ) -> None:
-    """Its time is not over."""
+    """Its lifetime is not over."""
     clocked = serve_by((0, HOUR), STUDENT_TTL="600")
     assert clocked.site.predict(TAUGHT)["source"] == "student"
     teach(clocked.site.store, TAUGHT)
     clocked.set()
     check_clock(clocked.site, HOUR)
-    from_memory = {"name": "veilleuse_answers_total", "dataset": "intents", "source": "memory"}
-    before = counted(clocked.site, **from_memory)
+    cache_hits = {"name": "veilleuse_answers_total", "dataset": "intents", "source": "memory"}
+    before = counted(clocked.site, **cache_hits)
     assert clocked.site.predict(TAUGHT)["source"] == "student"
-    assert counted(clocked.site, **from_memory) == before + 1
+    assert counted(clocked.site, **cache_hits) == before + 1
 
 
 @pytest.mark.parametrize("ahead", SET[:2])
-def test_a_clock_that_is_set_while_the_process_ends_loses_no_request(
+def test_setting_the_clock_while_the_process_ends_loses_no_request(
     serve_by: Callable[..., Clocked], ahead: tuple[int, int]
 ) -> None:
-    """What has come is answered and written, and the end neither comes at once nor never."""
+    """Requests in progress are answered and their inputs written, and then the process exits."""
     clocked = serve_by(ahead)
     site = clocked.site
     before = site.record_count()

@@ -1,4 +1,4 @@
-"""The web process while its store is gone, damaged, or locked."""
+"""The web process while its store is down, damaged or locked."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ STORED = f"/predict/{DATASET}?age=42&education=Master&income=41500"
 
 
 def prepare(url: str) -> None:
-    """Make a store with a model, and the teacher's answer to what STORED asks."""
+    """Make a store with an active model that can answer STORED."""
     store = make_store(url)
-    found = register(store, sample_spec(DATASET))
-    import_files(store, found, [ROOT / "datasets" / f"{DATASET}.csv"])
+    dataset = register(store, sample_spec(DATASET))
+    import_files(store, dataset, [ROOT / "datasets" / f"{DATASET}.csv"])
     assert train_model(store, DATASET, settings_for(url)).decision.active
     store.close()
 
 
 @pytest.fixture
 def on_postgres(server: Server, tmp_path: Path) -> Iterator[Site]:
-    """Give a web process on a PostgreSQL that may be stopped."""
+    """Yield a web process on a PostgreSQL server that may be stopped."""
     url = server.server.get_uri()
     prepare(url)
     with serving(url, tmp_path / "log.txt", CACHE_ENTRIES="0") as site:
@@ -46,10 +46,10 @@ def on_postgres(server: Server, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def test_a_store_that_is_gone_costs_the_stores_answers_and_comes_back(
+def test_while_the_store_is_down_the_student_answers_until_it_is_back(
     on_postgres: Site, server: Server
 ) -> None:
-    """The student answers meanwhile, routers are told, and nobody has to do anything."""
+    """Meanwhile the student answers and /readyz fails; afterwards no manual step is needed."""
     for mode in ("fast", "immediate"):
         server.stop(mode)
         until(lambda: on_postgres.get("/readyz").status == 503)
@@ -58,25 +58,25 @@ def test_a_store_that_is_gone_costs_the_stores_answers_and_comes_back(
             assert on_postgres.get(unseen).json()["source"] == "student"
         assert on_postgres.get(STORED).json()["source"] == "student"
         assert on_postgres.get("/livez").status == 200
-        # Pages say so, and keep no thread waiting; what can be tried is tried.
+        # Pages that need the store fail at once; the predict form still works.
         assert on_postgres.get("/", Accept="text/html").status == 503
         assert on_postgres.get(f"/records/{DATASET}").status == 503
-        tried = on_postgres.get(STORED.replace("predict", "try"), Accept="text/html")
-        assert b'data-source="student"' in tried.body
+        form = on_postgres.get(STORED.replace("predict", "try"), Accept="text/html")
+        assert b'data-source="student"' in form.body
         server.start()
         until(lambda: on_postgres.get("/readyz").status == 200)
         until(lambda: on_postgres.get(STORED).json()["source"] == "teacher")
 
 
 def has_been_asked(site: Site, inputs: str) -> bool:
-    """Tell whether a record that came with a request has this among its inputs."""
+    """Return whether a record from a request contains this text in its inputs."""
     return any(inputs in row.inputs for row in site.records(asked=True))
 
 
-def test_what_was_asked_while_the_store_was_gone_is_written_afterwards(
+def test_inputs_asked_while_the_store_is_down_are_written_afterwards(
     on_postgres: Site, server: Server
 ) -> None:
-    """It waits in the queue."""
+    """Unseen inputs wait in the queue until the store is back."""
     server.stop("fast")
     until(lambda: on_postgres.get("/readyz").status == 503)
     answer = on_postgres.get(f"/predict/{DATASET}?age=33&education=PhD&income=777").json()
@@ -88,7 +88,7 @@ def test_what_was_asked_while_the_store_was_gone_is_written_afterwards(
 
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> Iterator[Site]:
-    """Give a web process on a SQLite store of its own."""
+    """Yield a web process on its own SQLite store."""
     url = f"sqlite:///{tmp_path / 'store.db'}"
     prepare(url)
     with serving(url, tmp_path / "log.txt") as site:
@@ -96,7 +96,7 @@ def on_sqlite(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_a_damaged_student_is_not_used(on_sqlite: Site) -> None:
-    """Its bytes must be those that were written."""
+    """A student whose bytes do not match their hash is never loaded."""
     before = on_sqlite.get(STORED).json()
     with on_sqlite.store.writing() as connection:
         wrong = hashlib.sha256(b"other").hexdigest()
@@ -108,8 +108,8 @@ def test_a_damaged_student_is_not_used(on_sqlite: Site) -> None:
     assert on_sqlite.get("/livez").status == 200
 
 
-def test_a_store_that_takes_nothing_for_a_while_hinders_no_answer(on_sqlite: Site) -> None:
-    """What is unseen waits until it can be written."""
+def test_every_request_is_answered_while_the_store_is_locked(on_sqlite: Site) -> None:
+    """Unseen inputs wait in the queue until the store is unlocked."""
     path = on_sqlite.url.removeprefix("sqlite:///")
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -48,7 +48,7 @@ HOUR = 3600
 ASKED, OTHERS = 5, 20
 LOOK_SECONDS = 0.1
 
-# Makes a clock that is as many seconds ahead as a file says at the moment.
+# Replaces the clock by one that is ahead by the number of seconds in a file, read each time.
 WRONG_CLOCK = """
 import datetime, time
 right = time.time
@@ -64,7 +64,7 @@ class Wrong(datetime.datetime):
 
 time.time, datetime.datetime = wrong, Wrong
 """
-# Runs `python -m enrich` by it.
+# Runs `python -m enrich` with that clock.
 OTHER_CLOCK = f"""
 import runpy, sys
 _, file, *arguments = sys.argv
@@ -72,17 +72,17 @@ _, file, *arguments = sys.argv
 sys.argv = ["enrich", *arguments]
 runpy.run_module("enrich", run_name="__main__", alter_sys=True)
 """
-# Debian's libfaketime lies to C too. The clocks that nobody can set are left alone.
+# Debian's libfaketime also changes the clock of C code. Neither changes monotonic clocks.
 CLOCKS = ["wrapped", "faketime"]
 
-# Seconds that the holder's and the rival's clocks are ahead: to the rival the lease seems over.
+# Seconds that the clocks of holder and rival are ahead. Here the lease seems over to the rival.
 SEEMS_OVER = [(0, HOUR), (-HOUR, 0)]
-# To the rival the lease seems to run for an hour more.
+# Here the lease seems to the rival to last an hour longer.
 SEEMS_LONG = [(0, -HOUR), (HOUR, 0)]
 
 clocks = pytest.mark.parametrize("clock", CLOCKS)
 
-# Nothing that other processes do to this machine closes the gate, but for the web.
+# With these settings only the load of the web processes closes the gate.
 OPEN_GATE = {
     "GATE_OPEN_CORES": "1024",
     "GATE_CLOSE_CORES": "1024",
@@ -97,7 +97,7 @@ OPEN_GATE = {
 
 
 class Waiting:
-    """The length; of what waits, once there is a file of that name."""
+    """Return the lengths; sentences with "attends" wait until the file exists."""
 
     version = "1"
 
@@ -106,36 +106,36 @@ class Waiting:
 
     def __call__(self, rows: Sequence[Row]) -> list[int]:
         while any("attends" in row["sentence"] for row in rows) and not self._file.exists():
-            # libfaketime 0.9 takes the moment that time.sleep() sleeps until for one of its own.
+            # libfaketime 0.9 mistakes the end of time.sleep() for a time of the fake clock.
             threading.Event().wait(LOOK_SECONDS)
         return [len(row["sentence"]) for row in rows]
 
 
 def sweep_fake_clocks() -> None:
-    """Remove what killed processes have left: the command refuses to run under the pid of one."""
+    """Remove files of killed processes; `faketime` refuses to run under the pid of one of them."""
     for left in Path("/dev/shm").glob("*faketime_*_*"):  # noqa: S108
         if not psutil.pid_exists(int(left.name.rpartition("_")[2])):
             left.unlink(missing_ok=True)
 
 
 def faketime(ahead: int) -> dict[str, str]:
-    """Return the environment that the command of that name gives to the process it starts.
+    """Return the environment that the `faketime` command gives to the process it starts.
 
-    The command itself would stay in between, and be killed instead.
+    With the command itself, a kill would hit the command instead of the process.
     """
     program = require_program("faketime", install="apt-get install faketime")
     sweep_fake_clocks()
     fake = [program, "--exclude-monotonic", "-f", f"{ahead:+d}s", "env"]
     done = subprocess.run(fake, check=True, capture_output=True, text=True)
-    given = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    variables = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
     return {
-        name: given[name] for name in ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC")
+        name: variables[name] for name in ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC")
     }
 
 
 @dataclass(frozen=True)
 class Notes:
-    """A dataset whose first chunk takes until `go`; and where clocks and logs are kept."""
+    """A dataset whose first chunk waits for `go`, and the folder of clocks and logs."""
 
     store: Store
     url: str
@@ -143,11 +143,11 @@ class Notes:
     folder: Path
 
     def go(self) -> None:
-        """Let the first chunk be done."""
+        """Let the first chunk be computed."""
         (self.folder / "go").touch()
 
     def add(self, text: str, count: int, *, asked: bool = False) -> None:
-        """Add records."""
+        """Add records, either imported or as a web process does."""
         rows = []
         for number in range(count):
             inputs = self.dataset.spec.read_inputs({"sentence": f"{text} {number}"})
@@ -159,14 +159,14 @@ class Notes:
                 add_records(connection, self.dataset.id, rows, "import")
 
     def done(self) -> int:
-        """Count records with their value."""
+        """Count the records with the right value."""
         rows = list(export_rows(self.store, self.dataset))
         return sum(
             row["enrichments"].get("waiting") == len(row["inputs"]["sentence"]) for row in rows
         )
 
     def held(self) -> list[tuple[int, int, int]]:
-        """Return the id, fence and owner of each chunk that somebody holds."""
+        """Return the id, fence and owner of each chunk that has an owner."""
         query = select(tables.chunk.c.id, tables.chunk.c.fence, tables.chunk.c.owner).where(
             tables.chunk.c.owner.isnot(None)
         )
@@ -177,7 +177,7 @@ class Notes:
     def running(
         self, name: str, ahead: int, *arguments: str, clock: str = "wrapped", **environment: str
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Run `python -m enrich` by a clock that is so many seconds ahead."""
+        """Run `python -m enrich` with a clock that is this many seconds ahead."""
         self.set_clock(name, ahead)
         command = [sys.executable, "-c", OTHER_CLOCK, str(self.folder / f"{name}.clock")]
         if clock == "faketime":
@@ -196,30 +196,30 @@ class Notes:
             try:
                 yield process
             finally:
-                # Its child ends when it has nothing to wait for.
+                # The compute child ends only when it no longer waits for the file.
                 self.go()
                 process.kill()
 
     def set_clock(self, name: str, ahead: int) -> None:
-        """Set a process's clock, which it may be reading just now."""
+        """Set a process's clock atomically, because the process may be reading it."""
         new = self.folder / f"{name}.new"
         new.write_text(str(ahead), "ascii")
         new.replace(self.folder / f"{name}.clock")
 
     def log(self, name: str) -> str:
-        """Return what a process has said so far."""
+        """Return the log of a process so far."""
         return (self.folder / f"{name}.log").read_text("utf-8")
 
 
 @pytest.fixture
 def notes(store: Store, database_url: str, tmp_path: Path) -> Notes:
-    """Give a dataset of two chunks, of which the one that waits comes first."""
+    """Return a dataset of two chunks, of which the waiting one is claimed first."""
     use, config = f"{__name__}.Waiting", {"file": str(tmp_path / "go")}
     spec = notes_spec({"waiting": EnricherSpec(use=use, config=config)})
-    made = Notes(store, database_url, register(store, spec), tmp_path)
-    made.add("rien", OTHERS)
-    made.add("attends", ASKED, asked=True)
-    return made
+    notes = Notes(store, database_url, register(store, spec), tmp_path)
+    notes.add("rien", OTHERS)
+    notes.add("attends", ASKED, asked=True)
+    return notes
 
 
 @clocks
@@ -227,13 +227,13 @@ def notes(store: Store, database_url: str, tmp_path: Path) -> Notes:
 def test_a_live_lease_is_not_stolen_by_a_wrong_clock(
     notes: Notes, clock: str, holders: int, rivals: int
 ) -> None:
-    """The rival takes the chunk behind it, and this one only once its holder is dead."""
+    """The rival skips the held chunk, and claims it only after its holder has died."""
     lease = {"LEASE_SECONDS": "600"}
     with notes.running("holder", holders, "once", clock=clock, **lease) as holder:
         wait_for(lambda: bool(notes.held()))
         held = notes.held()
         with notes.running("rival", rivals, "once", clock=clock, **lease) as rival:
-            # Claimed in order: this one was passed over.
+            # Chunks are claimed in order, so the rival has skipped the held one.
             wait_for(lambda: notes.done() == OTHERS)
             assert notes.held() == held
             holder.kill()
@@ -245,10 +245,10 @@ def test_a_live_lease_is_not_stolen_by_a_wrong_clock(
 
 @clocks
 @pytest.mark.parametrize(("holders", "rivals"), SEEMS_LONG + SEEMS_OVER if FULL else SEEMS_LONG)
-def test_a_lease_of_a_worker_that_died_elsewhere_runs_out_in_its_time(
+def test_a_lease_of_a_worker_that_died_elsewhere_runs_out_on_time(
     notes: Notes, clock: str, holders: int, rivals: int
 ) -> None:
-    """Nobody can see that it is dead, and no clock makes the lease an hour longer."""
+    """Its death cannot be seen from this machine, and no clock makes the lease longer."""
     lease = {"LEASE_SECONDS": "2"}
     with notes.running("holder", holders, "once", clock=clock, **lease) as holder:
         wait_for(lambda: bool(notes.held()))
@@ -261,19 +261,19 @@ def test_a_lease_of_a_worker_that_died_elsewhere_runs_out_in_its_time(
         holder.kill()
         holder.wait()
         with notes.running("rival", rivals, "once", clock=clock, **lease) as rival:
-            wait_for(lambda: (chunk_id, owner) not in [(one, by) for one, _, by in notes.held()])
+            wait_for(lambda: (chunk_id, owner) not in [(held, by) for held, _, by in notes.held()])
             notes.go()
             assert rival.wait(PATIENCE_SECONDS) == 0, notes.log("rival")
     assert notes.done() == ASKED + OTHERS
 
 
 def gate_changes(log: str) -> list[str]:
-    """Return what a worker says of its gate."""
+    """Return the gate changes that a worker has logged."""
     return re.findall(r"gate (\w+ → .*)", log)
 
 
-def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
-    """The gate closes for the web's load and opens after it, and for nothing else."""
+def test_a_clock_that_is_set_does_not_move_the_gate(notes: Notes) -> None:
+    """The gate closes only for the load of the web processes, and opens after it."""
     notes.go()
     with notes.running("worker", 0, "run", **OPEN_GATE) as running:
 
@@ -283,11 +283,11 @@ def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
             def has_come() -> bool:
                 with notes.store.writing() as connection:
                     write_load(connection, "web", load)
-                return any(end in one for one in gate_changes(notes.log("worker"))[seen:])
+                return any(end in change for change in gate_changes(notes.log("worker"))[seen:])
 
             wait_for(has_come)
 
-        wait_for(lambda: any("→ open" in one for one in gate_changes(notes.log("worker"))))
+        wait_for(lambda: any("→ open" in change for change in gate_changes(notes.log("worker"))))
         for ahead in (HOUR, -HOUR, 0):
             notes.set_clock("worker", ahead)
             wait_for_change("the web processes answer", WebLoad(requests_per_second=1000))
@@ -296,10 +296,10 @@ def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
         running.terminate()
         assert running.wait(PATIENCE_SECONDS) == 0
     changes = gate_changes(notes.log("worker"))
-    closed = [one for one in changes if one.startswith("open ")]
+    closed = [change for change in changes if change.startswith("open ")]
     assert len(closed) == 3
-    assert all("the web processes answer" in one for one in closed)
-    assert all("failed" not in one for one in notes.log("worker").splitlines())
+    assert all("the web processes answer" in change for change in closed)
+    assert all("failed" not in line for line in notes.log("worker").splitlines())
 
 
 @pytest.mark.parametrize(
@@ -309,13 +309,13 @@ def test_a_clock_that_is_set_moves_no_gate(notes: Notes) -> None:
         -HOUR,
     ],
 )
-def test_a_worker_whose_clock_is_set_works_on(notes: Notes, ahead: int) -> None:
-    """What is added afterwards is done as soon as ever."""
+def test_a_worker_whose_clock_is_set_keeps_working(notes: Notes, ahead: int) -> None:
+    """Records that are added after the clock is set are enriched without delay."""
     notes.go()
     with notes.running("worker", 0, "run", "--now") as running:
         wait_for(lambda: notes.done() == OTHERS + ASKED)
         notes.set_clock("worker", ahead)
-        # The tick after the one that the right clock has set.
+        # Several batches, because the first tick was scheduled before the clock was set.
         for batch in range(3):
             before = notes.done()
             notes.add(f"encore {batch}", OTHERS)
@@ -323,10 +323,10 @@ def test_a_worker_whose_clock_is_set_works_on(notes: Notes, ahead: int) -> None:
         assert running.poll() is None
 
 
-def test_the_webs_load_is_known_whatever_the_clocks_say(
+def test_the_web_load_is_known_whatever_the_clocks_say(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A web process an hour ahead and a worker an hour behind, and the other way round."""
+    """The web process is an hour ahead and the worker an hour behind, and the reverse."""
     load, right = WebLoad(30.0, 2, 0.25), time.time
     for ahead in (HOUR, -HOUR):
         with store.writing() as connection:
@@ -339,55 +339,57 @@ def test_the_webs_load_is_known_whatever_the_clocks_say(
 def test_a_clock_that_jumps_gives_no_false_reading(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """News do not grow old by it, and no share of time comes out of range."""
+    """The store state does not look outdated, and no share of time is out of range."""
     right, jumps = time.time, itertools.cycle((HOUR, -HOUR, 0))
     monkeypatch.setattr(time, "time", lambda: right() + next(jumps))
-    reader = LoadSampler(settings)
-    reader.store_state = StoreState(time.monotonic(), frozenset({os.getpid()}))
+    sampler = LoadSampler(settings)
+    sampler.store_state = StoreState(time.monotonic(), frozenset({os.getpid()}))
     readings = []
     for _ in range(10):
-        readings.append(reader.read(0.01))
+        readings.append(sampler.read(0.01))
         time.sleep(0.02)
-    assert [one.failed for one in readings] == [""] * 10
-    cores = [one.foreign_cores for one in readings[1:]]
-    assert all(one is not None and one >= 0 for one in cores)
-    assert all(one.memory_share is not None and 0 <= one.memory_share <= 1 for one in readings)
-    assert all(0 <= (one.stalled_share or 0.0) <= 1 for one in readings)
+    assert [reading.failed for reading in readings] == [""] * 10
+    cores = [reading.foreign_cores for reading in readings[1:]]
+    assert all(used is not None and used >= 0 for used in cores)
+    assert all(
+        reading.memory_share is not None and 0 <= reading.memory_share <= 1 for reading in readings
+    )
+    assert all(0 <= (reading.stalled_share or 0.0) <= 1 for reading in readings)
 
 
 @pytest.fixture
 def shared_store(postgres: Callable[[], str]) -> Iterator[Store]:
-    """Give a store that several machines can share, each with its own clock."""
+    """Yield a store that several machines with their own clocks can share."""
     store = make_store(postgres())
     yield store
     store.close()
 
 
-def test_a_living_worker_whose_clock_is_behind_counts_elsewhere(
+def test_a_living_worker_whose_clock_is_behind_is_counted_by_others(
     shared_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else two train at once, and two versions of the code set their plans in turn for ever."""
-    found = register(shared_store, sample_spec("intents"))
+    """Otherwise two workers train at once, and two code versions replace each other's plans."""
+    dataset = register(shared_store, sample_spec("intents"))
     right = time.time
     with shared_store.writing() as connection:
         monkeypatch.setattr(time, "time", lambda: right() - HOUR)
-        begin_run(connection, found.id, "train", register_worker(connection))
+        begin_run(connection, dataset.id, "train", register_worker(connection))
         monkeypatch.undo()
         assert count_workers(connection) == 1
-        assert is_running(connection, found.id, "train")
+        assert is_running(connection, dataset.id, "train")
 
 
 def test_a_dead_worker_whose_clock_was_ahead_counts_no_longer_than_others(
     shared_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else nobody trains for an hour, or for as long as its clock was ahead."""
-    found = register(shared_store, sample_spec("intents"))
+    """Otherwise no worker trains for as long as the dead worker's clock was ahead."""
+    dataset = register(shared_store, sample_spec("intents"))
     right = time.time
     with shared_store.writing() as connection:
         monkeypatch.setattr(time, "time", lambda: right() + HOUR)
-        begin_run(connection, found.id, "train", register_worker(connection))
+        begin_run(connection, dataset.id, "train", register_worker(connection))
         monkeypatch.undo()
-        # Five minutes later it has not been seen again.
+        # Simulate that the worker was last seen five minutes ago.
         connection.execute(update(tables.worker).values(seen_at=tables.worker.c.seen_at - 300))
         assert count_workers(connection) == 0
-        assert not is_running(connection, found.id, "train")
+        assert not is_running(connection, dataset.id, "train")

@@ -1,4 +1,4 @@
-"""Answers that a teacher has left in a store."""
+"""Store a teacher's prediction for a test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TAUGHT = "une phrase que le professeur connaît"
 
 
 def teach(store: Store, sentence: str = TAUGHT) -> None:
-    """Store a teacher's answer to a sentence."""
+    """Store a teacher's prediction for a sentence, as a worker does."""
     answer = Answer(
         dataset="intents",
         prediction="purchase",
@@ -24,5 +24,5 @@ def teach(store: Store, sentence: str = TAUGHT) -> None:
     with store.writing() as connection:
         dataset = find_dataset(connection, "intents")
         key = dataset.spec.key(dataset.spec.read_inputs({"sentence": sentence}))
-        made = Prediction(key, encode_answer(answer), "of the tests", "purchase", 1.0)
-        write_predictions(connection, dataset.id, [made])
+        prediction = Prediction(key, encode_answer(answer), "of the tests", "purchase", 1.0)
+        write_predictions(connection, dataset.id, [prediction])

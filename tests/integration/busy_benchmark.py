@@ -1,4 +1,4 @@
-"""benchmark.run on a machine that may be busy: a generator that lacks CPU leaves a run valid."""
+"""Run benchmark.run on a busy machine: a slow load generator does not invalidate the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that ask without a pause, and the processes that answer them."""
+"""Client threads that send requests continuously to a running server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}
 
 
 def listened(site: Site) -> int:
-    """Return how many times the first process has begun to listen."""
+    """Return how many times the site's main process has started to listen."""
     return site.log.read_text().count(f"process {site.process.pid} listens on")
 
 
 def set_schema(site: Site, version: str) -> str:
-    """Say that the store's tables are of another version; returns what it was."""
+    """Set the schema version that the store records; return the previous one."""
     with site.store.writing() as connection:
         query = text("SELECT version_num FROM alembic_version")
         before: str = connection.execute(query).scalar_one()
@@ -34,7 +34,7 @@ def set_schema(site: Site, version: str) -> str:
 
 
 class Client(threading.Thread):
-    """Asks without a pause on one connection; opens another only when that was closed for it."""
+    """Sends requests continuously on one connection; reconnects only after the server closed it."""
 
     def __init__(self, site: Site, *, reconnects: bool, may_fail: bool = False) -> None:
         super().__init__(daemon=True)
@@ -43,20 +43,20 @@ class Client(threading.Thread):
             "127.0.0.1", site.port, timeout=PATIENCE_SECONDS
         )
         self._reconnects = reconnects
-        self._enough = threading.Event()
+        self._finished = threading.Event()
         self.replies: list[Reply] = []
         self.failures: list[Exception] = []
 
     def run(self) -> None:
         with suppress(StopIteration):
-            while not self._enough.is_set():
+            while not self._finished.is_set():
                 self._ask()
         self._connection.close()
 
     def _ask(self) -> None:
         try:
             if self._is_idle_closed():
-                self._part()
+                self._disconnect()
             self._connection.request("GET", PREDICT)
             reply = read_reply(self._connection.getresponse())
         except (OSError, http.client.HTTPException) as error:
@@ -67,20 +67,20 @@ class Client(threading.Thread):
             return
         self.replies.append(reply)
         if reply.headers["Connection"] == "close":
-            self._part()
+            self._disconnect()
 
     def _is_idle_closed(self) -> bool:
         sock = self._connection.sock
         return sock is not None and bool(select.select([sock], [], [], 0)[0])
 
-    def _part(self) -> None:
+    def _disconnect(self) -> None:
         self._connection.close()
         if not self._reconnects:
             raise StopIteration
 
     def finish(self) -> None:
-        """Ask no more."""
-        self._enough.set()
+        """Stop sending requests, and wait for the thread to end."""
+        self._finished.set()
         self.join(PATIENCE_SECONDS)
 
 
@@ -88,7 +88,7 @@ class Client(threading.Thread):
 def asking(
     site: Site, *, reconnects: bool = True, may_fail: bool = False
 ) -> Iterator[list[Client]]:
-    """Have clients ask until the block's end; every request must have got a prediction."""
+    """Run clients until the block ends; fail unless every reply is a prediction."""
     clients = [Client(site, reconnects=reconnects, may_fail=may_fail) for _ in range(CLIENTS)]
     for client in clients:
         client.start()

@@ -1,4 +1,4 @@
-"""The real server, on a trained store."""
+"""Fixtures that run the real server on a trained store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.conftest import ROOT, command_environment, settings_for
 from tests.processes import PATIENCE_SECONDS, children_of, wait_for
 
 API_KEY = "a-key-of-the-tests"
-# On a busy machine a request may wait; none is turned away, unless that is the test's subject.
+# Requests may wait on a busy machine; only tests of overload have requests turned away.
 QUEUE_SECONDS = f"{PATIENCE_SECONDS:.0f}"
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered."""
+    """A response of the server."""
 
     status: int
     headers: Message
@@ -43,7 +43,7 @@ class Reply:
 
     @property
     def content_type(self) -> str:
-        """The media type without its parameters."""
+        """Return the media type without its parameters."""
         return self.headers.get_content_type()
 
     def json(self) -> Any:  # noqa: ANN401
@@ -72,12 +72,12 @@ class Site:
         return ask(self.port, target, method=method, body=body, headers=headers)
 
     def get(self, target: str, **headers: str) -> Reply:
-        """Send a GET; headers are named with underscores."""
+        """Send a GET request; write header names with underscores for hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.ask("GET", target, headers=named)
 
     def post(self, target: str, items: object, key: str | None = None) -> Reply:
-        """Send a value as JSON, with a key if one is given."""
+        """Post a value as JSON, with an API key if given."""
         headers = {"Content-Type": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
@@ -100,7 +100,7 @@ class Site:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
     def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to the process and to those that answer for it."""
+        """Send a signal to the process and to its child processes."""
         for pid in (self.process.pid, *children_of(self.process.pid)):
             os.kill(pid, number)
 
@@ -124,7 +124,7 @@ def ask(
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> Reply:
-    """Send a request as a client library does, over a connection of its own."""
+    """Send a request as a client library does, over a new connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
         connection.request(method, target, body, headers or {})
@@ -139,18 +139,18 @@ def query(**parameters: object) -> str:
 
 
 def get_request(target: bytes) -> bytes:
-    """Return a GET whose target is sent as it is."""
+    """Return the bytes of a GET request; the target is not encoded."""
     return b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 def post_request(target: str, body: bytes) -> bytes:
-    """Return a POST as it goes over the wire."""
+    """Return the bytes of a POST request with an API key."""
     head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Authorization: Bearer {API_KEY}\r\n\r\n".encode() + body
 
 
 def receive(connection: socket.socket, method: str = "GET") -> Reply:
-    """Read one answer from a connection."""
+    """Read one response from a connection."""
     response = http.client.HTTPResponse(connection, method=method)
     try:
         response.begin()
@@ -160,17 +160,17 @@ def receive(connection: socket.socket, method: str = "GET") -> Reply:
 
 
 def read_reply(response: http.client.HTTPResponse) -> Reply:
-    """Return an answer read to its end."""
+    """Read a response to its end."""
     return Reply(response.status, response.headers, response.read())
 
 
 def until(condition: Callable[[], T]) -> T:
-    """Look until something is true, and fail if it never is; returns what was seen."""
+    """Wait until a condition is true, and return its value; fail after a timeout."""
     return wait_for(condition, lambda: "this never came true", look_seconds=0.05)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -178,7 +178,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> Iterator[Site]:
-    """Run the server until the block's end, where SIGTERM must end it with exit code 0."""
+    """Run the server for the block; SIGTERM must then end it with exit code 0."""
     settings = {"PORT": str(free_port()), "API_KEYS": f"another,{API_KEY}"}
     settings |= {"QUEUE_SECONDS": QUEUE_SECONDS, **environment}
     with log.open("wb") as out:
@@ -229,13 +229,13 @@ def serving_copy(trained: Path, folder: Path, **environment: str) -> Iterator[Si
 
 @pytest.fixture(scope="module")
 def site(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a server that a module's tests share, on a store of its own."""
+    """Yield a server on its own store, shared by the tests of a module."""
     with serving_copy(trained, tmp_path_factory.mktemp("site")) as running:
         yield running
 
 
 @pytest.fixture
 def own_site(trained: Path, tmp_path: Path) -> Iterator[Site]:
-    """Give a server to a test that changes what is served."""
+    """Yield a server for one test that changes the store or the process."""
     with serving_copy(trained, tmp_path / "own") as running:
         yield running

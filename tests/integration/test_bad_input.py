@@ -1,4 +1,4 @@
-"""Requests that must be refused: with a reason, without a trace."""
+"""Bad requests are refused with a reason and change nothing in the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Bad:
-    """A request, and how it must be refused; without a field, none can be named."""
+    """A bad request and its expected refusal; `field` is None if no field is at fault."""
 
     name: str
     request: bytes
@@ -26,12 +26,12 @@ class Bad:
 
 
 def bad_get(name: str, target: bytes, field: str | None = None, status: int = 400) -> Bad:
-    """Return a bad GET."""
+    """Return a bad GET request."""
     return Bad(name, get_request(target), field, status)
 
 
 def bad_post(name: str, body: bytes, status: int = 400, target: str = "/predict/intents") -> Bad:
-    """Return a bad POST."""
+    """Return a bad POST request."""
     return Bad(name, post_request(target, body), None, status)
 
 
@@ -129,7 +129,7 @@ BODIES = [
     bad_post("records that are no array", b"{}", 400, "/records/intents"),
     bad_post("records of which one is bad", b'[{"sentence":"a"},{}]', 400, "/records/intents"),
 ]
-# What the server refuses before the application sees it, in its own form.
+# Requests that the server refuses itself, before the application sees them.
 LENGTH = b"POST /predict/intents HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
 CHUNKED = b"POST /predict/intents HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 SERVER = [
@@ -147,7 +147,7 @@ OURS = [*TEXTS, *NUMBERS, *FIELDS_AND_ROUTES, *BODIES]
 
 
 def send_bad(site: Site, bad: Bad) -> Reply:
-    """Send a bad request and check what holds for all: refused, and no trace of our insides."""
+    """Send a bad request; fail unless it is refused without revealing internals."""
     logged = len(site.log.read_bytes())
     reply = site.send(bad.request)
     assert 400 <= reply.status < 500, reply.body
@@ -159,7 +159,7 @@ def send_bad(site: Site, bad: Bad) -> Reply:
 
 @pytest.mark.parametrize("bad", OURS, ids=lambda bad: bad.name)
 def test_a_bad_request_is_refused_with_a_problem(site: Site, bad: Bad) -> None:
-    """Each names the field at fault, where it is one field's."""
+    """The problem names the field at fault if there is one."""
     reply = send_bad(site, bad)
     assert reply.content_type == "application/problem+json"
     problem = reply.json()
@@ -173,13 +173,13 @@ def test_a_bad_request_is_refused_with_a_problem(site: Site, bad: Bad) -> None:
 
 @pytest.mark.parametrize("bad", SERVER, ids=lambda bad: bad.name)
 def test_a_request_that_the_server_cannot_read_is_refused(site: Site, bad: Bad) -> None:
-    """The form is the server's, the fault still the client's."""
+    """The answer has the server's own format, but still a client error status."""
     send_bad(site, bad)
 
 
 @pytest.mark.parametrize("bad", FIELDS_AND_ROUTES, ids=lambda bad: bad.name)
 def test_a_refusal_can_be_found_in_the_log(site: Site, bad: Bad) -> None:
-    """Whoever asks for help sends the request's id."""
+    """A user who asks for help can quote the request id."""
     assert site.send(bad.request).headers["X-Request-Id"]
 
 
@@ -187,39 +187,39 @@ def test_a_refusal_can_be_found_in_the_log(site: Site, bad: Bad) -> None:
 def test_a_strange_authorization_is_refused_as_a_wrong_key(
     site: Site, authorization: bytes
 ) -> None:
-    """Headers are bytes, and not all are text."""
+    """A header may contain bytes that are not text."""
     request = LENGTH.replace(b"/predict", b"/records") + b"2\r\nAuthorization: "
     send_bad(site, Bad("authorization", request + authorization + b"\r\n\r\n[]", None, 401))
 
 
 def test_a_value_that_is_refused_comes_with_an_example(site: Site) -> None:
-    """The mend is in the answer."""
+    """The problem shows the user what to send instead."""
     refused = site.get("/predict/customers?education=PhD&income=1000&age=131").json()
     assert refused["detail"] == "age: must be at most 130"
     assert refused["example"] == 42
 
 
 def test_a_wrong_method_names_the_right_ones(site: Site) -> None:
-    """As the standard has it, in a header too."""
+    """The problem and the Allow header, which RFC 9110 requires, both list them."""
     reply = site.ask("DELETE", "/predict/intents")
     assert reply.headers["Allow"] == "GET, POST, HEAD, OPTIONS"
     assert "GET or POST" in reply.json()["detail"]
 
 
 def test_a_trailing_slash_names_the_route_without_it(site: Site) -> None:
-    """The likeliest mistake."""
+    """A trailing slash is a likely mistake."""
     assert "/predict/intents" in site.get("/predict/intents/").json()["detail"].split("try ")[1]
 
 
 def test_a_client_cannot_write_lines_into_the_log(site: Site) -> None:
-    """A forged line would lead whoever reads the log astray."""
+    """A forged line would mislead readers of the log."""
     site.send(get_request(b"/predict/%0d%0aFORGED?sentence=a"))
     until(lambda: "FORGED" in site.log.read_text())
     assert not [line for line in site.log.read_text().splitlines() if line.startswith("FORGED")]
 
 
 def test_bad_requests_write_nothing(site: Site) -> None:
-    """Inputs are written in the order in which they came, so a good one shows when all are."""
+    """Inputs are written in order of arrival, so a good input shows that all earlier ones are."""
 
     def settle(sentence: str) -> int:
         site.predict(sentence)
@@ -249,8 +249,8 @@ HOSTILE_INPUTS = [
 def test_a_hostile_length_is_refused_in_the_query_and_in_a_body(
     site: Site, dataset: str, inputs: dict[str, str], field: str
 ) -> None:
-    """Two such requests once held the whole process for half a minute."""
-    # What the server takes in a request line.
+    """Two such requests once blocked the whole process for half a minute."""
+    # The longest request line that the server accepts.
     short = {
         name: value[:12_001] if value.isascii() else value[:2_000] for name, value in inputs.items()
     }

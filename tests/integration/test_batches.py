@@ -1,4 +1,4 @@
-"""Many inputs at once: to predict, and to keep."""
+"""Batch requests: many predictions or many new records in one request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CUSTOMERS = sample_spec("customers")
 
 
 def row_of(site: Site, **inputs: object) -> Any:  # noqa: ANN401
-    """Return the one record with these inputs, None where there is none."""
+    """Return the record with these inputs, or None."""
     spec = SPEC if "sentence" in inputs else CUSTOMERS
     rows = site.records(key=spec.key(spec.read_inputs(inputs)))
     assert len(rows) < 2
@@ -25,14 +25,14 @@ def row_of(site: Site, **inputs: object) -> Any:  # noqa: ANN401
 
 
 def add(site: Site, items: object, target: str = "/records/intents") -> Any:  # noqa: ANN401
-    """Add records with the right key, and return what became of them."""
+    """Add records with a valid key, and return the counts."""
     reply = site.post(target, items, API_KEY)
     assert (reply.status, reply.content_type) == (200, "application/json"), reply.body
     return reply.json()
 
 
 def test_many_inputs_are_answered_in_their_order(site: Site) -> None:
-    """Each as it would be alone."""
+    """Each answer equals the answer to a request for that input alone."""
     written = ["un hôtel à Pau", "un vol pour Oslo", "quel film ce soir", "un vol pour Oslo"]
     reply = site.post("/predict/intents", [{"sentence": sentence} for sentence in written])
     assert (reply.status, reply.content_type) == (200, "application/json")
@@ -42,7 +42,7 @@ def test_many_inputs_are_answered_in_their_order(site: Site) -> None:
 
 
 def test_a_thousand_inputs_are_answered_at_once(site: Site) -> None:
-    """The most that one request may hold."""
+    """A request may hold at most 1,000 inputs."""
     items = [{"age": 20 + n % 50, "education": "PhD", "income": 9000 + n} for n in range(1000)]
     answers = site.post("/predict/customers", items).json()
     assert len(answers) == 1000
@@ -52,7 +52,7 @@ def test_a_thousand_inputs_are_answered_at_once(site: Site) -> None:
 
 
 def test_no_inputs_have_no_answers(site: Site) -> None:
-    """A program need not look first whether it has any."""
+    """A client need not check for an empty list first."""
     assert site.post("/predict/intents", []).json() == []
 
 
@@ -74,7 +74,7 @@ def test_no_inputs_have_no_answers(site: Site) -> None:
     ],
 )
 def test_a_bad_item_gets_its_own_problem(site: Site, item: object, field: str) -> None:
-    """The others are answered all the same."""
+    """The other items are still answered."""
     good = {"sentence": "un train pour Lille"}
     reply = site.post("/predict/intents", [good, item, good])
     assert reply.status == 200
@@ -90,7 +90,7 @@ def test_a_bad_item_gets_its_own_problem(site: Site, item: object, field: str) -
 def test_a_number_of_another_type_is_that_items_problem(
     site: Site, age: object, income: object
 ) -> None:
-    """JSON has types, and true is no number."""
+    """JSON has types: true is not a number."""
     item = {"age": age, "education": "PhD", "income": income}
     problem = site.post("/predict/customers", [item]).json()[0]
     assert problem["status"] == 400
@@ -101,7 +101,7 @@ def test_a_number_of_another_type_is_that_items_problem(
     "key", [None, "", "wrong", API_KEY[:-1], API_KEY + "x", f"another,{API_KEY}"]
 )
 def test_without_the_right_key_nothing_is_added(site: Site, key: str | None) -> None:
-    """The answer says what is missing, also in the standard's header."""
+    """The problem and the WWW-Authenticate header say that a key is missing."""
     reply = site.post("/records/intents", [{"sentence": "sans la clé"}], key)
     assert (reply.status, reply.content_type) == (401, "application/problem+json")
     assert reply.headers["WWW-Authenticate"] == "Bearer"
@@ -109,28 +109,28 @@ def test_without_the_right_key_nothing_is_added(site: Site, key: str | None) -> 
     assert row_of(site, sentence="sans la clé") is None
 
 
-def test_a_key_is_asked_for_before_anything_is_told(site: Site) -> None:
-    """Not even which datasets there are."""
+def test_a_key_is_required_before_anything_is_revealed(site: Site) -> None:
+    """A client without a key must not learn which datasets exist."""
     assert site.post("/records/nothing", []).status == 401
     assert site.ask("POST", "/records/intents", b"no JSON").status == 401
 
 
 @pytest.fixture(scope="module")
 def keyless(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a server for which no key is set."""
+    """Yield a server without API_KEYS."""
     with serving_copy(trained, tmp_path_factory.mktemp("keyless"), API_KEYS="") as running:
         yield running
 
 
 @pytest.mark.parametrize("key", [None, "", "None", API_KEY])
-def test_where_no_key_is_set_nobody_may_add(keyless: Site, key: str | None) -> None:
-    """An empty key would open the store to all."""
+def test_without_api_keys_nobody_may_add_records(keyless: Site, key: str | None) -> None:
+    """Accepting an empty key would open the store to everybody."""
     assert keyless.post("/records/intents", [{"sentence": "a"}], key).status == 401
 
 
 @pytest.mark.parametrize("key", [API_KEY, "another"])
 def test_each_key_adds_records(site: Site, key: str) -> None:
-    """With their labels, if they have any; others wait for one."""
+    """Records may come with or without a label."""
     items = [
         {"sentence": f"un  vol pour {key} ", "intent": "find-flight"},
         {"sentence": f"peut-être {key}"},
@@ -146,7 +146,7 @@ def test_each_key_adds_records(site: Site, key: str) -> None:
 
 
 def test_adding_twice_changes_nothing(site: Site) -> None:
-    """A client that is not sure just sends again."""
+    """A client that is not sure may send the same records again."""
     items = [{"sentence": "deux fois la même", "intent": "irrelevant"}]
     assert add(site, items) == counts(created=1, relabelled=0, unchanged=0)
     before = site.records(origin="api")
@@ -155,17 +155,17 @@ def test_adding_twice_changes_nothing(site: Site) -> None:
 
 
 def test_a_new_label_replaces_the_old(site: Site) -> None:
-    """No label leaves it as it is."""
+    """Sending the record without a label keeps its label."""
     sentence = "une table pour deux"
     add(site, [{"sentence": sentence, "intent": "purchase"}])
-    run_once = [{"sentence": sentence, "intent": "find-restaurant"}]
-    assert add(site, run_once) == counts(created=0, relabelled=1, unchanged=0)
+    relabelled = [{"sentence": sentence, "intent": "find-restaurant"}]
+    assert add(site, relabelled) == counts(created=0, relabelled=1, unchanged=0)
     assert add(site, [{"sentence": sentence}])["unchanged"] == 1
     assert row_of(site, sentence=sentence).label == "find-restaurant"
 
 
-def test_of_one_record_sent_several_times_the_last_label_holds(site: Site) -> None:
-    """Counts add up to what was sent."""
+def test_the_last_label_of_a_repeated_record_is_kept(site: Site) -> None:
+    """The counts add up to the number of items sent."""
     labels = ("purchase", "find-hotel", None)
     items = [{"sentence": "trois fois", "intent": label} for label in labels]
     assert add(site, items) == counts(
@@ -175,7 +175,7 @@ def test_of_one_record_sent_several_times_the_last_label_holds(site: Site) -> No
 
 
 def test_a_regressions_label_is_a_number(site: Site) -> None:
-    """However it is written."""
+    """The same number may be written in several ways."""
     inputs = {"age": 33, "education": "PhD", "income": 33_333}
     target = "/records/customers"
     assert add(site, [{**inputs, "spending": 1000}], target)["created"] == 1
@@ -185,8 +185,8 @@ def test_a_regressions_label_is_a_number(site: Site) -> None:
     assert (refused.status, refused.json()["problems"][0]["field"]) == (400, "spending")
 
 
-def test_of_records_with_bad_ones_none_is_added_and_every_bad_one_is_named(site: Site) -> None:
-    """Half an import is harder to mend than none."""
+def test_a_batch_with_bad_items_adds_nothing_and_names_every_bad_item(site: Site) -> None:
+    """A partial import is harder to fix than none."""
     before = site.records(origin="api")
     good = {"sentence": "bonne mais en mauvaise compagnie", "intent": "irrelevant"}
     items = [
@@ -203,9 +203,9 @@ def test_of_records_with_bad_ones_none_is_added_and_every_bad_one_is_named(site:
     assert (reply.status, reply.content_type) == (400, "application/problem+json")
     problem = reply.json()
     assert "6 bad items" in problem["detail"]
-    named = [(one["item"], one["field"]) for one in problem["problems"]]
+    named = [(entry["item"], entry["field"]) for entry in problem["problems"]]
     fields = ["sentence", "intent", "sentence", "colour", "item", "intent"]
     assert named == list(zip([1, 2, 3, 5, 6, 7], fields, strict=True))
-    assert all(one["reason"] for one in problem["problems"])
+    assert all(entry["reason"] for entry in problem["problems"])
     assert site.records(origin="api") == before
     assert row_of(site, sentence=good["sentence"]) is None

@@ -1,4 +1,4 @@
-"""benchmark/run.sh, as a person or a pipeline runs it."""
+"""Run benchmark/run.sh as a person or a pipeline does."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from tests.processes import PATIENCE_SECONDS, wait_for
 
 from .conftest import Site, serving_copy
 
-# What no machine can miss: tests say nothing of speed.
+# Objectives that every machine meets: these tests do not measure speed.
 HOLDS = ["errors <= 0 in 10000", "p95 <= 60000 ms", "server p99 <= 60000 ms"]
 BURNERS = 4
 STARVED_SECONDS = 4.0
 KEY = "a-key-for-readers"
 SCRIPT = [str(ROOT / "benchmark/run.sh")]
-# What the verdict says of the server is tested on machines of any speed.
+# Tests of the verdict about the server must pass on machines of any speed.
 ON_A_BUSY_MACHINE = [sys.executable, "-m", "tests.integration.busy_benchmark"]
 
 
 def arguments(
-    out: Path, *given: str, objectives: list[str] = HOLDS, program: list[str] = ON_A_BUSY_MACHINE
+    out: Path, *options: str, objectives: list[str] = HOLDS, program: list[str] = ON_A_BUSY_MACHINE
 ) -> list[str]:
-    """Return a command that plays a small scenario."""
+    """Return a command that runs a small scenario."""
     wanted = [part for text in objectives for part in ("--objective", text)]
-    return [*program, "--out", str(out), *given, *wanted]
+    return [*program, "--out", str(out), *options, *wanted]
 
 
 def run(url: str, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+    """Run a command to its end."""
     return subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=ROOT, env=command_environment(url)
     )
@@ -48,13 +48,13 @@ def run(url: str, command: list[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def url(trained: Path) -> str:
-    """Give the address of a store with both samples."""
+    """Return the URL of a store with both sample datasets."""
     return f"sqlite:///{trained}"
 
 
 @pytest.fixture
 def keyed_site(trained: Path, tmp_path: Path) -> Iterator[Site]:
-    """Give a server whose answers need a key."""
+    """Yield a server whose answers need a key."""
     with serving_copy(trained, tmp_path / "keyed", READ_KEYS=KEY) as running:
         yield running
 
@@ -64,33 +64,33 @@ FEW = ("--users", "5", "--spawn-rate", "5", "--time", "4s")
 
 @dataclass(frozen=True)
 class Passed:
-    """A run that passed, its report's folder, and whether the store is as it was before."""
+    """A run that passed, its report folder, and whether it left the store unchanged."""
 
     done: subprocess.CompletedProcess[str]
     folder: Path
-    left_alone: bool
+    store_unchanged: bool
 
 
 @pytest.fixture(scope="module")
 def passed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Passed:
-    """Play a scenario that holds."""
+    """Run a scenario that meets its objectives."""
     folder, before = tmp_path_factory.mktemp("passed"), trained.read_bytes()
     done = run(f"sqlite:///{trained}", arguments(folder, *FEW))
     return Passed(done, folder, trained.read_bytes() == before)
 
 
 @pytest.mark.slow
-def test_a_run_that_holds_its_promises_passes(passed: Passed) -> None:
-    """Verdict first, then each objective; the store that was named is as it was before."""
+def test_a_run_that_meets_its_objectives_passes(passed: Passed) -> None:
+    """The verdict comes first, then each objective; the store is unchanged."""
     assert passed.done.returncode == 0, passed.done.stdout + passed.done.stderr
     assert passed.done.stdout.startswith("PASS  steady: ")
     assert all(text in passed.done.stdout for text in HOLDS)
-    assert passed.left_alone
+    assert passed.store_unchanged
 
 
 @pytest.mark.slow
-def test_a_run_leaves_a_report_that_needs_nothing_beside_it(passed: Passed) -> None:
-    """And its charts, tables and figures for whoever wants to go on with them."""
+def test_a_run_writes_a_self_contained_report(passed: Passed) -> None:
+    """Charts, tables and figures are also written as separate files."""
     files = {file.name for file in passed.folder.iterdir()}
     assert files >= {"report.html", "result.json", "seconds.csv", "server.csv", "generator.csv"}
     assert files >= {"load.png", "latency.png", "memory.png"}
@@ -100,15 +100,15 @@ def test_a_run_leaves_a_report_that_needs_nothing_beside_it(passed: Passed) -> N
     result = json.loads((passed.folder / "result.json").read_text("utf-8"))
     assert result["word"] == "PASS"
     assert result["figures"]["asked"] > 0
-    # Of a store that is not enriched yet.
+    # The store is not enriched yet, so the student answers.
     assert result["figures"]["p95 of student"] > 0
 
 
 @pytest.mark.slow
-def test_a_promise_that_does_not_hold_fails_and_an_earlier_run_is_compared(
+def test_a_missed_objective_fails_the_run_and_an_earlier_run_is_compared(
     url: str, tmp_path: Path, passed: Passed
 ) -> None:
-    """With the objective that was missed."""
+    """The output names the objective that was missed."""
     impossible = arguments(tmp_path, *FEW, objectives=["max <= 0 ms"])
     done = run(url, [*impossible, "--compare", str(passed.folder)])
     assert done.returncode == 1, done.stdout + done.stderr
@@ -120,7 +120,7 @@ def test_a_promise_that_does_not_hold_fails_and_an_earlier_run_is_compared(
 
 @contextmanager
 def playing(command: list[str], url: str, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a run, and go on once its generator has been answered."""
+    """Start a run; yield once the server has received its requests."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=command_environment(url)
     ) as runner:
@@ -129,18 +129,18 @@ def playing(command: list[str], url: str, out: Path) -> Iterator[subprocess.Pope
         yield runner
 
 
-def below(runner: subprocess.Popen[str], *words: str) -> psutil.Process:
-    """Return the process that a run has started with these arguments."""
-    found = psutil.Process(runner.pid).children(recursive=True)
-    return next(one for one in found if set(words) <= set(one.cmdline()))
+def process_of(runner: subprocess.Popen[str], *words: str) -> psutil.Process:
+    """Return the process with these arguments that a run has started."""
+    started = psutil.Process(runner.pid).children(recursive=True)
+    return next(process for process in started if set(words) <= set(process.cmdline()))
 
 
 @pytest.mark.slow
 def test_a_server_that_is_killed_midway_fails_with_its_errors(url: str, tmp_path: Path) -> None:
-    """They are the server's, and no doubt of the run."""
+    """These are errors of the server, so the run is not invalid."""
     command = arguments(tmp_path, "--scenario", "unseen", "--time", "6s")
     with playing(command, url, tmp_path) as runner:
-        below(runner, "-m", "serve").kill()
+        process_of(runner, "-m", "serve").kill()
         out, _ = runner.communicate(timeout=PATIENCE_SECONDS)
     assert runner.returncode == 1, out
     assert out.startswith("FAIL  ")
@@ -149,19 +149,19 @@ def test_a_server_that_is_killed_midway_fails_with_its_errors(url: str, tmp_path
 
 
 @pytest.mark.slow
-def test_a_run_that_is_told_to_end_leaves_nothing_running(url: str, tmp_path: Path) -> None:
-    """Neither the server that it started nor the generator."""
+def test_a_terminated_run_leaves_nothing_running(url: str, tmp_path: Path) -> None:
+    """Both the server and the load generator end."""
     command = arguments(tmp_path, "--scenario", "unseen", "--time", "600s", program=SCRIPT)
     with playing(command, url, tmp_path) as runner:
-        family = psutil.Process(runner.pid).children(recursive=True)
+        started = psutil.Process(runner.pid).children(recursive=True)
         runner.terminate()
         runner.communicate(timeout=PATIENCE_SECONDS)
-    assert psutil.wait_procs(family, timeout=PATIENCE_SECONDS)[1] == []
+    assert psutil.wait_procs(started, timeout=PATIENCE_SECONDS)[1] == []
 
 
 @contextmanager
 def burning(core: int) -> Iterator[None]:
-    """Keep a core busy with what is more important than a generator."""
+    """Keep a core busy with processes of higher priority than the load generator."""
     command = ["taskset", "-c", str(core), sys.executable, "-c", "while True: pass"]
     with ExitStack() as stack:
         for _ in range(BURNERS):
@@ -171,13 +171,13 @@ def burning(core: int) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_a_generator_that_is_starved_proves_nothing(url: str, tmp_path: Path) -> None:
-    """Neither that the server is slow nor that it is not."""
+def test_a_run_with_a_starved_generator_is_invalid(url: str, tmp_path: Path) -> None:
+    """Such a run proves neither that the server is slow nor that it is fast."""
     core = max(os.sched_getaffinity(0))
     command = arguments(tmp_path, "--scenario", "unseen", "--time", "7s", program=SCRIPT)
     command += ["--generator-cores", str(core)]
     with playing(command, url, tmp_path) as runner:
-        below(runner, "locust").nice(19)
+        process_of(runner, "locust").nice(19)
         with burning(core):
             time.sleep(STARVED_SECONDS)
         out, _ = runner.communicate(timeout=PATIENCE_SECONDS)
@@ -187,8 +187,8 @@ def test_a_generator_that_is_starved_proves_nothing(url: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_server_elsewhere_is_asked_with_a_key(keyed_site: Site, tmp_path: Path) -> None:
-    """Where it runs already, nothing is started; without the key it refuses everything."""
+def test_a_running_server_is_benchmarked_with_a_key(keyed_site: Site, tmp_path: Path) -> None:
+    """With --host no server is started; without the key every request is refused."""
     host = f"http://127.0.0.1:{keyed_site.port}"
     few = [*FEW, "--host", host]
     cookie = ["--cookie", f"veilleuse_key={KEY}"]
@@ -200,7 +200,7 @@ def test_a_server_elsewhere_is_asked_with_a_key(keyed_site: Site, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("options", "words"),
     [
         (["--scenario", "nothing"], "--scenario nothing: no such scenario"),
         (["--objective", "soon"], '"soon": not an objective'),
@@ -209,11 +209,11 @@ def test_a_server_elsewhere_is_asked_with_a_key(keyed_site: Site, tmp_path: Path
         (["--compare", "nowhere"], "nowhere/result.json"),
     ],
 )
-def test_what_cannot_be_run_is_refused_in_one_line(
-    url: str, tmp_path: Path, given: list[str], words: str
+def test_a_run_that_cannot_start_is_refused_in_one_line(
+    url: str, tmp_path: Path, options: list[str], words: str
 ) -> None:
-    """Before anything is started."""
-    done = run(url, arguments(tmp_path / "out", *given, objectives=[], program=SCRIPT))
+    """The command is refused before anything starts."""
+    done = run(url, arguments(tmp_path / "out", *options, objectives=[], program=SCRIPT))
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1

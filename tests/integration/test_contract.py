@@ -1,4 +1,4 @@
-"""The description of the routes, and whether the server keeps to it, whatever is sent."""
+"""Check with Schemathesis that the server keeps to its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ READ_KEY = "a-key-for-readers"
 pytestmark = pytest.mark.slow
 EXAMPLES = 500 if FULL else 10
 REQUIREMENTS = Path(__file__).parent / "schemathesis.txt"
-# All checks are on, but for what the description cannot say of us.
+# All checks are on, except where OpenAPI cannot describe what the server does.
 CONFIG = """
 [checks.negative_data_rejection]
-# Too many items are too large a request.
+# A batch with too many items gets 413.
 expected-statuses = [400, 401, 404, 405, 413]
 
 [checks.positive_data_acceptance]
-# A wrong key is refused besides.
+# A wrong key gets 401.
 expected-statuses = [200, 401]
 
 [[operations]]
-# A bad item gets its own problem among the others' predictions.
+# A bad item gets its own problem; the answer still has status 200.
 include-name = ["POST /predict/customers", "POST /predict/intents"]
 checks.negative_data_rejection.enabled = false
 
 [[operations]]
-# Where a page ended is what the page before says, and no other text; few keys are a record's.
+# Only the previous page gives a valid `after`, and few generated keys belong to a record.
 include-path-regex = "^/records/"
 include-method = ["GET", "DELETE"]
 checks.positive_data_acceptance.expected-statuses = [200, 400, 401, 404]
 
 [[operations]]
-# It takes the fields of one dataset, whichever, and not of two.
+# It takes the fields of one dataset, but not of two.
 include-name = "GET /predict"
 checks.positive_data_acceptance.expected-statuses = [200, 400, 401]
 """
@@ -47,7 +47,7 @@ checks.positive_data_acceptance.expected-statuses = [200, 400, 401]
 
 @pytest.fixture(scope="module")
 def schemathesis(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a virtual environment with Schemathesis, whose plugin would meddle with our tests."""
+    """Make a virtual environment for Schemathesis: its pytest plugin would affect these tests."""
     folder = tmp_path_factory.mktemp("schemathesis")
     make_environment(folder, REQUIREMENTS)
     (folder / "schemathesis.toml").write_text(CONFIG, "ascii")
@@ -56,13 +56,13 @@ def schemathesis(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def keyed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a server whose answers need a key."""
+    """Yield a server whose answers need a key."""
     with serving_copy(trained, tmp_path_factory.mktemp("keyed"), READ_KEYS=READ_KEY) as running:
         yield running
 
 
 def check(schemathesis: Path, site: Site, key: str, *options: str) -> None:
-    """Send what may be and what may not be sent, and fail unless every answer is as described."""
+    """Send valid and invalid requests; fail unless every answer matches the document."""
     command = [
         str(schemathesis / "bin" / "schemathesis"),
         f"--config-file={schemathesis / 'schemathesis.toml'}",
@@ -84,17 +84,17 @@ def check(schemathesis: Path, site: Site, key: str, *options: str) -> None:
 
 
 def test_every_answer_is_as_described(schemathesis: Path, site: Site) -> None:
-    """To good requests, bad ones, and what nobody would think of."""
+    """This holds for valid, invalid and unusual generated requests."""
     check(schemathesis, site, API_KEY)
 
 
 def test_every_answer_is_as_described_where_a_key_is_needed(
     schemathesis: Path, keyed: Site
 ) -> None:
-    """To those who have one."""
+    """This holds for clients with a key."""
     check(schemathesis, keyed, READ_KEY)
 
 
 def test_without_the_key_every_refusal_is_as_described(schemathesis: Path, keyed: Site) -> None:
-    """A client made from the description understands it."""
+    """A client generated from the document understands the refusal."""
     check(schemathesis, keyed, "wrong")

@@ -1,4 +1,4 @@
-"""What answers say to browsers: whose pages may read them, and what our own pages may do."""
+"""CORS headers, security headers, and the Content-Security-Policy of our own pages."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 @pytest.fixture(scope="module")
 def listed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a server that two origins' pages may ask."""
+    """Yield a server with two origins in CORS_ORIGINS."""
     folder = tmp_path_factory.mktemp("listed")
     with serving_copy(trained, folder, CORS_ORIGINS=f"{ORIGIN}, {OTHER}") as running:
         yield running
 
 
 def access_headers(reply: Reply) -> set[str]:
-    """Return what an answer says to pages of other origins, by name."""
+    """Return the names of an answer's CORS headers."""
     return {name for name in reply.headers if name.lower().startswith("access-control-")}
 
 
 def preflight(site: Site, target: str, origin: str = ORIGIN) -> Reply:
-    """Ask whether a page may ask, as a browser does."""
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    return site.ask("OPTIONS", target, headers=asked)
+    """Send a CORS preflight request, as a browser does."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    return site.ask("OPTIONS", target, headers=headers)
 
 
 @pytest.mark.parametrize("target", [*TARGETS, *ERRORS])
-def test_unless_they_are_set_no_origins_are_spoken_of(site: Site, target: str) -> None:
-    """Then browsers give no page of another origin anything."""
+def test_without_cors_origins_no_cors_headers_are_sent(site: Site, target: str) -> None:
+    """Browsers then let no page of another origin read an answer."""
     for headers in ({}, {"Origin": ORIGIN}):
         reply = site.get(target, **headers)
         assert access_headers(reply) == set()
@@ -57,7 +57,7 @@ def test_unless_they_are_set_no_origins_are_spoken_of(site: Site, target: str) -
 def test_an_origin_in_the_list_is_named_in_every_answer(
     listed: Site, target: str, origin: str
 ) -> None:
-    """Also in errors, or the page could not tell what is wrong."""
+    """Errors name it too, so that the page can read what is wrong."""
     for _ in range(2):
         reply = listed.get(target, Origin=origin)
         assert reply.status == ERRORS.get(target, 200)
@@ -71,7 +71,7 @@ def test_an_origin_in_the_list_is_named_in_every_answer(
     "origin", ["https://evil.example", f"{ORIGIN}.evil.example", f"{ORIGIN}:81", "null", "*", None]
 )
 def test_another_origin_is_not_named(listed: Site, target: str, origin: str | None) -> None:
-    """But that the answer depends on it is said, whoever asks, for the proxies' sake."""
+    """Every answer still has `Vary: Origin`, so that proxies cache it per origin."""
     headers = {} if origin is None else {"Origin": origin}
     for _ in range(2):
         reply = listed.get(target, **headers)
@@ -80,8 +80,8 @@ def test_another_origin_is_not_named(listed: Site, target: str, origin: str | No
         assert reply.headers.get_all("Vary") == ["Origin"]
 
 
-def test_an_answer_in_memory_is_told_to_each_origin_apart(listed: Site) -> None:
-    """One origin's answer is not another's."""
+def test_a_cached_answer_names_only_the_origin_that_asks(listed: Site) -> None:
+    """A cached answer must not keep the header for an earlier origin."""
     target = f"/predict/intents?{query(sentence='plusieurs pages demandent')}"
     named = [
         listed.get(target, **({"Origin": origin} if origin else {})).headers.get(
@@ -93,7 +93,7 @@ def test_an_answer_in_memory_is_told_to_each_origin_apart(listed: Site) -> None:
 
 
 def test_with_a_star_every_page_may_read(trained: Path, tmp_path: Path) -> None:
-    """And no answer depends on who asks."""
+    """No answer depends on the origin, so none has a Vary header."""
     with serving_copy(trained, tmp_path / "star", CORS_ORIGINS="*") as site:
         for target in [*TARGETS, PREDICT, *ERRORS]:
             for headers in ({}, {"Origin": ORIGIN}, {"Origin": "null"}):
@@ -104,7 +104,7 @@ def test_with_a_star_every_page_may_read(trained: Path, tmp_path: Path) -> None:
 
 
 def check_preflight(reply: Reply) -> None:
-    """Fail unless a page is told that it may ask as our clients do."""
+    """Fail unless the preflight answer allows the methods and headers that clients use."""
     assert (reply.status, reply.body) == (204, b"")
     methods = reply.headers["Access-Control-Allow-Methods"].split(", ")
     assert {"GET", "POST"} <= set(methods)
@@ -114,23 +114,23 @@ def check_preflight(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("target", ["/predict/intents", "/predict", FLAT, "/metrics", "/nothing"])
-def test_a_page_that_asks_whether_it_may_ask_is_answered(listed: Site, target: str) -> None:
-    """Its browser sends no more before that."""
+def test_a_preflight_from_a_listed_origin_is_allowed(listed: Site, target: str) -> None:
+    """The browser sends the request itself only after this answer."""
     reply = preflight(listed, target)
     check_preflight(reply)
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert reply.headers["Vary"] == "Origin"
 
 
-def test_a_page_of_another_origin_may_not_ask(listed: Site) -> None:
-    """Its browser looks for its own name in the answer."""
+def test_a_preflight_from_another_origin_is_not_allowed(listed: Site) -> None:
+    """The browser blocks the request because the answer does not name its origin."""
     reply = preflight(listed, "/predict/intents", "https://evil.example")
     assert "Access-Control-Allow-Origin" not in reply.headers
     assert reply.headers["Vary"] == "Origin"
 
 
 def test_a_preflight_needs_no_key(trained: Path, tmp_path: Path) -> None:
-    """Browsers send none with it; what follows needs one, and the page may read that."""
+    """Browsers send no key with it; the request itself needs one, and its 401 is readable."""
     more = {"CORS_ORIGINS": ORIGIN, "READ_KEYS": "a-key-for-readers"}
     with serving_copy(trained, tmp_path / "keyed", **more) as site:
         check_preflight(preflight(site, "/predict/intents"))
@@ -155,10 +155,10 @@ def test_a_preflight_needs_no_key(trained: Path, tmp_path: Path) -> None:
         ("/docs", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_options_tells_what_a_route_allows(
+def test_options_lists_the_methods_of_a_route(
     site: Site, listed: Site, target: str, allow: str
 ) -> None:
-    """Whether or not origins are set."""
+    """This does not depend on CORS_ORIGINS."""
     for each in (site, listed):
         reply = each.ask("OPTIONS", target)
         assert (reply.status, reply.body) == (204, b"")
@@ -166,8 +166,8 @@ def test_options_tells_what_a_route_allows(
         assert "Access-Control-Allow-Methods" not in reply.headers
 
 
-def test_options_on_no_route_is_not_found(site: Site, listed: Site) -> None:
-    """As any other method."""
+def test_options_on_an_unknown_route_is_not_found(site: Site, listed: Site) -> None:
+    """OPTIONS gets 404 there, as any other method does."""
     for each in (site, listed):
         for target in ("/nothing", "/predict/intents/more", "/api/other"):
             reply = each.ask("OPTIONS", target)
@@ -176,14 +176,14 @@ def test_options_on_no_route_is_not_found(site: Site, listed: Site) -> None:
 
 
 def check_safe(reply: Reply) -> None:
-    """Fail unless an answer says, once, how it may be used."""
+    """Fail unless an answer has each security header exactly once."""
     assert reply.headers.get_all("X-Content-Type-Options") == ["nosniff"]
     assert reply.headers.get_all("Referrer-Policy") == ["no-referrer"]
 
 
 @pytest.mark.parametrize("target", [*TARGETS, *ERRORS, "/docs/page.css", "/predict?x=1"])
-def test_every_answer_says_how_it_may_be_used(site: Site, target: str) -> None:
-    """From memory the second time, where it is kept there; as a page to those who read pages."""
+def test_every_answer_has_security_headers(site: Site, target: str) -> None:
+    """This holds for cached answers, HTML pages and errors too."""
     for _ in range(2):
         check_safe(site.get(target))
     check_safe(site.ask("HEAD", target))
@@ -192,8 +192,8 @@ def test_every_answer_says_how_it_may_be_used(site: Site, target: str) -> None:
     check_safe(site.ask("DELETE", target))
 
 
-def test_answers_that_are_refused_or_known_say_so_too(site: Site, listed: Site) -> None:
-    """Whoever makes them."""
+def test_refusals_and_304_answers_have_security_headers(site: Site, listed: Site) -> None:
+    """This holds for every part of the server that makes an answer."""
     tag = site.get(PREDICT).headers["ETag"]
     known = site.get(PREDICT, If_None_Match=tag)
     assert known.status == 304
@@ -205,8 +205,8 @@ def test_answers_that_are_refused_or_known_say_so_too(site: Site, listed: Site) 
     check_safe(preflight(listed, "/predict/intents"))
 
 
-def test_a_server_without_a_model_says_so_too(sqlite_url: str, tmp_path: Path) -> None:
-    """Its refusals are answers like others."""
+def test_a_server_without_a_model_sends_security_headers(sqlite_url: str, tmp_path: Path) -> None:
+    """Its 503 answers and its page have the headers too."""
     make_store(sqlite_url).close()
     with serving(sqlite_url, tmp_path / "log.txt", ready="/livez") as site:
         unready = site.get("/readyz")
@@ -216,14 +216,14 @@ def test_a_server_without_a_model_says_so_too(sqlite_url: str, tmp_path: Path) -
 
 
 def policy(reply: Reply) -> dict[str, str]:
-    """Return what a page may do, by directive; all of it under *."""
+    """Return a page's Content-Security-Policy by directive, and its whole text under `*`."""
     (text,) = reply.headers.get_all("Content-Security-Policy") or []
     parts = [part.strip().split(" ", 1) for part in text.split(";")]
     return {name: rest[0] if rest else "" for name, *rest in parts} | {"*": text}
 
 
 class Page(HTMLParser):
-    """What a page loads, and what stands in it that a policy could forbid."""
+    """Collects what a page loads, and the inline code that a policy could forbid."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__()
@@ -233,20 +233,20 @@ class Page(HTMLParser):
         self.feed(reply.body.decode())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element."""
+        """Record an element."""
         self.elements += 1
-        given = dict(attrs)
-        if tag == "style" or (tag == "script" and "src" not in given):
+        attributes = dict(attrs)
+        if tag == "style" or (tag == "script" and "src" not in attributes):
             self.inline.append(tag)
-        self.inline += [name for name in given if name == "style" or name.startswith("on")]
-        self.inline += [tag for value in given.values() if re.match(r"\s*javascript:", value or "")]
-        wanted = given.get("src") or (given.get("href") if tag == "link" else None)
+        self.inline += [name for name in attributes if name == "style" or name.startswith("on")]
+        self.inline += [tag for value in attributes.values() if re.match(r"\s*javascript:", value or "")]
+        wanted = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
         if wanted:
             self.loaded.append((tag, wanted))
 
 
 def test_our_page_needs_nothing_that_its_policy_forbids(site: Site) -> None:
-    """Its style and scripts are files of ours, and nothing stands in it that would run."""
+    """Its styles and scripts are our own files, and it has no inline code."""
     reply = site.get("/", Accept=HTML)
     allowed, page = policy(reply), Page(reply)
     assert allowed["default-src"] == "'none'"
@@ -262,7 +262,7 @@ def test_our_page_needs_nothing_that_its_policy_forbids(site: Site) -> None:
 
 
 def test_the_documentation_runs_no_script_but_ours(site: Site) -> None:
-    """Swagger UI styles its elements, and that is all."""
+    """Swagger UI needs inline styles, but no inline scripts."""
     reply = site.get("/docs", Accept=HTML)
     allowed, page = policy(reply), Page(reply)
     assert allowed["script-src"] == "'self'"
@@ -272,8 +272,8 @@ def test_the_documentation_runs_no_script_but_ours(site: Site) -> None:
     assert all(re.match(r"/[^/]", target) for _, target in page.loaded)
 
 
-def test_what_is_no_page_has_no_policy(site: Site) -> None:
-    """Programs get JSON that is JSON."""
+def test_json_answers_have_no_policy(site: Site) -> None:
+    """Only pages need a Content-Security-Policy."""
     for target in ("/", PREDICT, "/openapi.json"):
         reply = site.get(target)
         assert "Content-Security-Policy" not in reply.headers

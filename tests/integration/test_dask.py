@@ -47,29 +47,29 @@ TOLERANCE = 1e-6
 
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
-    """Give a store with its tables; the cluster never sees it."""
-    made = make_store(sqlite_url)
-    yield made
-    made.close()
+    """Yield a store with its tables; the cluster never connects to it."""
+    opened = make_store(sqlite_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
 def intents(store: Store) -> Dataset:
-    """Give the sample, imported."""
+    """Return the imported sample dataset."""
     return load_intents(store)
 
 
 def load_intents(store: Store) -> Dataset:
-    """Import the sample into a store, without labels: this is not about training."""
-    found = register(store, sample_spec("intents"))
-    import_files(store, found, [ROOT / "datasets" / "intents.csv"])
+    """Import the sample into a store without labels, so that no model is trained."""
+    dataset = register(store, sample_spec("intents"))
+    import_files(store, dataset, [ROOT / "datasets" / "intents.csv"])
     with store.writing() as connection:
         connection.execute(update(tables.record).values(label=None))
-    return found
+    return dataset
 
 
 class Cluster:
-    """Processes of Dask on a port of their own, all ended with the block."""
+    """A Dask scheduler and its workers on a free port; all end with the exit stack."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack = stack
@@ -79,7 +79,7 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        """Where the scheduler is."""
+        """Return the scheduler's address."""
         return f"tcp://127.0.0.1:{self.port}"
 
     def start_scheduler(self) -> subprocess.Popen[bytes]:
@@ -90,7 +90,7 @@ class Cluster:
         return started
 
     def start_worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker without a nanny, which would start it again, and wait until it is in."""
+        """Start a worker without a nanny, which would restart it; wait until it has registered."""
         folder = str(self._folder)
         options = ("--no-nanny", "--nthreads", "1", "--local-directory", folder)
         started = self._start("worker", self.address, *options)
@@ -118,21 +118,21 @@ class Cluster:
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """End a process for good: one of Dask may wait for ever for another that is gone."""
+    """Kill a process: a Dask process may wait forever for another that is gone."""
     process.kill()
     process.wait()
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """Give a cluster without any process yet."""
+    """Yield a cluster without any process yet."""
     with ExitStack() as stack:
         yield Cluster(stack, tmp_path)
 
 
 @contextmanager
 def working(url: str, cluster: Cluster, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of ours on the cluster."""
+    """Run an enrich command on the cluster."""
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "enrich", *arguments),
@@ -157,7 +157,7 @@ def embedded(store: Store) -> int:
     return int(status["enriched"].get("embedding", 0))
 
 
-def left(store: Store) -> tuple[int, int, int]:
+def remaining(store: Store) -> tuple[int, int, int]:
     """Count stale records, chunks and quarantined records."""
     with store.reading() as connection:
         dataset = find_dataset(connection, "intents")
@@ -167,28 +167,28 @@ def left(store: Store) -> tuple[int, int, int]:
 
 
 def assert_as_computed_locally(store: Store, dataset: Dataset, folder: Path) -> None:
-    """All values are those of a store that was enriched without a cluster."""
+    """Fail unless all values equal those of a store enriched without a cluster."""
     url = f"sqlite:///{folder / 'local.db'}"
     local = make_store(url)
-    same = load_intents(local)
+    local_dataset = load_intents(local)
     assert run_command(url, "enrich", "once").code == 0
     ours, theirs = (
         {row["key"]: row["enrichments"] for row in export_rows(*where)}
-        for where in ((store, dataset), (local, same))
+        for where in ((store, dataset), (local, local_dataset))
     )
     local.close()
     assert ours.keys() == theirs.keys()
-    for key, made in ours.items():
-        assert made.keys() == {"language", "text_profile", "embedding"}
-        assert made["language"] == theirs[key]["language"]
+    for key, values in ours.items():
+        assert values.keys() == {"language", "text_profile", "embedding"}
+        assert values["language"] == theirs[key]["language"]
         for name in ("text_profile", "embedding"):
-            assert np.abs(np.subtract(made[name], theirs[key][name])).max() <= TOLERANCE
+            assert np.abs(np.subtract(values[name], theirs[key][name])).max() <= TOLERANCE
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_values_of_a_local_child(
     store: Store, sqlite_url: str, intents: Dataset, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Nobody is blamed for it, and nothing is left over."""
+    """No record is quarantined, and none stays stale."""
     cluster.start_scheduler()
     victim, _ = cluster.start_worker(), cluster.start_worker()
     with working(sqlite_url, cluster, "once", "intents") as once:
@@ -197,14 +197,14 @@ def test_a_cluster_that_loses_a_worker_gives_the_values_of_a_local_child(
         victim.wait()
         out, _ = once.communicate(timeout=PATIENCE_SECONDS)
     assert once.returncode == 0, out
-    assert left(store) == (0, 0, 0)
+    assert remaining(store) == (0, 0, 0)
     assert_as_computed_locally(store, intents, tmp_path)
 
 
-def test_a_scheduler_that_is_lost_and_comes_back_loses_nothing(
+def test_no_work_is_lost_when_the_scheduler_is_replaced(
     store: Store, sqlite_url: str, intents: Dataset, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """The worker says why it waits, and goes on by itself."""
+    """The worker reports why it waits, and continues by itself."""
     scheduler = cluster.start_scheduler()
     workers = [cluster.start_worker(), cluster.start_worker()]
     with working(sqlite_url, cluster, "run", "--now") as run:
@@ -212,10 +212,10 @@ def test_a_scheduler_that_is_lost_and_comes_back_loses_nothing(
         for process in (scheduler, *workers):
             process.send_signal(signal.SIGKILL)
             process.wait()
-        wait_for(lambda: "cannot be reached" in told(sqlite_url), lambda: told(sqlite_url))
+        wait_for(lambda: "cannot be reached" in worker_errors(sqlite_url), lambda: worker_errors(sqlite_url))
         cluster.start_scheduler()
         cluster.start_worker()
-        wait_for(lambda: left(store) == (0, 0, 0), lambda: told(sqlite_url))
+        wait_for(lambda: remaining(store) == (0, 0, 0), lambda: worker_errors(sqlite_url))
         run.terminate()
         out, _ = run.communicate(timeout=PATIENCE_SECONDS)
     assert run.returncode == 0, out
@@ -223,26 +223,26 @@ def test_a_scheduler_that_is_lost_and_comes_back_loses_nothing(
     assert_as_computed_locally(store, intents, tmp_path)
 
 
-def told(url: str) -> str:
-    """Return what workers say went wrong last."""
-    seen = json.loads(run_command(url, "enrich", "status", "--json").out)
-    return " ".join(worker["error"] or "" for worker in seen["workers"])
+def worker_errors(url: str) -> str:
+    """Return the last errors that workers report."""
+    status = json.loads(run_command(url, "enrich", "status", "--json").out)
+    return " ".join(worker["error"] or "" for worker in status["workers"])
 
 
 @pytest.mark.usefixtures("intents")
-def test_a_cluster_without_workers_is_told(sqlite_url: str, cluster: Cluster) -> None:
-    """The worker waits for one to come."""
+def test_a_cluster_without_workers_is_reported(sqlite_url: str, cluster: Cluster) -> None:
+    """The worker waits for a Dask worker to join."""
     cluster.start_scheduler()
-    said = f"the Dask cluster at {cluster.address} cannot be reached: it has no workers"
+    expected = f"the Dask cluster at {cluster.address} cannot be reached: it has no workers"
     with working(sqlite_url, cluster, "run", "--now"):
-        wait_for(lambda: said in told(sqlite_url), lambda: told(sqlite_url))
+        wait_for(lambda: expected in worker_errors(sqlite_url), lambda: worker_errors(sqlite_url))
 
 
 @pytest.mark.usefixtures("intents")
-def test_whoever_is_to_end_tells_that_nobody_computes(
+def test_a_run_that_should_end_reports_a_cluster_without_workers(
     store: Store, sqlite_url: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or one would wait in front of a silent terminal."""
+    """Otherwise a user would wait in front of a silent terminal."""
     monkeypatch.setattr("enrich.worker.worker.MOST_WAIT_SECONDS", 6.0)
     cluster.start_scheduler()
     executor = DaskExecutor(cluster.address)
@@ -250,17 +250,17 @@ def test_whoever_is_to_end_tells_that_nobody_computes(
     with enrich_working(store, settings_for(sqlite_url), stop, executor) as worker:  # noqa: SIM117
         with pytest.raises(EnricherError, match=r"have to wait: .* has no workers"):
             worker.enrich(["intents"], wait=True)
-    assert left(store)[2] == 0
+    assert remaining(store)[2] == 0
 
 
 if FULL:
     # A command waits a minute before it gives up.
 
     @pytest.mark.usefixtures("intents")
-    def test_a_command_that_is_to_end_tells_that_nobody_computes(
+    def test_a_command_that_should_end_reports_a_cluster_without_workers(
         sqlite_url: str, cluster: Cluster
     ) -> None:
-        """In one line, and after about a minute."""
+        """The command gives up after about a minute, without a traceback."""
         cluster.start_scheduler()
         with working(sqlite_url, cluster, "once", "intents") as once:
             out, _ = once.communicate(timeout=PATIENCE_SECONDS)

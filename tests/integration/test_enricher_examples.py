@@ -1,4 +1,4 @@
-"""The examples of docs/enrichers.md for enrichers that ask others, run as they stand there."""
+"""Run the enricher examples of docs/enrichers.md as they are written there."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ TONES = {"kind": "classification", "target": "tone"}
 
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
-    """Give a store with its tables; which database it is does not matter here."""
-    made = make_store(sqlite_url)
-    yield made
-    made.close()
+    """Yield a store with its tables; the kind of database does not matter here."""
+    enrichments = make_store(sqlite_url)
+    yield enrichments
+    enrichments.close()
 
 
 def example(enricher: str) -> str:
-    """Return the example of an enricher's section."""
+    """Return the TOML example in an enricher's section of the docs."""
     section = PAGE.split(f"\n### {enricher}\n")[1].split("\n### ")[0].split("\n## ")[0]
     [block] = blocks(section, "toml")
     return block
@@ -56,71 +56,71 @@ def make_dataset(store: Store, toml: str, kind: dict[str, str], labels: list[Any
     raw = {"name": "flats", "fields": {"notice": {"type": "text"}}, **kind, **tomllib.loads(toml)}
     spec = msgspec.convert(raw, DatasetSpec)
     check_spec(spec)
-    found = register(store, spec)
+    dataset = register(store, spec)
     rows = []
     for number, label in enumerate(labels):
         notice = NOTICES[number] if number < len(NOTICES) else f"{label} {number} m²"
         inputs = spec.read_inputs({"notice": notice})
         rows.append(NewRecord(spec.key(inputs), inputs, spec.read_label(label)))
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
-    return found
+        add_records(connection, dataset.id, rows, "import")
+    return dataset
 
 
 def enrich(url: str, *arguments: str, **environment: str) -> None:
-    """Run a command that must do well."""
+    """Run an enrich command; fail unless it succeeds."""
     done = run_command(url, "enrich", *arguments, **environment)
     assert done.code == 0, done.err
 
 
 def values(store: Store, dataset: Dataset, enricher: str) -> dict[str, Any]:
-    """Return each record's value by notice; each must have one."""
+    """Return each record's value by its notice; fail if one is missing."""
     return {
         row["inputs"]["notice"]: row["enrichments"][enricher] for row in export_rows(store, dataset)
     }
 
 
-def test_the_example_of_http_asks_a_service(store: Store, sqlite_url: str, tmp_path: Path) -> None:
-    """With the body, the header and the answer that it shows; only the host is another."""
+def test_the_http_example_calls_a_service(store: Store, sqlite_url: str, tmp_path: Path) -> None:
+    """Body, header and answer are those of the example; only the host differs."""
     toml = example("http")
     assert HOST in toml
     with bad_server() as server:
         server.on("/v1/tone", behaviour.answers({"result": {"score": 0.5}}))
-        found = make_dataset(store, toml.replace(HOST, server.url), FLATS, [700, 710, 1500, 400])
+        dataset = make_dataset(store, toml.replace(HOST, server.url), FLATS, [700, 710, 1500, 400])
         enrich(sqlite_url, "once", TONE_KEY=SECRET)
         calls = server.calls
-    assert values(store, found, "tone") == dict.fromkeys(NOTICES, 0.5)
+    assert values(store, dataset, "tone") == dict.fromkeys(NOTICES, 0.5)
     assert sorted(json.loads(call.body)["text"] for call in calls) == sorted(NOTICES)
     assert {(call.method, call.path) for call in calls} == {("POST", "/v1/tone?lang=fr")}
     assert {call.headers["authorization"] for call in calls} == {f"Bearer {SECRET}"}
     assert SECRET.encode() not in b"".join(one.read_bytes() for one in tmp_path.glob("store.db*"))
 
 
-def test_the_example_of_near_duplicates_finds_them(store: Store, sqlite_url: str) -> None:
-    """Two notices differ by a sign."""
-    found = make_dataset(store, example("near_duplicates"), FLATS, [700, 710, 1500, 400])
+def test_the_near_duplicates_example_finds_duplicates(store: Store, sqlite_url: str) -> None:
+    """Two notices differ only by one character."""
+    dataset = make_dataset(store, example("near_duplicates"), FLATS, [700, 710, 1500, 400])
     enrich(sqlite_url, "once")
-    made = values(store, found, "near_duplicates")
-    first, second, *others = (made[notice] for notice in NOTICES)
+    enrichments = values(store, dataset, "near_duplicates")
+    first, second, *others = (enrichments[notice] for notice in NOTICES)
     assert first == second
     assert (first["size"], first["similarity"], others) == (2, 1.0, [None, None])
 
 
 @pytest.mark.slow
-def test_the_example_of_label_issues_finds_wrong_labels(store: Store, sqlite_url: str) -> None:
-    """Of a classification that has a model."""
-    found = make_dataset(store, example("label_issues"), TONES, ["warm", "cold"] * 20)
+def test_the_label_issues_example_finds_wrong_labels(store: Store, sqlite_url: str) -> None:
+    """The dataset is a classification with a trained model."""
+    dataset = make_dataset(store, example("label_issues"), TONES, ["warm", "cold"] * 20)
     enrich(sqlite_url, "train", "flats")
     enrich(sqlite_url, "once")
-    made = values(store, found, "label_issues")
-    assert len(made) == 40
-    assert {frozenset(one) for one in made.values()} == {
+    enrichments = values(store, dataset, "label_issues")
+    assert len(enrichments) == 40
+    assert {frozenset(value) for value in enrichments.values()} == {
         frozenset({"issue", "quality", "suggested"})
     }
 
 
-def test_the_example_of_sql_looks_a_row_up(store: Store, sqlite_url: str) -> None:
-    """In a table beside ours."""
+def test_the_sql_example_looks_up_a_row(store: Store, sqlite_url: str) -> None:
+    """The row is in another table of the same database."""
     with store.writing() as connection:
         connection.execute(
             text("CREATE TABLE districts (title TEXT, median_rent REAL, inhabitants INTEGER)")
@@ -128,8 +128,8 @@ def test_the_example_of_sql_looks_a_row_up(store: Store, sqlite_url: str) -> Non
         connection.execute(
             text("INSERT INTO districts VALUES (:title, 812.5, 4000)"), {"title": NOTICES[2]}
         )
-    found = make_dataset(store, example("sql"), FLATS, [700, 710, 1500, 400])
+    dataset = make_dataset(store, example("sql"), FLATS, [700, 710, 1500, 400])
     enrich(sqlite_url, "once")
-    made = values(store, found, "district")
-    assert made.pop(NOTICES[2]) == {"median_rent": 812.5, "inhabitants": 4000}
-    assert set(made.values()) == {None}
+    enrichments = values(store, dataset, "district")
+    assert enrichments.pop(NOTICES[2]) == {"median_rent": 812.5, "inhabitants": 4000}
+    assert set(enrichments.values()) == {None}

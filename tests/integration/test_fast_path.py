@@ -1,4 +1,4 @@
-"""The fast path: what it answers itself, and what happens where it fails."""
+"""The fast path answers plain predictions itself, and falls back to the view."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ QUERY = query(sentence="je cherche un hôtel")
 
 @pytest.fixture
 def service(site: Site) -> PredictionService:
-    """Give a prediction service on a trained store."""
+    """Return a prediction service on a trained store."""
     return PredictionService(site.store, settings_for(site.url))
 
 
 @pytest.fixture
 def app(service: PredictionService) -> RequestMiddleware:
-    """Give the application of that service."""
+    """Return the application of that service."""
     metrics = MultiprocessMetrics(None, ProcessMetrics)
     dashboard = Dashboard(service, metrics)
     return make_app(service, Metrics(metrics), dashboard, BatchedHandler("text"))
 
 
-def environ(**more: Any) -> Environ:  # noqa: ANN401  whatever WSGI holds
+def environ(**more: Any) -> Environ:  # noqa: ANN401  WSGI values have any type
     """Return the environ of a plain GET for a prediction."""
     return {
         "REQUEST_METHOD": "GET",
@@ -81,7 +81,7 @@ def test_an_error_on_the_fast_path_is_logged_and_counted_and_the_view_answers(
     assert "RuntimeError: a bug" in caplog.text
 
 
-def test_a_bad_request_is_no_error_of_the_fast_path(
+def test_a_bad_request_is_not_a_fast_path_error(
     app: RequestMiddleware, service: PredictionService
 ) -> None:
     """The view says which field is wrong."""
@@ -91,7 +91,7 @@ def test_a_bad_request_is_no_error_of_the_fast_path(
     assert service.counters.counts().fast_path_errors == 0
 
 
-def test_a_response_that_the_loop_has_found_is_not_looked_up_again(
+def test_a_response_that_the_event_loop_has_found_is_not_looked_up_again(
     app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a store on another machine the loop answers what is cached, and nothing else."""

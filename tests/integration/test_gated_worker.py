@@ -1,4 +1,4 @@
-"""`enrich run` as a real process, and its gate."""
+"""Run `enrich run` as a real process, and open and close its gate."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from tests.conftest import ROOT, command_environment, notes_spec, register, run_
 from tests.faults.conftest import FULL
 from tests.processes import PATIENCE_SECONDS, is_gone, state
 
-# What stops a child is the same on both; that a web process's load reaches workers is not.
+# Stopping a child works the same on both; reporting a web process's load to workers does not.
 on_postgresql = pytest.mark.parametrize(
     "database_url", ["sqlite", "postgresql"] if FULL else ["postgresql"], indirect=True
 )
-# Where the kind of store does not matter.
+# For tests in which the kind of database does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 RECORDS = 1000
-# After this many records, fewer than a chunk has, the enricher waits until it may go on.
+# After this many records, fewer than a chunk has, the enricher waits for the file in GO.
 BEFORE_GO = 100
-# How long work stays suspended where that must not change a rate.
+# How long work stays suspended in the test that this does not change the rate.
 SUSPENDED_SECONDS = 5.0
 wait_for = partial(processes.wait_for, look_seconds=0.2)
-# The file to which the enricher writes the sentences it was given.
+# The variable with the path to which the enricher writes the sentences that it has processed.
 JOURNAL = "TEST_JOURNAL"
-# The file that the enricher waits for.
+# The variable with the path of the file that the enricher waits for.
 GO = "TEST_GO"
-# Nothing that others do on this machine closes such a gate.
+# Settings under which no other program on this machine closes the gate.
 CALM = {
     "GATE_OPEN_SECONDS": "1",
     "GATE_CLOSED_SECONDS": "1",
@@ -68,8 +68,8 @@ CALM = {
 }
 
 
-# In a module of its own, which a child imports quickly. It sleeps, so that it needs no CPU, and it
-# is not done before it may go on, however long a test takes until then.
+# A small module, which a child imports quickly. It sleeps, so that it needs no CPU, and it cannot
+# finish before the file in GO exists, however long a test takes until then.
 SLOW = f"""
 import os
 import time
@@ -94,19 +94,19 @@ SPEC = notes_spec({"slow": EnricherSpec(use="slow_enricher.Slow")})
 
 @dataclass(frozen=True)
 class Site:
-    """A store with many stale records, and a worker on it."""
+    """A store with many stale records, and the files of a worker on it."""
 
     store: Store
     url: str
     dataset: Dataset
-    log_text: Path
+    sentences_file: Path
     log: Path
 
     @contextmanager
     def working(self, *program: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a worker, and end it with all that came of it."""
-        code = {"CODE_PATHS": "slow_enricher", "PYTHONPATH": str(self.log_text.parent)}
-        files = {JOURNAL: str(self.log_text), GO: str(self.may_go_on)}
+        """Run a worker for the block; then kill it and every process it started."""
+        code = {"CODE_PATHS": "slow_enricher", "PYTHONPATH": str(self.sentences_file.parent)}
+        files = {JOURNAL: str(self.sentences_file), GO: str(self.go_file)}
         environment = {**CALM, **code, **files, **settings}
         with (
             self.log.open("wb") as log,
@@ -127,42 +127,42 @@ class Site:
         assert "Traceback" not in self.log.read_text()
 
     def gate(self) -> dict[str, Any]:
-        """Return what the worker last said of itself."""
+        """Return the worker's last report."""
         with self.store.reading() as connection:
-            found = all_workers(connection)
-        return vars(found[0]) if found else {"state": "", "reason": ""}
+            workers = all_workers(connection)
+        return vars(workers[0]) if workers else {"state": "", "reason": ""}
 
     def wait_until_it_works(self) -> None:
         """Wait until the gate is open and some records are done."""
-        wait_for(lambda: self.gate()["state"] == "open" and bool(self.asked()))
+        wait_for(lambda: self.gate()["state"] == "open" and bool(self.processed()))
 
     @property
-    def may_go_on(self) -> Path:
-        """The file that lets the enricher work to the end."""
+    def go_file(self) -> Path:
+        """Return the path of the file that lets the enricher finish."""
         return self.log.with_name("go")
 
     def status(self) -> tuple[str, dict[str, Any]]:
-        """Return what `enrich status` says of the worker, in words and as JSON."""
-        words = run_command(self.url, "enrich", "status")
-        said = run_command(self.url, "enrich", "status", "--json")
-        assert (words.code, said.code) == (0, 0), words.err + said.err
-        return words.out, json.loads(said.out)["workers"][0]
+        """Return what `enrich status` prints about the worker, as text and as JSON."""
+        text = run_command(self.url, "enrich", "status")
+        status = run_command(self.url, "enrich", "status", "--json")
+        assert (text.code, status.code) == (0, 0), text.err + status.err
+        return text.out, json.loads(status.out)["workers"][0]
 
-    def asked(self) -> list[str]:
-        """Return the sentences that the enricher was asked, in their order."""
-        return self.log_text.read_text("utf-8").splitlines() if self.log_text.exists() else []
+    def processed(self) -> list[str]:
+        """Return the sentences that the enricher has processed, in order."""
+        return self.sentences_file.read_text("utf-8").splitlines() if self.sentences_file.exists() else []
 
     def done(self) -> int:
-        """Return how many records have their value."""
+        """Return how many records have an enrichment."""
         with self.store.reading() as connection:
             return sum(count_enrichments(connection, self.dataset.id).values())
 
     def is_done(self) -> bool:
-        """Tell whether every record has."""
+        """Return whether every record has an enrichment."""
         return self.done() == RECORDS
 
-    def left_over(self) -> list[Any]:
-        """Return all chunks that have an owner or were tried, and what is quarantined."""
+    def unfinished(self) -> list[Any]:
+        """Return all chunks that are owned or were attempted, and all quarantine reasons."""
         with self.store.reading() as connection:
             tried = tables.chunk.c.owner.isnot(None) | (tables.chunk.c.attempts > 0)
             return [
@@ -175,31 +175,31 @@ class Site:
 
 @pytest.fixture
 def site(store: Store, database_url: str, tmp_path: Path) -> Site:
-    """Give a store that takes a worker several seconds."""
+    """Return a store that takes a worker several seconds."""
     (tmp_path / "slow_enricher.py").write_text(SLOW)
-    found = register(store, SPEC)
+    dataset = register(store, SPEC)
     records = []
     for number in range(RECORDS):
-        inputs = found.spec.read_inputs({"sentence": f"phrase {number}"})
-        records.append(NewRecord(found.spec.key(inputs), inputs))
+        inputs = dataset.spec.read_inputs({"sentence": f"phrase {number}"})
+        records.append(NewRecord(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
-    return Site(store, database_url, found, tmp_path / "journal", tmp_path / "log")
+        add_records(connection, dataset.id, records, "import")
+    return Site(store, database_url, dataset, tmp_path / "journal", tmp_path / "log")
 
 
 def child_of(worker: subprocess.Popen[bytes]) -> int:
-    """Return the compute child's id."""
-    found = []
+    """Return the process id of the compute child."""
+    pids = []
     for child in psutil.Process(worker.pid).children():
         with contextlib.suppress(psutil.Error):
             if any("spawn_main" in word for word in child.cmdline()):
-                found.append(child.pid)
-    (only,) = found
+                pids.append(child.pid)
+    (only,) = pids
     return only
 
 
 def assert_values_are_right(site: Site) -> None:
-    """Each record has its one value."""
+    """Fail unless each record has its one value and none waits in a chunk."""
     rows = list(export_rows(site.store, site.dataset))
     assert len(rows) == RECORDS
     for row in rows:
@@ -210,17 +210,17 @@ def assert_values_are_right(site: Site) -> None:
 
 
 def pause(site: Site) -> None:
-    """Let every worker wait, as a person does."""
+    """Pause every worker with the command that a person uses."""
     assert run_command(site.url, "enrich", "pause").code == 0
 
 
 def resume(site: Site) -> None:
-    """Let every worker go on."""
+    """Resume every worker."""
     assert run_command(site.url, "enrich", "resume").code == 0
 
 
 def suspend(site: Site, worker: subprocess.Popen[bytes]) -> int:
-    """Pause a worker that is at work; returns its child, which is stopped."""
+    """Pause a worker while it computes; return the process id of its stopped child."""
     site.wait_until_it_works()
     child = child_of(worker)
     pause(site)
@@ -230,79 +230,79 @@ def suspend(site: Site, worker: subprocess.Popen[bytes]) -> int:
 
 
 def assert_all_gone(pids: set[int]) -> None:
-    """None of these processes is left, not even as a stopped one."""
+    """Wait until none of these processes is left, not even a stopped one."""
     wait_for(lambda: all(is_gone(pid) for pid in pids))
 
 
 @on_postgresql
-def test_paused_work_is_stopped_and_goes_on_where_it_was(site: Site) -> None:
-    """No value is lost, doubled, or even computed twice."""
+def test_paused_work_stops_and_continues_where_it_was(site: Site) -> None:
+    """No value is lost, duplicated or computed twice."""
     with site.working() as worker:
         child = suspend(site, worker)
-        asked = site.asked()
-        words, said = site.status()
-        assert said["state"] == "suspended"
+        processed = site.processed()
+        text, status = site.status()
+        assert status["state"] == "suspended"
         reason = "workers are paused; to resume: python -m enrich resume"
-        assert said["reason"] == reason
-        assert "(gate suspended)" in words
-        assert reason in words.splitlines()
-        assert site.asked() == asked
+        assert status["reason"] == reason
+        assert "(gate suspended)" in text
+        assert reason in text.splitlines()
+        assert site.processed() == processed
         assert not site.is_done()
-        site.may_go_on.touch()
+        site.go_file.touch()
         resume(site)
         wait_for(site.is_done)
         assert child_of(worker) == child
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(PATIENCE_SECONDS) == 0
     assert_values_are_right(site)
-    assert set(Counter(site.asked()).values()) == {1}
-    assert site.left_over() == []
+    assert set(Counter(site.processed()).values()) == {1}
+    assert site.unfinished() == []
 
 
 @pytest.mark.slow
 @on_postgresql
 def test_web_load_closes_the_gate_and_its_end_opens_it(site: Site) -> None:
-    """Told again and again, as a web process does."""
+    """The load is reported repeatedly, as a web process does."""
     with site.working(GATE_WEB_REQUESTS="20") as worker:
         site.wait_until_it_works()
         child = child_of(worker)
         with web_load(site.store, WebLoad(500.0, 3, 0.01)):
             wait_for(lambda: state(child) == "T")
             wait_for(lambda: "web" in site.gate()["reason"])
-            words, said = site.status()
-            assert said["state"] == "suspended"
-            assert said["reason"] == "the web processes answer 500 requests/s (limit 20)"
-            assert said["reason"] in words
+            text, status = site.status()
+            assert status["state"] == "suspended"
+            assert status["reason"] == "the web processes answer 500 requests/s (limit 20)"
+            assert status["reason"] in text
             assert state(child) == "T"
-        site.may_go_on.touch()
+        site.go_file.touch()
         wait_for(site.is_done)
     assert_values_are_right(site)
 
 
 @contextmanager
 def web_load(store: Store, load: WebLoad) -> Iterator[None]:
-    """Say all the time that a web process does so much."""
+    """Report this load of a web process repeatedly until the block ends."""
     ended = threading.Event()
 
-    def tell() -> None:
+    def report() -> None:
         while not ended.is_set():
             store.write(partial(write_load, process="web", load=load))
             ended.wait(0.5)
 
-    telling = threading.Thread(target=tell)
-    telling.start()
+    reporter = threading.Thread(target=report)
+    reporter.start()
     try:
         yield
     finally:
         ended.set()
-        telling.join()
+        reporter.join()
 
 
 @pytest.mark.slow
 @on_sqlite
-def test_others_who_use_the_cpu_close_the_gate(site: Site, tmp_path: Path) -> None:
-    """And status says so; when they end, it opens again."""
-    # On the real machine nobody knows what else goes on: it consists of us and of those named here.
+def test_other_programs_that_use_the_cpu_close_the_gate(site: Site, tmp_path: Path) -> None:
+    """`enrich status` gives the reason; the gate reopens when the other programs end."""
+    # The real machine's load is unknown: this one has only the worker and these processes.
     others = tmp_path / "others"
     others.write_text("")
     limits = {"GATE_OPEN_CORES": "0.05", "GATE_CLOSE_CORES": "0.1"}
@@ -310,20 +310,20 @@ def test_others_who_use_the_cpu_close_the_gate(site: Site, tmp_path: Path) -> No
         site.wait_until_it_works()
         child = child_of(worker)
         with burning(2) as burners:
-            others.write_text(" ".join(str(one) for one in burners))
+            others.write_text(" ".join(str(pid) for pid in burners))
             wait_for(lambda: state(child) == "T" and "cores" in site.gate()["reason"])
-            words, said = site.status()
-            assert said["state"] == "suspended"
-            assert said["reason"].startswith("other programs use ")
-            assert ": other programs use " in words
-        site.may_go_on.touch()
+            text, status = site.status()
+            assert status["state"] == "suspended"
+            assert status["reason"].startswith("other programs use ")
+            assert ": other programs use " in text
+        site.go_file.touch()
         wait_for(site.is_done)
     assert_values_are_right(site)
 
 
 @contextmanager
 def burning(count: int) -> Iterator[list[int]]:
-    """Use so many cores, as far as they are free."""
+    """Keep this many cores busy, as far as they are free."""
     code = "while True: sum(range(10_000))"
     burners = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     try:
@@ -336,28 +336,28 @@ def burning(count: int) -> Iterator[list[int]]:
 
 @pytest.mark.slow
 @on_sqlite
-def test_a_worker_told_to_end_while_suspended_ends_soon_and_leaves_nothing(site: Site) -> None:
-    """It ends although nobody resumes it, and its chunk is back, untried, for the next one."""
+def test_a_worker_terminated_while_suspended_ends_soon_and_leaves_nothing(site: Site) -> None:
+    """It ends without being resumed, and its chunk is free again with no attempt counted."""
     with site.working() as worker:
         suspend(site, worker)
-        family = tree([worker.pid])
+        pids = tree([worker.pid])
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(PATIENCE_SECONDS) == 0
-        assert_all_gone(family)
+        assert_all_gone(pids)
     assert site.gate()["state"] == ""
-    assert site.left_over() == []
+    assert site.unfinished() == []
 
 
 @pytest.mark.slow
 @on_sqlite
 def test_a_worker_killed_while_suspended_leaves_no_process(site: Site) -> None:
-    """A stopped child would keep its memory for ever; and the next worker finds all its work."""
+    """A stopped child would hold its memory forever; the next worker finds all the work."""
     with site.working() as worker:
         suspend(site, worker)
-        family = tree([worker.pid])
+        pids = tree([worker.pid])
         worker.kill()
-        assert_all_gone(family)
-    site.may_go_on.touch()
+        assert_all_gone(pids)
+    site.go_file.touch()
     resume(site)
     with site.working():
         wait_for(site.is_done)
@@ -367,27 +367,27 @@ def test_a_worker_killed_while_suspended_leaves_no_process(site: Site) -> None:
 @pytest.mark.slow
 @on_sqlite
 def test_work_that_stays_suspended_is_given_back(site: Site) -> None:
-    """Others may take it, and its child's memory is free; resumed it is done."""
+    """Other workers may take the work, and the child's memory is freed; resuming finishes it."""
     with site.working(GATE_SUSPEND_SECONDS="2") as worker:
         child = suspend(site, worker)
-        wait_for(lambda: site.left_over() == [])
+        wait_for(lambda: site.unfinished() == [])
         assert_all_gone({child})
         wait_for(lambda: site.gate()["state"] == "closed")
         assert worker.poll() is None
-        site.may_go_on.touch()
+        site.go_file.touch()
         resume(site)
         wait_for(site.is_done)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(PATIENCE_SECONDS) == 0
     assert_values_are_right(site)
     # Only the batch that was being computed may have been computed again.
-    assert max(Counter(site.asked()).values()) <= 2
+    assert max(Counter(site.processed()).values()) <= 2
 
 
 @pytest.mark.slow
 @on_sqlite
 def test_time_spent_suspended_does_not_make_the_rate_look_slower(site: Site) -> None:
-    """It is records a second at work; the share of time at work is told beside it."""
+    """The rate counts only time at work; the share of time at work is reported separately."""
     only_one_chunk(site)
     with site.working() as worker:
         wait_for(lambda: site.gate()["state"] == "open")
@@ -395,21 +395,21 @@ def test_time_spent_suspended_does_not_make_the_rate_look_slower(site: Site) -> 
         suspend(site, worker)
         stopped = time.monotonic()
         time.sleep(SUSPENDED_SECONDS)
-        site.may_go_on.touch()
-        # It was suspended for at least so long, and at work for at most the rest.
+        site.go_file.touch()
+        # It was suspended for at least this long, and at work for at most the rest.
         stopped_seconds = time.monotonic() - stopped
         resume(site)
         wait_for(lambda: site.done() == CHUNK_RECORDS)
         seconds = time.time() - opened_at
         wait_for(lambda: site.gate()["records"])
-        said = site.gate()
-    assert said["records"] == CHUNK_RECORDS
-    assert said["rate"] >= CHUNK_RECORDS / (seconds - stopped_seconds)
-    assert 0 < said["open_share"] < 1
+        status = site.gate()
+    assert status["records"] == CHUNK_RECORDS
+    assert status["rate"] >= CHUNK_RECORDS / (seconds - stopped_seconds)
+    assert 0 < status["open_share"] < 1
 
 
 def only_one_chunk(site: Site) -> None:
-    """Leave the worker no more records than it takes at once."""
+    """Delete all records but those of one chunk."""
     with site.store.writing() as connection:
         kept = select(tables.record.c.id).order_by(tables.record.c.id).limit(CHUNK_RECORDS)
         connection.execute(delete(tables.record).where(tables.record.c.id.not_in(kept)))

@@ -37,14 +37,14 @@ BEARER = {"Authorization": "Bearer ${SCORE_TOKEN}"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[BadServer]:
-    """Give a server that a module's tests share; each test has a route of its own."""
+    """Yield a server that this module's tests share; each test uses its own route."""
     with bad_server() as running:
         yield running
 
 
 @pytest.fixture
 def route(request: pytest.FixtureRequest) -> str:
-    """Give a path that no other test uses."""
+    """Return a path that no other test uses."""
     return "/" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
 
 
@@ -60,7 +60,7 @@ def calls_of(server: BadServer, route: str) -> list[behaviour.Call]:
 
 
 def perform(url: str, rows: int = 1, **config: Any) -> list[Outcome]:  # noqa: ANN401
-    """Make a call for each of some rows, each unlike the others."""
+    """Call the API once for each of several distinct rows."""
     http = Http(url + "?row={row}", **{"timeout_seconds": 60, "tries": 2, **config})
     return http.perform([http.request({"row": row}) for row in range(rows)])
 
@@ -78,18 +78,18 @@ def test_a_request_is_made_from_the_row() -> None:
     """Values are percent-encoded in the address, and keep their types in the body."""
     body = {"text": "{wish}", "note": "for {age}: {{{wish}}}", "deep": [{"age": "{age}"}, 1, True]}
     http = Http("https://api.test/{age}/x?q={wish}&a={{b}}", method="POST", body=body)
-    made = http.request({"wish": "a/b & ç?", "age": 30.0, "more": None})
-    assert made.method == "POST"
-    assert made.url == "https://api.test/30/x?q=a%2Fb%20%26%20%C3%A7%3F&a={b}"
-    assert json.loads(made.body) == {
+    request = http.request({"wish": "a/b & ç?", "age": 30.0, "more": None})
+    assert request.method == "POST"
+    assert request.url == "https://api.test/30/x?q=a%2Fb%20%26%20%C3%A7%3F&a={b}"
+    assert json.loads(request.body) == {
         "text": "a/b & ç?",
         "note": "for 30: {a/b & ç?}",
         "deep": [{"age": 30.0}, 1, True],
     }
 
 
-def test_enrichments_go_into_a_body_whole() -> None:
-    """Lists, vectors and null have no place in a text, but do in JSON."""
+def test_enrichments_go_into_a_body_unchanged() -> None:
+    """Lists, vectors and null cannot go into a URL, but can go into JSON."""
     http = Http("https://api.test/", body={"v": "{vector}", "l": "{list}", "n": "{none}"})
     row = {"vector": Vector.of([0.5, 2]), "list": ["a", 1], "none": None}
     assert json.loads(http.request(row).body) == {"v": [0.5, 2], "l": ["a", 1], "n": None}
@@ -98,8 +98,8 @@ def test_enrichments_go_into_a_body_whole() -> None:
             Http("https://api.test/{%s}" % name).request(row)  # noqa: UP031
 
 
-def test_a_request_is_known_by_all_that_the_api_sees_of_it() -> None:
-    """Its hash changes with method, address, body and header templates, and nothing else."""
+def test_the_hash_of_a_request_covers_everything_that_the_api_sees() -> None:
+    """The hash changes with method, address, body and header templates, and nothing else."""
     row = {"a": "x", "b": "y"}
 
     def hash_of(url: str = "https://api.test/{a}", **config: Any) -> str:  # noqa: ANN401
@@ -119,7 +119,7 @@ def test_a_request_is_known_by_all_that_the_api_sees_of_it() -> None:
 
 
 def test_a_request_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even its hash: another secret asks the same question."""
+    """Its hash does not depend on the secret either."""
     http = Http("https://api.test/{a}", headers=BEARER)
     before = http.request({"a": "x"})
     assert SECRET.encode() not in pickle.dumps((http, before))
@@ -128,28 +128,28 @@ def test_a_request_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("key", "other"), [("url", {}), ("body", {"body": {"x": ["{wihs}"]}})])
-def test_a_name_that_no_row_has_is_refused_with_those_there_are(
+def test_an_unknown_name_is_refused_with_the_known_names(
     key: str, other: dict[str, Any]
 ) -> None:
-    """As a fault of the configuration, not of the row."""
+    """It is an error of the configuration, not of the row."""
     name = "{wish}" if other else "{wihs}"
     http = Http(f"https://api.test/{name}", **other)
-    said = rf"config\.{key}: \{{wihs\}} is not read; the enricher reads wish, age"
-    with pytest.raises(EnricherError, match=said) as caught:
+    message = rf"config\.{key}: \{{wihs\}} is not read; the enricher reads wish, age"
+    with pytest.raises(EnricherError, match=message) as caught:
         http.request({"wish": "x", "age": 1})
     assert not isinstance(caught.value, RowFault)
 
 
 @pytest.mark.parametrize("value", [".", ".."])
-def test_a_row_cannot_step_out_of_the_path(value: str) -> None:
-    """Clients and servers would take the dots for a way up."""
+def test_a_row_cannot_leave_the_path(value: str) -> None:
+    """Clients and servers would read the dots as the parent folder."""
     with pytest.raises(RowFault, match="a part of the path is"):
         Http("https://api.test/safe/{a}/x").request({"a": value})
     assert Http("https://api.test/safe?a={a}").request({"a": value})
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"url": "ftp://api.test"}, r"config\.url: must start with http:// or https://"),
         ({"url": "api.test/x"}, r"config\.url: must start with"),
@@ -199,10 +199,10 @@ def test_a_row_cannot_step_out_of_the_path(value: str) -> None:
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused_when_it_is_read(
-    config: dict[str, Any], said: str
+    config: dict[str, Any], message: str
 ) -> None:
-    """Each with its key and the mend."""
-    with pytest.raises(EnricherError, match=said) as caught:
+    """Each error names the key and says what to do."""
+    with pytest.raises(EnricherError, match=message) as caught:
         Http(**{"url": "https://api.test/", **config})
     assert "hush" not in str(caught.value)
 
@@ -221,13 +221,13 @@ def test_a_configuration_that_cannot_work_is_refused_when_it_is_read(
     ],
 )
 def test_the_value_at_the_path_is_picked(path: str, picked: object) -> None:
-    """Through tables and lists; without a path it is the whole."""
+    """A path goes through tables and lists; an empty path picks the whole answer."""
     text = '{"result": {"items": [{"score": 0.5}], "none": null}, "7": "seven"}'
     assert Http("https://api.test/", answer=path).pick(text) == picked
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("score", "the answer has no score; it has: result, status$"),
         ("result.score", r"the answer has no result\.score; result has: items, none$"),
@@ -236,10 +236,10 @@ def test_the_value_at_the_path_is_picked(path: str, picked: object) -> None:
         ("result.none.a", r"result\.none has: no parts$"),
     ],
 )
-def test_a_path_that_leads_nowhere_is_the_rows_fault(path: str, said: str) -> None:
-    """It says what there is instead."""
+def test_a_path_that_leads_nowhere_is_the_rows_fault(path: str, message: str) -> None:
+    """The error lists what the answer has instead."""
     text = '{"result": {"items": [1, 2], "none": null}, "status": "ok"}'
-    with pytest.raises(RowFault, match=said):
+    with pytest.raises(RowFault, match=message):
         Http("https://api.test/", answer=path).pick(text)
 
 
@@ -247,7 +247,7 @@ def test_a_path_that_leads_nowhere_is_the_rows_fault(path: str, said: str) -> No
 
 
 def test_each_request_is_made_once_and_answered_in_its_order(server: BadServer, route: str) -> None:
-    """What the row says reaches the API, body and secret included."""
+    """The row's values, the body and the secret reach the API."""
     http = Http(
         server.on(route, behaviour.echoes()) + "?q={wish}",
         answer="body",
@@ -269,8 +269,8 @@ def test_each_request_is_made_once_and_answered_in_its_order(server: BadServer, 
         assert json.loads(http.pick(outcome.text))["wish"] == wish
 
 
-def test_a_header_of_ours_can_be_replaced(server: BadServer, route: str) -> None:
-    """In whatever case it is written."""
+def test_a_default_header_can_be_replaced(server: BadServer, route: str) -> None:
+    """The case of a header's name does not matter."""
     config = {"body": {}, "method": "PUT", "headers": {"content-TYPE": "application/vnd.x+json"}}
     assert isinstance(perform_one(server.on(route, behaviour.answers(1)), **config), Answered)
     (call,) = calls_of(server, route)
@@ -279,7 +279,7 @@ def test_a_header_of_ours_can_be_replaced(server: BadServer, route: str) -> None
 
 
 def test_no_request_makes_no_call() -> None:
-    """Nor does it fail."""
+    """An empty batch does not fail either."""
     assert Http("https://api.test/").perform([]) == []
 
 
@@ -296,15 +296,15 @@ def test_no_request_makes_no_call() -> None:
     ],
     ids=["500", "503", "408", "425", "429", "hangs up", "breaks off"],
 )
-def test_what_may_pass_is_tried_again(server: BadServer, route: str, bad: Behaviour) -> None:
-    """And every try is counted."""
+def test_a_temporary_failure_is_tried_again(server: BadServer, route: str, bad: Behaviour) -> None:
+    """Every try is counted as a call."""
     outcome = perform_one(server.on(route, bad, behaviour.answers({"score": 1})))
     assert outcome == Answered('{"score":1}', calls=2)
     assert len(calls_of(server, route)) == 2
 
 
-def test_an_api_that_fails_every_time_is_for_later(server: BadServer, route: str) -> None:
-    """After as many tries as are configured."""
+def test_a_request_that_fails_every_time_is_postponed(server: BadServer, route: str) -> None:
+    """It is postponed after the configured number of tries."""
     outcome = perform_one(server.on(route, behaviour.fails(500)), tries=3)
     assert outcome == Later("the API answered 500", LATER_SECONDS, calls=3)
     assert len(calls_of(server, route)) == 3
@@ -313,17 +313,17 @@ def test_an_api_that_fails_every_time_is_for_later(server: BadServer, route: str
 @pytest.mark.parametrize(
     "bad", [behaviour.fails(500), behaviour.hangs_up()], ids=["500", "hangs up"]
 )
-def test_a_row_that_an_api_fails_on_keeps_no_other_row_waiting(
+def test_a_failing_row_does_not_delay_other_rows(
     server: BadServer, route: str, bad: Behaviour
 ) -> None:
-    """It may be the row that the API cannot stand."""
+    """The row itself may be what makes the API fail."""
     first, second = perform(server.on(route, bad, bad, behaviour.answers(7)), rows=2)
     assert isinstance(first, Later)
     assert second == Answered("7", calls=1)
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
-def test_a_key_that_is_refused_ends_the_batch_and_blames_no_row(
+def test_a_refused_key_ends_the_batch_and_blames_no_row(
     server: BadServer, route: str, status: int
 ) -> None:
     """Every further row would be refused, and paid for."""
@@ -338,10 +338,10 @@ def test_a_key_that_is_refused_ends_the_batch_and_blames_no_row(
 def test_a_request_that_the_api_refuses_has_failed(
     server: BadServer, route: str, status: int
 ) -> None:
-    """It is not tried again, and the reason holds what the API says."""
+    """It is not tried again, and the reason contains the API's message."""
     outcome = perform_one(server.on(route, behaviour.fails(status)))
-    said = f'the API answered {status}: {{"error":"status {status}"}}'
-    assert outcome == Failed(said, calls=1)
+    message = f'the API answered {status}: {{"error":"status {status}"}}'
+    assert outcome == Failed(message, calls=1)
     assert len(calls_of(server, route)) == 1
 
 
@@ -356,16 +356,16 @@ def test_a_request_that_the_api_refuses_has_failed(
     ],
     ids=["html", "empty", "nan", "not utf-8", "deep"],
 )
-def test_an_answer_that_is_no_json_has_failed(
+def test_an_answer_that_is_not_json_has_failed(
     server: BadServer, route: str, body: bytes, media_type: str
 ) -> None:
-    """Whatever it calls itself."""
+    """The declared media type does not matter."""
     outcome = perform_one(server.on(route, behaviour.sends(body, media_type=media_type)))
     assert outcome == Failed("the answer (200) is not JSON", calls=1)
 
 
 def test_an_answer_that_is_too_large_has_failed(server: BadServer, route: str) -> None:
-    """And is not read to its end; one at the limit is taken."""
+    """It is not read to its end; an answer of exactly the limit is accepted."""
     large, fitting = b'"%s"' % (b"x" * 2 * LIMIT_BYTES), b'"%s"' % (b"x" * (LIMIT_BYTES - 2))
     url = server.on(route, behaviour.sends(large), behaviour.sends(fitting))
     first, second = perform(url, rows=2)
@@ -374,7 +374,7 @@ def test_an_answer_that_is_too_large_has_failed(server: BadServer, route: str) -
 
 
 def test_an_answer_that_is_compressed_has_failed(server: BadServer, route: str) -> None:
-    """It was asked for plain, and could unpack to any size."""
+    """The request asks for no compression, and the answer could unpack to any size."""
     packed = behaviour.sends(b"...", Content_Encoding="gzip")
     outcome = perform_one(server.on(route, packed))
     assert isinstance(outcome, Failed)
@@ -383,7 +383,7 @@ def test_an_answer_that_is_compressed_has_failed(server: BadServer, route: str) 
 
 
 def test_a_redirect_is_not_followed(server: BadServer, route: str) -> None:
-    """The secret is meant for the host in the configuration alone."""
+    """The secret may only go to the host in the configuration."""
     moved = behaviour.fails(302, Location=f"{server.url}{route}/elsewhere")
     outcome = perform_one(server.on(route, moved), headers=BEARER)
     assert isinstance(outcome, Failed)
@@ -392,7 +392,7 @@ def test_a_redirect_is_not_followed(server: BadServer, route: str) -> None:
 
 
 def test_a_cookie_is_not_sent_back(server: BadServer, route: str) -> None:
-    """A row's answer depends on the row alone."""
+    """A row's answer must depend only on that row."""
     perform(server.on(route, behaviour.answers(1, Set_Cookie="visitor=1; Path=/")), rows=2)
     assert [call.headers.get("cookie") for call in calls_of(server, route)] == [None, None]
 
@@ -400,7 +400,7 @@ def test_a_cookie_is_not_sent_back(server: BadServer, route: str) -> None:
 def test_no_proxy_of_the_environment_is_used(
     server: BadServer, route: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would see what goes out."""
+    """A proxy would see the requests."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     assert isinstance(perform_one(server.on(route, behaviour.answers(1))), Answered)
@@ -415,22 +415,22 @@ def test_no_proxy_of_the_environment_is_used(
     ids=["stalls", "trickles", "trickles headers"],
 )
 def test_a_try_has_a_deadline_as_a_whole(server: BadServer, route: str, bad: Behaviour) -> None:
-    """A server that sends a byte now and then is given up too."""
+    """A server that sends only a byte now and then also times out."""
     outcome = perform_one(server.on(route, bad), timeout_seconds=1, tries=1)
     assert outcome == Later("no complete answer within 1 s", LATER_SECONDS, calls=1)
 
 
 def test_a_stall_is_tried_again(server: BadServer, route: str) -> None:
-    """On a connection of its own."""
+    """The second try uses a new connection."""
     url = server.on(route, behaviour.stalls(), behaviour.answers("late"))
     assert perform_one(url, timeout_seconds=2) == Answered('"late"', calls=2)
 
 
 def test_an_api_that_cannot_be_reached_costs_no_call() -> None:
-    """And the other rows do not knock at all."""
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        outcomes = perform(f"http://127.0.0.1:{nobody.getsockname()[1]}/", rows=3)
+    """The other rows of the batch are not tried."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        outcomes = perform(f"http://127.0.0.1:{unused.getsockname()[1]}/", rows=3)
     for outcome in outcomes:
         assert isinstance(outcome, Later)
         assert outcome.reason.startswith("cannot be reached: ")
@@ -438,7 +438,7 @@ def test_an_api_that_cannot_be_reached_costs_no_call() -> None:
 
 
 def test_a_host_that_takes_no_connection_has_a_deadline() -> None:
-    """A full backlog answers nothing; no request went out."""
+    """A full listen queue answers nothing; no request was sent, so no call is counted."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -454,7 +454,7 @@ def test_a_host_that_takes_no_connection_has_a_deadline() -> None:
 
 
 def test_a_short_pause_is_waited_for(server: BadServer, route: str) -> None:
-    """The next call comes no sooner than asked."""
+    """The next call comes no sooner than the API asked for."""
     url = server.on(route, behaviour.asks_for_pause(1), behaviour.answers(1))
     assert perform_one(url) == Answered("1", calls=2)
     first, second = calls_of(server, route)
@@ -471,24 +471,24 @@ def test_a_short_pause_is_waited_for(server: BadServer, route: str) -> None:
     ids=["429", "503", "date"],
 )
 def test_a_long_pause_ends_the_batch_at_once(server: BadServer, route: str, bad: Behaviour) -> None:
-    """One call tells; the rows that have not been asked yet are for later too."""
-    done, asked, *rest = perform(server.on(route, behaviour.answers(1), bad), rows=4)
-    assert done == Answered("1", calls=1)
-    assert isinstance(asked, Later)
-    assert 100 < asked.seconds <= 120
-    assert asked.calls == 1
-    assert rest == [Later(asked.reason, asked.seconds, calls=0)] * 2
+    """One such answer is enough: rows that were not sent yet are postponed too."""
+    answered, postponed, *rest = perform(server.on(route, behaviour.answers(1), bad), rows=4)
+    assert answered == Answered("1", calls=1)
+    assert isinstance(postponed, Later)
+    assert 100 < postponed.seconds <= 120
+    assert postponed.calls == 1
+    assert rest == [Later(postponed.reason, postponed.seconds, calls=0)] * 2
     assert len(calls_of(server, route)) == 2
 
 
-def test_an_api_that_has_too_many_calls_gets_no_more(server: BadServer, route: str) -> None:
-    """Even if it does not say for how long."""
+def test_an_api_that_answers_429_gets_no_more_calls(server: BadServer, route: str) -> None:
+    """This holds even if the API does not say for how long."""
     first, second = perform(server.on(route, behaviour.fails(429)), rows=2)
     assert first == Later("the API answered 429", LATER_SECONDS, calls=2)
     assert second == Later("the API answered 429", LATER_SECONDS, calls=0)
 
 
-def test_a_pause_that_is_asked_for_is_an_hour_at_most(server: BadServer, route: str) -> None:
+def test_a_requested_pause_lasts_an_hour_at_most(server: BadServer, route: str) -> None:
     """An API that is closed for a year may open sooner."""
     outcome = perform_one(server.on(route, behaviour.asks_for_pause(10**8)))
     assert outcome == Later("the API answered 429", LONGEST_SECONDS, calls=1)
@@ -511,19 +511,19 @@ def test_a_pause_that_is_asked_for_is_an_hour_at_most(server: BadServer, route: 
     ],
 )
 def test_a_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    """Anything else does not count."""
+    """Anything else is ignored."""
     assert read_retry_after(text, datetime(2030, 1, 1, tzinfo=UTC)) == seconds
 
 
 def test_a_retry_after_in_another_zone_is_understood() -> None:
-    """Though the standard allows GMT alone."""
+    """The standard allows only GMT, but other zones are accepted."""
     now = datetime(2030, 1, 1, tzinfo=UTC)
     text = format_datetime(now + timedelta(minutes=2))
     assert read_retry_after(text, now) == 120
 
 
 def test_calls_keep_the_pace_that_is_configured(server: BadServer, route: str) -> None:
-    """Tries included; a call may come late, and never early."""
+    """Retries count too; a call may come late, but never early."""
     url = server.on(route, behaviour.fails(500), behaviour.answers(1))
     began = time.monotonic()
     perform(url, rows=3, calls_per_second=5)
@@ -535,20 +535,20 @@ def test_calls_keep_the_pace_that_is_configured(server: BadServer, route: str) -
 # Secrets
 
 
-def test_no_secret_is_in_what_comes_of_an_answer(
+def test_no_secret_is_in_outcomes_or_logs(
     server: BadServer, route: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor in a log line, even of the libraries, even if headers and reason echo it."""
+    """This holds for the libraries' log lines too, and if the API echoes the secret."""
     escaped = json.dumps({SECRET: [SECRET, 1]}).replace("/", "\\/").replace("s3", "\\u0073\\u0033")
 
-    def shout(handler: behaviour.Handler) -> None:
+    def echo_everywhere(handler: behaviour.Handler) -> None:
         handler.send_response(200, SECRET)
         handler.send_header("X-Echo", SECRET)
         handler.send_header("Content-Length", str(len(escaped)))
         handler.end_headers()
         handler.wfile.write(escaped.encode())
 
-    def say(text: str) -> Behaviour:
+    def send_raw(text: str) -> Behaviour:
         def behave(handler: behaviour.Handler) -> None:
             handler.drip(text.encode(), 0)
             handler.hang_up()
@@ -557,14 +557,14 @@ def test_no_secret_is_in_what_comes_of_an_answer(
 
     bad: list[Behaviour] = [
         behaviour.echoes(),
-        shout,
+        echo_everywhere,
         behaviour.fails(422, X_Echo=SECRET),
         behaviour.answers({"you sent": SECRET}, 400),
         behaviour.sends(SECRET.encode(), 406),
         behaviour.sends(SECRET.encode()),
         behaviour.answers(SECRET, 500),
-        say(f"HTTP/1.1 {SECRET}\r\n\r\n"),
-        say(f"HTTP/1.1 200 OK\r\n{SECRET}\r\n\r\n"),
+        send_raw(f"HTTP/1.1 {SECRET}\r\n\r\n"),
+        send_raw(f"HTTP/1.1 200 OK\r\n{SECRET}\r\n\r\n"),
     ]
     caplog.set_level(logging.DEBUG)
     outcomes = perform(server.on(route, *bad), rows=len(bad), headers=BEARER, tries=1)
@@ -574,9 +574,9 @@ def test_no_secret_is_in_what_comes_of_an_answer(
         *[Later] * 3,
     ]
     assert all(call.headers["authorization"].endswith(SECRET) for call in calls_of(server, route))
-    for said in (repr(outcomes), caplog.text, pickle.dumps(outcomes).decode("latin-1")):
-        assert SECRET not in said
-        assert SECRET[:8] not in said
+    for text in (repr(outcomes), caplog.text, pickle.dumps(outcomes).decode("latin-1")):
+        assert SECRET not in text
+        assert SECRET[:8] not in text
     assert isinstance(outcomes[1], Answered)
     assert outcomes[1].text == '{"***":["***",1]}'
     assert outcomes[3] == Failed('the API answered 400: {"you sent":"***"}', calls=1)
@@ -584,19 +584,19 @@ def test_no_secret_is_in_what_comes_of_an_answer(
 
 
 def test_a_secret_that_is_a_number_is_hidden_as_one() -> None:
-    """In a text, and where it stands alone."""
+    """It is hidden inside a text and as a value of its own."""
     answer = {"id": 123456, "text": "id 123456", "other": 12345, "yes": True}
     hidden = {"id": "***", "text": "id ***", "other": 12345, "yes": True}
     assert hide(answer, frozenset({"123456"})) == hidden
 
 
-def test_of_two_secrets_the_longer_is_hidden_first() -> None:
-    """Or its end would remain."""
+def test_the_longer_of_two_secrets_is_hidden_first() -> None:
+    """Otherwise the end of the longer one would remain."""
     assert hide("abcdef-ghi abcdef", frozenset({"abcdef", "abcdef-ghi"})) == "*** ***"
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (None, "is not set; set it in the worker's environment"),
         ("", "is not set; set it in the worker's environment"),
@@ -607,14 +607,14 @@ def test_of_two_secrets_the_longer_is_hidden_first() -> None:
     ],
 )
 def test_a_secret_that_cannot_be_sent_is_named_and_not_shown(
-    server: BadServer, route: str, monkeypatch: pytest.MonkeyPatch, value: str | None, said: str
+    server: BadServer, route: str, monkeypatch: pytest.MonkeyPatch, value: str | None, message: str
 ) -> None:
-    """Before any call is made; the header and the variable say where to look."""
+    """The error comes before any call, and names the header and the variable."""
     monkeypatch.delenv("SCORE_TOKEN")
     if value is not None:
         monkeypatch.setenv("SCORE_TOKEN", value)
     where = r"config\.headers\.Authorization: the variable SCORE_TOKEN "
-    with pytest.raises(EnricherError, match=where + said) as caught:
+    with pytest.raises(EnricherError, match=where + message) as caught:
         perform(server.on(route, behaviour.answers(1)), headers=BEARER)
     assert "hush" not in str(caught.value)
     assert not calls_of(server, route)
@@ -624,7 +624,7 @@ def test_a_secret_that_cannot_be_sent_is_named_and_not_shown(
 def test_a_package_that_is_missing_is_named_with_the_command_to_run(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only when calls are made: requests and answers need neither."""
+    """Only calls need it: building requests and reading answers work without it."""
     monkeypatch.delitem(sys.modules, "enrich.enrichers.http.client")
     monkeypatch.setitem(sys.modules, package, None)
     http = Http("https://api.test/{a}")
@@ -635,8 +635,8 @@ def test_a_package_that_is_missing_is_named_with_the_command_to_run(
 # The server of these tests
 
 
-def test_the_bad_server_counts_what_it_was_asked() -> None:
-    """By key, and in any stretch of time."""
+def test_the_bad_server_counts_its_requests() -> None:
+    """It counts by request, and within any period."""
     with bad_server() as own:
         url = own.on("/x", behaviour.answers(1))
         perform(url, rows=3)

@@ -1,4 +1,4 @@
-"""What the server's log holds of requests, where it stands, and what it does not hold."""
+"""The server's log: one line per request, to standard output and a file, without inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRIVATE_WORDS = ("mon num", "06 12", "06%2012", "06+12", "num%C3%A9ro", "dentifi
 
 
 def ask_all(site: Site) -> list[Reply]:
-    """Ask in every way; each holds what must not be in a log."""
+    """Send every kind of request; each contains text that must not be logged."""
     named = f"/predict/intents?{query(sentence=PRIVATE)}"
     replies = [site.get(named), site.get(named), site.ask("HEAD", named)]
     replies += [site.get(named, If_None_Match=replies[0].headers["ETag"])]
@@ -34,7 +34,7 @@ def ask_all(site: Site) -> list[Reply]:
 
 
 def lines_with(text: str, replies: list[Reply]) -> list[str]:
-    """Return each reply's line; fails unless each has one."""
+    """Return each reply's log line; fail unless each has exactly one."""
     found = []
     for reply in replies:
         wanted = reply.headers["X-Request-Id"]
@@ -43,10 +43,10 @@ def lines_with(text: str, replies: list[Reply]) -> list[str]:
     return found
 
 
-def test_each_request_has_one_line_and_nothing_of_what_was_asked(
+def test_each_request_has_one_log_line_without_its_inputs(
     trained: Path, tmp_path: Path
 ) -> None:
-    """Whoever answers it, the memory included; what people ask may be private."""
+    """Inputs may be private. Cached answers are logged too."""
     log = tmp_path / "own" / "log.txt"
     with serving_copy(trained, tmp_path / "own") as site:
         replies = ask_all(site)
@@ -58,8 +58,8 @@ def test_each_request_has_one_line_and_nothing_of_what_was_asked(
     assert not [line for line in text.splitlines() if "?" in line]
 
 
-def test_what_was_asked_is_in_the_log_where_that_is_wanted(trained: Path, tmp_path: Path) -> None:
-    """As it was sent, so that it can be asked again; yet a line remains a line."""
+def test_the_query_is_in_the_log_with_log_query_on(trained: Path, tmp_path: Path) -> None:
+    """It is logged as sent, so that it can be repeated, but it cannot add a line."""
     log = tmp_path / "own" / "log.txt"
     targets = [
         f"/predict/intents?{query(sentence=PRIVATE)}",
@@ -76,8 +76,8 @@ def test_what_was_asked_is_in_the_log_where_that_is_wanted(trained: Path, tmp_pa
     assert not [line for line in log.read_text().splitlines() if line.endswith("forged")]
 
 
-def test_bytes_that_are_no_text_begin_no_line_of_their_own(sqlite_url: str, tmp_path: Path) -> None:
-    """Neither in the path nor in the query, as text or as JSON."""
+def test_control_characters_cannot_start_a_line_in_the_log(sqlite_url: str, tmp_path: Path) -> None:
+    """This holds for the path and the query, in text and JSON logs."""
     make_store(sqlite_url).close()
     for log_format in ("text", "json"):
         log = tmp_path / f"log.{log_format}"
@@ -88,23 +88,23 @@ def test_bytes_that_are_no_text_begin_no_line_of_their_own(sqlite_url: str, tmp_
                 for part in ("%FF", "%00", "%0A", "%0D%0A", "%C2%85", "%22", "%1B[1m")
             ]
         lines = log.read_bytes().decode("ascii").split("\n")
-        for one in ids:
-            assert len([line for line in lines if one in line]) == 1
+        for request_id in ids:
+            assert len([line for line in lines if request_id in line]) == 1
         if log_format == "json":
             assert all(json.loads(line)["message"] for line in lines if line)
 
 
 @pytest.mark.parametrize("name", ["é", "\u2028", "œuvre", "日本語", "😀"])
 def test_a_path_in_any_language_is_answered_and_logged(site: Site, name: str) -> None:
-    """As it was sent."""
+    """The path is logged as it was sent."""
     reply = site.get(f"/predict/{quote(name)}?sentence=a")
     assert (reply.status, reply.content_type) == (404, "application/problem+json")
     wanted = f" GET /predict/{quote(name)} 404 "
     until(lambda: wanted in site.log.read_text())
 
 
-def test_the_file_has_the_same_lines(trained: Path, tmp_path: Path) -> None:
-    """Of all processes, and to the last."""
+def test_the_log_file_has_the_lines_of_standard_output(trained: Path, tmp_path: Path) -> None:
+    """It has the lines of all processes, down to the last one."""
     file, log = tmp_path / "veilleuse.log", tmp_path / "own" / "log.txt"
     more = {"LOG_FILE": str(file), "WEB_CONCURRENCY": "2", "LOG_FORMAT": "json"}
     with serving_copy(trained, tmp_path / "own", **more) as site:
@@ -118,8 +118,8 @@ def test_the_file_has_the_same_lines(trained: Path, tmp_path: Path) -> None:
     assert any("is ending" in line for line in lines)
 
 
-def test_a_file_that_was_there_is_written_on(sqlite_url: str, tmp_path: Path) -> None:
-    """A restart begins no new one."""
+def test_an_existing_log_file_is_appended_to(sqlite_url: str, tmp_path: Path) -> None:
+    """A restart does not start a new file."""
     make_store(sqlite_url).close()
     file = tmp_path / "veilleuse.log"
     ids = []
@@ -127,23 +127,23 @@ def test_a_file_that_was_there_is_written_on(sqlite_url: str, tmp_path: Path) ->
         log = tmp_path / f"log{number}.txt"
         with serving(sqlite_url, log, ready="/livez", LOG_FILE=str(file)) as site:
             ids.append(site.get("/livez").headers["X-Request-Id"])
-    assert [one for one in ids if one in file.read_text()] == ids
+    assert [request_id for request_id in ids if request_id in file.read_text()] == ids
 
 
-def test_the_file_begins_anew_when_it_has_grown(sqlite_url: str, tmp_path: Path) -> None:
-    """However many processes write it, five are kept besides."""
+def test_the_log_file_is_rotated_when_it_is_too_large(sqlite_url: str, tmp_path: Path) -> None:
+    """Five old files are kept, however many processes write."""
     make_store(sqlite_url).close()
     folder = tmp_path / "logs"
     folder.mkdir()
     more = {"LOG_FILE": str(folder / "log"), "LOG_FILE_MIB": "0.01", "WEB_CONCURRENCY": "2"}
 
-    def begins_anew(site: Site) -> bool:
+    def is_rotated(site: Site) -> bool:
         for _ in range(20):
             site.get(f"/{'x' * 1000}")
         return (folder / "log.5").exists()
 
     with serving(sqlite_url, tmp_path / "log.txt", ready="/livez", **more) as site:
-        until(lambda: begins_anew(site))
+        until(lambda: is_rotated(site))
         last = site.get("/livez").headers["X-Request-Id"]
         until(lambda: any(last in file.read_text() for file in folder.glob("log*")))
     names = {file.name for file in folder.iterdir()} - {"log.lock"}
@@ -152,8 +152,8 @@ def test_the_file_begins_anew_when_it_has_grown(sqlite_url: str, tmp_path: Path)
     assert all(set(file.read_text().splitlines()) <= stdout for file in folder.glob("log*"))
 
 
-def test_a_full_disk_disturbs_no_answer(trained: Path, tmp_path: Path) -> None:
-    """And standard output has the lines."""
+def test_a_full_disk_does_not_disturb_answers(trained: Path, tmp_path: Path) -> None:
+    """The lines still go to standard output."""
     log = tmp_path / "own" / "log.txt"
     with serving_copy(trained, tmp_path / "own", LOG_FILE="/dev/full") as site:
         replies = ask_all(site)
@@ -163,7 +163,7 @@ def test_a_full_disk_disturbs_no_answer(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_opened_is_refused_at_start(sqlite_url: str, tmp_path: Path) -> None:
-    """With one line that names the setting."""
+    """The start fails with one line that names the setting."""
     make_store(sqlite_url).close()
     nowhere = tmp_path / "no" / "such" / "folder"
     done = run_command(sqlite_url, "serve", "--check", LOG_FILE=str(nowhere))

@@ -1,4 +1,4 @@
-"""What `make run` starts, as a newcomer meets it."""
+"""Start everything with `make run`, as a newcomer does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.processes import PATIENCE_SECONDS
 
 
 def start(folder: Path) -> tuple[subprocess.Popen[str], list[str]]:
-    """Start everything; gives the process and all lines until it says how to end it."""
+    """Start everything; return the process and its output up to the line about Ctrl-C."""
     running = subprocess.Popen(
         [sys.executable, "deploy/local.py"],
         cwd=folder,
@@ -39,23 +39,23 @@ def start(folder: Path) -> tuple[subprocess.Popen[str], list[str]]:
 
 
 def end(running: subprocess.Popen[str], how: signal.Signals) -> None:
-    """Say that it should end; nothing that it started may be left."""
-    family = psutil.Process(running.pid).children(recursive=True)
+    """Send a signal; fail unless the process and everything that it started end."""
+    started = psutil.Process(running.pid).children(recursive=True)
     os.kill(running.pid, how)
     running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0
-    assert psutil.wait_procs(family, timeout=PATIENCE_SECONDS)[1] == []
+    assert psutil.wait_procs(started, timeout=PATIENCE_SECONDS)[1] == []
 
 
 @pytest.mark.slow
-def test_it_prints_addresses_that_work_and_redoes_nothing(checkout: Path) -> None:
-    """The dashboard, a prediction of each sample, documentation; a second start trains nothing."""
+def test_make_run_prints_working_addresses_and_repeats_no_work(checkout: Path) -> None:
+    """It prints the dashboard, two predictions and the docs; a second start trains nothing."""
     running, lines = start(checkout)
     urls = re.findall(r"^  (http://\S+)$", "".join(lines), re.MULTILINE)
     assert len(urls) == 4
     replies = []
     for url in urls:
-        with urllib.request.urlopen(url) as reply:  # noqa: S310  our own
+        with urllib.request.urlopen(url) as reply:  # noqa: S310  our own server
             replies.append(reply.read())
     welcome, hotel, customer = map(msgspec.json.decode, replies[:3])
     assert set(welcome["datasets"]) == {"customers", "intents"}

@@ -1,4 +1,4 @@
-"""nginx before two web processes, with the configuration that deployments have."""
+"""nginx in running_front of two web processes, with the configuration of real deployments."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HOTEL = f"/predict/intents?{query(sentence='Trouve un hôtel près de Talence')}
 
 
 @contextmanager
-def front(folder: Path, *sites: Site) -> Iterator[int]:
-    """Run nginx before web processes; gives its port."""
+def running_front(folder: Path, *sites: Site) -> Iterator[int]:
+    """Run nginx in running_front of web processes; yield its port."""
     require_program("nginx", install="apt-get install nginx")
     folder.mkdir(exist_ok=True)
     port = free_port()
@@ -31,8 +31,8 @@ def front(folder: Path, *sites: Site) -> Iterator[int]:
 
 
 @pytest.fixture
-def pair(trained: Path, tmp_path: Path) -> Iterator[list[Site]]:
-    """Give two web processes that let others keep answers."""
+def two_processes(trained: Path, tmp_path: Path) -> Iterator[list[Site]]:
+    """Yield two web processes whose answers may be cached."""
     with ExitStack() as running:
         yield [
             running.enter_context(serving_copy(trained, tmp_path / name, MAX_AGE="60"))
@@ -40,11 +40,11 @@ def pair(trained: Path, tmp_path: Path) -> Iterator[list[Site]]:
         ]
 
 
-def test_nginx_answers_what_it_was_told_without_asking_again(
-    pair: list[Site], tmp_path: Path
+def test_nginx_answers_a_repeated_request_from_its_cache(
+    two_processes: list[Site], tmp_path: Path
 ) -> None:
-    """The same answer, out of its cache; an unseen input is another question."""
-    with front(tmp_path / "front", *pair) as port:
+    """The cached answer is the same; another input is not in the cache."""
+    with running_front(tmp_path / "running_front", *two_processes) as port:
         first, second = ask(port, HOTEL), ask(port, HOTEL)
         other = ask(port, f"{HOTEL}+demain")
     assert (first.status, first.headers["X-Cache"]) == (200, "MISS")
@@ -53,13 +53,13 @@ def test_nginx_answers_what_it_was_told_without_asking_again(
     assert other.headers["X-Cache"] == "MISS"
 
 
-def test_an_answer_for_those_with_a_key_is_kept_from_those_without(
+def test_an_answer_that_needs_a_key_is_not_cached_for_clients_without(
     trained: Path, tmp_path: Path
 ) -> None:
-    """Whoever asked before them."""
+    """It does not matter who has asked before."""
     with (
         serving_copy(trained, tmp_path / "keyed", READ_KEYS=KEY, MAX_AGE="60") as site,
-        front(tmp_path / "front", site) as port,
+        running_front(tmp_path / "running_front", site) as port,
     ):
         for _ in range(3):
             allowed = ask(port, HOTEL, headers={"Authorization": f"Bearer {KEY}"})
@@ -67,37 +67,37 @@ def test_an_answer_for_those_with_a_key_is_kept_from_those_without(
             assert ask(port, HOTEL).status == 401
 
 
-def test_a_web_process_may_end_while_people_ask_and_nobody_notices(
-    pair: list[Site], tmp_path: Path
+def test_a_web_process_can_end_under_load_without_a_failed_request(
+    two_processes: list[Site], tmp_path: Path
 ) -> None:
-    """The other one answers what it no longer takes."""
+    """The other process answers what the ending one no longer accepts."""
     seen: list[int] = []
     ended = threading.Event()
-    with front(tmp_path / "front", *pair) as port:
+    with running_front(tmp_path / "running_front", *two_processes) as port:
 
-        def go_on_asking(who: int) -> None:
+        def send_requests(client: int) -> None:
             number = 0
             while not ended.is_set():
                 number += 1
-                seen.append(ask(port, f"{HOTEL}+{who}x{number}").status)
+                seen.append(ask(port, f"{HOTEL}+{client}x{number}").status)
 
-        people = [threading.Thread(target=go_on_asking, args=(who,)) for who in range(4)]
-        for person in people:
-            person.start()
+        clients = [threading.Thread(target=send_requests, args=(client,)) for client in range(4)]
+        for thread in clients:
+            thread.start()
         until(lambda: len(seen) > 100)
-        pair[0].process.terminate()
-        assert pair[0].process.wait(PATIENCE_SECONDS) == 0
+        two_processes[0].process.terminate()
+        assert two_processes[0].process.wait(PATIENCE_SECONDS) == 0
         before = len(seen)
         until(lambda: len(seen) > before + 100)
         ended.set()
-        for person in people:
-            person.join()
+        for thread in clients:
+            thread.join()
     assert set(seen) == {200}
 
 
-def test_figures_of_web_processes_are_told_within_only(pair: list[Site], tmp_path: Path) -> None:
-    """To this machine they are; the rule for others is nginx's own."""
-    with front(tmp_path / "front", *pair) as port:
+def test_metrics_of_web_processes_are_only_served_locally(two_processes: list[Site], tmp_path: Path) -> None:
+    """This machine gets them; the nginx configuration denies them to all others."""
+    with running_front(tmp_path / "running_front", *two_processes) as port:
         assert ask(port, "/metrics").status == 200
-        config = (tmp_path / "front" / "nginx.conf").read_text("utf-8")
+        config = (tmp_path / "running_front" / "nginx.conf").read_text("utf-8")
     assert "deny all;" in config.partition("location = /metrics")[2]

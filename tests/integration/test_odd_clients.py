@@ -1,4 +1,4 @@
-"""Clients that send a byte at a time, many requests at once, or leave in the middle."""
+"""Clients that send a byte at a time, pipeline many requests, or disconnect midway."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .conftest import API_KEY, Site, get_request, post_request, query, receive, 
 from .test_overload import LARGE_FILE, PREDICT, connected, get_bytes
 
 ROUNDS = 5
-CROWD = 40
-# Longer than what is sent or read at once, so that a body comes in several pieces.
+SLOW_CLIENTS = 40
+# Larger than one write or read, so that a body arrives in several pieces.
 MANY_ITEMS = json.dumps([{"sentence": f"quai {item}"} for item in range(1_000)]).encode()
 BATCH = post_request("/predict/intents", b'[{"sentence": "un octet apres l\'autre"}, {}]')
 
 
 def test_a_request_that_comes_byte_by_byte_is_answered(site: Site) -> None:
-    """Head and body alike, and others are answered between two bytes."""
-    # On a busy machine these would take so long that the server cuts the request.
+    """This holds for head and body; other requests are answered between two bytes."""
+    # On a busy machine these would take so long that the server cuts the slow requests.
     until_then = time.monotonic() + REQUEST_SECONDS / 2
     single = get_request(f"/predict/intents?{query(sentence='octet')}".encode())
     length = max(len(single), len(BATCH))
@@ -46,13 +46,13 @@ def test_a_request_that_comes_byte_by_byte_is_answered(site: Site) -> None:
     assert [answer.get("status", 200) for answer in answers] == [200, 400]
 
 
-def test_a_crowd_of_slow_requests_keeps_nobody_out(site: Site) -> None:
-    """They wait for their bytes without a thread, and are answered once these have come."""
+def test_many_slow_requests_do_not_block_others(site: Site) -> None:
+    """Slow requests wait for their bytes without a thread, and are answered once complete."""
     begun = get_bytes(PREDICT)[:-2]
-    with connected(site, CROWD) as slow:
+    with connected(site, SLOW_CLIENTS) as slow:
         for connection in slow:
             connection.sendall(begun)
-        for _ in range(CROWD):
+        for _ in range(SLOW_CLIENTS):
             assert site.get(PREDICT).status == 200
         for connection in slow:
             connection.sendall(b"\r\n")
@@ -60,7 +60,7 @@ def test_a_crowd_of_slow_requests_keeps_nobody_out(site: Site) -> None:
 
 
 def pipelined(number: int) -> tuple[bytes, str, int]:
-    """Return a request of some kind with an id, its method, and the status that it must get."""
+    """Return a request with an id, its method and its expected status; kinds take turns."""
     fresh = f"/predict/intents?{query(sentence=f'en file {number}')}"
     batch = json.dumps([{"sentence": f"en lot {number}"}]).encode()
     kinds = [
@@ -82,7 +82,7 @@ def pipelined(number: int) -> tuple[bytes, str, int]:
 
 
 def answers_in_turn(connection: socket.socket, methods: list[str]) -> list[tuple[int, str]]:
-    """Read an answer to each method from one connection; returns their statuses and ids."""
+    """Read one response per method from a connection; return their statuses and ids."""
     found = []
     with connection.makefile("rb") as stream:
         for method in methods:
@@ -96,7 +96,7 @@ def answers_in_turn(connection: socket.socket, methods: list[str]) -> list[tuple
 
 @pytest.mark.parametrize("half_closed", [False, True])
 def test_a_mix_of_pipelined_requests_is_answered_in_order(site: Site, *, half_closed: bool) -> None:
-    """Predictions, refusals, bodies and heads alone, in one piece; also as a client's last word."""
+    """All are sent in one piece, also by a client that closes its sending side afterwards."""
     wanted = [pipelined(number) for number in range(110)]
     with site.connect() as connection:
         sender = threading.Thread(
@@ -113,7 +113,7 @@ def test_a_mix_of_pipelined_requests_is_answered_in_order(site: Site, *, half_cl
 
 
 def reset(connection: socket.socket) -> None:
-    """Leave as a client that has crashed: what waits on both sides is thrown away."""
+    """Reset the connection as a crashed client does: waiting data on both sides is dropped."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
@@ -148,8 +148,8 @@ def _send_what_is_taken(connection: socket.socket, request: bytes) -> None:
 
 
 @pytest.mark.parametrize("how", LEAVES)
-def test_a_client_that_resets_its_connection_hinders_nobody(site: Site, how: str) -> None:
-    """Wherever it is in its request or its answer; and no one is frightened by the log."""
+def test_a_client_that_resets_its_connection_does_not_disturb_others(site: Site, how: str) -> None:
+    """The reset may come at any point, and the log shows no traceback."""
     logged = len(site.log.read_bytes())
     with site.connect() as other:
         for _ in range(ROUNDS):
@@ -168,8 +168,8 @@ def threads(site: Site) -> int:
     return len(list(Path(f"/proc/{site.process.pid}/task").iterdir()))
 
 
-def opened(site: Site) -> int:
-    """Return how many descriptors it has, but for the store's: each thread opens that once."""
+def open_descriptors(site: Site) -> int:
+    """Count the server's open descriptors, except the store's: each thread opens that once."""
     links = []
     for descriptor in Path(f"/proc/{site.process.pid}/fd").iterdir():
         with suppress(OSError):
@@ -178,7 +178,7 @@ def opened(site: Site) -> int:
 
 
 def visit(site: Site) -> None:
-    """Come as all of them at once, and leave properly or not."""
+    """Open connections of every kind at once; close half of them and reset the others."""
     with ExitStack() as stack:
         for number, leave in enumerate([*LEAVES.values()] * ROUNDS):
             connection = stack.enter_context(site.connect())
@@ -189,10 +189,10 @@ def visit(site: Site) -> None:
 
 
 def test_odd_clients_leave_neither_threads_nor_descriptors_behind(own_site: Site) -> None:
-    """However many of them come, and however they leave."""
-    before = threads(own_site), opened(own_site)
+    """This holds for any number of clients and every way to disconnect."""
+    before = threads(own_site), open_descriptors(own_site)
     for _ in range(ROUNDS):
         visit(own_site)
-    until(lambda: opened(own_site) <= before[1])
+    until(lambda: open_descriptors(own_site) <= before[1])
     until(lambda: threads(own_site) <= before[0])
     assert "Traceback" not in own_site.log.read_text()

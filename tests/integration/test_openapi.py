@@ -1,4 +1,4 @@
-"""The description of the routes, and the page that shows it."""
+"""The OpenAPI document of the routes, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .conftest import API_KEY, Reply, Site, query
 Document: TypeAlias = dict[str, Any]
 
 DATASETS = ("customers", "intents")
-# Pages and what they are made of.
+# Pages and their assets.
 UNDOCUMENTED = {
     *("/", "/docs", "/api/docs", "/docs/<name>", "/openapi.json", "/<path:path>"),
     *("/try/<name>", "/forget/<name>/<key>", "/key"),
@@ -30,7 +30,7 @@ UNDOCUMENTED = {
 
 @pytest.fixture(scope="module")
 def document(site: Site) -> Document:
-    """Give the document as it is served."""
+    """Return the document as it is served."""
     reply = site.get("/openapi.json")
     assert (reply.status, reply.content_type) == (200, "application/json")
     found: Document = reply.json()
@@ -47,7 +47,7 @@ def operations(document: Document) -> list[tuple[str, str, Document]]:
 
 
 def call(site: Site, path: str, method: str, operation: Document) -> Reply:
-    """Send the examples that the operation gives."""
+    """Send a request with the examples of an operation."""
     path = path.replace("{key}", site.records()[0].key.hex())
     if path.startswith("/records/customers/"):
         path = path.replace("customers", "intents")
@@ -55,29 +55,30 @@ def call(site: Site, path: str, method: str, operation: Document) -> Reply:
         return site.post(path, [body_schema(operation)["items"]["example"]], API_KEY)
     if method == "delete":
         return site.ask("DELETE", path, headers={"Authorization": f"Bearer {API_KEY}"})
-    given = {it["name"]: it["example"] for it in operation.get("parameters", []) if "example" in it}
-    return site.get(f"{path}?{query(**given)}" if given else path)
+    parameters = operation.get("parameters", [])
+    examples = {field["name"]: field["example"] for field in parameters if "example" in field}
+    return site.get(f"{path}?{query(**examples)}" if examples else path)
 
 
 def body_schema(operation: Document) -> Document:
-    """Return the schema of what is to be sent."""
+    """Return the schema of the request body."""
     schema: Document = operation["requestBody"]["content"]["application/json"]["schema"]
     return schema
 
 
 def response_of(operation: Document, status: int) -> Document:
-    """Return what is said of a status, by itself or by its class."""
+    """Return the documented response for a status or for its class, such as 4XX."""
     responses = operation["responses"]
     found: Document = responses.get(str(status)) or responses[f"{status // 100}XX"]
     return found
 
 
 def check_schema(document: Document, schema: Document, value: object) -> None:
-    """Fail unless the value fits the schema, as far as ours go."""
+    """Fail unless the value fits the schema; only keywords of our schemas are checked."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
-        assert any(_fits(document, one, value) for one in schema["anyOf"])
+        assert any(_fits(document, option, value) for option in schema["anyOf"])
         return
     types = schema.get("type", [])
     names = [types] if isinstance(types, str) else types
@@ -119,14 +120,14 @@ def _fits(document: Document, schema: Document, value: object) -> bool:
 
 
 def test_the_document_is_openapi_3_1(document: Document) -> None:
-    """Client makers ask for the version first."""
+    """Client generators check the version first."""
     assert document["openapi"] == "3.1.0"
     assert document["info"]["title"]
     assert document["info"]["version"]
 
 
 def test_every_reference_leads_somewhere(document: Document) -> None:
-    """A tool stops at the first that does not."""
+    """A tool stops at the first broken reference."""
     schemas = document["components"]["schemas"]
     text = json.dumps(document)
     names = {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}
@@ -134,7 +135,7 @@ def test_every_reference_leads_somewhere(document: Document) -> None:
 
 
 def test_every_documented_route_answers_its_own_examples(site: Site, document: Document) -> None:
-    """As the document says: the status, the type and the form."""
+    """Status, media type and schema are those of the document."""
     for path, method, operation in operations(document):
         if path == "/predict":
             continue
@@ -149,22 +150,23 @@ def test_every_documented_route_answers_its_own_examples(site: Site, document: D
 def test_the_route_for_any_dataset_answers_the_examples_of_each(
     site: Site, document: Document
 ) -> None:
-    """It takes the fields of one dataset at a time."""
+    """The route takes the fields of one dataset at a time."""
     operation = document["paths"]["/predict"]["get"]
-    examples = {one["name"]: one["example"] for one in operation["parameters"]}
-    assert not any(one["required"] for one in operation["parameters"])
+    examples = {field["name"]: field["example"] for field in operation["parameters"]}
+    assert not any(field["required"] for field in operation["parameters"])
     for name in DATASETS:
         own = document["paths"][f"/predict/{name}"]["get"]["parameters"]
-        reply = site.get(f"/predict?{query(**{one['name']: examples[one['name']] for one in own})}")
+        inputs = {field["name"]: examples[field["name"]] for field in own}
+        reply = site.get(f"/predict?{query(**inputs)}")
         assert (reply.status, reply.json()["dataset"]) == (200, name)
 
 
 def test_every_documented_route_refuses_as_it_says(site: Site, document: Document) -> None:
-    """With the problem that the document describes."""
+    """The refusal has the documented problem format."""
     for path, method, operation in operations(document):
         if not {"parameters", "requestBody"} & set(operation):
             continue
-        # A listing needs nothing, and knows no colours.
+        # A listing has no required parameter, so an unknown one makes its request bad.
         target = f"{path}?colour=red" if method == "get" else path
         refused = site.ask(method.upper(), target, b"{}" if method == "post" else None)
         content = response_of(operation, refused.status)["content"]
@@ -182,7 +184,7 @@ def test_a_batch_with_a_bad_item_has_the_documented_form(site: Site, document: D
 
 
 def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
-    """Where the document says so, and nowhere else."""
+    """A key is needed exactly where the document says so."""
     for path, method, operation in operations(document):
         if path == "/predict":
             continue
@@ -192,7 +194,7 @@ def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
 
 
 def test_every_route_of_the_application_is_documented(site: Site, document: Document) -> None:
-    """But for pages, and what they are made of."""
+    """Only pages and their assets are not documented."""
     service, metrics = (
         PredictionService(site.store, settings_for(site.url)),
         MultiprocessMetrics(None, ProcessMetrics),
@@ -210,13 +212,13 @@ def test_every_route_of_the_application_is_documented(site: Site, document: Docu
 
 
 def test_the_documented_fields_are_the_specs(document: Document) -> None:
-    """Limits, choices and titles too."""
-    one = document["paths"]["/predict/customers"]["get"]["parameters"]
-    age, education, income = one
+    """This includes limits and choices."""
+    fields = document["paths"]["/predict/customers"]["get"]["parameters"]
+    age, education, income = fields
     assert age["schema"] == {"type": "integer", "minimum": 0, "maximum": 130}
     assert education["schema"]["enum"] == ["High School", "Bachelor", "Master", "PhD"]
     assert income["schema"] == {"type": "number", "minimum": 0, "maximum": 1e100}
-    assert all(field["required"] and field["in"] == "query" for field in one)
+    assert all(field["required"] and field["in"] == "query" for field in fields)
     records = body_schema(document["paths"]["/records/intents"]["post"])
     assert records["maxItems"] == 1000
     assert "find-flight" in records["items"]["properties"]["intent"]["enum"]
@@ -227,29 +229,29 @@ class Links(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dataset: list[str] = []
+        self.targets: list[str] = []
         self.inline = 0
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Take the address of a script, a style sheet or an image."""
+        """Record the address of a script, a style sheet or an image."""
         named = dict(attributes)
         wanted = named.get("href") if tag == "link" else named.get("src")
         if wanted:
-            self.dataset.append(wanted)
+            self.targets.append(wanted)
         elif tag == "script":
             self.inline += 1
 
 
 @pytest.mark.parametrize("page", ["/docs", "/api/docs", "/"])
 def test_everything_that_a_page_loads_is_served_here(site: Site, page: str) -> None:
-    """Pages work where there is no way to the outside, and under a strict policy."""
+    """Pages work without Internet access and under a strict policy."""
     reply = site.get(page, Accept="text/html")
     assert (reply.status, reply.content_type) == (200, "text/html")
     links = Links()
     links.feed(reply.body.decode())
-    assert links.dataset
+    assert links.targets
     assert not links.inline
-    for target in links.dataset:
+    for target in links.targets:
         assert target.startswith("/")
         assert not target.startswith("//")
         asset = site.get(target)
@@ -262,9 +264,9 @@ def test_everything_that_a_page_loads_is_served_here(site: Site, page: str) -> N
 
 
 def test_the_page_shows_this_servers_document(site: Site) -> None:
-    """Its script names the address."""
+    """The page's script names the document's address."""
     links = Links()
     links.feed(site.get("/docs").body.decode())
-    scripts = [site.get(target).body.decode() for target in links.dataset if target.endswith(".js")]
+    scripts = [site.get(target).body.decode() for target in links.targets if target.endswith(".js")]
     assert any('"/openapi.json"' in script for script in scripts)
     assert any("SwaggerUIBundle" in script for script in scripts)

@@ -1,4 +1,4 @@
-"""Clients that ask too much, too slowly or too oddly: others are answered all the same."""
+"""Overload, slow clients and odd clients: all others are still answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import Reply, Site, get_request, post_request, query, receive, se
 
 PIPELINED = 200
 IDLE = 1_000
-# More than threads that answer.
+# More clients than threads that answer.
 CLIENTS = 8
 LARGE_FILE = "/docs/swagger-ui-bundle.js"
 PREDICT = f"/predict/intents?{query(sentence='je cherche un vol pour Lisbonne')}"
@@ -29,27 +29,27 @@ INCOMPLETE = [
 
 
 def get_bytes(target: str) -> bytes:
-    """Return a GET as it goes over the wire, after which the connection stays."""
+    """Return the bytes of a GET request that keeps the connection open."""
     return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 @contextmanager
 def connected(site: Site, count: int) -> Iterator[list[socket.socket]]:
-    """Keep so many connections open until the block's end."""
+    """Keep this many connections open until the block ends."""
     with ExitStack() as stack:
         yield [stack.enter_context(site.connect()) for _ in range(count)]
 
 
 @pytest.fixture
 def narrow(trained: Path, tmp_path: Path) -> Iterator[Site]:
-    """Give a server with one thread, for which no request waits long."""
+    """Yield a server with one thread, in which no request may wait long."""
     settings = {"WEB_THREADS": "1", "QUEUE_SECONDS": "0.05"}
     with serving_copy(trained, tmp_path / "narrow", **settings) as running:
         yield running
 
 
 def rush(site: Site, number: int) -> list[Reply]:
-    """Ask for many predictions at once and for single ones behind them; returns all answers."""
+    """Send large batches, then single predictions behind them; return all replies."""
     with connected(site, CLIENTS) as heavy, connected(site, CLIENTS) as light:
         for index, connection in enumerate(heavy):
             items = [{"sentence": f"rue {number} {index} {item}"} for item in range(1_000)]
@@ -61,7 +61,7 @@ def rush(site: Site, number: int) -> list[Reply]:
 
 
 def figures(site: Site) -> dict[tuple[str, str], float]:
-    """Return all figures of /metrics by name and status, added up; none while they are refused."""
+    """Return the sums of /metrics by name and status, or none if the request is refused."""
     found: dict[tuple[str, str], float] = {}
     reply = site.get("/metrics")
     for family in text_string_to_metric_families(reply.body.decode() * (reply.status == 200)):
@@ -72,12 +72,12 @@ def figures(site: Site) -> dict[tuple[str, str], float]:
 
 
 def refused_of(replies: list[Reply]) -> list[Reply]:
-    """Return the answers that say to come again."""
+    """Return the replies that turn a request away."""
     return [reply for reply in replies if reply.status == 503]
 
 
-def test_a_request_that_waited_too_long_is_told_to_come_again(narrow: Site) -> None:
-    """At once, instead of an answer that nobody may wait for any more; and it is counted."""
+def test_a_request_that_waited_too_long_is_turned_away(narrow: Site) -> None:
+    """It gets 503 at once instead of an answer that may come too late, and is counted."""
     replies: list[Reply] = []
 
     def refused() -> list[Reply]:
@@ -90,19 +90,19 @@ def test_a_request_that_waited_too_long_is_told_to_come_again(narrow: Site) -> N
         assert int(reply.headers["Retry-After"]) > 0
         assert reply.headers["X-Request-Id"]
     assert {reply.status for reply in replies} <= {200, 503}
-    told = until(lambda: figures(narrow))
-    assert told["veilleuse_shed_total", ""] >= len(refused_of(replies))
-    assert told["veilleuse_shed_total", ""] == told["veilleuse_requests_total", "503"]
+    totals = until(lambda: figures(narrow))
+    assert totals["veilleuse_shed_total", ""] >= len(refused_of(replies))
+    assert totals["veilleuse_shed_total", ""] == totals["veilleuse_requests_total", "503"]
 
 
-def test_after_a_rush_everybody_is_answered_again(narrow: Site) -> None:
-    """What was refused leaves nothing behind."""
+def test_after_a_rush_requests_are_answered_again(narrow: Site) -> None:
+    """Refused requests leave nothing behind."""
     rush(narrow, 0)
     until(lambda: narrow.get(PREDICT).status == 200)
 
 
 def is_cut(connection: socket.socket) -> bool:
-    """Send one more byte, and tell whether the server has closed the connection."""
+    """Send one more byte; return whether the server has closed the connection."""
     connection.settimeout(0.01)
     try:
         connection.sendall(b"a")
@@ -115,7 +115,7 @@ def is_cut(connection: socket.socket) -> bool:
 
 @pytest.mark.slow
 def test_requests_that_come_too_slowly_are_cut(site: Site) -> None:
-    """A byte now and then does not hold a connection; good clients are answered meanwhile."""
+    """A byte now and then does not keep a connection; others are answered meanwhile."""
     with connected(site, len(INCOMPLETE)) as slow, site.connect() as idle:
         for connection, begun in zip(slow, INCOMPLETE, strict=True):
             connection.sendall(begun)
@@ -123,18 +123,18 @@ def test_requests_that_come_too_slowly_are_cut(site: Site) -> None:
 
         def all_cut() -> bool:
             assert site.get(PREDICT).status == 200
-            cut.update(n for n, one in enumerate(slow) if n not in cut and is_cut(one))
+            cut.update(n for n, sock in enumerate(slow) if n not in cut and is_cut(sock))
             return len(cut) == len(slow)
 
         assert not all_cut()
         until(all_cut)
-        # One that has begun no request may go on waiting.
+        # A connection without a started request may stay idle.
         idle.sendall(get_bytes("/livez"))
         assert receive(idle).status == 200
 
 
-def test_a_client_that_has_said_its_last_word_is_answered(site: Site) -> None:
-    """It may close its side once its request is sent."""
+def test_a_request_on_a_half_closed_connection_is_answered(site: Site) -> None:
+    """A client may close its sending side once its request is sent."""
     for _ in range(20):
         with site.connect() as connection:
             connection.sendall(get_bytes(PREDICT))
@@ -144,8 +144,8 @@ def test_a_client_that_has_said_its_last_word_is_answered(site: Site) -> None:
             assert reply.json()["dataset"] == "intents"
 
 
-def test_many_predictions_for_a_half_closed_connection_are_answered(site: Site) -> None:
-    """Also where the answer takes a while."""
+def test_many_predictions_on_a_half_closed_connection_are_answered(site: Site) -> None:
+    """This holds for an answer that takes a while."""
     items = [{"sentence": f"avenue {item}"} for item in range(1_000)]
     with site.connect() as connection:
         connection.sendall(post_request("/predict/intents", json.dumps(items).encode()))
@@ -156,7 +156,7 @@ def test_many_predictions_for_a_half_closed_connection_are_answered(site: Site) 
 
 
 def request_ids(connection: socket.socket, count: int) -> list[str]:
-    """Read so many answers from a connection; returns the ids of their requests."""
+    """Read this many responses from a connection; return the ids of their requests."""
     ids: list[str] = []
     with connection.makefile("rb") as answers:
         while len(ids) < count:
@@ -170,7 +170,7 @@ def request_ids(connection: socket.socket, count: int) -> list[str]:
 
 
 def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
-    """Also when they come in one piece, from memory or not."""
+    """This holds for requests sent in one piece, cached or not."""
     sent = [f"request-{number}" for number in range(PIPELINED)]
     targets = [PREDICT, "/livez", "/"]
     requests = [
@@ -183,10 +183,10 @@ def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
 
 
 def test_a_query_of_a_megabyte_is_refused(site: Site) -> None:
-    """With the reason, and nobody else notices."""
+    """The status gives the reason, and other clients do not notice."""
     with site.connect() as other, site.connect() as connection:
         with suppress(ConnectionError):
-            # The server need not read it to its end.
+            # The server may close the connection before it has read everything.
             connection.sendall(get_request(b"/predict/intents?sentence=" + b"a" * 2**20))
         assert receive(connection).status == 431
         other.sendall(get_bytes(PREDICT))
@@ -205,8 +205,8 @@ def _many_descriptors() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_many_descriptors")
-def test_idle_connections_do_not_keep_others_out(site: Site) -> None:
-    """And each of them may still be used."""
+def test_idle_connections_do_not_block_others(site: Site) -> None:
+    """Each of them can still be used."""
     with connected(site, IDLE) as idle:
         assert site.get(PREDICT).status == 200
         for connection in idle[:: IDLE // 10]:
@@ -215,26 +215,26 @@ def test_idle_connections_do_not_keep_others_out(site: Site) -> None:
 
 
 @contextmanager
-def deaf(site: Site, requests: int) -> Iterator[list[socket.socket]]:
-    """Keep clients that have asked for a large file so many times, and read nothing."""
+def not_reading(site: Site, requests: int) -> Iterator[list[socket.socket]]:
+    """Yield clients that have requested a large file this many times and read nothing."""
     with connected(site, CLIENTS) as clients:
         for connection in clients:
             connection.sendall(get_bytes(LARGE_FILE) * requests)
         yield clients
 
 
-def test_clients_that_do_not_read_their_answers_hinder_nobody(site: Site) -> None:
-    """They may still read them later."""
-    with deaf(site, 3) as clients:
+def test_clients_that_do_not_read_their_answers_do_not_block_others(site: Site) -> None:
+    """They can still read their answers later."""
+    with not_reading(site, 3) as clients:
         for _ in range(CLIENTS):
             assert site.get(PREDICT).status == 200
         for client in clients:
             assert len(set(request_ids(client, 3))) == 3
 
 
-def test_clients_that_pipeline_and_read_nothing_hinder_nobody(own_site: Site) -> None:
-    """However much of their answers waits for them."""
-    with deaf(own_site, 40), own_site.connect() as other:
+def test_clients_that_pipeline_and_read_nothing_do_not_block_others(own_site: Site) -> None:
+    """This holds however much of their answers waits for them."""
+    with not_reading(own_site, 40), own_site.connect() as other:
         for _ in range(100):
             other.sendall(get_bytes(PREDICT))
             assert receive(other).status == 200

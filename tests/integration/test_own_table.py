@@ -1,4 +1,4 @@
-"""Tables that nobody has prepared, from their file to a prediction."""
+"""Take tables that were not prepared from their file to a prediction."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def write_table(folder: Path, load: Callable[..., object]) -> Path:
 
 
 def write_french(folder: Path) -> Path:
-    """Write what a French spreadsheet would: semicolons, decimal commas, a BOM, gaps, dates."""
-    chance = random.Random(1)
+    """Write a CSV file as a French spreadsheet does: semicolons, decimal commas, a BOM, gaps."""
+    rng = random.Random(1)
     lines = [FRENCH]
     for number in range(200):
-        surface = round(chance.uniform(15, 120), 1)
-        rent = round(surface * 14.5 + chance.uniform(-90, 90), 2)
-        town = chance.choice(["Saint-Étienne", "Nîmes", "Besançon", ""])
-        age = chance.choice([str(chance.randint(18, 90)), "n/a"])
-        day = f"{chance.randint(1, 28):02}/0{chance.randint(1, 9)}/2025"
-        balcony = chance.choice(["oui", "non"])
+        surface = round(rng.uniform(15, 120), 1)
+        rent = round(surface * 14.5 + rng.uniform(-90, 90), 2)
+        town = rng.choice(["Saint-Étienne", "Nîmes", "Besançon", ""])
+        age = rng.choice([str(rng.randint(18, 90)), "n/a"])
+        day = f"{rng.randint(1, 28):02}/0{rng.randint(1, 9)}/2025"
+        balcony = rng.choice(["oui", "non"])
         cells = (1000 + number, age, town, f"{surface}", day, balcony, f"{rent:.2f}")
         lines.append(";".join(str(cell).replace(".", ",") for cell in cells) + "\n")
     file = folder / "locataires.csv"
@@ -55,14 +55,14 @@ WRITERS: dict[str, Callable[[Path], tuple[Path, str]]] = {
 EASY = ("diabetes", "breast cancer")
 
 
-# The hardest file is in `make test`.
+# `make test` runs only the hardest file.
 @pytest.mark.parametrize(
     "table", [*(pytest.param(name, marks=pytest.mark.slow) for name in EASY), "French"]
 )
 def test_a_table_goes_from_its_file_to_a_prediction_in_five_commands(
     table: str, tmp_path: Path, sqlite_url: str
 ) -> None:
-    """Infer, load, import, train, serve; nothing is edited in between."""
+    """The commands are infer, load, import, train and serve; nothing is edited in between."""
     file, target = WRITERS[table](tmp_path)
 
     def run(*arguments: str) -> Done:
@@ -98,10 +98,10 @@ def test_a_table_goes_from_its_file_to_a_prediction_in_five_commands(
         assert reply.json()["dataset"] == name
 
 
-def test_what_a_spreadsheet_calls_its_columns_becomes_names_that_an_address_can_hold(
+def test_column_names_of_a_spreadsheet_become_names_that_fit_in_a_url(
     tmp_path: Path, command: Callable[..., Done]
 ) -> None:
-    """With what they were called beside them; numbers of rows and dates are left out, and said."""
+    """The original names are kept; row numbers and dates are reported as not used."""
     file = write_french(tmp_path)
     out = tmp_path / "drafted.toml"
     done = command("db", "infer", str(file), "--target", "Loyer payé (€)", "--out", str(out))

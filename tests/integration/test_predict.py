@@ -1,4 +1,4 @@
-"""Predictions, as clients get them."""
+"""Predictions over HTTP, as clients get them."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def predict_customer(site: Site, **inputs: object) -> Any:  # noqa: ANN401
     return reply.json()
 
 
-def test_the_one_dataset_with_just_these_fields_is_meant(site: Site) -> None:
-    """Whoever has one dataset for each kind of input need not name it."""
+def test_the_only_dataset_with_exactly_these_fields_is_used(site: Site) -> None:
+    """A client need not name a dataset if only one has the fields of its input."""
     by_sentence = site.get(f"/predict?{query(sentence=SENTENCE)}")
     by_customer = site.get("/predict?income=1000&education=PhD&age=30")
     assert (by_sentence.status, by_customer.status) == (200, 200)
@@ -50,7 +50,7 @@ def test_the_one_dataset_with_just_these_fields_is_meant(site: Site) -> None:
     "given", ["", "?", "?age=30", "?sentence=a&age=30", "?nothing=1", "?sentence=a&extra=1"]
 )
 def test_fields_that_fit_no_dataset_list_all_datasets(site: Site, given: str) -> None:
-    """The answer says how to go on."""
+    """The problem tells the client what it can send."""
     reply = site.get(f"/predict{given}")
     assert (reply.status, reply.content_type) == (400, "application/problem+json")
     detail = reply.json()["detail"]
@@ -60,7 +60,7 @@ def test_fields_that_fit_no_dataset_list_all_datasets(site: Site, given: str) ->
 
 
 def test_fields_that_fit_several_datasets_list_all_datasets(own_site: Site) -> None:
-    """To guess would answer about something else."""
+    """A guess could answer for the wrong dataset."""
     twin = msgspec.structs.replace(sample_spec("customers"), name="clients")
     register(own_site.store, twin)
     target = "/predict?income=1000&education=PhD&age=30"
@@ -93,7 +93,7 @@ def test_a_classification_ranks_every_label(site: Site) -> None:
 
 
 def test_a_regression_has_a_number_and_no_probabilities(site: Site) -> None:
-    """A number's certainty is not what the labels' is."""
+    """Only labels have probabilities."""
     answer = predict_customer(site, age=42, education="Master", income=41500)
     assert isinstance(answer["prediction"], float | int)
     assert 5_000 < answer["prediction"] < 20_000
@@ -102,7 +102,7 @@ def test_a_regression_has_a_number_and_no_probabilities(site: Site) -> None:
 
 
 def test_a_number_outside_what_training_saw_is_answered_with_warnings(site: Site) -> None:
-    """It may be a slip or a rare case: the client decides."""
+    """It may be a mistake or a rare case: the client decides."""
     reply = site.get("/predict?education=PhD&age=12&income=1000")
     assert (reply.status, reply.content_type) == (200, "application/json")
     answer = reply.json()
@@ -114,7 +114,7 @@ def test_a_number_outside_what_training_saw_is_answered_with_warnings(site: Site
 
 @pytest.mark.parametrize("age", ["30.0", "3e1", "+30", "%2030%20", "030", "0.3e2"])
 def test_one_number_written_in_several_ways_is_one_input(site: Site, age: str) -> None:
-    """A key goes by the value."""
+    """A record's key depends on the value, not on how it is written."""
     plain = site.get("/predict/customers?education=PhD&income=1000&age=30")
     other = site.get(f"/predict/customers?education=PhD&income=1000&age={age}")
     assert (plain.status, other.status) == (200, 200)
@@ -141,7 +141,7 @@ def test_minus_zero_is_zero(site: Site) -> None:
     ids=["NFD", "padded", "spaced"],
 )
 def test_one_sentence_written_in_several_ways_is_one_input(site: Site, written: str) -> None:
-    """Keyboards differ in how they make an ô, and people in their spaces."""
+    """Keyboards encode an ô in different ways, and people type different spaces."""
     assert written != SENTENCE
     assert site.predict(written) == site.predict(SENTENCE)
 
@@ -155,14 +155,14 @@ def test_case_makes_another_input(site: Site) -> None:
 
 
 def test_a_plus_is_a_space_and_an_encoded_plus_is_not(site: Site) -> None:
-    """Forms encode a space so."""
+    """HTML forms encode a space as a plus."""
     assert site.get("/predict/intents?sentence=vols+pr+usa").json() == site.predict("vols pr usa")
     reply = site.get("/predict/customers?education=High+School&age=%2B30&income=1000")
     assert reply.status == 200
 
 
-def test_an_unseen_sentence_is_answered_then_stored_then_the_teachers(site: Site) -> None:
-    """The way of one record, from the student's answer to the teacher's."""
+def test_an_unseen_sentence_is_answered_then_stored_then_enriched(site: Site) -> None:
+    """This follows one record from the student's answer to the teacher's."""
     sentence = "un vol pour Reykjavik dimanche à l'aube, côté hublot"
     first = site.predict(sentence)
     assert (first["source"], first["enrichment"]) == ("student", "queued")
@@ -178,7 +178,7 @@ def test_an_unseen_sentence_is_answered_then_stored_then_the_teachers(site: Site
 
 
 def enrich_some(site: Site) -> None:
-    """Work until one chunk of the sentences is done: what was asked for comes first."""
+    """Enrich one chunk of sentences; requested records come first."""
     stop = threading.Event()
     left = [True]
     settings = settings_for(site.url)
@@ -206,7 +206,7 @@ def add_version(site: Site, name: str) -> int:
 
 
 def test_an_activated_model_is_served_without_a_restart(own_site: Site) -> None:
-    """And so is the one before, when someone goes back."""
+    """This includes a return to the earlier model."""
     settings = settings_for(own_site.url)
     version = add_version(own_site, "customers")
 
