@@ -44,9 +44,9 @@ def bad_method(method: str, target: str) -> Bad:
 def sentences(value: str) -> list[Bad]:
     """Return the same bad sentence on every route that takes one."""
     routes = (b"/predict", b"/predict/intents", b"/api/intent")
-    given = value.encode()
+    encoded = value.encode()
     return [
-        bad_get(f"{route.decode()} {value[:20]!r}", route + b"?sentence=" + given, "sentence")
+        bad_get(f"{route.decode()} {value[:20]!r}", route + b"?sentence=" + encoded, "sentence")
         for route in routes
     ]
 
@@ -250,11 +250,11 @@ def test_a_hostile_length_is_refused_in_the_query_and_in_a_body(
     site: Site, dataset: str, inputs: dict[str, str], field: str
 ) -> None:
     """Two such requests once blocked the whole process for half a minute."""
-    # The longest request line that the server accepts.
+    # Shorten the values to what the server accepts in a request line.
     short = {
         name: value[:12_001] if value.isascii() else value[:2_000] for name, value in inputs.items()
     }
-    asked = site.get(f"/predict/{dataset}?{query(**short)}")
-    assert (asked.status, asked.json()["field"]) == (400, field)
+    queried = site.get(f"/predict/{dataset}?{query(**short)}")
+    assert (queried.status, queried.json()["field"]) == (400, field)
     posted = site.post(f"/predict/{dataset}", [inputs])
     assert (posted.status, posted.json()[0]["field"]) == (200, field)

@@ -84,14 +84,14 @@ def check(schemathesis: Path, site: Site, key: str, *options: str) -> None:
 
 
 def test_every_answer_is_as_described(schemathesis: Path, site: Site) -> None:
-    """This holds for valid, invalid and unusual generated requests."""
+    """Requests may be valid, invalid, or unusual ones that Schemathesis generates."""
     check(schemathesis, site, API_KEY)
 
 
 def test_every_answer_is_as_described_where_a_key_is_needed(
     schemathesis: Path, keyed: Site
 ) -> None:
-    """This holds for clients with a key."""
+    """Clients with a key get documented answers."""
     check(schemathesis, keyed, READ_KEY)
 
 

@@ -158,7 +158,7 @@ def test_a_preflight_needs_no_key(trained: Path, tmp_path: Path) -> None:
 def test_options_lists_the_methods_of_a_route(
     site: Site, listed: Site, target: str, allow: str
 ) -> None:
-    """This does not depend on CORS_ORIGINS."""
+    """The answer does not depend on CORS_ORIGINS."""
     for each in (site, listed):
         reply = each.ask("OPTIONS", target)
         assert (reply.status, reply.body) == (204, b"")
@@ -183,7 +183,7 @@ def check_safe(reply: Reply) -> None:
 
 @pytest.mark.parametrize("target", [*TARGETS, *ERRORS, "/docs/page.css", "/predict?x=1"])
 def test_every_answer_has_security_headers(site: Site, target: str) -> None:
-    """This holds for cached answers, HTML pages and errors too."""
+    """Cached answers, HTML pages and errors have the headers too."""
     for _ in range(2):
         check_safe(site.get(target))
     check_safe(site.ask("HEAD", target))
@@ -193,7 +193,7 @@ def test_every_answer_has_security_headers(site: Site, target: str) -> None:
 
 
 def test_refusals_and_304_answers_have_security_headers(site: Site, listed: Site) -> None:
-    """This holds for every part of the server that makes an answer."""
+    """Every part of the server that makes an answer adds the headers."""
     tag = site.get(PREDICT).headers["ETag"]
     known = site.get(PREDICT, If_None_Match=tag)
     assert known.status == 304
@@ -239,7 +239,9 @@ class Page(HTMLParser):
         if tag == "style" or (tag == "script" and "src" not in attributes):
             self.inline.append(tag)
         self.inline += [name for name in attributes if name == "style" or name.startswith("on")]
-        self.inline += [tag for value in attributes.values() if re.match(r"\s*javascript:", value or "")]
+        self.inline += [
+            tag for value in attributes.values() if re.match(r"\s*javascript:", value or "")
+        ]
         wanted = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
         if wanted:
             self.loaded.append((tag, wanted))

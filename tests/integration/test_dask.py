@@ -212,7 +212,10 @@ def test_no_work_is_lost_when_the_scheduler_is_replaced(
         for process in (scheduler, *workers):
             process.send_signal(signal.SIGKILL)
             process.wait()
-        wait_for(lambda: "cannot be reached" in worker_errors(sqlite_url), lambda: worker_errors(sqlite_url))
+        wait_for(
+            lambda: "cannot be reached" in worker_errors(sqlite_url),
+            lambda: worker_errors(sqlite_url),
+        )
         cluster.start_scheduler()
         cluster.start_worker()
         wait_for(lambda: remaining(store) == (0, 0, 0), lambda: worker_errors(sqlite_url))

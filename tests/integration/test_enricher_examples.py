@@ -93,11 +93,11 @@ def test_the_http_example_calls_a_service(store: Store, sqlite_url: str, tmp_pat
     assert sorted(json.loads(call.body)["text"] for call in calls) == sorted(NOTICES)
     assert {(call.method, call.path) for call in calls} == {("POST", "/v1/tone?lang=fr")}
     assert {call.headers["authorization"] for call in calls} == {f"Bearer {SECRET}"}
-    assert SECRET.encode() not in b"".join(one.read_bytes() for one in tmp_path.glob("store.db*"))
+    assert SECRET.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
 
 
 def test_the_near_duplicates_example_finds_duplicates(store: Store, sqlite_url: str) -> None:
-    """Two notices differ only by one character."""
+    """Two of the notices differ only by one character."""
     dataset = make_dataset(store, example("near_duplicates"), FLATS, [700, 710, 1500, 400])
     enrich(sqlite_url, "once")
     enrichments = values(store, dataset, "near_duplicates")

@@ -45,7 +45,7 @@ on_postgresql = pytest.mark.parametrize(
 # For tests in which the kind of database does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 RECORDS = 1000
-# After this many records, fewer than a chunk has, the enricher waits for the file in GO.
+# After this many records, fewer than a chunk has, the enricher waits for the file named by GO.
 BEFORE_GO = 100
 # How long work stays suspended in the test that this does not change the rate.
 SUSPENDED_SECONDS = 5.0
@@ -69,7 +69,7 @@ CALM = {
 
 
 # A small module, which a child imports quickly. It sleeps, so that it needs no CPU, and it cannot
-# finish before the file in GO exists, however long a test takes until then.
+# finish before the file named by GO exists, however long a test takes until then.
 SLOW = f"""
 import os
 import time
@@ -150,7 +150,11 @@ class Site:
 
     def processed(self) -> list[str]:
         """Return the sentences that the enricher has processed, in order."""
-        return self.sentences_file.read_text("utf-8").splitlines() if self.sentences_file.exists() else []
+        return (
+            self.sentences_file.read_text("utf-8").splitlines()
+            if self.sentences_file.exists()
+            else []
+        )
 
     def done(self) -> int:
         """Return how many records have an enrichment."""

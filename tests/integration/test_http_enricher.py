@@ -128,9 +128,7 @@ def test_a_request_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("key", "other"), [("url", {}), ("body", {"body": {"x": ["{wihs}"]}})])
-def test_an_unknown_name_is_refused_with_the_known_names(
-    key: str, other: dict[str, Any]
-) -> None:
+def test_an_unknown_name_is_refused_with_the_known_names(key: str, other: dict[str, Any]) -> None:
     """It is an error of the configuration, not of the row."""
     name = "{wish}" if other else "{wihs}"
     http = Http(f"https://api.test/{name}", **other)
@@ -326,7 +324,7 @@ def test_a_failing_row_does_not_delay_other_rows(
 def test_a_refused_key_ends_the_batch_and_blames_no_row(
     server: BadServer, route: str, status: int
 ) -> None:
-    """Every further row would be refused, and paid for."""
+    """Every further row would be refused too, and would cost a call."""
     first, second = perform(server.on(route, behaviour.fails(status)), rows=2)
     assert isinstance(first, Later)
     assert f"{status}: check the key in config.headers" in first.reason
@@ -482,7 +480,7 @@ def test_a_long_pause_ends_the_batch_at_once(server: BadServer, route: str, bad:
 
 
 def test_an_api_that_answers_429_gets_no_more_calls(server: BadServer, route: str) -> None:
-    """This holds even if the API does not say for how long."""
+    """Even if the API does not say for how long, no more calls are made."""
     first, second = perform(server.on(route, behaviour.fails(429)), rows=2)
     assert first == Later("the API answered 429", LATER_SECONDS, calls=2)
     assert second == Later("the API answered 429", LATER_SECONDS, calls=0)
@@ -538,7 +536,7 @@ def test_calls_keep_the_pace_that_is_configured(server: BadServer, route: str) -
 def test_no_secret_is_in_outcomes_or_logs(
     server: BadServer, route: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """This holds for the libraries' log lines too, and if the API echoes the secret."""
+    """Even if the API echoes it, the secret is in no outcome and in no library's log line."""
     escaped = json.dumps({SECRET: [SECRET, 1]}).replace("/", "\\/").replace("s3", "\\u0073\\u0033")
 
     def echo_everywhere(handler: behaviour.Handler) -> None:

@@ -131,7 +131,7 @@ def test_cached_answers_need_a_key_too(keyed: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "authorization",
     [
         b"Bearer",
         b"Bearer ",
@@ -152,14 +152,14 @@ def test_cached_answers_need_a_key_too(keyed: Site) -> None:
         b"",
     ],
 )
-def test_a_wrong_authorization_gives_no_access(keyed: Site, given: bytes) -> None:
+def test_a_wrong_authorization_gives_no_access(keyed: Site, authorization: bytes) -> None:
     """The hash in the setting does not work as a key either."""
     for target in ("/metrics", "/predict?sentence=a"):
-        check_refused(keyed.send(with_header(target, b"Authorization", given)))
+        check_refused(keyed.send(with_header(target, b"Authorization", authorization)))
 
 
 @pytest.mark.parametrize(
-    "given",
+    "cookie",
     [
         b"veilleuse_key",
         b"veilleuse_key=",
@@ -178,18 +178,16 @@ def test_a_wrong_authorization_gives_no_access(keyed: Site, given: bytes) -> Non
         b"veilleuse_key" * 1000,
     ],
 )
-def test_a_broken_cookie_gives_no_access(keyed: Site, given: bytes) -> None:
+def test_a_broken_cookie_gives_no_access(keyed: Site, cookie: bytes) -> None:
     """Other applications on the same host may set any cookie."""
     for target in ("/metrics", "/predict?sentence=a"):
-        check_refused(keyed.send(with_header(target, b"Cookie", given)))
+        check_refused(keyed.send(with_header(target, b"Cookie", cookie)))
 
 
 @pytest.mark.parametrize(
     "others", ['prefs={"a": 1}', "name=two words", "flag", "path=1", "a[b]=1", "x=\xe9"]
 )
-def test_another_applications_cookie_does_not_disturb_ours(
-    keyed: Site, others: str
-) -> None:
+def test_another_applications_cookie_does_not_disturb_ours(keyed: Site, others: str) -> None:
     """All applications on a host share their cookies, whatever their port."""
     ours = f"veilleuse_key={READ_KEY}"
     assert keyed.get("/metrics", Cookie=f"{others}; {ours}").status == 200
@@ -231,15 +229,15 @@ def test_public_answers_may_be_cached_by_proxies(public: Site) -> None:
 
 def test_a_students_answer_expires_from_the_cache(public: Site) -> None:
     """Otherwise the teacher's answer would never be served."""
-    of = {"name": "veilleuse_answers_total", "dataset": "intents", "source": "student"}
-    before = counted(public, **of)
+    labels = {"name": "veilleuse_answers_total", "dataset": "intents", "source": "student"}
+    before = counted(public, **labels)
 
     def is_computed_again() -> bool:
         public.predict("une phrase qui vieillit")
-        return counted(public, **of) >= before + 2
+        return counted(public, **labels) >= before + 2
 
     public.predict("une phrase qui vieillit")
-    assert counted(public, **of) >= before + 1
+    assert counted(public, **labels) >= before + 1
     until(is_computed_again)
 
 

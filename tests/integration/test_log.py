@@ -43,9 +43,7 @@ def lines_with(text: str, replies: list[Reply]) -> list[str]:
     return found
 
 
-def test_each_request_has_one_log_line_without_its_inputs(
-    trained: Path, tmp_path: Path
-) -> None:
+def test_each_request_has_one_log_line_without_its_inputs(trained: Path, tmp_path: Path) -> None:
     """Inputs may be private. Cached answers are logged too."""
     log = tmp_path / "own" / "log.txt"
     with serving_copy(trained, tmp_path / "own") as site:
@@ -77,7 +75,7 @@ def test_the_query_is_in_the_log_with_log_query_on(trained: Path, tmp_path: Path
 
 
 def test_control_characters_cannot_start_a_line_in_the_log(sqlite_url: str, tmp_path: Path) -> None:
-    """This holds for the path and the query, in text and JSON logs."""
+    """Neither the path nor the query can start one, in text or JSON logs."""
     make_store(sqlite_url).close()
     for log_format in ("text", "json"):
         log = tmp_path / f"log.{log_format}"

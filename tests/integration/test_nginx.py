@@ -1,4 +1,4 @@
-"""nginx in running_front of two web processes, with the configuration of real deployments."""
+"""nginx in front of two web processes, with the configuration of real deployments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOTEL = f"/predict/intents?{query(sentence='Trouve un hôtel près de Talence')}
 
 @contextmanager
 def running_front(folder: Path, *sites: Site) -> Iterator[int]:
-    """Run nginx in running_front of web processes; yield its port."""
+    """Run nginx in front of web processes; yield its port."""
     require_program("nginx", install="apt-get install nginx")
     folder.mkdir(exist_ok=True)
     port = free_port()
@@ -44,7 +44,7 @@ def test_nginx_answers_a_repeated_request_from_its_cache(
     two_processes: list[Site], tmp_path: Path
 ) -> None:
     """The cached answer is the same; another input is not in the cache."""
-    with running_front(tmp_path / "running_front", *two_processes) as port:
+    with running_front(tmp_path / "front", *two_processes) as port:
         first, second = ask(port, HOTEL), ask(port, HOTEL)
         other = ask(port, f"{HOTEL}+demain")
     assert (first.status, first.headers["X-Cache"]) == (200, "MISS")
@@ -56,10 +56,10 @@ def test_nginx_answers_a_repeated_request_from_its_cache(
 def test_an_answer_that_needs_a_key_is_not_cached_for_clients_without(
     trained: Path, tmp_path: Path
 ) -> None:
-    """It does not matter who has asked before."""
+    """A client without a key gets 401, even after a client with one."""
     with (
         serving_copy(trained, tmp_path / "keyed", READ_KEYS=KEY, MAX_AGE="60") as site,
-        running_front(tmp_path / "running_front", site) as port,
+        running_front(tmp_path / "front", site) as port,
     ):
         for _ in range(3):
             allowed = ask(port, HOTEL, headers={"Authorization": f"Bearer {KEY}"})
@@ -73,7 +73,7 @@ def test_a_web_process_can_end_under_load_without_a_failed_request(
     """The other process answers what the ending one no longer accepts."""
     seen: list[int] = []
     ended = threading.Event()
-    with running_front(tmp_path / "running_front", *two_processes) as port:
+    with running_front(tmp_path / "front", *two_processes) as port:
 
         def send_requests(client: int) -> None:
             number = 0
@@ -95,9 +95,11 @@ def test_a_web_process_can_end_under_load_without_a_failed_request(
     assert set(seen) == {200}
 
 
-def test_metrics_of_web_processes_are_only_served_locally(two_processes: list[Site], tmp_path: Path) -> None:
-    """This machine gets them; the nginx configuration denies them to all others."""
-    with running_front(tmp_path / "running_front", *two_processes) as port:
+def test_metrics_of_web_processes_are_only_served_locally(
+    two_processes: list[Site], tmp_path: Path
+) -> None:
+    """Local clients get them; the nginx configuration denies them to all others."""
+    with running_front(tmp_path / "front", *two_processes) as port:
         assert ask(port, "/metrics").status == 200
-        config = (tmp_path / "running_front" / "nginx.conf").read_text("utf-8")
+        config = (tmp_path / "front" / "nginx.conf").read_text("utf-8")
     assert "deny all;" in config.partition("location = /metrics")[2]

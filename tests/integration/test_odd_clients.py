@@ -27,7 +27,7 @@ BATCH = post_request("/predict/intents", b'[{"sentence": "un octet apres l\'autr
 
 
 def test_a_request_that_comes_byte_by_byte_is_answered(site: Site) -> None:
-    """This holds for head and body; other requests are answered between two bytes."""
+    """Head and body may both come slowly; other requests are answered between two bytes."""
     # On a busy machine these would take so long that the server cuts the slow requests.
     until_then = time.monotonic() + REQUEST_SECONDS / 2
     single = get_request(f"/predict/intents?{query(sentence='octet')}".encode())
@@ -60,7 +60,7 @@ def test_many_slow_requests_do_not_block_others(site: Site) -> None:
 
 
 def pipelined(number: int) -> tuple[bytes, str, int]:
-    """Return a request with an id, its method and its expected status; kinds take turns."""
+    """Return a request with an id, its method and its expected status; `number` sets its kind."""
     fresh = f"/predict/intents?{query(sentence=f'en file {number}')}"
     batch = json.dumps([{"sentence": f"en lot {number}"}]).encode()
     kinds = [
@@ -189,7 +189,7 @@ def visit(site: Site) -> None:
 
 
 def test_odd_clients_leave_neither_threads_nor_descriptors_behind(own_site: Site) -> None:
-    """This holds for any number of clients and every way to disconnect."""
+    """Neither the number of clients nor the way they disconnect matters."""
     before = threads(own_site), open_descriptors(own_site)
     for _ in range(ROUNDS):
         visit(own_site)

@@ -212,7 +212,7 @@ def test_every_route_of_the_application_is_documented(site: Site, document: Docu
 
 
 def test_the_documented_fields_are_the_specs(document: Document) -> None:
-    """This includes limits and choices."""
+    """The document includes limits and choices."""
     fields = document["paths"]["/predict/customers"]["get"]["parameters"]
     age, education, income = fields
     assert age["schema"] == {"type": "integer", "minimum": 0, "maximum": 130}

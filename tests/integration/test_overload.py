@@ -42,7 +42,7 @@ def connected(site: Site, count: int) -> Iterator[list[socket.socket]]:
 
 @pytest.fixture
 def narrow(trained: Path, tmp_path: Path) -> Iterator[Site]:
-    """Yield a server with one thread, in which no request may wait long."""
+    """Yield a server with one thread and a very short limit for waiting requests."""
     settings = {"WEB_THREADS": "1", "QUEUE_SECONDS": "0.05"}
     with serving_copy(trained, tmp_path / "narrow", **settings) as running:
         yield running
@@ -145,7 +145,7 @@ def test_a_request_on_a_half_closed_connection_is_answered(site: Site) -> None:
 
 
 def test_many_predictions_on_a_half_closed_connection_are_answered(site: Site) -> None:
-    """This holds for an answer that takes a while."""
+    """The answer may take a while."""
     items = [{"sentence": f"avenue {item}"} for item in range(1_000)]
     with site.connect() as connection:
         connection.sendall(post_request("/predict/intents", json.dumps(items).encode()))
@@ -170,7 +170,7 @@ def request_ids(connection: socket.socket, count: int) -> list[str]:
 
 
 def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
-    """This holds for requests sent in one piece, cached or not."""
+    """The requests come in one piece; some of their answers are cached."""
     sent = [f"request-{number}" for number in range(PIPELINED)]
     targets = [PREDICT, "/livez", "/"]
     requests = [
@@ -233,7 +233,7 @@ def test_clients_that_do_not_read_their_answers_do_not_block_others(site: Site) 
 
 
 def test_clients_that_pipeline_and_read_nothing_do_not_block_others(own_site: Site) -> None:
-    """This holds however much of their answers waits for them."""
+    """It does not matter how much of their answers waits for them."""
     with not_reading(own_site, 40), own_site.connect() as other:
         for _ in range(100):
             other.sendall(get_bytes(PREDICT))

@@ -1,4 +1,4 @@
-"""Take tables that were not prepared from their file to a prediction."""
+"""Unprepared tables, from their file to a prediction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_table(folder: Path, load: Callable[..., object]) -> Path:
 
 
 def write_french(folder: Path) -> Path:
-    """Write a CSV file as a French spreadsheet does: semicolons, decimal commas, a BOM, gaps."""
+    """Write a CSV file of a French spreadsheet: semicolons, decimal commas, a BOM, gaps, dates."""
     rng = random.Random(1)
     lines = [FRENCH]
     for number in range(200):

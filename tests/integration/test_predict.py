@@ -47,11 +47,11 @@ def test_the_only_dataset_with_exactly_these_fields_is_used(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "?", "?age=30", "?sentence=a&age=30", "?nothing=1", "?sentence=a&extra=1"]
+    "query_string", ["", "?", "?age=30", "?sentence=a&age=30", "?nothing=1", "?sentence=a&extra=1"]
 )
-def test_fields_that_fit_no_dataset_list_all_datasets(site: Site, given: str) -> None:
+def test_fields_that_fit_no_dataset_list_all_datasets(site: Site, query_string: str) -> None:
     """The problem tells the client what it can send."""
-    reply = site.get(f"/predict{given}")
+    reply = site.get(f"/predict{query_string}")
     assert (reply.status, reply.content_type) == (400, "application/problem+json")
     detail = reply.json()["detail"]
     assert "no dataset" in detail
@@ -162,7 +162,7 @@ def test_a_plus_is_a_space_and_an_encoded_plus_is_not(site: Site) -> None:
 
 
 def test_an_unseen_sentence_is_answered_then_stored_then_enriched(site: Site) -> None:
-    """This follows one record from the student's answer to the teacher's."""
+    """The test follows one record from the student's answer to the teacher's."""
     sentence = "un vol pour Reykjavik dimanche à l'aube, côté hublot"
     first = site.predict(sentence)
     assert (first["source"], first["enrichment"]) == ("student", "queued")
@@ -188,7 +188,7 @@ def enrich_some(site: Site) -> None:
 
 
 def add_version(site: Site, name: str) -> int:
-    """Add a version with the artifacts of the active one; returns its number."""
+    """Add a version with the artifacts of the active one; return its number."""
     with site.store.writing() as connection:
         dataset = find_dataset(connection, name)
         old = active_model(connection, dataset.id)
@@ -206,7 +206,7 @@ def add_version(site: Site, name: str) -> int:
 
 
 def test_an_activated_model_is_served_without_a_restart(own_site: Site) -> None:
-    """This includes a return to the earlier model."""
+    """A return to the earlier model needs no restart either."""
     settings = settings_for(own_site.url)
     version = add_version(own_site, "customers")
 

@@ -1,4 +1,4 @@
-"""What the server leaves in the store: what it answered, and no more inputs than may wait."""
+"""The server stores counts of its answers and a limited number of unseen inputs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .conftest import Site, query, serving_copy, until
 from .test_predict import enrich_some
 from .test_routes import counted
 
-MOST = 3
+MAX_WAITING = 3
 
 
 def all_counts(url: str) -> dict[tuple[str, str, str], int]:
-    """Return what the store holds of answers, by dataset, source and prediction."""
+    """Return the stored counts of answers by dataset, source and prediction."""
     store = connect_store(settings_for(url))
     columns = (
         tables.dataset.c.name,
@@ -42,23 +42,23 @@ def all_counts(url: str) -> dict[tuple[str, str, str], int]:
             tables.served, tables.dataset, tables.served.c.dataset_id == tables.dataset.c.id
         )
         for name, source, prediction, answers in connection.execute(query):
-            place = name, source, prediction
-            sums[place] = sums.get(place, 0) + answers
+            key = name, source, prediction
+            sums[key] = sums.get(key, 0) + answers
     store.close()
     return sums
 
 
 def add_one(counts: dict[tuple[str, str, str], int], answer: dict[str, Any]) -> None:
-    """Count an answer as the store should."""
-    place = answer["dataset"], answer["source"], prediction_name(answer["prediction"])
-    counts[place] = counts.get(place, 0) + 1
+    """Add an answer to the expected counts."""
+    key = answer["dataset"], answer["source"], prediction_name(answer["prediction"])
+    counts[key] = counts.get(key, 0) + 1
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_what_was_answered_is_in_the_store_after_the_end(
+def test_counts_of_answers_are_in_the_store_after_the_server_ends(
     trained: Path, tmp_path: Path, processes: str
 ) -> None:
-    """By dataset, source and prediction, from memory or not, one by one or many at once."""
+    """Cached answers, single requests and batches are all counted."""
     wanted: dict[tuple[str, str, str], int] = {}
     customer = query(education="PhD", age=30, income=1000)
     with serving_copy(trained, tmp_path / "own", WEB_CONCURRENCY=processes) as site:
@@ -79,20 +79,20 @@ def test_what_was_answered_is_in_the_store_after_the_end(
 def test_an_unseen_input_is_written_though_each_thread_keeps_a_connection(
     trained: Path, tmp_path: Path
 ) -> None:
-    """The loop, the thread and the watcher each hold one to the store for good."""
+    """The loop, the thread and the watcher each keep a store connection open."""
     with serving_copy(trained, tmp_path / "own", WEB_THREADS="1") as site:
         before = site.record_count()
         site.post("/predict/intents", [{"sentence": "un fil"}])
         site.predict("une boucle")
         until(lambda: site.record_count() == before + 2)
-        # It looks again how many more may wait, through a connection of its own.
+        # It counts again how many more may wait, over a connection of its own.
         time.sleep(COUNT_SECONDS + 1)
         site.predict("encore une")
         until(lambda: site.record_count() == before + 3)
 
 
 def test_the_flat_route_is_counted_too(trained: Path, tmp_path: Path) -> None:
-    """It gives the same answers, in another form."""
+    """The flat route gives the same answers in another format."""
     with serving_copy(trained, tmp_path / "own") as site:
         flat = site.get(f"/api/intent?{query(sentence='un vol pour Oslo')}").json()
         label = max(flat, key=flat.__getitem__)
@@ -101,48 +101,48 @@ def test_the_flat_route_is_counted_too(trained: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def narrow(trained: Path, tmp_path: Path) -> Iterator[Site]:
-    """Give a server of which no more than three unseen inputs may wait."""
-    more = {"WAITING_RECORDS": str(MOST), "STUDENT_TTL": "0"}
+    """Yield a server in which at most three unseen inputs may wait."""
+    more = {"WAITING_RECORDS": str(MAX_WAITING), "STUDENT_TTL": "0"}
     with serving_copy(trained, tmp_path / "narrow", **more) as running:
         yield running
 
 
 def ask_new(site: Site, numbers: Iterator[int]) -> str:
-    """Ask for what nobody has asked for, and return what becomes of it."""
+    """Request a prediction for an unseen input; return the state of its enrichment."""
     enrichment: str = site.predict(f"une phrase jamais vue, numéro {next(numbers)}")["enrichment"]
     return enrichment
 
 
 def fill(site: Site, numbers: Iterator[int]) -> None:
-    """Ask for new things until as many wait as may."""
+    """Send unseen inputs until no more may wait."""
     until(lambda: ask_new(site, numbers) == "off")
-    until(lambda: len(site.records(origin="request")) >= MOST)
+    until(lambda: len(site.records(origin="request")) >= MAX_WAITING)
 
 
 def dropped(site: Site) -> float:
-    """Return for how many inputs there was no room."""
+    """Return how many inputs were dropped for lack of room."""
     return counted(site, "veilleuse_unseen_queue_dropped")
 
 
 def test_no_more_inputs_are_written_than_may_wait(narrow: Site) -> None:
-    """However many come, one by one or at once; all are answered, and the rest is counted."""
+    """All inputs are answered, single or in a batch; those that are not stored are counted."""
     numbers = itertools.count()
     items = [{"sentence": f"une phrase du lot, numéro {number}"} for number in range(50)]
     assert len(narrow.post("/predict/intents", items).json()) == 50
-    until(lambda: len(narrow.records(origin="request")) == MOST)
+    until(lambda: len(narrow.records(origin="request")) == MAX_WAITING)
     fill(narrow, numbers)
     before = until(lambda: dropped(narrow))
     for _ in range(3):
         until(lambda: ask_new(narrow, numbers) == "off")
     until(lambda: dropped(narrow) >= before + 3)
-    # What was queued before the end is written before the end, or not at all.
+    # Inputs that were queued before the end are written before the end, or not at all.
     narrow.process.terminate()
     narrow.process.wait()
-    assert len(narrow.records(origin="request")) == MOST
+    assert len(narrow.records(origin="request")) == MAX_WAITING
 
 
-def test_a_request_that_is_off_is_not_written(narrow: Site) -> None:
-    """What the answer says is so."""
+def test_a_request_with_enrichment_off_is_not_written(narrow: Site) -> None:
+    """The stored records agree with what the answer says."""
     numbers = itertools.count()
     fill(narrow, numbers)
     sentence = "une phrase qui vient trop tard"
@@ -152,8 +152,8 @@ def test_a_request_that_is_off_is_not_written(narrow: Site) -> None:
     assert not [row for row in narrow.records(origin="request") if "trop tard" in row.inputs]
 
 
-def test_when_those_that_waited_are_gone_others_are_taken(narrow: Site) -> None:
-    """Erased here; again as many and no more."""
+def test_forgotten_inputs_make_room_for_others(narrow: Site) -> None:
+    """After they are forgotten, the same number may wait again."""
     numbers = itertools.count()
     fill(narrow, numbers)
     first = {row.key for row in narrow.records(origin="request")}
@@ -164,18 +164,18 @@ def test_when_those_that_waited_are_gone_others_are_taken(narrow: Site) -> None:
     until(lambda: ask_new(narrow, numbers) == "queued")
     fill(narrow, numbers)
     second = {row.key for row in narrow.records(origin="request")}
-    assert len(second) == MOST
+    assert len(second) == MAX_WAITING
     assert not first & second
 
 
-def test_when_those_that_waited_are_enriched_others_are_taken(narrow: Site) -> None:
-    """Workers make room."""
+def test_enriched_inputs_make_room_for_others(narrow: Site) -> None:
+    """An enriched input no longer waits."""
     numbers = itertools.count()
     fill(narrow, numbers)
     enrich_some(narrow)
 
     def is_written() -> bool:
         ask_new(narrow, numbers)
-        return len(narrow.records(origin="request")) > MOST
+        return len(narrow.records(origin="request")) > MAX_WAITING
 
     until(is_written)

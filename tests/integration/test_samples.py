@@ -1,4 +1,4 @@
-"""The samples that ship, and the students trained on them."""
+"""The sample datasets of the repository, and the students trained on them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from enrich.learning.column import columns_of, make_table
 from enrich.learning.student_training import StudentTrainingSet, fit_student
 from tests.conftest import ROOT, sample_spec
 
-# Two lines this alike would be one template, perhaps on both sides of a fold.
-MOST_ALIKE = 0.5
+# Two lines this similar would come from one template, perhaps on both sides of a fold.
+MAX_SIMILARITY = 0.5
 
 
 def rows_of(name: str) -> tuple[DatasetSpec, list[dict[str, object]]]:
@@ -46,7 +46,7 @@ def training_set_of(name: str) -> tuple[DatasetSpec, StudentTrainingSet]:
 
 @pytest.mark.parametrize("name", ["intents", "customers"])
 def test_student_and_scikit_learn_agree_on_every_record(name: str) -> None:
-    """The student is the same model without NumPy: probabilities and numbers to 1e-6."""
+    """The student is the same model without NumPy; results agree to 1e-6."""
     spec, training_set = training_set_of(name)
     model, design, data = fit_student(spec, training_set)
     student = Student(decode_student(*encode_student(data)))
@@ -61,7 +61,7 @@ def test_student_and_scikit_learn_agree_on_every_record(name: str) -> None:
 
 
 def test_intents_has_enough_varied_utterances_of_each_kind() -> None:
-    """At least 1,200, none of the eight kinds rare."""
+    """There are at least 1,200, and none of the eight labels is rare."""
     spec, rows = rows_of("intents")
     counts = Counter(str(row["intent"]) for row in rows)
     assert len(rows) >= 1200
@@ -70,29 +70,31 @@ def test_intents_has_enough_varied_utterances_of_each_kind() -> None:
 
 
 def test_no_two_utterances_are_near_copies() -> None:
-    """A copy on each side of a fold would flatter every figure."""
+    """A copy on the other side of a fold would make every score look better than it is."""
     _, rows = rows_of("intents")
     grams = [_grams(str(row["sentence"])) for row in rows]
-    sizes = np.array([len(one) for one in grams])
+    sizes = np.array([len(line) for line in grams])
     names = {gram: at for at, gram in enumerate(sorted(set().union(*grams)))}
     table = np.zeros((len(grams), len(names)), dtype=np.float32)
-    for at, one in enumerate(grams):
-        table[at, [names[gram] for gram in one]] = 1
+    for at, line in enumerate(grams):
+        table[at, [names[gram] for gram in line]] = 1
     common = table @ table.T
-    alike = common / (sizes[:, None] + sizes[None, :] - common)
-    np.fill_diagonal(alike, 0)
-    assert alike.max() < MOST_ALIKE
+    similarity = common / (sizes[:, None] + sizes[None, :] - common)
+    np.fill_diagonal(similarity, 0)
+    assert similarity.max() < MAX_SIMILARITY
 
 
 def _grams(text: str) -> set[str]:
     plain = "".join(
-        one for one in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(one)
+        character
+        for character in unicodedata.normalize("NFD", text.lower())
+        if not unicodedata.combining(character)
     )
     return {plain[at : at + 3] for at in range(len(plain) - 2)} or {plain}
 
 
 def test_customers_is_what_its_generator_writes() -> None:
-    """The formula that it documents is the one that made it."""
+    """The documented formula is the one that made the file."""
     out = io.StringIO()
     write_customers(out)
     assert out.getvalue() == (ROOT / "datasets" / "customers.csv").read_text("utf-8")
@@ -100,7 +102,7 @@ def test_customers_is_what_its_generator_writes() -> None:
 
 
 def test_a_table_of_every_kind_of_column_can_be_made() -> None:
-    """What a user's own teacher is given."""
+    """Teachers written by users receive such a table."""
     spec = sample_spec("customers")
     columns = columns_of(spec, {"score": 0.5})
     table = make_table(columns, [{**spec.example_inputs(), "score": 0.5}])

@@ -1,4 +1,4 @@
-"""How the process starts, and how it ends."""
+"""The start and the end of the server process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONNECTIONS = 8
 
 
 def sentences_of(number: int) -> list[dict[str, str]]:
-    """Return items that nobody has sent before."""
+    """Return items that no other request contains."""
     return [{"sentence": f"phrase {number} sur {item}"} for item in range(ITEMS)]
 
 
@@ -32,7 +32,7 @@ def batch(number: int) -> bytes:
 
 @pytest.fixture
 def untrained(sqlite_url: str, tmp_path: Path) -> Iterator[Site]:
-    """Give a server on a store with both specs and no model."""
+    """Yield a server on a store with both specs and no model."""
     store = make_store(sqlite_url)
     for name in ("intents", "customers"):
         register(store, sample_spec(name))
@@ -42,7 +42,7 @@ def untrained(sqlite_url: str, tmp_path: Path) -> Iterator[Site]:
 
 
 def test_without_a_model_the_process_lives_and_is_not_ready(untrained: Site) -> None:
-    """No router sends it requests, and none restarts it."""
+    """Routers send it no requests, and do not restart it."""
     assert untrained.get("/livez").status == 200
     assert untrained.get("/health").status == 200
     reply = untrained.get("/readyz")
@@ -57,7 +57,7 @@ def test_without_a_model_the_process_lives_and_is_not_ready(untrained: Site) -> 
 def test_without_a_model_a_prediction_names_the_command_to_run(
     untrained: Site, target: str
 ) -> None:
-    """The dataset's name included, ready to be copied."""
+    """The command has the dataset's name and is ready to be copied."""
     reply = untrained.get(target)
     assert (reply.status, reply.content_type) == (503, "application/problem+json")
     assert "python -m enrich train intents" in reply.json()["detail"]
@@ -72,8 +72,8 @@ def test_without_a_model_many_predictions_name_the_command_too(untrained: Site) 
     assert "python -m enrich train customers" in reply.json()["detail"]
 
 
-def test_without_a_model_the_rest_answers(untrained: Site) -> None:
-    """Bad input is told from a missing model, and pages show what there is."""
+def test_without_a_model_the_other_routes_answer(untrained: Site) -> None:
+    """Bad input is distinguished from a missing model, and pages show what there is."""
     assert untrained.get("/predict/intents").status == 400
     assert untrained.get("/api/intent-supported-languages").json() == ["fr-FR"]
     assert untrained.get("/").json()["datasets"]["intents"]["model"] is None
@@ -82,7 +82,7 @@ def test_without_a_model_the_rest_answers(untrained: Site) -> None:
 
 
 def test_an_empty_store_is_served(sqlite_url: str, tmp_path: Path) -> None:
-    """Datasets may come while the process runs."""
+    """Datasets may be added while the process runs."""
     make_store(sqlite_url).close()
     with serving(sqlite_url, tmp_path / "log.txt", ready="/livez") as site:
         assert site.get("/readyz").status == 503
@@ -101,7 +101,7 @@ def check_refused_start(done: Done, *words: str) -> None:
 
 
 def test_a_start_without_tables_names_the_command_that_makes_them(sqlite_url: str) -> None:
-    """The first thing that a newcomer may forget."""
+    """A newcomer may forget this command."""
     check_refused_start(run_command(sqlite_url, "serve"), "python -m db upgrade")
 
 
@@ -114,13 +114,13 @@ def test_a_start_on_a_platform_without_disk_refuses_sqlite(sqlite_url: str) -> N
 
 @pytest.mark.parametrize("port", ["none", "0", "65536"])
 def test_a_start_with_a_bad_setting_names_it(sqlite_url: str, port: str) -> None:
-    """And the value that was given."""
+    """The message has the setting's value too."""
     make_store(sqlite_url).close()
     check_refused_start(run_command(sqlite_url, "serve", PORT=port), "PORT", port)
 
 
 def test_a_start_on_a_port_in_use_names_it(sqlite_url: str) -> None:
-    """The commonest mistake of all."""
+    """A port in use is the most common mistake."""
     make_store(sqlite_url).close()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -129,15 +129,15 @@ def test_a_start_on_a_port_in_use_names_it(sqlite_url: str) -> None:
         check_refused_start(run_command(sqlite_url, "serve", PORT=port), "PORT", port)
 
 
-def test_an_option_that_is_none_is_wrong_usage(sqlite_url: str) -> None:
-    """Settings come from the environment alone."""
+def test_an_unknown_option_is_a_usage_error(sqlite_url: str) -> None:
+    """Settings come only from the environment."""
     done = run_command(sqlite_url, "serve", "--port", "8000")
     assert done.code == 2
     assert "Traceback" not in done.err
 
 
 def test_a_port_is_free_again_after_the_end(sqlite_url: str, tmp_path: Path) -> None:
-    """A restart must not wait."""
+    """A restart must not have to wait for the port."""
     make_store(sqlite_url).close()
     port = str(free_port())
     for _ in range(2):
@@ -147,7 +147,7 @@ def test_a_port_is_free_again_after_the_end(sqlite_url: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_an_idle_process_with_0(untrained: Site, number: signal.Signals) -> None:
-    """Connections that wait for nothing do not keep it."""
+    """Idle connections do not keep the process running."""
     with untrained.connect() as idle:
         idle.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert receive(idle).status == 200
@@ -158,7 +158,7 @@ def test_a_signal_ends_an_idle_process_with_0(untrained: Site, number: signal.Si
 
 @pytest.fixture
 def connections(own_site: Site) -> Iterator[list[socket.socket]]:
-    """Give connections that are open, each having had an answer."""
+    """Yield open connections on which one request each has been answered."""
     opened = [own_site.connect() for _ in range(CONNECTIONS)]
     for connection in opened:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -186,7 +186,7 @@ def check_all_answered(site: Site, connections: list[socket.socket], before: int
 def test_requests_in_flight_at_sigterm_are_answered_and_written(
     own_site: Site, connections: list[socket.socket]
 ) -> None:
-    """Also those beyond the threads that answer."""
+    """Requests that wait for a thread are answered too."""
     before = own_site.record_count()
     for number, connection in enumerate(connections):
         connection.sendall(batch(number))
@@ -197,7 +197,7 @@ def test_requests_in_flight_at_sigterm_are_answered_and_written(
 def test_requests_not_read_yet_at_sigterm_are_answered_and_written(
     own_site: Site, connections: list[socket.socket]
 ) -> None:
-    """A process that was held up finds the requests and the signal at once."""
+    """A process that was stopped for a while receives the requests and the signal together."""
     before = own_site.record_count()
     own_site.signal_all(signal.SIGSTOP)
     for number, connection in enumerate(connections):
@@ -208,7 +208,7 @@ def test_requests_not_read_yet_at_sigterm_are_answered_and_written(
 
 
 def test_connections_not_accepted_yet_at_sigterm_are_answered_and_written(own_site: Site) -> None:
-    """Their clients think that they are connected."""
+    """For their clients, these connections are already open."""
     before = own_site.record_count()
     own_site.signal_all(signal.SIGSTOP)
     with ExitStack() as stack:
@@ -220,7 +220,7 @@ def test_connections_not_accepted_yet_at_sigterm_are_answered_and_written(own_si
         check_all_answered(own_site, waiting, before)
 
 
-def test_after_sigterm_nobody_new_is_let_in(own_site: Site) -> None:
+def test_after_sigterm_new_connections_are_refused(own_site: Site) -> None:
     """Routers then try another process."""
     own_site.process.terminate()
     assert own_site.process.wait(PATIENCE_SECONDS) == 0
@@ -229,13 +229,13 @@ def test_after_sigterm_nobody_new_is_let_in(own_site: Site) -> None:
 
 
 def test_log_lines_as_json_have_each_requests_id(sqlite_url: str, tmp_path: Path) -> None:
-    """One object a line, with the id that the client was given."""
+    """Each line is one object, with the id that the client received."""
     make_store(sqlite_url).close()
     log = tmp_path / "log.txt"
     with serving(sqlite_url, log, ready="/livez", LOG_FORMAT="json") as site:
-        given = site.get("/nothing").headers["X-Request-Id"]
+        request_id = site.get("/nothing").headers["X-Request-Id"]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
-    (mine,) = [line for line in lines if line.get("request_id") == given]
-    assert "/nothing" in mine["message"]
-    assert "404" in mine["message"]
+    (request_line,) = [line for line in lines if line.get("request_id") == request_id]
+    assert "/nothing" in request_line["message"]
+    assert "404" in request_line["message"]

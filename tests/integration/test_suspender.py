@@ -1,4 +1,4 @@
-"""The process suspender on real processes, and the compute child under it."""
+"""The process suspender on real processes, including the compute child."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ for number in range(1_000_000):
         time.sleep(0.01)
         connection.execute(insert(connection, generation).values(id=-number - 10, number=1))
 """
-# Runs an executor, says its child's id, and does what it is told.
+# Runs an executor, and prints the process ids of its child and of the helper.
 PARENT = """
 import sys, threading, time
 from enrich.gate.suspender import ProcessSuspender
@@ -99,7 +99,7 @@ time.sleep(600)
 
 
 class Act:
-    """Does what its sentences say."""
+    """An enricher that acts on the commands in its sentences."""
 
     version = "1"
 
@@ -131,12 +131,12 @@ SPEC = DatasetSpec(
 
 
 def recipe() -> EnricherRecipe:
-    """Return how a child does what sentences say."""
+    """Return the recipe from which a child makes the Act enricher."""
     return EnricherRecipe(encode_spec(SPEC), "act", ("tests",))
 
 
 def kill(*pids: int) -> None:
-    """End processes, if they are there."""
+    """Kill those of these processes that still exist."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -146,7 +146,7 @@ def kill(*pids: int) -> None:
 def running(
     code: str, *arguments: str, group: int | None = 0, session: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run code in a group of its own; it is ended with all that came of it."""
+    """Run code in its own process group; kill it and its descendants at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdin=subprocess.PIPE,
@@ -164,7 +164,7 @@ def running(
 
 @contextmanager
 def family() -> Iterator[tuple[int, int]]:
-    """Give a process that burns CPU in a group of its own, and its child, which does so too."""
+    """Yield the ids of a busy process in its own group, and of its busy child."""
     with running(FAMILY) as parent:
         child = int(line_of(parent))
         try:
@@ -174,22 +174,22 @@ def family() -> Iterator[tuple[int, int]]:
 
 
 def burns(*pids: int) -> bool:
-    """Wait until each has used some CPU from now on."""
+    """Wait until each process has used more CPU than now."""
     before = {pid: cpu_seconds([pid]) for pid in pids}
     wait_for(lambda: all(cpu_seconds([pid]) > before[pid] + 0.01 for pid in pids))
     return True
 
 
 def are_stopped(*pids: int) -> bool:
-    """Tell whether each is stopped, and uses no CPU."""
+    """Wait until each process is stopped; return whether they then use no CPU."""
     wait_for(lambda: all(state(pid) == "T" for pid in pids))
     before = cpu_seconds(pids)
     time.sleep(0.3)
     return cpu_seconds(pids) == before
 
 
-def test_stop_and_release_hold_a_process_and_what_it_has_started() -> None:
-    """No CPU is used in between."""
+def test_stop_and_release_apply_to_a_process_and_its_children() -> None:
+    """The processes use no CPU in between."""
     suspender = ProcessSuspender()
     with family() as pids:
         suspender.add(pids[0])
@@ -202,8 +202,8 @@ def test_stop_and_release_hold_a_process_and_what_it_has_started() -> None:
         assert burns(*pids)
 
 
-def test_end_ends_a_process_and_what_it_has_started() -> None:
-    """Stopped or not; and whoever minds them hears whose doing it was, once."""
+def test_end_ends_a_process_and_its_children() -> None:
+    """`remove` reports exactly once that the suspender ended the process."""
     suspender = ProcessSuspender()
     with family() as pids:
         suspender.add(pids[0])
@@ -216,7 +216,7 @@ def test_end_ends_a_process_and_what_it_has_started() -> None:
 
 
 def test_a_process_that_ends_by_itself_was_not_ended_by_the_suspender() -> None:
-    """Its work is at fault."""
+    """Its own work has made it end."""
     suspender = ProcessSuspender()
     with running("pass") as short:
         suspender.add(short.pid)
@@ -227,7 +227,7 @@ def test_a_process_that_ends_by_itself_was_not_ended_by_the_suspender() -> None:
 
 
 def test_a_group_added_while_the_suspender_is_on_is_stopped() -> None:
-    """And goes on with the others."""
+    """Its processes continue on release."""
     suspender = ProcessSuspender()
     suspender.stop()
     with family() as pids:
@@ -237,8 +237,8 @@ def test_a_group_added_while_the_suspender_is_on_is_stopped() -> None:
         assert burns(*pids)
 
 
-def test_a_group_that_is_minded_no_longer_is_left_alone() -> None:
-    """Its number may be another's by now."""
+def test_a_group_that_was_removed_is_left_alone() -> None:
+    """Another group may have its number after it ends."""
     suspender = ProcessSuspender()
     with family() as pids:
         suspender.add(pids[0])
@@ -248,8 +248,8 @@ def test_a_group_that_is_minded_no_longer_is_left_alone() -> None:
         assert burns(*pids)
 
 
-def test_a_process_that_is_not_yet_the_head_of_its_group_is_stopped_all_the_same() -> None:
-    """It has just been started."""
+def test_a_process_that_does_not_lead_a_group_yet_is_stopped() -> None:
+    """A process that was just started is still in its parent's group."""
     suspender = ProcessSuspender()
     with running("while True: pass", group=None) as early:
         suspender.add(early.pid)
@@ -259,8 +259,8 @@ def test_a_process_that_is_not_yet_the_head_of_its_group_is_stopped_all_the_same
         assert burns(early.pid)
 
 
-def test_a_group_that_holds_its_lock_is_not_stopped_until_it_lets_go(tmp_path: Path) -> None:
-    """It writes to the store, and would keep everybody from writing."""
+def test_a_group_that_holds_its_lock_is_not_stopped_until_it_releases_it(tmp_path: Path) -> None:
+    """It is writing to the store, and would block all other writers."""
     suspender, lock = ProcessSuspender(), tmp_path / "lock"
     with running(LOCK_HOLDER, str(lock)) as holder:
         assert line_of(holder) == "held"
@@ -278,7 +278,7 @@ def test_a_group_that_holds_its_lock_is_not_stopped_until_it_lets_go(tmp_path: P
 
 
 def test_the_seconds_of_each_stop_add_up() -> None:
-    """The latest counts by itself; stopped twice is stopped once."""
+    """The latest stop is also counted alone; a second stop in a row changes nothing."""
     suspender = ProcessSuspender()
     assert (suspender.stopped_for(), suspender.stopped_seconds()) == (0.0, 0.0)
     suspender.stop()
@@ -297,18 +297,18 @@ def test_the_seconds_of_each_stop_add_up() -> None:
 
 
 def test_a_transaction_of_a_yielding_store_is_never_stopped_in_the_middle(tmp_path: Path) -> None:
-    """Whenever it is stopped others can write at once, and see all of a transaction or nothing."""
+    """While it is stopped, others can write at once and see only complete transactions."""
     path, lock = tmp_path / "store.db", tmp_path / "lock"
     make_store(f"sqlite:///{path}").close()
-    suspender, chance = ProcessSuspender(), random.Random(7)
+    suspender, rng = ProcessSuspender(), random.Random(7)
     with running(WRITER, f"sqlite:///{path}", str(lock)) as writer:
         line_of(writer)
         suspender.add(writer.pid, lock)
         number = written = 0
-        # On a busy machine it may have written nothing by then.
+        # On a busy machine it may not have written anything yet.
         while number < STOPS or not written:
             number += 1
-            time.sleep(chance.uniform(0, 0.05))
+            time.sleep(rng.uniform(0, 0.05))
             suspender.stop()
             while state(writer.pid) != "T":
                 suspender.stop()
@@ -326,8 +326,8 @@ def test_a_transaction_of_a_yielding_store_is_never_stopped_in_the_middle(tmp_pa
 
 
 @dataclass
-class RequestedInput:
-    """A question to an executor, put in a thread of its own."""
+class Computation:
+    """A computation that an executor runs in a thread of its own."""
 
     executor: LocalExecutor
     rows: list[dict[str, str]]
@@ -336,24 +336,24 @@ class RequestedInput:
     thread: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
-        self.thread = threading.Thread(target=self._ask, daemon=True)
+        self.thread = threading.Thread(target=self._compute, daemon=True)
         self.thread.start()
 
-    def _ask(self) -> None:
+    def _compute(self) -> None:
         try:
             self.done = self.executor.compute("f", recipe, self.rows)
-        except BaseException as error:  # noqa: BLE001  whatever it is, the test looks at it
+        except BaseException as error:  # noqa: BLE001  the test inspects it
             self.error = error
 
     def values(self) -> list[Any]:
-        """Return the answer."""
+        """Wait for the values, and return them."""
         self._join()
         assert self.error is None, self.error
         assert self.done is not None
         return self.done.values
 
     def failure(self) -> BaseException | None:
-        """Return what it raised."""
+        """Wait for the end, and return the exception that was raised."""
         self._join()
         return self.error
 
@@ -362,21 +362,21 @@ class RequestedInput:
         assert not self.thread.is_alive(), "it still waits for its answer"
 
 
-class Room:
-    """An executor with a suspender, and a flag that stops it."""
+class Harness:
+    """An executor with a suspender, and a flag that stops the executor."""
 
     def __init__(self, suspend_seconds: float = 600.0) -> None:
         self.suspender = ProcessSuspender()
         self.is_stopped = False
         self.executor = LocalExecutor(lambda: self.is_stopped, self.suspender, suspend_seconds)
 
-    def ask(self, *sentences: str) -> RequestedInput:
-        """Ask it about sentences."""
-        return RequestedInput(self.executor, [{"sentence": one} for one in sentences])
+    def compute(self, *sentences: str) -> Computation:
+        """Start to compute sentences."""
+        return Computation(self.executor, [{"sentence": sentence} for sentence in sentences])
 
     @property
     def child(self) -> int:
-        """The child's id."""
+        """Return the child's process id."""
         child = self.executor._child
         assert child is not None
         assert child.pid is not None
@@ -384,25 +384,25 @@ class Room:
 
 
 @pytest.fixture
-def room() -> Iterator[Room]:
-    """Give an executor, and end it."""
-    made = Room()
-    yield made
-    made.is_stopped = True
-    made.executor.abort()
-    made.executor.close()
+def harness() -> Iterator[Harness]:
+    """Yield an executor with its suspender, and end it."""
+    harness = Harness()
+    yield harness
+    harness.is_stopped = True
+    harness.executor.abort()
+    harness.executor.close()
 
 
-def test_the_child_takes_only_what_nobody_else_wants(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+def test_the_child_runs_at_the_lowest_priority(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CPU, disk and memory; and it has a group of its own."""
-    # Other tests keep its priority as it is: see `tests/startup`.
+    """The priority covers CPU, disk and memory; the child has its own process group."""
+    # `tests/startup` keeps the child's priority unchanged in other tests.
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    # It may be long before it gets the CPU to answer.
-    room.ask("a")
-    wait_for(lambda: room.executor._child is not None)
-    child = room.child
+    # Do not wait for the values: it may take long until the child gets the CPU.
+    harness.compute("a")
+    wait_for(lambda: harness.executor._child is not None)
+    child = harness.child
     wait_for(lambda: Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n")
     assert os.sched_getscheduler(child) == os.SCHED_IDLE
     assert os.getpriority(os.PRIO_PROCESS, child) == 19
@@ -411,130 +411,134 @@ def test_the_child_takes_only_what_nobody_else_wants(
     assert os.getsid(child) == os.getsid(0)
 
 
-def test_work_stopped_in_the_middle_goes_on_where_it_was(room: Room, tmp_path: Path) -> None:
-    """And the time it was stopped does not count as its own."""
+def test_work_stopped_in_the_middle_continues_where_it_was(
+    harness: Harness, tmp_path: Path
+) -> None:
+    """The time while it is stopped does not count as computing time."""
     mark = tmp_path / "mark"
-    asked = room.ask(f"work until {mark}", "ab")
+    computation = harness.compute(f"work until {mark}", "ab")
     wait_for(mark.with_suffix(".begun").exists)
-    child = room.child
+    child = harness.child
     began = time.monotonic()
-    room.suspender.stop()
+    harness.suspender.stop()
     assert are_stopped(child)
     mark.touch()
     time.sleep(0.5)
-    assert asked.thread.is_alive()
-    room.suspender.release()
-    assert asked.values() == [str(len(f"work until {mark}")), "2"]
-    assert room.child == child
-    assert asked.done is not None
-    assert asked.done.seconds >= 0
-    assert 0.5 <= room.suspender.stopped_seconds() <= time.monotonic() - began
+    assert computation.thread.is_alive()
+    harness.suspender.release()
+    assert computation.values() == [str(len(f"work until {mark}")), "2"]
+    assert harness.child == child
+    assert computation.done is not None
+    assert computation.done.seconds >= 0
+    assert 0.5 <= harness.suspender.stopped_seconds() <= time.monotonic() - began
 
 
 def test_work_ended_for_its_memory_is_done_again_and_nothing_is_blamed(
-    room: Room, tmp_path: Path
+    harness: Harness, tmp_path: Path
 ) -> None:
-    """The same rows, by another child, once it may."""
+    """Another child computes the same rows after the release."""
     mark = tmp_path / "mark"
-    asked = room.ask(f"work until {mark}", "ab")
+    computation = harness.compute(f"work until {mark}", "ab")
     wait_for(mark.with_suffix(".begun").exists)
-    child = room.child
-    room.suspender.stop()
-    room.suspender.end()
+    child = harness.child
+    harness.suspender.stop()
+    harness.suspender.end()
     wait_for(lambda: is_gone(child))
     mark.touch()
     time.sleep(0.3)
-    assert asked.thread.is_alive()
-    room.suspender.release()
-    assert asked.values() == [str(len(f"work until {mark}")), "2"]
-    assert room.child != child
+    assert computation.thread.is_alive()
+    harness.suspender.release()
+    assert computation.values() == [str(len(f"work until {mark}")), "2"]
+    assert harness.child != child
 
 
-def test_a_child_ended_while_it_had_nothing_to_do_is_started_again(room: Room) -> None:
-    """Whoever asks next does not notice."""
-    room.ask("a").values()
-    child = room.child
-    room.suspender.stop()
-    room.suspender.end()
+def test_a_child_ended_while_it_was_idle_is_started_again(harness: Harness) -> None:
+    """The next computation does not notice."""
+    harness.compute("a").values()
+    child = harness.child
+    harness.suspender.stop()
+    harness.suspender.end()
     wait_for(lambda: is_gone(child))
-    asked = room.ask("abc")
-    room.suspender.release()
-    assert asked.values() == ["3"]
-    assert room.child != child
+    computation = harness.compute("abc")
+    harness.suspender.release()
+    assert computation.values() == ["3"]
+    assert harness.child != child
 
 
 def test_work_suspended_for_too_long_is_given_back(tmp_path: Path) -> None:
-    """Its child goes with it, stopped as it is."""
-    room = Room(suspend_seconds=0.3)
-    asked = room.ask(f"work until {tmp_path / 'never'}")
+    """Its child is ended, although it is stopped."""
+    harness = Harness(suspend_seconds=0.3)
+    computation = harness.compute(f"work until {tmp_path / 'never'}")
     wait_for((tmp_path / "never.begun").exists)
-    child = room.child
-    room.suspender.stop()
-    assert isinstance(asked.failure(), Suspended)
+    child = harness.child
+    harness.suspender.stop()
+    assert isinstance(computation.failure(), Suspended)
     wait_for(lambda: is_gone(child))
-    room.suspender.release()
+    harness.suspender.release()
     try:
-        assert room.ask("ab").values() == ["2"]
+        assert harness.compute("ab").values() == ["2"]
     finally:
-        room.executor.close()
+        harness.executor.close()
 
 
 def test_work_is_given_back_when_the_suspender_is_on_for_too_long() -> None:
-    """No child is even started."""
-    room = Room(suspend_seconds=0.2)
-    room.suspender.stop()
-    assert isinstance(room.ask("a").failure(), Suspended)
-    assert room.executor._child is None
+    """No child is started at all."""
+    harness = Harness(suspend_seconds=0.2)
+    harness.suspender.stop()
+    assert isinstance(harness.compute("a").failure(), Suspended)
+    assert harness.executor._child is None
 
 
-def test_abort_frees_whoever_writes_to_a_child_that_is_stopped(room: Room) -> None:
-    """Ten megabytes fill the pipe, and nobody reads them."""
-    room.ask("a").values()
-    child = room.child
+def test_abort_ends_a_write_to_a_stopped_child(harness: Harness) -> None:
+    """Ten megabytes fill the pipe, and the stopped child does not read them."""
+    harness.compute("a").values()
+    child = harness.child
     os.killpg(child, signal.SIGSTOP)
     assert are_stopped(child)
-    asked = room.ask(*["x" * 10_000] * 1000)
+    computation = harness.compute(*["x" * 10_000] * 1000)
     time.sleep(0.5)
-    assert asked.thread.is_alive()
-    room.is_stopped = True
-    room.executor.abort()
-    assert isinstance(asked.failure(), Stopped)
+    assert computation.thread.is_alive()
+    harness.is_stopped = True
+    harness.executor.abort()
+    assert isinstance(computation.failure(), Stopped)
     assert is_gone(child)
 
 
-def test_abort_frees_whoever_waits_for_a_child_that_is_stopped(room: Room, tmp_path: Path) -> None:
-    """Whatever it had begun."""
-    asked = room.ask(f"work until {tmp_path / 'never'}")
+def test_abort_ends_a_wait_for_a_stopped_child(harness: Harness, tmp_path: Path) -> None:
+    """The child is stopped in the middle of its work."""
+    computation = harness.compute(f"work until {tmp_path / 'never'}")
     wait_for((tmp_path / "never.begun").exists)
-    child = room.child
-    room.suspender.stop()
+    child = harness.child
+    harness.suspender.stop()
     assert are_stopped(child)
-    room.is_stopped = True
-    room.executor.abort()
-    assert isinstance(asked.failure(), Stopped)
+    harness.is_stopped = True
+    harness.executor.abort()
+    assert isinstance(computation.failure(), Stopped)
     assert is_gone(child)
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])
 @pytest.mark.parametrize("stopped", [True, False])
-def test_what_an_enricher_has_started_ends_with_the_child(how: str, *, stopped: bool) -> None:
-    """No process of a worker's is left when it ends."""
-    room = Room()
-    helper = int(room.ask("start a helper").values()[0])
+def test_processes_that_an_enricher_has_started_end_with_the_child(
+    how: str, *, stopped: bool
+) -> None:
+    """A worker that ends leaves no process behind."""
+    harness = Harness()
+    helper = int(harness.compute("start a helper").values()[0])
     try:
         if stopped:
-            room.suspender.stop()
-        getattr(room.executor, how)()
+            harness.suspender.stop()
+        getattr(harness.executor, how)()
         wait_for(lambda: is_gone(helper))
     finally:
         kill(helper)
-        room.executor.close()
+        harness.executor.close()
 
 
 def check_killed_parent_leaves_nothing(
     *arguments: str, leads_session: bool = False, helpers: bool = True
 ) -> None:
-    """Run an executor in a process, kill that, and wait until all that came of it is gone."""
+    """Kill a process that runs an executor; wait until all its descendants are gone."""
     group = None if leads_session else 0
     with running(PARENT, *arguments, group=group, session=leads_session) as parent:
         pids = [int(word) for word in line_of(parent).split() if word != "0"]
@@ -553,29 +557,29 @@ def check_killed_parent_leaves_nothing(
 
 
 def test_the_parent_of_a_stopped_child_leaves_nothing_when_it_is_killed() -> None:
-    """Started in a group of its own, as a shell does; its child and what that has started."""
+    """The parent runs in its own group, as in a shell; its child and the helper both end."""
     check_killed_parent_leaves_nothing("stopped")
 
 
 def test_a_parent_that_leads_its_session_leaves_nothing_when_it_is_killed() -> None:
-    """Started as a service is, and as `make run` does."""
+    """The parent is started like a service, and like `make run` starts it."""
     check_killed_parent_leaves_nothing("stopped", leads_session=True)
 
 
 def test_a_parent_killed_while_its_child_computes_leaves_nothing() -> None:
-    """However long the child would take; what an enricher has started is its own to look after."""
+    """The child ends at once; an enricher itself must take care of what it has started."""
     check_killed_parent_leaves_nothing(helpers=False)
 
 
 def test_a_child_stopped_as_soon_as_it_was_started_does_not_outlive_its_parent() -> None:
-    """It had no group of its own yet."""
+    """The child has no group of its own yet when it is stopped."""
     check_killed_parent_leaves_nothing("eager", leads_session=True)
 
 
 def test_a_stopped_child_ends_with_its_parent_although_its_session_lives_on() -> None:
-    """As where a shell, or a starter of several processes, is a container's first process."""
+    """The session lives on where a shell or process manager is a container's first process."""
     libc = ctypes.CDLL(None)
-    # Orphans come to us, as they would to that first process, and we are in their session.
+    # This process adopts orphans, as that first process would, and is in their session.
     assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     try:
         check_killed_parent_leaves_nothing("stopped", helpers=False)

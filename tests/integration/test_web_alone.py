@@ -1,4 +1,4 @@
-"""The web process in an environment that holds its own dependencies and no others."""
+"""The web process in an environment with only its own dependencies."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.processes import PATIENCE_SECONDS
 
 @pytest.fixture(scope="module")
 def web_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a virtual environment of requirements-web.txt alone."""
+    """Make a virtual environment of requirements-web.txt only."""
     folder = tmp_path_factory.mktemp("web")
     return make_environment(folder, ROOT / "requirements-web.txt") / "python"
 
 
 @contextmanager
 def serving(python: Path, url: str) -> Iterator[int]:
-    """Run the web process; gives its port."""
+    """Run the web process; yield its port."""
     port = free_port()
     environment = command_environment(url, PORT=str(port))
     with subprocess.Popen(
@@ -50,16 +50,18 @@ def serving(python: Path, url: str) -> Iterator[int]:
 
 
 @pytest.mark.slow
-def test_the_web_process_needs_nothing_of_the_workers(web_python: Path, sqlite_url: str) -> None:
+def test_the_web_process_needs_no_packages_of_the_workers(
+    web_python: Path, sqlite_url: str
+) -> None:
     """It predicts with neither NumPy nor scikit-learn installed."""
     for missing in ("numpy", "sklearn", "alembic", "psutil"):
-        found = subprocess.run(
+        imported = subprocess.run(
             [web_python, "-c", f"import {missing}"], check=False, capture_output=True
         )
-        assert found.returncode != 0, f"{missing} is installed"
+        assert imported.returncode != 0, f"{missing} is installed"
     store = make_store(sqlite_url)
-    found_dataset = register(store, sample_spec("customers"))
-    import_files(store, found_dataset, [ROOT / "datasets" / "customers.csv"])
+    dataset = register(store, sample_spec("customers"))
+    import_files(store, dataset, [ROOT / "datasets" / "customers.csv"])
     train_model(store, "customers", settings_for(sqlite_url))
     store.close()
     with serving(web_python, sqlite_url) as port:

@@ -1,4 +1,4 @@
-"""The long-running worker, as a process."""
+"""The long-running worker as a real process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
 
 @contextmanager
 def worker_running(url: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `enrich run --now`; it must end cleanly when told to."""
+    """Run `enrich run --now`; it must end cleanly on SIGTERM."""
     with subprocess.Popen(
         [sys.executable, "-m", "enrich", "run", "--now"],
         cwd=ROOT,
@@ -63,33 +63,33 @@ def worker_running(url: str) -> Iterator[subprocess.Popen[str]]:
 def test_a_worker_enriches_trains_and_trains_again_when_labels_have_grown(
     store: Store, database_url: str
 ) -> None:
-    """Left alone with records, it ends with a teacher that reads the enrichments."""
-    found = register(store, SPEC)
-    fill(store, found, 0, 40)
+    """Without further commands, the worker trains a teacher that reads the enrichments."""
+    dataset = register(store, SPEC)
+    fill(store, dataset, 0, 40)
 
-    def has_learnt(rows: int) -> bool:
+    def is_trained(rows: int) -> bool:
         with store.reading() as connection:
-            model = active_model(connection, found.id)
+            model = active_model(connection, dataset.id)
             status = dataset_status(connection, find_dataset(connection, "notes"))
         fresh = status["enriched"].get("prediction") == status["records"]
-        # Whichever comes first, the last label or its enrichment: a version more may be between.
+        # The last label or its enrichment may come first, so there may be one more version between.
         reads = model is not None and list(model.reads) == ["text_profile"]
         return bool(model is not None and model.metrics["rows"] == rows and reads and fresh)
 
     with worker_running(database_url):
-        wait_for(lambda: has_learnt(40))
-        fill(store, found, 40, 60)
-        wait_for(lambda: has_learnt(60))
+        wait_for(lambda: is_trained(40))
+        fill(store, dataset, 40, 60)
+        wait_for(lambda: is_trained(60))
 
 
-def test_a_worker_told_to_end_in_the_middle_gives_its_chunk_back(
+def test_a_worker_terminated_in_the_middle_gives_its_chunk_back(
     store: Store, database_url: str
 ) -> None:
-    """The next worker finds it at once, untried."""
+    """The next worker finds the chunk at once, with no attempt counted."""
     slow = notes_spec({"slow": EnricherSpec(use="tests.faults.sample_enrichers.SlowLength")})
-    found = register(store, slow)
-    fill(store, found, 0, 19)
-    fill(store, found, 1000, 9000)
+    dataset = register(store, slow)
+    fill(store, dataset, 0, 19)
+    fill(store, dataset, 1000, 9000)
 
     def is_at_work() -> bool:
         with store.reading() as connection:

@@ -1,4 +1,4 @@
-"""What web processes and workers tell one another."""
+"""The load that web processes report to workers, and metrics about workers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.processes import PATIENCE_SECONDS
 from .conftest import Site, until
 
 
-def figure(site: Site, name: str, **labels: str) -> float | None:
-    """Return a figure of /metrics, None where it is not there."""
+def metric(site: Site, name: str, **labels: str) -> float | None:
+    """Return a sample of /metrics, or None if it is missing."""
     for family in text_string_to_metric_families(site.get("/metrics").body.decode()):
         for sample in family.samples:
             if sample.name == name and sample.labels == labels:
@@ -27,13 +27,13 @@ def figure(site: Site, name: str, **labels: str) -> float | None:
     return None
 
 
-def told(store: Store) -> int:
-    """Count the web processes that say something of their load."""
+def reporting_processes(store: Store) -> int:
+    """Count the web processes that report their load."""
     with store.reading() as connection:
         return len(connection.execute(tables.web_signal.select()).all())
 
 
-def test_a_web_process_tells_its_load_while_there_is_some(own_site: Site) -> None:
+def test_a_web_process_reports_its_load_while_there_is_some(own_site: Site) -> None:
     """Workers read it within a second or two."""
 
     def load_after_a_request() -> bool:
@@ -43,24 +43,24 @@ def test_a_web_process_tells_its_load_while_there_is_some(own_site: Site) -> Non
         return load is not None and load.requests_per_second > 0 and load.p95_seconds > 0
 
     assert until(load_after_a_request)
-    assert told(own_site.store) == 1
+    assert reporting_processes(own_site.store) == 1
 
 
-def test_a_web_process_that_ends_takes_back_what_it_told(own_site: Site) -> None:
-    """Nobody waits for a load that is gone."""
+def test_a_web_process_that_ends_removes_its_load(own_site: Site) -> None:
+    """Workers must not wait for a load that has ended."""
 
-    def has_told() -> bool:
+    def has_reported() -> bool:
         own_site.get("/livez")
-        return told(own_site.store) == 1
+        return reporting_processes(own_site.store) == 1
 
-    until(has_told)
+    until(has_reported)
     own_site.process.terminate()
     own_site.process.wait(PATIENCE_SECONDS)
-    assert told(own_site.store) == 0
+    assert reporting_processes(own_site.store) == 0
 
 
-def test_the_workers_figures_are_among_those_of_the_web_process(own_site: Site) -> None:
-    """One address to scrape for all."""
+def test_metrics_of_workers_are_served_by_the_web_process(own_site: Site) -> None:
+    """Prometheus then needs only one address."""
     reason = "other programs use 1.40 CPU cores (starts below 0.3)"
     report = WorkerReport("suspended", 0.0, reason, 500, 25.0, 0.75)
     with own_site.store.writing() as connection:
@@ -68,29 +68,29 @@ def test_the_workers_figures_are_among_those_of_the_web_process(own_site: Site) 
         record_heartbeat(connection, worker_id, report)
         dataset = find_dataset(connection, "intents")
         write_counts(connection, dataset.id, 1810, {"language": 1810, "embedding": 310})
-    assert figure(own_site, "veilleuse_workers", gate="suspended") == 1
-    assert figure(own_site, "veilleuse_workers", gate="open") == 0
-    assert figure(own_site, "veilleuse_worker_rate", worker=str(worker_id)) == 25
-    assert figure(own_site, "veilleuse_worker_open_share", worker=str(worker_id)) == 0.75
-    assert figure(own_site, "veilleuse_worker_records", worker=str(worker_id)) == 500
-    of = {"dataset": "intents", "enricher": "embedding"}
-    assert figure(own_site, "veilleuse_fresh_records", **of) == 310
-    assert figure(own_site, "veilleuse_backlog_records", **of) == 1500
-    assert (figure(own_site, "veilleuse_counted_timestamp_seconds", **of) or 0) > 1.7e9
+    assert metric(own_site, "veilleuse_workers", gate="suspended") == 1
+    assert metric(own_site, "veilleuse_workers", gate="open") == 0
+    assert metric(own_site, "veilleuse_worker_rate", worker=str(worker_id)) == 25
+    assert metric(own_site, "veilleuse_worker_open_share", worker=str(worker_id)) == 0.75
+    assert metric(own_site, "veilleuse_worker_records", worker=str(worker_id)) == 500
+    labels = {"dataset": "intents", "enricher": "embedding"}
+    assert metric(own_site, "veilleuse_fresh_records", **labels) == 310
+    assert metric(own_site, "veilleuse_backlog_records", **labels) == 1500
+    assert (metric(own_site, "veilleuse_counted_timestamp_seconds", **labels) or 0) > 1.7e9
 
 
-def test_a_pause_is_a_figure(own_site: Site) -> None:
-    """An alarm may ask whether somebody forgot it."""
-    assert figure(own_site, "veilleuse_workers_paused") == 0
+def test_a_pause_is_a_metric(own_site: Site) -> None:
+    """An alert can report a pause that somebody forgot."""
+    assert metric(own_site, "veilleuse_workers_paused") == 0
     own_site.store.write(pause_workers)
-    assert figure(own_site, "veilleuse_workers_paused") == 1
+    assert metric(own_site, "veilleuse_workers_paused") == 1
     own_site.store.write(resume_workers)
-    assert figure(own_site, "veilleuse_workers_paused") == 0
+    assert metric(own_site, "veilleuse_workers_paused") == 0
 
 
-def test_every_figure_of_the_workers_stands_in_the_docs(own_site: Site) -> None:
-    """As do no others."""
-    from tests.test_docs import PAGES  # noqa: PLC0415  the page is read when that is imported
+def test_every_metric_of_the_workers_is_documented(own_site: Site) -> None:
+    """The docs name no other metrics of workers."""
+    from tests.test_docs import PAGES  # noqa: PLC0415  the import reads the pages
 
     text = own_site.get("/metrics").body.decode()
     names = set(
