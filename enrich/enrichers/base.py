@@ -115,7 +115,7 @@ def find_enricher(spec: DatasetSpec, name: str, code_paths: Sequence[str]) -> En
         )
     version = getattr(code, "version", None)
     if not isinstance(version, str):
-        raise EnricherError(f'{use}: has no version; set one beside it: version = "1"')
+        raise EnricherError(f'{use}: has no version; give it one, such as version = "1"')
     _check_config(name, code, wanted.config)
     _check_kind(spec, name, code)
     return Enricher(name, code, version, _reads(spec, name, code), wanted.config)

@@ -40,7 +40,7 @@ def web_processes(site: Site) -> set[int]:
 @pytest.fixture
 def single(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Yield a server of one process on its own copy of the store."""
-    with serving_copy(trained, tmp_path / "lone", WEB_CONCURRENCY="1") as running:
+    with serving_copy(trained, tmp_path / "single", WEB_CONCURRENCY="1") as running:
         until(lambda: listened(running) == 1)
         yield running
 

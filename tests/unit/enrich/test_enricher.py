@@ -97,7 +97,7 @@ def test_an_enricher_of_text_needs_a_text_field() -> None:
     [
         ("", r"enrichers\.length\.use: 'length' is neither a dotted path nor one of embedding"),
         ("lenght", r"enrichers\.length\.use: 'lenght' is neither"),
-        (f"{CODE}.Unversioned", "has no version; set one beside it"),
+        (f"{CODE}.Unversioned", "has no version; give it one"),
         (f"{CODE}.NOT_CODE", "has no version"),
         (f"{CODE}.Missing", "has no Missing"),
         ("tests.unit.no_such_file.Length", "cannot be imported"),
