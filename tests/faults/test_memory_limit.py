@@ -201,7 +201,8 @@ def container(url: str, folder: Path) -> Iterator[Place]:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     prefix = (
-        *("podman", "run", "--rm", "--name", name, "--network", "none"),
+        # When the kernel kills it, the container's monitor leaves a file in its working directory.
+        *("env", f"--chdir={folder}", "podman", "run", "--rm", "--name", name, "--network", "none"),
         *("--memory", str(LIMIT_BYTES), "--memory-swap", str(LIMIT_BYTES)),
         *(word for volume in volumes for word in ("-v", volume)),
         *(word for pair in environment.items() for word in ("-e", "=".join(pair))),

@@ -30,7 +30,7 @@ def supervisor(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Yield a server with two web processes on its own store."""
     count = str(PROCESSES)
     with serving_copy(trained, tmp_path / "supervisor", WEB_CONCURRENCY=count) as running:
-        until(lambda: len(children_of(running.process.pid)) == PROCESSES)
+        until(lambda: running.log.read_text().count("listens on") == PROCESSES)
         yield running
 
 

@@ -539,6 +539,9 @@ def check_killed_parent_leaves_nothing(
     *arguments: str, leads_session: bool = False, helpers: bool = True
 ) -> None:
     """Kill a process that runs an executor; wait until all its descendants are gone."""
+    if not leads_session and os.getsid(1) == os.getsid(0):
+        # The kernel ends a stopped group when its parent dies, unless it falls to this session.
+        pytest.skip("needs a process 1 in another session: run the container with --init")
     group = None if leads_session else 0
     with running(PARENT, *arguments, group=group, session=leads_session) as parent:
         pids = [int(word) for word in line_of(parent).split() if word != "0"]
