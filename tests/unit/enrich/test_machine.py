@@ -107,7 +107,7 @@ def test_foreign_cores_are_never_negative_and_never_above_all_cores(
 
 @contextmanager
 def other_own_process() -> Iterator[int]:
-    """Yield the pid of a process of ours that has used CPU and is counted apart from this one."""
+    """Yield the pid of a child process that has used CPU and is counted separately."""
     with run_code('burn(0.5)\nprint("burnt", flush=True)\ninput()') as process:
         line_of(process)
         yield process.pid
