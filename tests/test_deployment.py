@@ -15,6 +15,7 @@ import yaml
 from db.settings import Settings
 
 from .conftest import ROOT
+from .programs import require_program
 
 SETTINGS = {field.name.upper() for field in fields(Settings)}
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text("utf-8").splitlines())
@@ -100,6 +101,7 @@ def compose(**environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_compose_file_is_valid_and_every_variable_in_it_is_known() -> None:
     """Without a password the command fails and asks for one."""
+    require_program("podman", install="apt-get install podman")
     done = compose(POSTGRES_PASSWORD="secret")
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
