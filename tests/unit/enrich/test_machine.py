@@ -124,10 +124,14 @@ class FakeMachine:
         return self.foreign + cpu_seconds([os.getpid()])
 
 
-def test_an_own_process_that_ends_does_not_make_the_others_foreign() -> None:
+def test_an_own_process_that_ends_does_not_make_the_others_foreign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The counter of the ended worker is gone; CPU that this process uses is still our own."""
     meter, me = Cpu(FakeMachine().total), os.getpid()
-    with other_own_process() as other:
+    times = iter([10.0, 11.0])
+    with other_own_process() as other, monkeypatch.context() as patch:
+        patch.setattr("time.monotonic", lambda: next(times))
         meter.read({me: [me], other: [other]}, 0.05)
         until = cpu_seconds([me]) + 0.3
         while cpu_seconds([me]) < until:
