@@ -73,9 +73,9 @@ for number in range(1_000_000):
         time.sleep(0.01)
         connection.execute(insert(connection, generation).values(id=-number - 10, number=1))
 """
-# Runs an executor, and prints the process ids of its child and of the helper.
+# Runs an executor, and prints the process ids of itself, of its child and of the helper.
 PARENT = """
-import sys, threading, time
+import os, sys, threading, time
 from enrich.gate.suspender import ProcessSuspender
 from enrich.executors.local import LocalExecutor
 from tests.integration.test_suspender import recipe
@@ -93,7 +93,13 @@ while executor._child is None or not executor._child.pid or not suspender._group
     time.sleep(0.01)
 if "stopped" in sys.argv:
     suspender.stop()
-print(executor._child.pid, helper if "eager" not in sys.argv else 0, flush=True)
+print(os.getpid(), executor._child.pid, *([] if "eager" in sys.argv else [helper]), flush=True)
+time.sleep(600)
+"""
+# Runs code in its own process group, as a shell does, in a session that process 1 is not in.
+SHELL = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], process_group=0).wait()
 time.sleep(600)
 """
 
@@ -536,20 +542,16 @@ def test_processes_that_an_enricher_has_started_end_with_the_child(
 
 
 def check_killed_parent_leaves_nothing(
-    *arguments: str, leads_session: bool = False, helpers: bool = True
+    *arguments: str, starter: tuple[str, ...] = (), leads_session: bool = True, helpers: bool = True
 ) -> None:
     """Kill a process that runs an executor; wait until all its descendants are gone."""
-    if not leads_session and os.getsid(1) == os.getsid(0):
-        # The kernel ends a stopped group when its parent dies, unless it falls to this session.
-        pytest.skip("needs a process 1 in another session: run the container with --init")
     group = None if leads_session else 0
-    with running(PARENT, *arguments, group=group, session=leads_session) as parent:
-        pids = [int(word) for word in line_of(parent).split() if word != "0"]
+    with running(*starter, PARENT, *arguments, group=group, session=leads_session) as started:
+        parent, *pids = map(int, line_of(started).split())
         try:
             if "stopped" in arguments or "eager" in arguments:
                 assert are_stopped(*pids)
-            parent.kill()
-            parent.wait()
+            kill(parent)
             watched = pids if helpers else pids[:1]
             wait_for(
                 lambda: all(is_gone(pid) for pid in watched),
@@ -561,22 +563,22 @@ def check_killed_parent_leaves_nothing(
 
 def test_the_parent_of_a_stopped_child_leaves_nothing_when_it_is_killed() -> None:
     """The parent runs in its own group, as in a shell; its child and the helper both end."""
-    check_killed_parent_leaves_nothing("stopped")
+    check_killed_parent_leaves_nothing("stopped", starter=(SHELL,))
 
 
 def test_a_parent_that_leads_its_session_leaves_nothing_when_it_is_killed() -> None:
     """The parent is started like a service, and like `make run` starts it."""
-    check_killed_parent_leaves_nothing("stopped", leads_session=True)
+    check_killed_parent_leaves_nothing("stopped")
 
 
 def test_a_parent_killed_while_its_child_computes_leaves_nothing() -> None:
     """The child ends at once; an enricher itself must take care of what it has started."""
-    check_killed_parent_leaves_nothing(helpers=False)
+    check_killed_parent_leaves_nothing(leads_session=False, helpers=False)
 
 
 def test_a_child_stopped_as_soon_as_it_was_started_does_not_outlive_its_parent() -> None:
     """The child has no group of its own yet when it is stopped."""
-    check_killed_parent_leaves_nothing("eager", leads_session=True)
+    check_killed_parent_leaves_nothing("eager")
 
 
 def test_a_stopped_child_ends_with_its_parent_although_its_session_lives_on() -> None:
@@ -585,7 +587,7 @@ def test_a_stopped_child_ends_with_its_parent_although_its_session_lives_on() ->
     # This process adopts orphans, as that first process would, and is in their session.
     assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     try:
-        check_killed_parent_leaves_nothing("stopped", helpers=False)
+        check_killed_parent_leaves_nothing("stopped", leads_session=False, helpers=False)
     finally:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         with contextlib.suppress(ChildProcessError):
