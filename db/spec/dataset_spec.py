@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +14,8 @@ from db.errors import InputError
 from .field import (
     BooleanField,
     ChoiceField,
+    DateField,
+    DatetimeField,
     Field,
     Inputs,
     IntegerField,
@@ -21,13 +24,17 @@ from .field import (
     Value,
     example_of,
 )
-from .normalization import plain_number
+from .normalization import normal_number
 from .record_key import key_of
-from .validation import read_value
+from .validation import read_cell_number, read_value
 
-_NUMBERS = (NumberField, IntegerField)
-# In a file with decimal commas, a point before three digits may separate thousands.
-_THOUSANDS_POINT = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
+MAX_LABEL_CHARACTERS = 200
+MAX_ROW_ID_CHARACTERS = 200
+# What programs write where there is no row id.
+_NO_ROW_ID = frozenset(("", "nan", "null", "#n/a", "<na>", "?"))
+_WHOLE_AS_DECIMAL = re.compile(r"[0-9]{1,20}\.0+")
+# How numbers are written in data files of a spec with `decimal = ","`.
+_DECIMAL_COMMA_FORMAT = "1 234,5"
 
 
 class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,13 +47,37 @@ class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     config: dict[str, Any] = {}
 
 
-class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DatasetSpec(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    dict=True,
+):
     """A kind of record: typed input fields, a target, enrichers and a model."""
 
     name: str
     kind: Literal["classification", "regression"]
     target: str
-    fields: dict[str, TextField | ChoiceField | NumberField | IntegerField | BooleanField]
+    target_format: str = ""
+    """How the number 1234.5 is written in the target's column, such as $1,234.5."""
+    target_missing: tuple[str, ...] = ()
+    """Words or numbers that mean "no label" in the target's column."""
+    id: str = ""
+    """The name by which a row is looked up, if a column identifies the rows."""
+    id_column: str = ""
+    """The column of the row id in data files, if it has another name."""
+    fields: dict[
+        str,
+        TextField
+        | ChoiceField
+        | NumberField
+        | IntegerField
+        | BooleanField
+        | DateField
+        | DatetimeField,
+    ]
     title: str = ""
     labels: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
@@ -63,8 +94,8 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The names of the fields that have no default."""
-        return tuple(name for name, field in self.fields.items() if field.default is None)
+        """The names of the fields that must be given."""
+        return tuple(name for name, field in self.fields.items() if is_required(field))
 
     @property
     def flat_routes(self) -> tuple[str, ...]:
@@ -73,53 +104,132 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return (route, f"{route}-supported-languages") if route else ()
 
     def read_inputs(self, raw: Mapping[str, object]) -> Inputs:
-        """Return the inputs in normal form, with defaults filled in; raises InputError."""
-        for name in raw:
-            if name not in self.fields:
+        """Return the inputs of a request in normal form; raises InputError.
+
+        A value may have the name of its field or of its column. A row id beside inputs is ignored.
+        """
+        given: dict[str, object] = {}
+        for name, value in raw.items():
+            field = self._names.get(name)
+            if field is None:
                 raise InputError(
                     name, f"is not a field of {self.name}; its fields are {', '.join(self.fields)}"
                 )
-        return self._read_fields(raw)
+            if field in given:
+                raise InputError(field, f"is given twice, once as {name}")
+            if field:
+                given[field] = value
+            elif value is not None and value != "":
+                self.read_row_id(value)
+        inputs = self._read_fields(given)
+        if all(value is None for value in inputs.values()):
+            first = next(iter(self.fields))
+            raise InputError(
+                first, f"is missing; give at least one field of {self.name}", self._example(first)
+            )
+        return inputs
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """The field by each name that a request may use for it; "" for the row id."""
+        columns = {field.column: name for name, field in self.fields.items() if field.column}
+        ids = dict.fromkeys((self.id, self.id_column or self.id), "") if self.id else {}
+        return ids | columns | {name: name for name in self.fields}
 
     def pick_inputs(self, row: Mapping[str, object]) -> Inputs:
         """Return the inputs of a data file's row in normal form; other columns are ignored."""
         raw = {
-            name: self._cell(name, row[field.column or name], isinstance(field, _NUMBERS))
-            for name, field in self.fields.items()
-            if (field.column or name) in row and row[field.column or name] not in self.missing
+            name: self._cell(name, self.fields[name], row[column])
+            for name, column in self._columns.items()
+            if column in row and row[column] not in self.missing
         }
         return self._read_fields(raw)
 
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        """The column in data files of each field, as readers of files normalise it."""
+        return {name: _header(field.column or name) for name, field in self.fields.items()}
+
     def pick_label(self, row: Mapping[str, object]) -> str | None:
         """Return the label of a data file's row, None if it is missing; raises InputError."""
-        raw = row.get(self.target)
+        raw = row.get(_header(self.target))
         if raw in self.missing:
             return None
-        return self.read_label(self._cell(self.target, raw, self.kind == "regression"))
+        if isinstance(raw, str) and self.kind == "regression":
+            raw = self._cell_number(self.target, raw, self.target_format)
+        return self.read_label(raw)
 
-    def _cell(self, name: str, raw: object, is_number: bool) -> object:  # noqa: FBT001
+    def is_row_id_alone(self, raw: Mapping[str, object]) -> bool:
+        """Return whether a request names a row by its id and gives no other input."""
+        return len(raw) == 1 and bool(self.id) and self._names.get(next(iter(raw))) == ""
+
+    @cached_property
+    def request_names(self) -> frozenset[str]:
+        """All names that a request may use: of fields, of their columns, and of the row id."""
+        return frozenset(self._names)
+
+    def pick_row_id(self, row: Mapping[str, object]) -> str | None:
+        """Return the id of a row of a file or request, None without one; raises InputError."""
+        if not self.id:
+            return None
+        return self.read_row_id(row.get(_header(self.id_column or self.id), row.get(self.id)))
+
+    def read_row_id(self, raw: object) -> str:
+        """Return a row id in its normal form, which is text; raises InputError."""
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
+            raw = str(normal_number(raw))
+        if raw is None or (isinstance(raw, str) and raw.strip().lower() in _NO_ROW_ID):
+            raise InputError(self.id, "is missing; it identifies the row")
+        if isinstance(raw, str) and _WHOLE_AS_DECIMAL.fullmatch(raw.strip()):
+            # Programs write whole numbers as decimals as soon as one is missing.
+            raw = raw.strip().partition(".")[0]
+        return str(read_value(self.id, TextField(max_length=MAX_ROW_ID_CHARACTERS), raw))
+
+    def _cell(self, name: str, field: Field, raw: object) -> object:
         """Return a cell of a data file as a request would send it; raises InputError."""
-        if not (is_number and self.decimal == "," and isinstance(raw, str)):
+        if isinstance(field, TextField | ChoiceField) and isinstance(raw, bool | int | float):
+            # JSON files have codes as numbers.
+            return str(raw).lower() if isinstance(raw, bool) else str(normal_number(raw))
+        if isinstance(field, NumberField | IntegerField) and isinstance(raw, str):
+            return raw if raw in field.missing else self._cell_number(name, raw, field.format)
+        return raw
+
+    def _cell_number(self, name: str, raw: str, number_format: str) -> float | str:
+        used = self.cell_format(number_format)
+        if not used:
             return raw
-        if _THOUSANDS_POINT.fullmatch(raw.strip()):
-            reason = f"{raw.strip()} can be a decimal number or a whole number"
-            raise InputError(name, f"{reason}; write 2,5 or 2500", "2,5")
-        return plain_number(raw)
+        try:
+            return read_cell_number(raw, used)
+        except ValueError as error:
+            raise InputError(name, str(error), self._example(name)) from None
+
+    def cell_format(self, number_format: str) -> str:
+        """Return the format of a column's numbers in data files, "" if they are plain."""
+        return number_format or (_DECIMAL_COMMA_FORMAT if self.decimal == "," else "")
+
+    def _example(self, name: str) -> Value:
+        return example_of(self.fields[name]) if name in self.fields else None
 
     @property
+    def field_columns(self) -> tuple[str, ...]:
+        """The columns of the fields in data files."""
+        return tuple(self._columns.values())
+
+    @cached_property
     def columns(self) -> set[str]:
-        """The columns of a data file that are read, including the target's."""
-        return {field.column or name for name, field in self.fields.items()} | {self.target}
+        """The columns of a data file that are read, including the target's and the row id's."""
+        ids = {_header(self.id_column or self.id)} - {""}
+        return {*self._columns.values(), _header(self.target)} | ids
 
     def _read_fields(self, raw: Mapping[str, object]) -> Inputs:
         return {name: self._read_field(name, field, raw) for name, field in self.fields.items()}
 
     def _read_field(self, name: str, field: Field, raw: Mapping[str, object]) -> Value:
-        if name not in raw:
-            if field.default is not None:
-                return read_value(name, field, field.default) if field.default != "" else ""
-            raise InputError(name, "is missing", self.example_inputs()[name])
-        return read_value(name, field, raw[name])
+        if name in raw:
+            return read_value(name, field, raw[name])
+        if is_required(field):
+            raise InputError(name, "is missing", self._example(name))
+        return field.default
 
     def example_inputs(self) -> Inputs:
         """Return one valid set of inputs."""
@@ -127,15 +237,19 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def read_label(self, raw: object) -> str | None:
         """Return the label as it is stored, None if it is missing; raises InputError."""
-        if raw is None or raw == "":
+        if raw is None or (isinstance(raw, str) and raw.strip() in {"", *self.target_missing}):
             return None
         if self.kind == "regression":
-            return repr(float(read_value(self.target, NumberField(), raw)))
+            field = NumberField(
+                format=self.target_format, missing=self.target_missing, optional=True
+            )
+            number = read_value(self.target, field, raw)
+            return None if number is None else repr(float(number))
         if isinstance(raw, bool):
             raw = str(raw).lower()
         elif isinstance(raw, int | float):
             raw = str(read_value(self.target, NumberField(), raw))
-        label = str(read_value(self.target, TextField(max_length=200), raw))
+        label = str(read_value(self.target, TextField(max_length=MAX_LABEL_CHARACTERS), raw))
         if self.labels and label not in self.labels:
             raise InputError(self.target, f"must be one of {', '.join(self.labels)}")
         return label
@@ -145,8 +259,25 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return key_of(inputs[name] for name in self.fields)
 
 
+def _header(name: str) -> str:
+    """Return a column's name as readers of files normalise it, without line breaks."""
+    return " ".join(name.split())
+
+
+def is_required(field: Field) -> bool:
+    """Return whether a field must be given."""
+    return field.default is None and not field.optional
+
+
+def date_fields(spec: DatasetSpec) -> Iterator[tuple[str, bool]]:
+    """Yield the name of each date field, and whether it has a time of day."""
+    for name, field in spec.fields.items():
+        if isinstance(field, DateField | DatetimeField):
+            yield name, isinstance(field, DatetimeField)
+
+
 def encode_spec(spec: DatasetSpec) -> str:
-    """Return the spec as JSON text; the order of its fields is kept."""
+    """Return the spec as JSON text; the order of its fields is kept, defaults are left out."""
     return msgspec.json.encode(spec).decode()
 
 

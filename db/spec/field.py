@@ -6,17 +6,28 @@ from typing import TypeAlias
 
 import msgspec
 
+from .date_value import DateOrder
 from .normalization import normal_number
 
-Value: TypeAlias = str | int | float | bool
+# A value in its normal form; None is a missing value, dates are ISO 8601 text.
+Value: TypeAlias = str | int | float | bool | None
 Inputs: TypeAlias = dict[str, Value]
 
+MAX_CHOICE_CHARACTERS = 200
 
-class _Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A field is required if it has no default; `column` is its column in data files."""
+
+class _Field(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A field must be given unless it is optional or has a default."""
 
     title: str = ""
     column: str = ""
+    """The field's column in data files, if it has another name."""
+    optional: bool = False
+    """Whether the value may be missing, which is then a value of its own."""
+    missing: tuple[str, ...] = ()
+    """Words or numbers that mean "missing", in addition to an empty cell."""
 
 
 class TextField(_Field, frozen=True, kw_only=True, tag_field="type", tag="text"):
@@ -28,27 +39,30 @@ class TextField(_Field, frozen=True, kw_only=True, tag_field="type", tag="text")
 
 
 class ChoiceField(_Field, frozen=True, kw_only=True, tag_field="type", tag="choice"):
-    """One of a fixed set of words."""
+    """One of several words; a word that is not among `choices` is refused only if `strict`."""
 
-    choices: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    strict: bool = False
     default: str | None = None
     example: str | None = None
 
 
 class NumberField(_Field, frozen=True, kw_only=True, tag_field="type", tag="number"):
-    """A finite number; `min` and `max` are inclusive."""
+    """A finite number; `min` and `max` are inclusive; `format` is that of the column's cells."""
 
     min: float | None = None
     max: float | None = None
+    format: str = ""
     default: float | None = None
     example: float | None = None
 
 
 class IntegerField(_Field, frozen=True, kw_only=True, tag_field="type", tag="integer"):
-    """A whole number; `min` and `max` are inclusive."""
+    """A whole number; `min` and `max` are inclusive; `format` is that of the column's cells."""
 
     min: int | None = None
     max: int | None = None
+    format: str = ""
     default: int | None = None
     example: int | None = None
 
@@ -60,7 +74,25 @@ class BooleanField(_Field, frozen=True, kw_only=True, tag_field="type", tag="boo
     example: bool | None = None
 
 
-Field: TypeAlias = TextField | ChoiceField | NumberField | IntegerField | BooleanField
+class DateField(_Field, frozen=True, kw_only=True, tag_field="type", tag="date"):
+    """A day; `order` says which of 1/2/2024 comes first, or that days are seconds since 1970."""
+
+    order: DateOrder = "YMD"
+    default: str | None = None
+    example: str | None = None
+
+
+class DatetimeField(_Field, frozen=True, kw_only=True, tag_field="type", tag="datetime"):
+    """A day with a time of day and perhaps a time zone; `order` is as for a date."""
+
+    order: DateOrder = "YMD"
+    default: str | None = None
+    example: str | None = None
+
+
+Field: TypeAlias = (
+    TextField | ChoiceField | NumberField | IntegerField | BooleanField | DateField | DatetimeField
+)
 
 
 def example_of(field: Field) -> Value:
@@ -71,5 +103,7 @@ def example_of(field: Field) -> Value:
     if field.example is not None:
         return field.example
     if isinstance(field, ChoiceField):
-        return field.choices[0]
+        return field.choices[0] if field.choices else "some value"
+    if isinstance(field, DateField | DatetimeField):
+        return "2024-01-31" if isinstance(field, DateField) else "2024-01-31T08:00:00"
     return True if isinstance(field, BooleanField) else "some text"[: field.max_length].strip()

@@ -15,12 +15,20 @@ from db.errors import InputError, SpecError
 from .dataset_spec import DatasetSpec, EnricherSpec
 from .field import ChoiceField, Field, IntegerField, NumberField, TextField
 from .normalization import normal_text
+from .number_format import parse_format
 from .validation import read_value
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 # The features of a record must fit in a lane of the student; a character gives at most three.
 MAX_CHARACTERS = 20_000
+# Members of a prediction and columns of a file of predictions, which a field would hide.
+RESERVED_NAMES = frozenset(
+    (
+        *("dataset", "prediction", "probabilities", "probability", "interval", "source"),
+        *("model", "enrichment", "warnings", "error", "key"),
+    )
+)
 RESERVED_ROUTES = (
     "/predict",
     "/records",
@@ -84,11 +92,13 @@ def check_spec(spec: DatasetSpec) -> None:
         f"{spec.target!r} is also an input field; remove one of them",
     )
     _check_words("labels", spec.labels)
+    _check_names(spec)
+    _check_format("target_format", spec.target_format)
     _require(spec.retain_days > 0, "retain_days", "must be at least 1")
     _require(
-        len(spec.columns) == len(spec.fields) + 1,
+        len(spec.columns) == len(spec.fields) + (2 if spec.id else 1),
         "fields",
-        "two of them, or one and the target, have the same column",
+        "two of them, or one and the target or the id, have the same column",
     )
     _require(
         spec.kind == "classification" or not (spec.labels or spec.flat_route),
@@ -109,16 +119,46 @@ def check_spec(spec: DatasetSpec) -> None:
         _check_flat_route(spec)
 
 
+def _check_names(spec: DatasetSpec) -> None:
+    for name in (*spec.fields, *([spec.id] if spec.id else [])):
+        _require(
+            name not in RESERVED_NAMES,
+            f"fields.{name}" if name in spec.fields else "id",
+            f"{name!r} is a name of the answer; use another, and name the column:"
+            f' {"column" if name in spec.fields else "id_column"} = "{name}"',
+        )
+    _require(
+        not spec.id or FIELD_NAME.fullmatch(spec.id),
+        "id",
+        'use letters, digits and _, starting with a letter, and id_column = "…"',
+    )
+    _require(
+        spec.id not in (*spec.fields, spec.target), "id", "is also a field or the target; rename it"
+    )
+    _require(spec.id or not spec.id_column, "id_column", "needs an id")
+
+
+def _check_format(where: str, number_format: str) -> None:
+    if number_format:
+        try:
+            parse_format(number_format)
+        except ValueError as error:
+            raise SpecError(f"key {where}: {error}") from None
+
+
 def _check_field(name: str, field: Field) -> None:
     where = f"fields.{name}"
     _require(FIELD_NAME.fullmatch(name), where, "use letters, digits and _, starting with a letter")
     if isinstance(field, TextField):
         _require(field.max_length >= 1, f"{where}.max_length", "must be at least 1")
     if isinstance(field, ChoiceField):
-        _require(field.choices, f"{where}.choices", "add at least one choice")
+        _require(
+            field.choices or not field.strict, f"{where}.choices", "add them, or remove strict"
+        )
         _check_words(f"{where}.choices", field.choices)
     if isinstance(field, NumberField | IntegerField):
         _check_limits(where, field)
+        _check_format(f"{where}.format", field.format)
     for role in ("default", "example"):
         value = getattr(field, role)
         if value is None or (role == "default" and isinstance(field, TextField) and value == ""):
@@ -191,7 +231,10 @@ _PLAIN_MESSAGES = (
     (r"Object contains unknown field (`.*?`)", r"unknown key \1"),
     (r"Object missing required field (`.*?`)", r"the key \1 is missing"),
     (r"Invalid enum value (.*)", r"\1 is neither 'classification' nor 'regression'"),
-    (r"Invalid value (.*)", r"\1 is not one of 'boolean', 'choice', 'integer', 'number', 'text'"),
+    (
+        r"Invalid value (.*)",
+        r"\1 is not a type: boolean, choice, date, datetime, integer, number, text",
+    ),
 )
 
 

@@ -105,7 +105,6 @@ def test_an_unknown_key_is_refused_and_named(tmp_path: Path, text: str, key: str
         ('name = "guests"\ntarget = "room"\n' + WISH, "kind"),
         (HEAD, "fields"),
         (HEAD + "[fields.wish]\nmax_length = 3\n", "type"),
-        (HEAD + '[fields.wish]\ntype = "choice"\n', "choices"),
     ],
 )
 def test_a_missing_key_is_named(tmp_path: Path, text: str, key: str) -> None:
@@ -152,7 +151,12 @@ def test_a_value_of_the_wrong_type_is_refused(
         (HEAD + '[fields."a b"]\ntype = "text"\n', "fields.a b", "use letters"),
         (HEAD + WISH + "max_length = 0\n", "fields.wish.max_length", "at least 1"),
         (HEAD + WISH + "max_length = 20_001\n", "fields", "at most 20000"),
-        (HEAD + '[fields.a]\ntype = "choice"\nchoices = []\n', "fields.a.choices", "at least one"),
+        (HEAD + '[fields.a]\ntype = "choice"\nstrict = true\n', "fields.a.choices", "add them"),
+        (HEAD + '[fields.model]\ntype = "text"\n', "fields.model", 'column = "model"'),
+        (HEAD + '[fields.a]\ntype = "number"\nformat = "1,234"\n', "fields.a.format", "1234.5"),
+        ('id = "wish"\n' + HEAD + WISH, "id", "is also a field"),
+        ('id = "a b"\n' + HEAD + WISH, "id", "id_column"),
+        ('id_column = "b"\n' + HEAD + WISH, "id_column", "needs an id"),
         (
             HEAD + '[fields.a]\ntype = "choice"\nchoices = ["x", "x"]\n',
             "fields.a.choices",
@@ -183,7 +187,11 @@ def test_an_invalid_value_is_refused_with_its_key_and_the_fix(
         (WISH + "max_length = 3\n", '"a view"', "has 6 characters, more than 3"),
         (WISH, '" a  view"', "write it as 'a view'"),
         ('[fields.n]\ntype = "number"\n', "nan", "must be a finite number"),
-        ('[fields.c]\ntype = "choice"\nchoices = ["a", "b"]\n', '"c"', "must be one of a, b"),
+        (
+            '[fields.c]\ntype = "choice"\nchoices = ["a", "b"]\nstrict = true\n',
+            '"c"',
+            "must be one of a, b",
+        ),
     ],
 )
 def test_a_default_or_example_that_the_field_refuses_is_refused(

@@ -15,6 +15,8 @@ from db.errors import InputError
 from db.spec.field import (
     BooleanField,
     ChoiceField,
+    DateField,
+    DatetimeField,
     Field,
     IntegerField,
     NumberField,
@@ -122,13 +124,91 @@ def test_a_value_that_is_not_text_is_refused_by_its_type(
     assert input_error(field, raw).reason == f"must be text, not {kind}"
 
 
-def test_a_choice_must_be_in_the_list() -> None:
+def test_a_strict_choice_must_be_in_the_list() -> None:
     """The error shows the whole list."""
-    field = ChoiceField(choices=("High School", "PhD"))
+    field = ChoiceField(choices=("High School", "PhD"), strict=True)
     assert read_value("size", field, " High\tSchool ") == "High School"
     error = input_error(field, "phd")
     assert error.reason == "must be one of High School, PhD"
     assert error.example == "High School"
+
+
+def test_a_choice_that_is_not_in_the_list_is_accepted_unless_the_field_is_strict() -> None:
+    """A table of tomorrow has words that today's table does not have."""
+    assert read_value("size", ChoiceField(choices=("red",)), " dark\tgreen ") == "dark green"
+    assert read_value("size", ChoiceField(), "Saint-Étienne") == "Saint-Étienne"
+    assert input_error(ChoiceField(), "x" * 201).reason == "has 201 characters, more than 200"
+    assert input_error(ChoiceField(), "").reason == "must not be empty"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        TextField(optional=True),
+        ChoiceField(choices=("a",), strict=True, optional=True),
+        NumberField(optional=True),
+        IntegerField(optional=True),
+        BooleanField(optional=True),
+        DateField(optional=True),
+        DatetimeField(optional=True),
+    ],
+)
+@pytest.mark.parametrize("raw", [None, "", "  "])
+def test_an_optional_field_may_be_missing(field: Field, raw: object) -> None:
+    """A missing value is a value of its own."""
+    assert read_value("size", field, raw) is None
+
+
+def test_words_and_numbers_may_mean_missing() -> None:
+    """Only in the field whose spec says so."""
+    field = NumberField(optional=True, missing=("?", "-200"))
+    assert [read_value("size", field, raw) for raw in ("?", "-200", -200, "-200.0", 7)] == [
+        *[None] * 4,
+        7,
+    ]
+    assert read_value("size", ChoiceField(optional=True), "NA") == "NA"
+    assert read_value("size", ChoiceField(optional=True, missing=("NA",)), "NA") is None
+    assert read_value("size", NumberField(default=5, missing=("?",)), "?") == 5
+    assert input_error(NumberField(missing=("?",)), "?").reason == "is missing"
+
+
+@pytest.mark.parametrize("raw", [950, "950", "$950.00", "$ 950"])
+def test_a_number_in_a_request_may_be_plain_or_in_the_format_of_its_column(raw: object) -> None:
+    """A row can be asked as it stands in the file."""
+    assert read_value("size", NumberField(format="$1,234.5"), raw) == 950
+
+
+def test_a_number_that_can_mean_two_things_in_a_request_is_refused() -> None:
+    """Guessing would be silently wrong."""
+    error = input_error(NumberField(format="1.234,5"), "1.234")
+    assert error.reason == "1.234 can be 1.234 or 1234; write it plainly"
+    assert read_value("size", NumberField(format="1.234,5"), 1.234) == 1.234
+    assert "like 1234.5 %" in input_error(NumberField(format="1234.5 %"), "5 kg").reason
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "value"),
+    [
+        (DateField(), "2024-01-07", "2024-01-07"),
+        (DateField(), "2024-01-07 00:00:00", "2024-01-07"),
+        (DateField(order="DMY"), "7/1/2024", "2024-01-07"),
+        (DateField(order="MDY"), "1/7/24", "2024-01-07"),
+        (DateField(order="epoch"), 1704585600, "2024-01-07"),
+        (DatetimeField(), "2024-01-07T08:30", "2024-01-07T08:30:00"),
+        (DatetimeField(), "2024-01-07 08:30:00Z", "2024-01-07T08:30:00+00:00"),
+        (DatetimeField(order="epoch"), "1704616200000", "2024-01-07T08:30:00+00:00"),
+    ],
+)
+def test_a_date_is_read_as_its_day(field: Field, raw: object, value: str) -> None:
+    """All spellings give the same text, which is ISO 8601."""
+    assert read_value("day", field, raw) == value
+    assert read_value("day", field, value) == value
+
+
+@pytest.mark.parametrize("raw", ["2024-02-30", "7/1/2024", "soon", 5, True, "2024-01-07T08:00"])
+def test_what_is_no_date_is_refused(raw: object) -> None:
+    """A date field has no time of day, and day or month first is the spec's choice."""
+    assert input_error(DateField(), raw).example == "2024-01-31"
 
 
 @pytest.mark.parametrize("raw", [30, 30.0, "30", "30.0", "3e1", "+30", " 30. ", "0.3E+2", "030"])
