@@ -26,6 +26,10 @@ class DataFileError(VeilleuseError):
     """A data file cannot be read."""
 
 
+class SubmissionRefused(VeilleuseError):
+    """The same rows cannot be submitted again in this way."""
+
+
 class StoreError(VeilleuseError):
     """The store cannot be used."""
 
@@ -36,6 +40,10 @@ class UnknownDataset(VeilleuseError):
 
 class UnknownRecord(VeilleuseError):
     """There is no record with this key."""
+
+
+class UnknownRow(VeilleuseError):
+    """There is no row with this id."""
 
 
 class UnknownModel(VeilleuseError):

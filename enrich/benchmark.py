@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.migrations import upgrade
 from db.records.dataset import Dataset, find_dataset, register_dataset
-from db.records.record import NewRecord, add_records, batches
+from db.records.record import batches
 from db.settings import Settings, load_settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
@@ -88,9 +90,9 @@ def _add(store: Store, dataset: Dataset, texts: Iterator[str]) -> None:
         rows = []
         for text in batch:
             inputs = dataset.spec.read_inputs({"sentence": text})
-            rows.append(NewRecord(dataset.spec.key(inputs), inputs))
+            rows.append(NewRow(dataset.spec.key(inputs), inputs))
         with store.writing() as connection:
-            add_records(connection, dataset.id, rows, "import")
+            add_rows(connection, dataset, rows, "import")
 
 
 def _through_store(store: Store, settings: Settings, dataset: Dataset, records: int) -> float:

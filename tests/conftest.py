@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
+from db.ingestion.row import NewRow
 from db.migrations import upgrade
 from db.records.dataset import Dataset, find_dataset, register_dataset
-from db.records.record import NewRecord
 from db.settings import Settings, load_settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
@@ -137,7 +137,7 @@ def register(store: Store, spec: DatasetSpec) -> Dataset:
         return find_dataset(connection, spec.name)
 
 
-def ask(connection: Connection, dataset_id: int, rows: Sequence[NewRecord]) -> None:
+def ask(connection: Connection, dataset_id: int, rows: Sequence[NewRow]) -> None:
     """Record unseen inputs as a web process does."""
     record_requested(connection, dataset_id, [pack_requested(row.key, row.inputs) for row in rows])
 
@@ -148,8 +148,9 @@ def sample_spec(name: str) -> DatasetSpec:
 
 
 def counts(**expected: int) -> dict[str, int]:
-    """Return the expected counts of added records, with no repeated or contradicted record."""
-    return {"repeated": 0, "contradicted": 0, **expected}
+    """Return the expected counts of imported rows, 0 where none is given."""
+    names = ("added", "corrected", "unchanged", "repeated", "removed", "records")
+    return dict.fromkeys(names, 0) | expected
 
 
 def notes_spec(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:

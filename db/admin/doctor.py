@@ -19,7 +19,7 @@ from db.errors import StoreError
 from db.queue.quarantine import count_quarantined
 from db.queue.worker_registry import SILENT_SECONDS, all_workers
 from db.records.dataset import Dataset, all_datasets
-from db.records.record import count_labels
+from db.records.observation import count_labels
 from db.records.trained_model import active_model, model_name
 from db.settings import Settings
 from db.store.dialect import connection_limit, wall_seconds

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, select
 from db.queue.quarantine import count_quarantined
 from db.records.dataset import Dataset, all_datasets
 from db.records.enrichment import count_enrichments
+from db.records.observation import count_labels, count_observations
 from db.records.trained_model import active_model, model_name
 from db.store import tables
 from db.store.dialect import store_bytes
@@ -30,12 +31,13 @@ def store_status(store: Store) -> dict[str, Any]:
 
 def dataset_status(connection: Connection, dataset: Dataset) -> dict[str, Any]:
     """Return counts of records, labels and fresh values of one dataset, and its model."""
-    records, labels, asked = _record_counts(connection, dataset.id)
+    records, asked = _record_counts(connection, dataset.id)
     model = active_model(connection, dataset.id)
     return {
         "name": dataset.name,
         "records": records,
-        "labelled": labels,
+        "observations": count_observations(connection, dataset.id),
+        "labelled": count_labels(connection, dataset.id),
         "asked": asked,
         "enriched": _fresh_counts(connection, dataset),
         "predictions": _count(connection, tables.prediction, dataset.id),
@@ -45,14 +47,13 @@ def dataset_status(connection: Connection, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int, int]:
+def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int]:
     query = select(
         func.count(),
-        func.count(tables.record.c.label),
         func.coalesce(func.sum(case((tables.record.c.asked, 1), else_=0)), 0),
     ).where(tables.record.c.dataset_id == dataset_id)
-    records, labels, asked = connection.execute(query).one()
-    return records, labels, int(asked)
+    records, asked = connection.execute(query).one()
+    return records, int(asked)
 
 
 def _fresh_counts(connection: Connection, dataset: Dataset) -> dict[str, int]:

@@ -47,9 +47,10 @@ def status(*, as_json_: bool) -> None:
     click.echo(f"store: {result['bytes'] / 2**20:,.1f} MiB, generation {result['generation']}")
     for dataset in result["datasets"]:
         click.echo(
-            f"{dataset['name']}: {dataset['records']:,} records, {dataset['labelled']:,} labelled,"
-            f" {dataset['asked']:,} requested; model {dataset['model'] or 'none'};"
-            f" {dataset['chunks']} chunks, {dataset['quarantined']} quarantined"
+            f"{dataset['name']}: {dataset['records']:,} records, {dataset['observations']:,} rows,"
+            f" {dataset['labelled']:,} with a label, {dataset['asked']:,} requested;"
+            f" model {dataset['model'] or 'none'}; {dataset['chunks']} chunks,"
+            f" {dataset['quarantined']} quarantined"
         )
         for name, count in dataset["enriched"].items():
             click.echo(f"  {name}: {count:,} of {dataset['records']:,} up to date")

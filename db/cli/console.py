@@ -55,6 +55,11 @@ def _fail(message: str) -> int:
     return 1
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things, such as "1 row" or "2,201 rows"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def as_json(value: object) -> str:
     """Return a value as indented JSON, as `--json` prints it."""
     return msgspec.json.format(msgspec.json.encode(value)).decode()

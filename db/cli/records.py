@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,55 +15,73 @@ from db.files.exporter import export_csv, export_lines
 from db.files.importer import ImportResult, import_files
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
+from db.spec.dataset_spec import DatasetSpec
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
-from .console import ProgressBar
+from .console import ProgressBar, counted
 
 
 @click.command("import")
 @dataset_argument
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Import nothing if any row is bad.")
+@click.option(
+    "--add", is_flag=True, help="Add the rows beside those that are there, once per file."
+)
 @json_option
-def import_(dataset: str, files: tuple[Path, ...], *, strict: bool, as_json_: bool) -> None:
-    """Add the rows of FILES (CSV, a JSON array or JSON lines) to DATASET.
+def import_(
+    dataset: str, files: tuple[Path, ...], *, strict: bool, add: bool, as_json_: bool
+) -> None:
+    """Import the rows of FILES (CSV, a JSON array or JSON lines) into DATASET.
 
-    Rows with the same inputs are one record, so importing a file twice changes nothing. A new label
-    replaces the old one.
+    Importing a file again changes nothing, and a corrected file corrects. If the dataset has an id
+    column, a row replaces the row with the same id. Otherwise the rows of FILES replace all rows
+    with the same inputs, unless --add says that they are further rows, such as another month's.
     """
     store = open_configured_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
     progress = ProgressBar(f"import {dataset}")
-    result = import_files(store, found, list(files), strict=strict, progress=progress.advance)
+    result = import_files(
+        store, found, list(files), strict=strict, add=add, progress=progress.advance
+    )
     progress.end()
-    for warning in _warnings(result, found.spec.target):
+    for warning in _warnings(result, found.spec):
         click.echo(warning, err=True)
-    counts = {
-        "created": result.added.created,
-        "relabelled": result.added.relabelled,
-        "unchanged": result.added.unchanged,
-        "skipped": result.bad,
+    counts = {**dataclasses.asdict(result.counts), "skipped": result.bad}
+    print_result(counts, f"{dataset}: {_describe(result)}", as_json_=as_json_)
+
+
+def _describe(result: ImportResult) -> str:
+    """Return what became of the rows, in one line."""
+    if result.added_before is not None:
+        day = datetime.fromtimestamp(result.added_before, UTC).date()
+        return f"this file was imported before, on {day}; nothing was added"
+    counts = dataclasses.asdict(result.counts)
+    records = counts.pop("records")
+    shown = {
+        name: count
+        for name, count in {**counts, "skipped": result.bad}.items()
+        if count or name in {"added", "corrected", "unchanged", "skipped"}
     }
-    line = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
-    duplicates = {"repeated": result.added.repeated, "contradicted": result.added.contradicted}
-    print_result({**counts, **duplicates}, f"{dataset}: {line}", as_json_=as_json_)
+    parts = ", ".join(f"{count:,} {outcome}" for outcome, count in shown.items())
+    total = counted(result.rows + result.bad, "row")
+    return f"{total}: {parts}; {counted(records, 'new record')}"
 
 
-def _warnings(result: ImportResult, target: str) -> Iterator[str]:
+def _warnings(result: ImportResult, spec: DatasetSpec) -> Iterator[str]:
     """Yield a line for each thing that a user should know about an import besides its counts."""
+    yield from result.notes
     yield from result.faults
-    if repeated := result.added.repeated:
-        yield (
-            f"{repeated:,} rows have the same inputs as another row, so they are the same record;"
-            f" {result.added.contradicted:,} of them have a different {target}; the last row counts"
-        )
     if result.bad > len(result.faults):
-        yield f"and {result.bad - len(result.faults):,} more bad rows"
+        yield f"and {counted(result.bad - len(result.faults), 'more bad row')}"
+    if repeated := result.counts.repeated:
+        rows = counted(repeated, "row")
+        yield f"{rows} with the {spec.id} of an earlier row; the last one counts"
     if result.unused:
         yield f"unused columns: {', '.join(sorted(result.unused))}"
-    if not result.labelled:
-        yield f"no row has a value for {target}, so these rows cannot be used for training"
+    if not result.labelled and result.added_before is None:
+        yield f"no row has a value for {spec.target}, so these rows cannot be used for training"
 
 
 @click.command()

@@ -11,9 +11,13 @@ from sqlalchemy import Connection, select
 
 from db.records.dataset import Dataset
 from db.records.enrichment import Enrichment, Vector, enrichments_between
+from db.records.observation import observations_between
 from db.records.record import Record, batches, each_record
 from db.scoring.response_body import decode_answer
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import IntegerField, NumberField, Value
 from db.spec.normalization import normal_number
+from db.spec.number_format import parse_format
 from db.store import tables
 from db.store.store import Store
 
@@ -30,28 +34,47 @@ def export_lines(store: Store, dataset: Dataset, out: IO[str]) -> int:
 
 
 def export_csv(store: Store, dataset: Dataset, out: IO[str]) -> int:
-    """Write each record as a row of CSV; return the number of records.
+    """Write each observation as a row of CSV; return the number of rows.
 
-    Enrichments that are lists or objects are JSON in their cells.
+    A record without observations, such as a requested one, is a row without a label. Fields have
+    the names of their columns, so that the file can be imported again. Enrichments that are lists
+    or objects are JSON in their cells.
     """
+    spec = dataset.spec
     enrichers = [step.name for step in dataset.plan if step.name != "prediction"]
     answer_columns = ("prediction", "source", "model")
+    ids = [spec.id_column or spec.id] if spec.id else []
+    columns = [field.column or name for name, field in spec.fields.items()]
     writer = csv.writer(out)
-    writer.writerow([*dataset.spec.fields, dataset.spec.target, "key", *answer_columns, *enrichers])
+    writer.writerow([*ids, *columns, spec.target, "key", *answer_columns, *enrichers])
     count = 0
-    for row in export_rows(store, dataset):
-        answer = row["prediction"] or {}
-        writer.writerow(
-            [
-                *row["inputs"].values(),
-                row["label"],
-                row["key"],
-                *(answer.get(name) for name in answer_columns),
-                *(_cell(row["enrichments"].get(name)) for name in enrichers),
-            ]
-        )
-        count += 1
+    for record in export_rows(store, dataset):
+        answer = record["prediction"] or {}
+        values = [
+            record["key"],
+            *(answer.get(name) for name in answer_columns),
+            *(_cell(record["enrichments"].get(name)) for name in enrichers),
+        ]
+        inputs = [_input_cell(spec, name, value) for name, value in record["inputs"].items()]
+        for row in record["observations"] or [{"id": None, "label": None}]:
+            label = _number_cell(row["label"], spec.cell_format(spec.target_format))
+            writer.writerow([*([row["id"]] if spec.id else []), *inputs, label, *values])
+            count += 1
     return count
+
+
+def _input_cell(spec: DatasetSpec, name: str, value: Value) -> object:
+    field = spec.fields[name]
+    if isinstance(field, NumberField | IntegerField):
+        return _number_cell(value, spec.cell_format(field.format))
+    return value
+
+
+def _number_cell(value: Value, number_format: str) -> object:
+    """Return a number in the format of its column, and any other value as it is."""
+    if not number_format or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return parse_format(number_format).write(value)
 
 
 def _cell(value: object) -> object:
@@ -59,16 +82,29 @@ def _cell(value: object) -> object:
 
 
 def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """Yield a dict per record: key, inputs, label, origin, enrichments and prediction."""
+    """Yield a dict per record: key, inputs, observations, origin, enrichments and prediction.
+
+    Its `label` sums up the labels of its observations.
+    """
     with store.reading() as connection:
         for page in batches(each_record(connection, dataset.id), PAGE_RECORDS):
             values = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
             bodies = _find_bodies(connection, dataset.id, page)
+            rows = observations_between(connection, page[0].id, page[-1].id)
             for record in page:
                 yield {
                     "key": record.key.hex(),
                     "inputs": record.inputs,
-                    "label": _label(dataset, record),
+                    "label": _label(dataset, record.label),
+                    "observations": [
+                        {
+                            "id": row.row_id,
+                            "label": _label(dataset, row.label),
+                            "origin": row.origin,
+                            "made_at": row.made_at,
+                        }
+                        for row in rows.get(record.id, [])
+                    ],
                     "origin": record.origin,
                     "enrichments": _plain(values.get(record.id, {})),
                     "prediction": _decode(bodies.get(record.key)),
@@ -83,11 +119,11 @@ def _find_bodies(connection: Connection, dataset_id: int, page: list[Record]) ->
     return {row.key: row.body for row in connection.execute(query)}
 
 
-def _label(dataset: Dataset, record: Record) -> str | float | None:
-    """Return the label as it was imported; the store keeps the numbers of a regression as text."""
-    if record.label is None or dataset.spec.kind == "classification":
-        return record.label
-    return normal_number(float(record.label))
+def _label(dataset: Dataset, label: str | None) -> str | float | None:
+    """Return a label as it was imported; the store keeps the numbers of a regression as text."""
+    if label is None or dataset.spec.kind == "classification":
+        return label
+    return normal_number(float(label))
 
 
 def _plain(values: dict[str, Enrichment]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Import the rows of data files as records."""
+"""Import the rows of data files as observations of records."""
 
 from __future__ import annotations
 
@@ -9,12 +9,26 @@ from functools import partial
 from pathlib import Path
 
 from db.errors import DataFileError, InputError
+from db.ingestion.row import NewRow, RowCounts, RowTarget
+from db.ingestion.row_ledger import RowLedger
+from db.ingestion.row_writer import write_rows
+from db.ingestion.settlement import settle_records
+from db.ingestion.submission import (
+    Submission,
+    begin_submission,
+    digest_of_files,
+    find_submission,
+    finish_submission,
+    newest_observation,
+    opened_ledger,
+)
 from db.records.dataset import Dataset
-from db.records.record import AddResult, NewRecord, add_records, batches
+from db.records.record import batches
 from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store
 
-from .reader import SourceRow, check_rows, read_rows
+from .column_check import missing_columns
+from .reader import SourceRow, check_rows, read_layout, read_rows
 
 BATCH_ROWS = 5000
 SHOWN_FAULTS = 20
@@ -22,13 +36,19 @@ SHOWN_FAULTS = 20
 
 @dataclass
 class ImportResult:
-    """The result of an import: counts, the first faults as `FILE:LINE: reason`, unused columns."""
+    """The result of an import: counts, the first faults as `FILE:LINE: reason`, unused columns.
 
-    added: AddResult = field(default_factory=AddResult)
+    `added_before` is the time at which the same files were added before; then nothing was done.
+    """
+
+    counts: RowCounts = field(default_factory=RowCounts)
+    rows: int = 0
     bad: int = 0
     faults: list[str] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     labelled: int = 0
+    notes: list[str] = field(default_factory=list)
+    added_before: float | None = None
 
     def add_fault(self, path: Path, line: int, fault: str) -> None:
         """Count a bad row, and keep its fault if it is among the first SHOWN_FAULTS."""
@@ -43,27 +63,95 @@ def import_files(
     paths: list[Path],
     *,
     strict: bool = False,
+    add: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
     """Import rows in one transaction per batch, so that others can write in between.
 
-    Raises DataFileError before anything is imported if a file cannot be read to its end or, with
-    `strict`, if any row is bad.
+    The rows of the files are all rows of the inputs that they mention; with `add` they stand beside
+    the rows that are there. An interrupted import is completed by running it again. Raises
+    DataFileError before anything is imported if a file cannot be read to its end or, with `strict`,
+    if any row is bad.
     """
-    for path in paths:
-        _check_columns(target.spec, path)
-        check_rows(path)
+    notes = [note for path in paths for note in _check(target.spec, path)]
     if strict:
         _check_strictly(target.spec, paths)
-    result = ImportResult()
-    for rows in batches(_new_records(target.spec, paths, result), BATCH_ROWS):
-        add = partial(add_records, dataset_id=target.id, rows=rows, origin="import")
-        result.added += store.write(add)
-        progress(len(rows))
-        _let_others_write()
-    if result.bad and result.added == AddResult():
+    digest = digest_of_files(paths)
+    before = _earlier(store, target, digest, add=add)
+    if before is not None:
+        return ImportResult(added_before=before.finished_at)
+    result = ImportResult(notes=notes)
+    begin = partial(
+        begin_submission,
+        dataset_id=target.id,
+        digest=digest,
+        name=", ".join(path.name for path in paths),
+        is_added=add,
+    )
+    submission = store.write(begin)
+    _write_all(store, target, paths, submission.id if add else 0, result, progress)
+    store.write(partial(finish_submission, submission_id=submission.id, counts=result.counts))
+    if result.bad and not result.rows:
         raise DataFileError(f"no row could be imported; the first fault: {result.faults[0]}")
     return result
+
+
+def _check(spec: DatasetSpec, path: Path) -> Iterator[str]:
+    """Read a whole file, and yield what a person should know about it; raises DataFileError."""
+    missing = missing_columns(spec, path)
+    check_rows(path)
+    yield from (f"{path}: {note}" for note in read_layout(path).notes)
+    if missing:
+        yield f"{path}: has no column {', '.join(missing)}, so these values are missing in each row"
+
+
+def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Submission | None:
+    """Return the finished submission of the same files if importing them again would add rows.
+
+    Rows that a file adds beside others would be doubled by importing it in the other way.
+    """
+    with store.reading() as connection:
+        found = find_submission(connection, target.id, digest)
+    if found is None or not (add or found.is_added):
+        return None
+    if found.finished_at is not None:
+        return found
+    if found.is_added != add:
+        how = "with --add" if found.is_added else "without --add"
+        raise DataFileError(f"an import of this file was interrupted; run it again {how}")
+    return None
+
+
+def _write_all(
+    store: Store,
+    target: Dataset,
+    paths: list[Path],
+    submission_id: int,
+    result: ImportResult,
+    progress: Callable[[int], None],
+) -> None:
+    with store.reading() as connection:
+        row_target = RowTarget(target.id, "import", newest_observation(connection), submission_id)
+    with opened_ledger() as ledger:
+        for rows in batches(_new_rows(target.spec, paths, result), BATCH_ROWS):
+            write = partial(write_rows, target=row_target, rows=rows, ledger=ledger)
+            result.rows += len(rows)
+            result.counts += store.write(write)
+            progress(len(rows))
+            _let_others_write()
+        _settle(store, target, row_target, ledger, result)
+
+
+def _settle(
+    store: Store, target: Dataset, row_target: RowTarget, ledger: RowLedger, result: ImportResult
+) -> None:
+    regression = target.spec.kind == "regression"
+    for keys in batches(ledger.keys_to_settle(), BATCH_ROWS):
+        settle = partial(
+            settle_records, target=row_target, keys=keys, ledger=ledger, regression=regression
+        )
+        result.counts += store.write(settle)
+        _let_others_write()
 
 
 def _let_others_write() -> None:
@@ -72,21 +160,9 @@ def _let_others_write() -> None:
     time.sleep(0.001)
 
 
-def _check_columns(spec: DatasetSpec, path: Path) -> None:
-    first = next((row for row in read_rows(path) if not row.fault), None)
-    if first is None:
-        return
-    wanted = spec.columns - {spec.target}
-    if not first.values.keys() & wanted:
-        raise DataFileError(
-            f"{path}: has none of the columns of {spec.name}: {', '.join(sorted(wanted))};"
-            f" its first row has {', '.join(first.values) or 'no values'}"
-        )
-
-
 def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
     result = ImportResult()
-    for _ in _new_records(spec, paths, result):
+    for _ in _new_rows(spec, paths, result):
         pass
     if result.bad:
         raise DataFileError(
@@ -94,26 +170,26 @@ def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
         )
 
 
-def _new_records(spec: DatasetSpec, paths: list[Path], result: ImportResult) -> Iterator[NewRecord]:
+def _new_rows(spec: DatasetSpec, paths: list[Path], result: ImportResult) -> Iterator[NewRow]:
     for path in paths:
         for row in read_rows(path):
-            record = _new_record(spec, path, row, result)
-            if record is not None:
-                yield record
+            new = _new_row(spec, path, row, result)
+            if new is not None:
+                yield new
 
 
-def _new_record(
-    spec: DatasetSpec, path: Path, row: SourceRow, result: ImportResult
-) -> NewRecord | None:
+def _new_row(spec: DatasetSpec, path: Path, row: SourceRow, result: ImportResult) -> NewRow | None:
     if row.fault:
         result.add_fault(path, row.line, row.fault)
         return None
     result.unused.update(row.values.keys() - spec.columns)
     try:
         inputs = spec.pick_inputs(row.values)
-        label = spec.pick_label(row.values)
+        new = NewRow(
+            spec.key(inputs), inputs, spec.pick_label(row.values), spec.pick_row_id(row.values)
+        )
     except InputError as error:
         result.add_fault(path, row.line, str(error))
         return None
-    result.labelled += label is not None
-    return NewRecord(spec.key(inputs), inputs, label)
+    result.labelled += new.label is not None
+    return new

@@ -83,7 +83,8 @@ def register_dataset(
         connection.execute(tables.dataset.insert().values(name=spec.name, spec=encode_spec(spec)))
         raise_generation(connection)
         return "created"
-    if row.spec == encode_spec(spec):
+    # Earlier code also wrote the members that have their default.
+    if encode_spec(decode_spec(row.spec)) == encode_spec(spec):
         return "unchanged"
     _check_keys_unchanged(connection, row.id, decode_spec(row.spec), spec)
     connection.execute(
@@ -113,9 +114,9 @@ def _check_keys_unchanged(
         select(exists().where(tables.record.c.dataset_id == dataset_id))
     ).scalar_one():
         raise SpecChangeRefused(
-            f"{new.name} has records, and {changes} would change their keys; keep the field as it"
-            f" was, or give the spec another name and import the records there, or delete the"
-            f" dataset first: python -m db drop {new.name}"
+            f"{new.name} has records, and {changes} would change their keys; keep it as it was, or"
+            f" give the spec another name and import the rows there, or delete the dataset first:"
+            f" python -m db drop {new.name}"
         )
 
 
@@ -130,6 +131,21 @@ def _key_changes(old: DatasetSpec, new: DatasetSpec) -> str:
             return f"a different type of {name}"
         if field.default != new.fields[name].default:
             return f"a different default of {name}"
+    return "" if new.id else _reading_changes(old, new)
+
+
+def _reading_changes(old: DatasetSpec, new: DatasetSpec) -> str:
+    """Describe a change after which the same file would give other records; "" if none does.
+
+    With row ids such a change is harmless: importing the file again moves its rows.
+    """
+    for name in ("missing", "decimal"):
+        if getattr(old, name) != getattr(new, name):
+            return f"another `{name}`"
+    for name, field in old.fields.items():
+        for key in ("missing", "format", "order"):
+            if getattr(field, key, None) != getattr(new.fields[name], key, None):
+                return f"another `{key}` of {name}"
     return ""
 
 

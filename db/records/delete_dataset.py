@@ -24,6 +24,7 @@ _DATASET_TABLES = (
     tables.run,
     tables.served,
     tables.snapshot,
+    tables.submission,
 )
 
 

@@ -15,6 +15,7 @@ from db.spec.normalization import normal_text
 from db.store import tables
 from db.store.tables.records import ABSOLUTE_ERROR, LISTING_INDEXES
 
+from .observation import count_labels_of
 from .record import decode_inputs
 
 Show: TypeAlias = Literal["all", "disagreements", "uncertain", "issues", "duplicates"]
@@ -42,11 +43,15 @@ class ListingFilter:
 
 @dataclass(frozen=True)
 class ListedRecord:
-    """A record as a listing shows it; for answer and score see db.store.tables.records."""
+    """A record as a listing shows it; for answer and score see db.store.tables.records.
+
+    `labels` counts the labels of its observations, and `label` sums them up.
+    """
 
     key: str
     inputs: Inputs
     label: str | None
+    labels: Mapping[str, int]
     origin: str
     made_at: float
     answer: str
@@ -201,11 +206,13 @@ def _read_records(connection: Connection, ids: list[int]) -> list[ListedRecord]:
     """Return the records with these ids, in this order, except those deleted meanwhile."""
     rows = connection.execute(select(tables.record).where(tables.record.c.id.in_(ids)))
     by_id = {row.id: row for row in rows}
+    labels = count_labels_of(connection, ids)
     return [
         ListedRecord(
             key=row.key.hex(),
             inputs=decode_inputs(row.inputs),
             label=row.label,
+            labels=labels.get(row.id, {}),
             origin=row.origin,
             made_at=row.made_at,
             answer=row.answer,

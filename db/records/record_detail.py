@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from db.store import tables
 
 from .dataset import Dataset
 from .enrichment import Vector, read_value
+from .observation import Observation, count_labels_of, observations_of
 from .record import decode_inputs
 
 
@@ -47,6 +49,8 @@ class RecordDetail:
     key: str
     inputs: Inputs
     label: str | None
+    labels: Mapping[str, int]
+    observations: list[Observation]
     origin: str
     made_at: float
     asked: bool
@@ -88,6 +92,8 @@ def read_record_detail(connection: Connection, dataset: Dataset, key: bytes) -> 
         key=key.hex(),
         inputs=decode_inputs(row.inputs),
         label=row.label,
+        labels=count_labels_of(connection, [row.id]).get(row.id, {}),
+        observations=observations_of(connection, row.id),
         origin=row.origin,
         made_at=row.made_at,
         asked=row.asked,

@@ -12,7 +12,7 @@ from db.queue.run_history import is_running
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, all_datasets, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
-from db.records.record import count_labels
+from db.records.observation import count_labels
 from db.records.trained_model import Model, activate_model, active_model, all_models, find_model
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import find_dataset
-from db.records.record import NewRecord, add_records
 from db.records.trained_model import activate_model
 from db.store import tables
 from db.store.generation import raise_generation
@@ -155,8 +156,8 @@ def two_versions(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         # A second training on the same records would make the same student.
         sentences = [f"achète le billet numéro {number}" for number in range(20)]
         inputs = [spec.read_inputs({"sentence": sentence}) for sentence in sentences]
-        rows = [NewRecord(spec.key(each), each, "purchase") for each in inputs]
-        add_records(connection, find_dataset(connection, "intents").id, rows, "import")
+        rows = [NewRow(spec.key(each), each, "purchase") for each in inputs]
+        add_rows(connection, find_dataset(connection, "intents"), rows, "import")
     assert train_model(store, "intents", settings).version == 2
     activate(store, "intents", 2)
     store.close()

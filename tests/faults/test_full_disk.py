@@ -199,7 +199,7 @@ def test_on_a_full_disk_added_records_are_refused_with_a_problem_response(
     assert site.get(PREDICT).status == 200
     disk.make_room(site)
     added = add()
-    assert (added.status, added.json()["created"]) == (200, 50)
+    assert (added.status, added.json()["added"]) == (200, 50)
 
 
 def test_a_request_body_that_does_not_fit_on_the_disk_is_refused(
@@ -213,7 +213,7 @@ def test_a_request_body_that_does_not_fit_on_the_disk_is_refused(
         assert site.post("/records/intents", items, API_KEY).status == 503
         assert site.get(PREDICT).status == 200
         disk.make_room(site)
-        assert site.post("/records/intents", items, API_KEY).json()["created"] == 100
+        assert site.post("/records/intents", items, API_KEY).json()["added"] == 100
 
 
 def test_a_process_on_a_full_disk_exits_with_code_0(site: Site, disk: Disk) -> None:

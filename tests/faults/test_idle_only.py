@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.store import Store
@@ -91,9 +92,9 @@ def fill(store: Store, dataset: Dataset, first: int) -> None:
     records = []
     for number in range(first, first + 5000):
         inputs = dataset.spec.read_inputs({"sentence": f"phrase {number}"})
-        records.append(NewRecord(dataset.spec.key(inputs), inputs))
+        records.append(NewRow(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
 
 
 @contextmanager

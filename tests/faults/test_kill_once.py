@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
@@ -52,9 +53,9 @@ def notes(store: Store, settings: Settings) -> Dataset:
         inputs = dataset.spec.read_inputs({"sentence": f"{words} {number}"})
         # Few labels, so that training is quick.
         label = tone if number < RECORDS // 20 else None
-        records.append(NewRecord(dataset.spec.key(inputs), inputs, label))
+        records.append(NewRow(dataset.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
     train_model(store, "notes", settings)
     return dataset
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.planner import CHUNK_RECORDS
 from db.records.dataset import Dataset, find_dataset
-from db.records.record import NewRecord, add_records, count_stale
+from db.records.record import count_stale
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
@@ -76,11 +78,9 @@ def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
         tone = ("warm", "cold")[number % 2]
         words = {"warm": "merci beaucoup", "cold": "rien du tout"}[tone]
         inputs = dataset.spec.read_inputs({"sentence": f"{words} {number}"})
-        records.append(
-            NewRecord(dataset.spec.key(inputs), inputs, tone if number < LABELS else None)
-        )
+        records.append(NewRow(dataset.spec.key(inputs), inputs, tone if number < LABELS else None))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
 
 
 def is_done(store: Store, dataset: Dataset) -> bool:

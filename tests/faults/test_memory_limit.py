@@ -20,10 +20,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.chunk import MOST_ATTEMPTS
 from db.queue.worker_registry import all_workers
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
 from db.store.store import Store
 from enrich.enrichers.base import Row
@@ -249,9 +250,9 @@ def fill(store: Store, limit_bytes: int, *texts: str) -> Dataset:
     rows = []
     for text in (*texts, *(f"rien du tout {number}" for number in range(NEIGHBOURS))):
         inputs = dataset.spec.read_inputs({"sentence": text})
-        rows.append(NewRecord(dataset.spec.key(inputs), inputs))
+        rows.append(NewRow(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, dataset.id, rows, "import")
+        add_rows(connection, dataset, rows, "import")
     return dataset
 
 

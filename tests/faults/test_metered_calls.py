@@ -21,13 +21,15 @@ import pytest
 from sqlalchemy import inspect, select, text, update
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.call_quota import Caller, grant_calls, spent_calls
 from db.queue.chunk import make_chunk
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import list_quarantine
 from db.queue.worker_registry import _process, all_workers, register_worker
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records, each_record, forget_record, slices
+from db.records.record import each_record, forget_record, slices
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
@@ -109,9 +111,9 @@ def make_dataset(
     rows = []
     for number in range(first, first + RECORDS):
         raw = {"sentence": text_of(number), "subject": text_of(number + 1)}
-        rows.append(NewRecord(dataset.spec.key(raw), dataset.spec.read_inputs(raw)))
+        rows.append(NewRow(dataset.spec.key(raw), dataset.spec.read_inputs(raw)))
     with store.writing() as connection:
-        add_records(connection, dataset.id, rows, "import")
+        add_rows(connection, dataset, rows, "import")
         dataset = refresh_plan(connection, dataset, settings)
         ids = [record.id for record in each_record(connection, dataset.id)]
         for chunk_ids in slices(ids, chunk_records):

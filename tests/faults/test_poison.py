@@ -21,9 +21,10 @@ from sqlalchemy import func, select
 
 from db.errors import EnricherError
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.chunk import MOST_ATTEMPTS
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec, encode_spec
 from db.store import tables
 from db.store.store import Store
@@ -144,9 +145,9 @@ def make_notes(store: Store, folder: Path, bite: str, neighbours: int = NEIGHBOU
     rows = []
     for text in texts:
         inputs = dataset.spec.read_inputs({"sentence": text})
-        rows.append(NewRecord(dataset.spec.key(inputs), inputs))
+        rows.append(NewRow(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, dataset.id, rows, "import")
+        add_rows(connection, dataset, rows, "import")
     return Notes(store, dataset, log, rows[0].key.hex())
 
 

@@ -17,8 +17,10 @@ import pytest
 from sqlalchemy import func, select
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset, find_dataset
-from db.records.record import NewRecord, add_records, count_stale
+from db.records.record import count_stale
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.store import Store
@@ -87,8 +89,8 @@ class Notes:
             rows = []
             for number in itertools.islice(self.numbers, RECORDS):
                 inputs = self.dataset.spec.read_inputs({"sentence": f"merci {number}"})
-                rows.append(NewRecord(self.dataset.spec.key(inputs), inputs))
-            add_records(connection, self.dataset.id, rows, "import")
+                rows.append(NewRow(self.dataset.spec.key(inputs), inputs))
+            add_rows(connection, self.dataset, rows, "import")
 
     def _left(self) -> int:
         with self.store.reading() as connection:

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records, count_stale
+from db.records.record import count_stale
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
@@ -130,9 +132,9 @@ def add_more(store: Store, dataset: Dataset, first: int) -> int:
         inputs = dataset.spec.read_inputs(
             {"sentence": f"merci {'beaucoup ' * (number % 7)}{number}"}
         )
-        records.append(NewRecord(dataset.spec.key(inputs), inputs))
+        records.append(NewRow(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
     return first + RECORDS_AT_ONCE
 
 

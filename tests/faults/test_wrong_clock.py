@@ -19,10 +19,11 @@ import pytest
 from sqlalchemy import select, update
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.run_history import begin_run, is_running
 from db.queue.worker_registry import count_workers, register_worker
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
@@ -151,12 +152,12 @@ class Notes:
         rows = []
         for number in range(count):
             inputs = self.dataset.spec.read_inputs({"sentence": f"{text} {number}"})
-            rows.append(NewRecord(self.dataset.spec.key(inputs), inputs))
+            rows.append(NewRow(self.dataset.spec.key(inputs), inputs))
         with self.store.writing() as connection:
             if asked:
                 ask(connection, self.dataset.id, rows)
             else:
-                add_records(connection, self.dataset.id, rows, "import")
+                add_rows(connection, self.dataset, rows, "import")
 
     def done(self) -> int:
         """Count the records with the right value."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from db.records.dataset import find_dataset
+from db.records.record_detail import read_record_detail
 from tests.conftest import counts, sample_spec
 
-from .conftest import API_KEY, Site, query, serving_copy
+from .conftest import API_KEY, Reply, Site, query, serving_copy
 
 SPEC = sample_spec("intents")
 CUSTOMERS = sample_spec("customers")
@@ -138,7 +141,7 @@ def test_each_key_adds_records(site: Site, key: str) -> None:
         {"sentence": f"vide {key}", "intent": ""},
     ]
     reply = site.post("/records/intents", items, key)
-    assert reply.json() == counts(created=4, relabelled=0, unchanged=0)
+    assert reply.json() == counts(added=4, records=4)
     labelled = row_of(site, sentence=f"un vol pour {key}")
     assert (labelled.label, labelled.origin) == ("find-flight", "api")
     for begin in ("peut-être", "rien", "vide"):
@@ -148,9 +151,9 @@ def test_each_key_adds_records(site: Site, key: str) -> None:
 def test_adding_twice_changes_nothing(site: Site) -> None:
     """A client that is not sure may send the same records again."""
     items = [{"sentence": "deux fois la même", "intent": "irrelevant"}]
-    assert add(site, items) == counts(created=1, relabelled=0, unchanged=0)
+    assert add(site, items) == counts(added=1, records=1)
     before = site.records(origin="api")
-    assert add(site, items) == counts(created=0, relabelled=0, unchanged=1)
+    assert add(site, items) == counts(unchanged=1)
     assert site.records(origin="api") == before
 
 
@@ -159,18 +162,16 @@ def test_a_new_label_replaces_the_old(site: Site) -> None:
     sentence = "une table pour deux"
     add(site, [{"sentence": sentence, "intent": "purchase"}])
     relabelled = [{"sentence": sentence, "intent": "find-restaurant"}]
-    assert add(site, relabelled) == counts(created=0, relabelled=1, unchanged=0)
+    assert add(site, relabelled) == counts(corrected=1)
     assert add(site, [{"sentence": sentence}])["unchanged"] == 1
     assert row_of(site, sentence=sentence).label == "find-restaurant"
 
 
-def test_the_last_label_of_a_repeated_record_is_kept(site: Site) -> None:
+def test_items_with_the_same_inputs_are_rows_of_one_record(site: Site) -> None:
     """The counts add up to the number of items sent."""
     labels = ("purchase", "find-hotel", None)
     items = [{"sentence": "trois fois", "intent": label} for label in labels]
-    assert add(site, items) == counts(
-        created=1, relabelled=0, unchanged=0, repeated=2, contradicted=1
-    )
+    assert add(site, items) == counts(added=3, records=1)
     assert row_of(site, sentence="trois fois").label == "find-hotel"
 
 
@@ -178,7 +179,7 @@ def test_a_regressions_label_is_a_number(site: Site) -> None:
     """The same number may be written in several ways."""
     inputs = {"age": 33, "education": "PhD", "income": 33_333}
     target = "/records/customers"
-    assert add(site, [{**inputs, "spending": 1000}], target)["created"] == 1
+    assert add(site, [{**inputs, "spending": 1000}], target)["added"] == 1
     assert add(site, [{**inputs, "spending": "1e3"}], target)["unchanged"] == 1
     assert float(row_of(site, **inputs).label) == 1000
     refused = site.post(target, [{**inputs, "spending": "much"}], API_KEY)
@@ -209,3 +210,34 @@ def test_a_batch_with_bad_items_adds_nothing_and_names_every_bad_item(site: Site
     assert all(entry["reason"] for entry in problem["problems"])
     assert site.records(origin="api") == before
     assert row_of(site, sentence=good["sentence"]) is None
+
+
+def send(site: Site, items: object, idempotency_key: str) -> Reply:
+    """Send rows with an Idempotency-Key."""
+    headers = {
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {API_KEY}",
+        "Idempotency-Key": idempotency_key,
+    }
+    return site.ask("POST", "/records/intents", json.dumps(items).encode(), headers)
+
+
+def test_rows_with_an_idempotency_key_are_added_beside_others_once(site: Site) -> None:
+    """A client that got no answer may send its request again."""
+    items = [{"sentence": "encore une fois", "intent": "purchase"}]
+    assert add(site, items) == counts(added=1, records=1)
+    first, again, other = (send(site, items, key).json() for key in ("one", "one", "two"))
+    assert first == again == other == counts(added=1)
+    with site.store.reading() as connection:
+        dataset = find_dataset(connection, "intents")
+        key = row_of(site, sentence="encore une fois").key
+        assert read_record_detail(connection, dataset, key).labels == {"purchase": 3}
+
+
+def test_an_idempotency_key_with_another_body_is_refused(site: Site) -> None:
+    """Otherwise its rows would be lost without a word."""
+    assert send(site, [{"sentence": "la première", "intent": "purchase"}], "same").status == 200
+    reply = send(site, [{"sentence": "la deuxième", "intent": "purchase"}], "same")
+    assert (reply.status, reply.content_type) == (422, "application/problem+json")
+    assert "another body" in reply.json()["detail"]
+    assert row_of(site, sentence="la deuxième") is None

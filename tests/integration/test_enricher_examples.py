@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.toml_file import check_spec
 from db.store.store import Store
@@ -61,9 +62,9 @@ def make_dataset(store: Store, toml: str, kind: dict[str, str], labels: list[Any
     for number, label in enumerate(labels):
         notice = NOTICES[number] if number < len(NOTICES) else f"{label} {number} m²"
         inputs = spec.read_inputs({"notice": notice})
-        rows.append(NewRecord(spec.key(inputs), inputs, spec.read_label(label)))
+        rows.append(NewRow(spec.key(inputs), inputs, spec.read_label(label)))
     with store.writing() as connection:
-        add_records(connection, dataset.id, rows, "import")
+        add_rows(connection, dataset, rows, "import")
     return dataset
 
 

@@ -23,11 +23,12 @@ import pytest
 from sqlalchemy import delete, select
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.planner import CHUNK_RECORDS
 from db.queue.worker_registry import all_workers
 from db.records.dataset import Dataset
 from db.records.enrichment import count_enrichments
-from db.records.record import NewRecord, add_records
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.store import Store
@@ -185,9 +186,9 @@ def site(store: Store, database_url: str, tmp_path: Path) -> Site:
     records = []
     for number in range(RECORDS):
         inputs = dataset.spec.read_inputs({"sentence": f"phrase {number}"})
-        records.append(NewRecord(dataset.spec.key(inputs), inputs))
+        records.append(NewRow(dataset.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
     return Site(store, database_url, dataset, tmp_path / "journal", tmp_path / "log")
 
 

@@ -203,7 +203,7 @@ def test_a_key_for_readers_adds_no_records(keyed: Site) -> None:
         assert reply.headers["WWW-Authenticate"] == "Bearer"
         assert "API_KEYS" in reply.json()["detail"]
     assert not [row for row in keyed.records(origin="api") if "qui lit" in row.inputs]
-    assert keyed.post("/records/intents", items, API_KEY).json()["created"] == 1
+    assert keyed.post("/records/intents", items, API_KEY).json()["added"] == 1
 
 
 def cache_control(site: Site, sentence: str, **headers: str) -> list[str]:

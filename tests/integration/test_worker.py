@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from db.admin.store_status import dataset_status
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset, find_dataset
-from db.records.record import NewRecord, add_records
 from db.records.trained_model import active_model
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
@@ -34,9 +35,9 @@ def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
     for number in range(first, last):
         inputs = dataset.spec.read_inputs({"sentence": f"{words[number % 2]} {number}"})
         label = ("warm", "cold")[number % 2]
-        records.append(NewRecord(dataset.spec.key(inputs), inputs, label))
+        records.append(NewRow(dataset.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset
-from db.records.record import NewRecord, add_records
 from db.records.trained_model import active_model
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
@@ -46,9 +47,9 @@ def fill(store: Store, dataset: Dataset, first: int, last: int, *, labelled: boo
         sentence = f"{TONES[tone]} {random_words(number // 2)}{' !' * (number % 2)}"
         inputs = dataset.spec.read_inputs({"sentence": sentence})
         label = ("cold" if tone == "warm" else "warm") if number in WRONG else tone
-        rows.append(NewRecord(dataset.spec.key(inputs), inputs, label if labelled else None))
+        rows.append(NewRow(dataset.spec.key(inputs), inputs, label if labelled else None))
     with store.writing() as connection:
-        add_records(connection, dataset.id, rows, "import")
+        add_rows(connection, dataset, rows, "import")
 
 
 def random_words(number: int) -> str:

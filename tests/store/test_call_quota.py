@@ -12,6 +12,8 @@ from functools import partial
 import pytest
 from sqlalchemy import func, select, update
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.call_quota import (
     BUDGET_RETRY_SECONDS,
     Caller,
@@ -23,7 +25,7 @@ from db.queue.call_quota import (
     spent_calls,
 )
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records, each_record, forget_record
+from db.records.record import each_record, forget_record
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from db.store import tables
@@ -47,8 +49,8 @@ def notes(store: Store) -> Dataset:
     found = register(store, spec)
     inputs = [spec.read_inputs({"sentence": f"bonjour {number}"}) for number in range(RECORDS)]
     with store.writing() as connection:
-        rows = [NewRecord(spec.key(each), each) for each in inputs]
-        add_records(connection, found.id, rows, "import")
+        rows = [NewRow(spec.key(each), each) for each in inputs]
+        add_rows(connection, found, rows, "import")
     return found
 
 

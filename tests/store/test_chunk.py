@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from db.errors import LeaseLost
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.chunk import (
     Chunk,
     claim_chunk,
@@ -30,7 +32,6 @@ from db.queue.quarantine import (
 from db.queue.worker_registry import register_worker, remove_dead_workers
 from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.enrichment import Enrichment, count_enrichments
-from db.records.record import NewRecord, add_records
 from db.store import tables
 from db.store.store import Store
 from tests.conftest import ask, register, sample_spec
@@ -43,15 +44,15 @@ def planned(store: Store) -> Dataset:
     """Return a dataset of 1,200 stale records."""
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
-        add_records(connection, found.id, list(sentences(found, 1200)), "import")
+        add_rows(connection, found, list(sentences(found, 1200)), "import")
         return set_plan(connection, found, (PlanStep("language", "f1"),))
 
 
-def sentences(dataset: Dataset, count: int, word: str = "phrase") -> Iterator[NewRecord]:
+def sentences(dataset: Dataset, count: int, word: str = "phrase") -> Iterator[NewRow]:
     """Yield `count` records, each with a different sentence."""
     for number in range(count):
         inputs = dataset.spec.read_inputs({"sentence": f"{word} {number}"})
-        yield NewRecord(dataset.spec.key(inputs), inputs)
+        yield NewRow(dataset.spec.key(inputs), inputs)
 
 
 def claim(store: Store, dataset: Dataset, worker_id: int = 1, seconds: float = LEASE) -> Chunk:
@@ -91,7 +92,7 @@ def test_there_are_never_more_than_four_open_chunks_per_worker(store: Store) -> 
     """A million stale records must not create two thousand chunks."""
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
-        add_records(connection, found.id, list(sentences(found, 3000)), "import")
+        add_rows(connection, found, list(sentences(found, 3000)), "import")
         found = set_plan(connection, found, (PlanStep("language", "f1"),))
         assert plan_chunks(connection, found, 1) == 4
         assert plan_chunks(connection, found, 1) == 0

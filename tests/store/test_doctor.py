@@ -9,8 +9,9 @@ from sqlalchemy import update
 
 from db.admin import doctor
 from db.admin.doctor import Finding, examine
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.worker_registry import SILENT_SECONDS, register_worker
-from db.records.record import NewRecord, add_records
 from db.records.trained_model import Artifact, NewModel, activate_model, add_model
 from db.settings import Settings
 from db.store import tables
@@ -44,9 +45,9 @@ def test_a_dataset_without_a_model_is_a_fault(settings: Settings, store: Store) 
     remedy = f"import labelled rows: python -m db import notes FILE; then {train}"
     assert (finding.level, finding.remedy) == ("fault", remedy)
     inputs = dataset.spec.read_inputs({"sentence": "bonjour"})
-    row = NewRecord(dataset.spec.key(inputs), inputs, "warm")
+    row = NewRow(dataset.spec.key(inputs), inputs, "warm")
     with store.writing() as connection:
-        add_records(connection, dataset.id, [row], "import")
+        add_rows(connection, dataset, [row], "import")
     assert findings(settings, store)["dataset notes"].remedy == train
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from db.admin.store_status import dataset_status
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset, find_dataset
 from db.records.prediction import find_body
-from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.store.store import Store
@@ -49,9 +50,9 @@ def fill(store: Store, dataset: Dataset, rows: int = 60) -> None:
     for number in range(rows):
         tone = ("warm", "cold")[number % 2]
         inputs = dataset.spec.read_inputs({"sentence": f"{words[tone]} {number}"})
-        records.append(NewRecord(dataset.spec.key(inputs), inputs, tone))
+        records.append(NewRow(dataset.spec.key(inputs), inputs, tone))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_a_requested_input_is_enriched_and_answered_by_the_teacher(
     inputs = notes.spec.read_inputs({"sentence": "merci beaucoup à tous"})
     key = notes.spec.key(inputs)
     with store.writing() as connection:
-        ask(connection, notes.id, [NewRecord(key, inputs)])
+        ask(connection, notes.id, [NewRow(key, inputs)])
     assert enrich_now(store, settings) == 4
     with store.reading() as connection:
         body = msgspec.json.decode(find_body(connection, notes.id, key) or b"{}")
@@ -182,7 +183,7 @@ def test_a_record_that_an_enricher_refuses_is_quarantined_and_the_others_are_enr
     fill(store, found, 30)
     poison = found.spec.read_inputs({"sentence": "du poison"})
     with store.writing() as connection:
-        add_records(connection, found.id, [NewRecord(found.spec.key(poison), poison)], "import")
+        add_rows(connection, found, [NewRow(found.spec.key(poison), poison)], "import")
     with working(store, settings, threading.Event(), LocalExecutor()) as worker:
         worker.enrich(wait=True)
     with store.reading() as connection:
@@ -213,7 +214,7 @@ def test_once_ends_with_an_error_if_records_were_quarantined(
     found = register(store, spec_with(picky=EnricherSpec(use=f"{SAMPLES}.Picky")))
     poison = found.spec.read_inputs({"sentence": "du poison"})
     with store.writing() as connection:
-        add_records(connection, found.id, [NewRecord(found.spec.key(poison), poison)], "import")
+        add_rows(connection, found, [NewRow(found.spec.key(poison), poison)], "import")
     done = command("enrich", "once")
     assert done.code == 1
     assert "1 of them lack a value and are quarantined" in done.err

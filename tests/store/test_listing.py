@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 
 from db.errors import InputError, UnknownRecord
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk
 from db.queue.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
 from db.queue.planner import plan_chunks
@@ -19,7 +21,6 @@ from db.records.enrichment import Enrichment
 from db.records.listing import MOST_SCANNED_ROWS, ListingFilter, ListingPage, list_records
 from db.records.listing_columns import write_held_out
 from db.records.prediction import Prediction
-from db.records.record import NewRecord, add_records
 from db.records.record_detail import read_record_detail
 from db.scoring.response_body import Answer, encode_answer
 from db.store import tables
@@ -41,9 +42,9 @@ def notes(store: Store) -> Dataset:
     for number in range(300):
         inputs = found.spec.read_inputs({"sentence": f"phrase {number}"})
         label = LABELS[number % 3] if number % 3 else None
-        records.append(NewRecord(found.spec.key(inputs), inputs, label))
+        records.append(NewRow(found.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_rows(connection, found, records, "import")
         rows = connection.execute(select(tables.record)).all()
         for row in rows:
             score = round(chance.uniform(0.3, 1.0), 2)
@@ -163,9 +164,9 @@ def test_records_of_a_regression_farthest_from_their_label_come_first(store: Sto
     rows = []
     for age in range(20, 60):
         inputs = found.spec.read_inputs({"age": age, "education": "PhD", "income": 1000})
-        rows.append(NewRecord(found.spec.key(inputs), inputs, repr(float(age))))
+        rows.append(NewRow(found.spec.key(inputs), inputs, repr(float(age))))
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
+        add_rows(connection, found, rows, "import")
         write_held_out(connection, found.id, [(row.key, "", 40.0) for row in rows[:-5]])
         seen = [
             abs(float(row.label or 0) - (row.score or 0))
@@ -210,7 +211,7 @@ def test_records_are_listed_by_the_results_of_their_last_chunk(store: Store) -> 
     inputs = found.spec.read_inputs({"sentence": "bonjour"})
     key = found.spec.key(inputs)
     with store.writing() as connection:
-        add_records(connection, found.id, [NewRecord(key, inputs, None)], "import")
+        add_rows(connection, found, [NewRow(key, inputs, None)], "import")
         (record_id,) = connection.execute(select(tables.record.c.id)).scalars()
     first_results = [
         Enrichment(record_id, "a", "f", {"issue": True, "quality": 0.1}, "issue"),

@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from db.errors import EnricherError
 from db.files.exporter import export_rows
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.quarantine import list_quarantine
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
 from db.spec.field import TextField
@@ -70,9 +71,9 @@ def load(store: Store, spec: DatasetSpec, *more: str) -> Dataset:
     """Put a dataset with a record for each city into the store."""
     found = register(store, spec)
     raw = [{"sentence": f"à {city}", "city": city} for city in (*CITIES, *more)]
-    rows = [NewRecord(spec.key(inputs), spec.read_inputs(inputs)) for inputs in raw]
+    rows = [NewRow(spec.key(inputs), spec.read_inputs(inputs)) for inputs in raw]
     with store.writing() as connection:
-        add_records(connection, found.id, rows, "import")
+        add_rows(connection, found, rows, "import")
     return found
 
 
@@ -112,8 +113,8 @@ def test_several_fields_may_have_to_match(store: Store, settings: Settings) -> N
     found = register(store, spec)
     raw = [{"sentence": region, "city": "Nice"} for region in ("Var", "Alpes", "Nord")]
     with store.writing() as connection:
-        rows = [NewRecord(spec.key(inputs), spec.read_inputs(inputs)) for inputs in raw]
-        add_records(connection, found.id, rows, "import")
+        rows = [NewRow(spec.key(inputs), spec.read_inputs(inputs)) for inputs in raw]
+        add_rows(connection, found, rows, "import")
     enrich_now(store, settings)
     rows_made = export_rows(store, found)
     made = {row["inputs"]["sentence"]: row["enrichments"]["people"] for row in rows_made}

@@ -10,8 +10,9 @@ import pytest
 from msgspec import structs
 
 from db.errors import TrainingError, UnknownModel
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.records.trained_model import active_model, all_models
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec, EnricherSpec
@@ -45,9 +46,9 @@ def fill(store: Store, dataset: Dataset, rows: int, seed: int = 1, noise: float 
         area, floor = chance.uniform(10, 90), chance.randint(0, 9)
         inputs = dataset.spec.read_inputs({"area": area, "floor": floor})
         label = repr(3 * area + noise * chance.gauss(0, 1))
-        records.append(NewRecord(dataset.spec.key(inputs), inputs, label))
+        records.append(NewRow(dataset.spec.key(inputs), inputs, label))
     with store.writing() as connection:
-        add_records(connection, dataset.id, records, "import")
+        add_rows(connection, dataset, records, "import")
 
 
 @pytest.fixture

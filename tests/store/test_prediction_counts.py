@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
 from db.admin.prune import prune_store
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records, forget_record
+from db.records.record import forget_record
 from db.settings import Settings
 from db.store import tables
 from db.store.dialect import wall_seconds
@@ -206,10 +208,10 @@ def waiting(store: Store, dataset: Dataset, most: int = 100) -> int:
         return count_waiting(connection, dataset.id, most)
 
 
-def new_record(dataset: Dataset, sentence: str) -> NewRecord:
+def new_record(dataset: Dataset, sentence: str) -> NewRow:
     """Return a record with a sentence."""
     inputs = dataset.spec.read_inputs({"sentence": sentence})
-    return NewRecord(dataset.spec.key(inputs), inputs)
+    return NewRow(dataset.spec.key(inputs), inputs)
 
 
 @pytest.fixture
@@ -219,7 +221,7 @@ def notes(store: Store) -> Dataset:
     with store.writing() as connection:
         ask(connection, found.id, [new_record(found, f"asked {number}") for number in range(5)])
         imported = [new_record(found, f"imported {number}") for number in range(3)]
-        add_records(connection, found.id, imported, "import")
+        add_rows(connection, found, imported, "import")
     return found
 
 

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from db.admin.prune import DAY_SECONDS, prune_store
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.record import NewRecord, add_records
 from db.settings import Settings
 from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
@@ -28,7 +29,7 @@ def notes(store: Store, settings: Settings) -> Dataset:
     for sentence in ("vieux", "neuf"):
         inputs = found.spec.read_inputs({"sentence": sentence})
         with store.writing() as connection:
-            ask(connection, found.id, [NewRecord(found.spec.key(inputs), inputs)])
+            ask(connection, found.id, [NewRow(found.spec.key(inputs), inputs)])
     enrich_now(store, settings)
     return found
 
@@ -62,8 +63,8 @@ def test_a_request_that_was_labelled_later_is_kept(store: Store, notes: Dataset)
     make_old(store, notes, "vieux", 31)
     inputs = notes.spec.read_inputs({"sentence": "vieux"})
     with store.writing() as connection:
-        labelled = NewRecord(notes.spec.key(inputs), inputs, "cold")
-        add_records(connection, notes.id, [labelled], "import")
+        labelled = NewRow(notes.spec.key(inputs), inputs, "cold")
+        add_rows(connection, notes, [labelled], "import")
     assert prune_store(store)["requests"] == 0
 
 

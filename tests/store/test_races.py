@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import select, update
 
 from db.admin.prune import DAY_SECONDS, prune_store
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.chunk import claim_chunk, finish_chunk, records_in_chunk
 from db.queue.planner import plan_chunks
 from db.queue.run_history import begin_run, is_running
 from db.queue.worker_registry import _host
 from db.records.dataset import Dataset, PlanStep, set_plan
+from db.records.observation import count_labels
 from db.records.prediction import Prediction, find_body
-from db.records.record import NewRecord, add_records, count_labels, forget_record
+from db.records.record import forget_record
 from db.scoring.response_body import Answer, encode_answer
 from db.settings import Settings
 from db.store import tables
@@ -51,10 +54,10 @@ def notes(store: Store) -> Dataset:
     return found
 
 
-def sentence(dataset: Dataset, text: str, label: str | None = None) -> NewRecord:
+def sentence(dataset: Dataset, text: str, label: str | None = None) -> NewRow:
     """Return a record with this sentence."""
     inputs = dataset.spec.read_inputs({"sentence": text})
-    return NewRecord(dataset.spec.key(inputs), inputs, label)
+    return NewRow(dataset.spec.key(inputs), inputs, label)
 
 
 def test_a_label_is_kept_if_the_same_input_is_requested_at_the_same_time(
@@ -64,14 +67,14 @@ def test_a_label_is_kept_if_the_same_input_is_requested_at_the_same_time(
     if store.writer.dialect.name == "sqlite":
         with store.writing() as connection:
             ask(connection, notes.id, [sentence(notes, "bonjour")])
-            add_records(connection, notes.id, [sentence(notes, "bonjour", "warm")], "import")
+            add_rows(connection, notes, [sentence(notes, "bonjour", "warm")], "import")
     else:
         asking = store.writer.connect()
         ask(asking, notes.id, [sentence(notes, "bonjour")])
 
         def label_it() -> None:
             with store.writing() as connection:
-                add_records(connection, notes.id, [sentence(notes, "bonjour", "warm")], "import")
+                add_rows(connection, notes, [sentence(notes, "bonjour", "warm")], "import")
 
         importing = threading.Thread(target=label_it)
         importing.start()
@@ -89,7 +92,7 @@ def test_a_requested_input_that_is_imported_later_does_not_count_as_a_request(
     """Pruning must not delete it as an old request."""
     with store.writing() as connection:
         ask(connection, notes.id, [sentence(notes, "bonjour")])
-        add_records(connection, notes.id, [sentence(notes, "bonjour")], "import")
+        add_rows(connection, notes, [sentence(notes, "bonjour")], "import")
         ask(connection, notes.id, [sentence(notes, "bonjour")])
         connection.execute(
             update(tables.record).values(made_at=tables.record.c.made_at - 99 * DAY_SECONDS)
@@ -104,11 +107,11 @@ def test_two_writers_of_the_same_records_in_opposite_orders_both_succeed(
     rows = [sentence(notes, f"phrase {number}", "warm") for number in range(300)]
     errors: list[BaseException] = []
 
-    def write(some: list[NewRecord], label: str) -> None:
-        labelled = [NewRecord(record.key, record.inputs, label) for record in some]
+    def write(some: list[NewRow], label: str) -> None:
+        labelled = [NewRow(record.key, record.inputs, label) for record in some]
         try:
             for _ in range(5):
-                store.write(lambda c: add_records(c, notes.id, labelled, "import"))
+                store.write(lambda c: add_rows(c, notes, labelled, "import"))
         except BaseException as error:  # noqa: BLE001  the test asserts on it
             errors.append(error)
 

@@ -16,10 +16,16 @@ from db import migrations
 from db.errors import StoreError
 from db.migrations import upgrade
 from db.queue.quarantine import list_quarantine
-from db.records.record import NewRecord, add_records
+from db.records.observation import count_labels
 from db.store.store import Store, check_schema, connect_store
-from db.store.tables import SCHEMA, metadata, record
+from db.store.tables import SCHEMA, metadata, observation, record
 from tests.conftest import Done, register, sample_spec, settings_for
+
+_INSERT_RECORD = (
+    "INSERT INTO record (dataset_id, key, inputs, label, origin, asked, made_at)"
+    " VALUES (:of, :key, '{}', :label, :origin, false, 5)"
+)
+_UNLABELLED = {"label": None, "origin": "import"}
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
@@ -46,8 +52,7 @@ def test_quarantined_records_stay_quarantined_after_an_upgrade(database_url: str
         alembic.upgrade(config, "0002")
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
-        inputs = found.spec.read_inputs({"sentence": "bonjour"})
-        add_records(connection, found.id, [NewRecord(found.spec.key(inputs), inputs)], "import")
+        connection.execute(text(_INSERT_RECORD), {"of": found.id, "key": b"a" * 16} | _UNLABELLED)
         connection.execute(
             text(
                 "INSERT INTO quarantine"
@@ -77,12 +82,9 @@ def test_records_from_before_an_upgrade_are_listed_after_it(database_url: str, k
         "regression": b'{"prediction":12.5}',
     }[kind]
     with store.writing() as connection:
-        insert = (
-            "INSERT INTO record (dataset_id, key, inputs, label, origin, asked, made_at)"
-            " VALUES (:of, :key, '{}', '12.0', 'import', false, 0)"
-        )
         for key in (b"a" * 16, b"b" * 16):
-            connection.execute(text(insert), {"of": found.id, "key": key})
+            values = {"of": found.id, "key": key, "label": "12.0", "origin": "import"}
+            connection.execute(text(_INSERT_RECORD), values)
         connection.execute(
             text("INSERT INTO prediction VALUES (:of, :key, :body, 'f', 0)"),
             {"of": found.id, "key": b"a" * 16, "body": body},
@@ -105,6 +107,30 @@ def test_records_from_before_an_upgrade_are_listed_after_it(database_url: str, k
     prediction = ("buy", 0.6) if kind == "classification" else ("", 12.5)
     assert (first.answer, first.score, first.issue, first.duplicates) == (*prediction, True, "abc")
     assert (second.answer, second.score, second.issue, second.duplicates) == ("", None, None, None)
+    store.close()
+
+
+def test_each_imported_record_from_before_an_upgrade_is_one_observation(database_url: str) -> None:
+    """A requested input is one only if it has a label."""
+    store = connect_store(settings_for(database_url))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with store.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.upgrade(config, "0005")
+    found = register(store, sample_spec("customers"))
+    rows = [("1.0", "import"), (None, "api"), (None, "request"), ("2.0", "request")]
+    with store.writing() as connection:
+        for at, (label, origin) in enumerate(rows):
+            values = {"of": found.id, "key": bytes([at]) * 16, "label": label, "origin": origin}
+            connection.execute(text(_INSERT_RECORD), values)
+    upgrade(store)
+    with store.reading() as connection:
+        query = select(observation.c.label, observation.c.origin, observation.c.made_at)
+        kept = connection.execute(query.order_by(observation.c.id)).all()
+        labels = count_labels(connection, found.id)
+    assert kept == [("1.0", "import", 5), (None, "api", 5), ("2.0", "import", 5)]
+    assert labels == 2
     store.close()
 
 

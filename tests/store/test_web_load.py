@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
+from db.ingestion.row import NewRow
+from db.ingestion.submission import add_rows
 from db.queue.pause import pause_workers, paused_at, resume_workers
 from db.queue.worker_registry import (
     WorkerReport,
@@ -23,7 +25,6 @@ from db.queue.worker_registry import (
     seconds_left,
 )
 from db.records.dataset import PlanStep, set_plan
-from db.records.record import NewRecord, add_records
 from db.store import tables
 from db.store.store import Store
 from db.traffic.web_load import SILENT_SECONDS, WebLoad, delete_load, read_load, write_load
@@ -296,9 +297,9 @@ def backlog(store: Store) -> Store:
     records = []
     for number in range(10):
         inputs = found.spec.read_inputs({"sentence": f"phrase {number}"})
-        records.append(NewRecord(found.spec.key(inputs), inputs))
+        records.append(NewRow(found.spec.key(inputs), inputs))
     with store.writing() as connection:
-        add_records(connection, found.id, records, "import")
+        add_rows(connection, found, records, "import")
         set_plan(connection, found, (PlanStep("language", "f1"),))
     return store
 

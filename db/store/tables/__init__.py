@@ -13,11 +13,20 @@ from .queue import (
     run,
     worker,
 )
-from .records import dataset, enrichment, model, prediction, record, snapshot
+from .records import (
+    dataset,
+    enrichment,
+    model,
+    observation,
+    prediction,
+    record,
+    snapshot,
+    submission,
+)
 from .web import generation, served, web_signal
 
 # The oldest migration that this code works with. Migrations are compared as text.
-SCHEMA = "0005"
+SCHEMA = "0006"
 
 __all__ = [
     "SCHEMA",
@@ -29,6 +38,7 @@ __all__ = [
     "metadata",
     "meter",
     "model",
+    "observation",
     "pause",
     "prediction",
     "progress",
@@ -39,6 +49,7 @@ __all__ = [
     "run",
     "served",
     "snapshot",
+    "submission",
     "web_signal",
     "worker",
 ]

@@ -38,6 +38,8 @@ record = Table(
     dataset_column(),
     Column("key", LargeBinary(16), nullable=False),
     Column("inputs", Text, nullable=False),
+    # The labels of its observations in one: the most frequent one, or the mean of a regression.
+    # It is null exactly if no observation has a label.
     Column("label", Text),
     Column("origin", Text, nullable=False),
     Column("asked", Boolean, nullable=False),
@@ -105,6 +107,70 @@ for _name, (_columns, _where) in LISTING_INDEXES.items():
         sqlite_where=text(_where),
         postgresql_where=text(_where),
     )
+
+# The rows of the user's data, and the labels that people gave; each belongs to a record.
+observation = Table(
+    "observation",
+    metadata,
+    id_column(),
+    dataset_column(),
+    # The code before this table deletes records without knowing of their observations.
+    Column("record_id", BigId, ForeignKey("record.id", ondelete="CASCADE"), nullable=False),
+    Column("label", Text),
+    Column("row_id", Text),
+    Column("origin", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    # The submission whose rows were added beside all others; 0 if a later file corrects the row.
+    Column("submission_id", BigId, nullable=False, server_default="0"),
+    # Counts equal rows of an import, so that each is kept and importing them again adds none.
+    Column("ordinal", Integer, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+# The rows of a record, and the identity of rows that have no row id.
+Index(
+    "observation_identity",
+    observation.c.record_id,
+    observation.c.submission_id,
+    text("coalesce(label, '')"),
+    text("coalesce(row_id, '')"),
+    observation.c.ordinal,
+    unique=True,
+)
+Index(
+    "observation_labelled",
+    observation.c.dataset_id,
+    observation.c.record_id,
+    sqlite_where=observation.c.label.isnot(None),
+    postgresql_where=observation.c.label.isnot(None),
+)
+Index(
+    "observation_row_id",
+    observation.c.dataset_id,
+    observation.c.row_id,
+    unique=True,
+    sqlite_where=observation.c.row_id.isnot(None),
+    postgresql_where=observation.c.row_id.isnot(None),
+)
+
+# The files and requests whose rows were imported, by which they are recognised.
+submission = Table(
+    "submission",
+    metadata,
+    id_column(),
+    Column("dataset_id", BigId, ForeignKey("dataset.id", ondelete="CASCADE"), nullable=False),
+    # SHA-256 of the files, or of the key of a request.
+    Column("digest", LargeBinary(32), nullable=False),
+    # SHA-256 of the request's body, which must not change under the same key.
+    Column("content", LargeBinary(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_added", Boolean, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("finished_at", Double),
+    # What was reported about it, as JSON.
+    Column("counts", Text, nullable=False, server_default="{}"),
+    UniqueConstraint("dataset_id", "digest"),
+    sqlite_autoincrement=True,
+)
 
 enrichment = Table(
     "enrichment",

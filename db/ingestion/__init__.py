@@ -1,0 +1,1 @@
+"""Ingestion: rows of files and requests become records and observations."""

@@ -1,0 +1,59 @@
+"""The rows that records have in the store, counted by label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, case, func, select
+
+from db.store import tables
+
+
+@dataclass
+class RecordRows:
+    """The rows of a record by label, "" for rows without one.
+
+    An import may replace the `replaceable` ones: they have no row id, were not added beside others,
+    and are not a person's. `new` rows came after the import began.
+    """
+
+    labels: dict[str, int] = field(default_factory=dict)
+    replaceable: dict[str, int] = field(default_factory=dict)
+    total: int = 0
+    new: int = 0
+
+    @property
+    def replaceable_total(self) -> int:
+        """The number of rows that an import may replace."""
+        return sum(self.replaceable.values())
+
+
+def read_record_rows(
+    connection: Connection, ids: Sequence[int], last_id: int
+) -> dict[int, RecordRows]:
+    """Return the rows of records by record id; new ones have an id above `last_id`."""
+    rows = tables.observation.c
+    is_replaceable = (rows.submission_id == 0) & rows.row_id.is_(None) & (rows.origin != "person")
+    query = (
+        select(
+            rows.record_id,
+            rows.label,
+            func.count(),
+            func.sum(case((is_replaceable, 1), else_=0)),
+            func.sum(case((rows.id > last_id, 1), else_=0)),
+        )
+        .where(rows.record_id.in_(ids))
+        .group_by(rows.record_id, rows.label)
+    )
+    found: dict[int, RecordRows] = {}
+    for record_id, label, count, replaceable, new in connection.execute(query):
+        one = found.get(record_id)
+        if one is None:
+            one = found[record_id] = RecordRows()
+        if label is not None:
+            one.labels[label] = count
+        one.replaceable[label or ""] = int(replaceable)
+        one.total += count
+        one.new += int(new)
+    return found

@@ -1,0 +1,90 @@
+"""Writes the records of rows: each set of inputs that is new."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from db.records.record import KEYS_PER_STATEMENT, encode_inputs, slices
+from db.store import tables
+from db.store.dialect import insert
+
+from .row import NewRow, RowTarget
+
+
+@dataclass(frozen=True)
+class Records:
+    """The ids of records by key, and the keys of those that were there before."""
+
+    ids: dict[bytes, int]
+    known: set[bytes]
+
+
+def find_or_add_records(
+    connection: Connection, target: RowTarget, rows: Sequence[NewRow]
+) -> Records:
+    """Return the records of rows; those that are not there are added."""
+    # All writers lock records in the order of keys, so that they cannot deadlock.
+    by_key = {row.key: row for row in sorted(rows, key=lambda row: row.label is not None)}
+    keys = sorted(by_key)
+    found = _read_records(connection, target.dataset_id, keys)
+    requested = [row.id for row in found.values() if row.origin == "request"]
+    if requested:
+        of_request = tables.record.c.id.in_(requested)
+        connection.execute(update(tables.record).where(of_request).values(origin=target.origin))
+    ids = {key: row.id for key, row in found.items()}
+    missing = [by_key[key] for key in keys if key not in found]
+    ids |= _insert_records(connection, target, missing)
+    lost = [row.key for row in missing if row.key not in ids]
+    if lost:
+        # Another writer has just added the same records.
+        found |= _read_records(connection, target.dataset_id, lost)
+        ids |= {key: found[key].id for key in lost}
+    return Records(ids, set(found))
+
+
+def _read_records(
+    connection: Connection, dataset_id: int, keys: Sequence[bytes]
+) -> dict[bytes, Row[Any]]:
+    """Return the records with these keys, locked so that nobody deletes them meanwhile."""
+    found: dict[bytes, Row[Any]] = {}
+    for part in slices(keys, KEYS_PER_STATEMENT):
+        query = (
+            select(tables.record.c.key, tables.record.c.id, tables.record.c.origin)
+            .where(tables.record.c.dataset_id == dataset_id, tables.record.c.key.in_(part))
+            .order_by(tables.record.c.key)
+            .with_for_update(read=True, key_share=True)
+        )
+        found.update({row.key: row for row in connection.execute(query)})
+    return found
+
+
+def _insert_records(
+    connection: Connection, target: RowTarget, rows: Sequence[NewRow]
+) -> dict[bytes, int]:
+    """Insert records, and return the ids of those that were not there yet, by key."""
+    if not rows:
+        return {}
+    now = time.time()
+    values = [
+        {
+            "dataset_id": target.dataset_id,
+            "key": row.key,
+            "inputs": encode_inputs(row.inputs).decode(),
+            "label": row.label,
+            "origin": target.origin,
+            "asked": False,
+            "made_at": now,
+        }
+        for row in rows
+    ]
+    statement = (
+        insert(connection, tables.record)
+        .on_conflict_do_nothing(index_elements=["dataset_id", "key"])
+        .returning(tables.record.c.key, tables.record.c.id)
+    )
+    return {row.key: row.id for row in connection.execute(statement, values)}

@@ -1,0 +1,89 @@
+"""The ledger of one import: which rows it has mentioned, in flat memory however many they are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from db.records.record import KEYS_PER_STATEMENT, batches
+
+CACHE_KIB = 32_768
+
+# A row without a label has the label "" here.
+Content = tuple[bytes, str]
+
+
+class RowLedger:
+    """Counts the rows of an import by key and label.
+
+    It is a temporary SQLite database, which goes to disk where it is larger than CACHE_KIB and ends
+    with this object. An interrupted import is run again as a whole, so nothing of it is kept.
+    """
+
+    def __init__(self) -> None:
+        self._counts = sqlite3.connect("", isolation_level=None)
+        self._counts.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB};"
+            " CREATE TABLE mentioned"
+            " (key BLOB, label TEXT, rows INTEGER, PRIMARY KEY (key, label)) WITHOUT ROWID;"
+            " CREATE TABLE known (key BLOB PRIMARY KEY) WITHOUT ROWID;"
+            " BEGIN"
+        )
+
+    def close(self) -> None:
+        """Remove the ledger."""
+        self._counts.close()
+
+    def number(self, contents: Sequence[Content]) -> list[int]:
+        """Count rows, and return for each how many equal rows came before it."""
+        numbers, counts = [], Counter[Content]()
+        for content in contents:
+            numbers.append(counts[content])
+            counts[content] += 1
+        statement = (
+            "INSERT INTO mentioned VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET rows = rows + excluded.rows RETURNING rows"
+        )
+        before = {
+            content: self._counts.execute(statement, (*content, count)).fetchone()[0] - count
+            for content, count in sorted(counts.items())
+        }
+        return [before[content] + at for content, at in zip(contents, numbers, strict=True)]
+
+    def mention(self, contents: Iterable[Content]) -> None:
+        """Note rows that have a row id, so that they replace rows without one."""
+        self._counts.executemany(
+            "INSERT OR IGNORE INTO mentioned VALUES (?, ?, 0)", sorted(set(contents))
+        )
+
+    def mark_known(self, keys: Iterable[bytes]) -> None:
+        """Note keys whose records have more than one row, or had rows before this import."""
+        rows = ((key,) for key in sorted(keys))
+        self._counts.executemany("INSERT OR IGNORE INTO known VALUES (?)", rows)
+
+    def mentioned(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those of the keys that this import has mentioned already."""
+        found: set[bytes] = set()
+        for part in batches(keys, KEYS_PER_STATEMENT):
+            places = ", ".join("?" * len(part))
+            query = f"SELECT DISTINCT key FROM mentioned WHERE key IN ({places})"  # noqa: S608
+            found.update(key for (key,) in self._counts.execute(query, part))
+        return found
+
+    def keys_to_settle(self) -> Iterator[bytes]:
+        """Yield in order the keys whose record has more to it than one row of this import."""
+        query = (
+            "SELECT key FROM mentioned GROUP BY key HAVING sum(rows) > 1"
+            " UNION SELECT key FROM known ORDER BY key"
+        )
+        return (key for (key,) in self._counts.execute(query))
+
+    def labels_of(self, keys: Sequence[bytes]) -> dict[bytes, dict[str, int]]:
+        """Return how many rows of this import had each label, by key."""
+        found: dict[bytes, dict[str, int]] = {key: {} for key in keys}
+        places = ", ".join("?" * len(keys))
+        query = f"SELECT key, label, rows FROM mentioned WHERE key IN ({places})"  # noqa: S608
+        for key, label, rows in self._counts.execute(query, keys):
+            found[key][label] = rows
+        return found

@@ -1,0 +1,210 @@
+"""Writes rows of the user's data as records and observations, so that a second time adds nothing.
+
+A row with a row id is that row, whatever its inputs are. Without row ids, the rows of an import are
+all that its data says about the inputs that it mentions: `settle` removes the other rows of these
+records, except rows of submissions that were added on purpose.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, exists, select, update
+
+from db.records.record import KEYS_PER_STATEMENT, erase_records, slices
+from db.store import tables
+from db.store.dialect import insert
+from db.store.generation import raise_generation
+
+from .record_rows import read_record_rows
+from .record_writer import Records, find_or_add_records
+from .row import NewRow, RowCounts, RowTarget
+from .row_ledger import RowLedger
+
+
+def write_rows(
+    connection: Connection, target: RowTarget, rows: Sequence[NewRow], ledger: RowLedger
+) -> RowCounts:
+    """Write a batch of rows; the ledger is shared by all batches of an import."""
+    records = find_or_add_records(connection, target, rows)
+    unchanged = _unchanged_keys(connection, target, rows, records, ledger)
+    ledger.mark_known(records.known - unchanged)
+    with_id = {row.row_id: row for row in rows if row.row_id is not None}
+    counts = RowCounts(records=len(records.ids) - len(records.known))
+    numbered = [row for row in rows if row.row_id is None]
+    counts += _write_numbered(connection, target, numbered, records, ledger, unchanged)
+    if with_id:
+        repeated = sum(row.row_id is not None for row in rows) - len(with_id)
+        counts += RowCounts(repeated=repeated)
+        counts += _write_identified(connection, target, with_id, records, ledger)
+    return counts
+
+
+def _write_numbered(
+    connection: Connection,
+    target: RowTarget,
+    rows: Sequence[NewRow],
+    records: Records,
+    ledger: RowLedger,
+    unchanged: AbstractSet[bytes],
+) -> RowCounts:
+    """Write rows without row ids; a row that is there already is left as it is."""
+    ordinals = ledger.number([(row.key, row.label or "") for row in rows])
+    values = [
+        _observation(target, row, records.ids[row.key]) | {"ordinal": ordinal}
+        for row, ordinal in zip(rows, ordinals, strict=True)
+        if row.key not in unchanged
+    ]
+    added = _insert_observations(connection, values)
+    return RowCounts(added=added, unchanged=len(rows) - added)
+
+
+def _unchanged_keys(
+    connection: Connection,
+    target: RowTarget,
+    rows: Sequence[NewRow],
+    records: Records,
+    ledger: RowLedger,
+) -> set[bytes]:
+    """Return the keys whose rows in the store are exactly those of this batch.
+
+    Most rows of a file that is imported again are such rows, and need no work. Rows of an earlier
+    batch do not count: the ledger must not know their keys yet.
+    """
+    if target.submission_id or any(row.row_id is not None for row in rows):
+        return set()
+    wanted: dict[bytes, Counter[str]] = {}
+    for row in rows:
+        if row.key in records.known:
+            wanted.setdefault(row.key, Counter())[row.label or ""] += 1
+    unchanged = set()
+    for keys in slices(sorted(wanted.keys() - ledger.mentioned(wanted)), KEYS_PER_STATEMENT):
+        by_id = {records.ids[key]: key for key in keys}
+        stored = read_record_rows(connection, list(by_id), target.last_id)
+        unchanged |= {
+            by_id[record_id]
+            for record_id, one in stored.items()
+            if one.replaceable == wanted[by_id[record_id]] and one.total == one.replaceable_total
+        }
+    return unchanged
+
+
+def _observation(target: RowTarget, row: NewRow, record_id: int) -> dict[str, Any]:
+    return {
+        "dataset_id": target.dataset_id,
+        "record_id": record_id,
+        "label": row.label,
+        "row_id": row.row_id,
+        "origin": target.origin,
+        "made_at": time.time(),
+        "submission_id": target.submission_id,
+    }
+
+
+def _insert_observations(connection: Connection, values: list[dict[str, Any]]) -> int:
+    if not values:
+        return 0
+    statement = insert(connection, tables.observation).on_conflict_do_nothing()
+    # The order of the index makes its pages be written once.
+    values.sort(key=lambda value: (value["record_id"], value["label"] or ""))
+    # By default SQLAlchemy does not ask the driver for the rowcount of an INSERT.
+    options = {"preserve_rowcount": True}
+    return connection.execute(statement, values, execution_options=options).rowcount
+
+
+def _write_identified(
+    connection: Connection,
+    target: RowTarget,
+    rows: dict[str, NewRow],
+    records: Records,
+    ledger: RowLedger,
+) -> RowCounts:
+    """Write rows with row ids: insert new ones, and update those whose inputs or label differ."""
+    existing = _read_identified(connection, target.dataset_id, list(rows))
+    new = [row for row_id, row in rows.items() if row_id not in existing]
+    added = _insert_observations(
+        connection, [_observation(target, row, records.ids[row.key]) for row in new]
+    )
+    changes = [
+        {"observation": old.id, "record": records.ids[row.key], "new_label": row.label or old.label}
+        for row_id, row in rows.items()
+        if (old := existing.get(row_id))
+        and (old.record_id != records.ids[row.key] or row.label not in {None, old.label})
+    ]
+    seen = {row_id for row_id, old in existing.items() if old.id > target.last_id}
+    if changes:
+        connection.execute(_update_observation, changes)
+        changed = {change["observation"] for change in changes}
+        _leave_records(
+            connection, target, [o for o in existing.values() if o.id in changed], ledger
+        )
+    corrected = sum(change["observation"] <= target.last_id for change in changes)
+    _mark_shared(rows.values(), ledger)
+    return RowCounts(
+        added=added,
+        corrected=corrected,
+        repeated=len(seen),
+        unchanged=len(rows) - added - corrected - len(seen),
+    )
+
+
+_update_observation = (
+    update(tables.observation)
+    .where(tables.observation.c.id == bindparam("observation"))
+    .values(record_id=bindparam("record"), label=bindparam("new_label"))
+)
+
+
+def _read_identified(
+    connection: Connection, dataset_id: int, row_ids: Sequence[str]
+) -> dict[str, Row[Any]]:
+    found: dict[str, Row[Any]] = {}
+    rows = tables.observation.c
+    for part in slices(row_ids, KEYS_PER_STATEMENT):
+        query = select(rows.row_id, rows.id, rows.record_id, rows.label).where(
+            rows.dataset_id == dataset_id, rows.row_id.in_(part)
+        )
+        found.update({row.row_id: row for row in connection.execute(query)})
+    return found
+
+
+def _mark_shared(rows: Collection[NewRow], ledger: RowLedger) -> None:
+    """Tell the ledger which records were mentioned, and which have several rows."""
+    keys = Counter(row.key for row in rows)
+    ledger.mark_known(key for key, count in keys.items() if count > 1)
+    ledger.mention((row.key, row.label or "") for row in rows)
+
+
+def _leave_records(
+    connection: Connection, target: RowTarget, moved: Collection[Row[Any]], ledger: RowLedger
+) -> None:
+    """Take care of the records that rows belonged to before their inputs were corrected.
+
+    A record that no row and no request has brought is deleted. Web processes cache the answers to
+    row ids, so the generation rises.
+    """
+    ids = sorted({row.record_id for row in moved})
+    has_row = exists().where(tables.observation.c.record_id == tables.record.c.id)
+    for part in slices(ids, KEYS_PER_STATEMENT):
+        query = select(tables.record.c.id, tables.record.c.key, tables.record.c.asked, has_row)
+        # The lock waits for a worker that is writing results of these records.
+        left = connection.execute(
+            query.where(tables.record.c.id.in_(part))
+            .order_by(tables.record.c.key)
+            .with_for_update()
+        ).all()
+        ledger.mark_known(row.key for row in left if row[3])
+        erase_records(
+            connection, target.dataset_id, [row.id for row in left if not (row[3] or row.asked)]
+        )
+        asked = [row.id for row in left if row.asked and not row[3]]
+        connection.execute(
+            update(tables.record)
+            .where(tables.record.c.id.in_(asked))
+            .values(origin="request", label=None)
+        )
+    raise_generation(connection)

@@ -1,0 +1,166 @@
+"""Observations: the rows of the user's data, each with its label, and the labels people gave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, exists, func, insert, literal, select
+
+from db.spec.field import Inputs
+from db.spec.normalization import normal_number
+from db.store import dialect, tables
+
+from .record import decode_inputs
+
+# Reading and showing more rows of one record tells nobody anything.
+MOST_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One row of the user's data; `row_id` is None if the dataset has no id column."""
+
+    label: str | None
+    row_id: str | None
+    origin: str
+    made_at: float
+
+
+def labels_between(
+    connection: Connection, dataset_id: int, first_id: int, last_id: int
+) -> dict[int, list[str]]:
+    """Return the labels of all labelled observations by record id, in this range of record ids."""
+    rows = tables.observation.c
+    query = (
+        select(rows.record_id, rows.label)
+        .where(
+            rows.record_id.between(first_id, last_id),
+            rows.label.isnot(None),
+            rows.dataset_id == dataset_id,
+        )
+        .order_by(rows.record_id, rows.id)
+    )
+    labels: dict[int, list[str]] = {}
+    for record_id, label in connection.execute(query):
+        labels.setdefault(record_id, []).append(label)
+    return labels
+
+
+def count_labels_of(connection: Connection, ids: Sequence[int]) -> dict[int, Counter[str]]:
+    """Return how many observations have each label, by record id."""
+    rows = tables.observation.c
+    query = (
+        select(rows.record_id, rows.label, func.count())
+        .where(rows.record_id.in_(ids), rows.label.isnot(None))
+        .group_by(rows.record_id, rows.label)
+    )
+    counts: dict[int, Counter[str]] = {}
+    for record_id, label, count in connection.execute(query):
+        counts.setdefault(record_id, Counter())[label] = count
+    return counts
+
+
+def observations_of(connection: Connection, record_id: int) -> list[Observation]:
+    """Return a record's observations, the newest first, at most MOST_SHOWN."""
+    rows = tables.observation.c
+    query = (
+        select(rows.label, rows.row_id, rows.origin, rows.made_at)
+        .where(rows.record_id == record_id)
+        .order_by(rows.made_at.desc(), rows.id.desc())
+        .limit(MOST_SHOWN)
+    )
+    return [Observation(*row) for row in connection.execute(query)]
+
+
+def observations_between(
+    connection: Connection, first_id: int, last_id: int
+) -> dict[int, list[Observation]]:
+    """Return all observations by record id, in this range of record ids, in the order of rows."""
+    rows = tables.observation.c
+    query = (
+        select(rows.record_id, rows.label, rows.row_id, rows.origin, rows.made_at)
+        .where(rows.record_id.between(first_id, last_id))
+        .order_by(rows.record_id, rows.id)
+    )
+    found: dict[int, list[Observation]] = {}
+    for record_id, *values in connection.execute(query):
+        found.setdefault(record_id, []).append(Observation(*values))
+    return found
+
+
+def count_observations(connection: Connection, dataset_id: int) -> int:
+    """Return how many observations a dataset has."""
+    query = select(func.count()).where(tables.observation.c.dataset_id == dataset_id)
+    return connection.execute(query).scalar_one()
+
+
+def count_labels(connection: Connection, dataset_id: int) -> int:
+    """Return how many observations of a dataset have a label."""
+    rows = tables.observation.c
+    query = select(func.count()).where(rows.dataset_id == dataset_id, rows.label.isnot(None))
+    return connection.execute(query).scalar_one()
+
+
+def adopt_labels(connection: Connection, dataset_id: int) -> int:
+    """Make an observation of each label that has none, and return how many there were.
+
+    Code from before observations writes the labels of records alone. While a deployment replaces
+    it, both versions write to the store.
+    """
+    record, rows = tables.record.c, tables.observation.c
+    is_counted = exists().where(rows.record_id == record.id, rows.label.isnot(None))
+    columns = ["dataset_id", "record_id", "label", "origin", "made_at"]
+    values = (record.dataset_id, record.id, record.label, literal("api"), record.made_at)
+    found = select(*values).where(
+        record.dataset_id == dataset_id, record.label.isnot(None), ~is_counted
+    )
+    adopt = insert(tables.observation).from_select(columns, found)
+    return connection.execute(adopt, execution_options={"preserve_rowcount": True}).rowcount
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """The record of a row: its key, its inputs, and the body of its prediction if there is one."""
+
+    key: bytes
+    inputs: Inputs
+    body: bytes | None
+
+
+def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRow | None:
+    """Return the record of the row with this row id, None if there is no such row."""
+    row = dialect.find_row(
+        connection,
+        "SELECT r.key, r.inputs, p.body FROM observation o JOIN record r ON r.id = o.record_id"
+        " LEFT JOIN prediction p ON p.dataset_id = r.dataset_id AND p.key = r.key"
+        " WHERE o.dataset_id = {} AND o.row_id = {}",
+        (dataset_id, row_id),
+    )
+    return None if row is None else FoundRow(row[0], decode_inputs(row[1]), row[2])
+
+
+def summarize_labels(counts: Mapping[str, int], *, regression: bool) -> str | None:
+    """Return the labels of a record in one: the most frequent, or the mean of a regression.
+
+    Of labels that are equally frequent it is the first in alphabetical order.
+    """
+    if not counts:
+        return None
+    if len(counts) == 1:
+        return next(iter(counts))
+    if regression:
+        total = sum(float(label) * count for label, count in counts.items())
+        return repr(total / sum(counts.values()))
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def describe_labels(counts: Mapping[str, int], *, regression: bool) -> str:
+    """Return all labels of a record as text: "640, 655, 702" or "no ×1,364, yes ×126"."""
+    if regression:
+        ordered = sorted(counts.items(), key=lambda pair: float(pair[0]))
+        named = [(str(normal_number(float(label))), count) for label, count in ordered]
+    else:
+        named = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(label if count == 1 else f"{label} ×{count:,}" for label, count in named)
