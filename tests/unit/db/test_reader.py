@@ -1,63 +1,25 @@
-"""Tests of data files: CSV, JSON arrays and JSON lines, large or damaged."""
+"""Tests of data files in general: encodings, line ends, rows with too many or too few cells."""
 
 from __future__ import annotations
 
-import json
+import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from db.errors import DataFileError
-from db.files.reader import SourceRow, check_rows, read_rows
+from db.files.reader import check_rows, read_layout, read_rows
 
-# The number of characters of a JSON array that are read at a time.
-WINDOW = 1 << 16
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-values = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**63), 2**63 - 1),
-    st.floats(allow_nan=False, allow_infinity=False),
-    texts,
-)
-objects = st.lists(st.dictionaries(texts, values, max_size=5), max_size=8)
+from .data_file import error_message, faults, layout, numbered, row_values, rows, write_data
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that all generated examples write into, one after the other."""
+    """Return a folder in which one test after the other writes its file."""
     return tmp_path_factory.mktemp("data")
 
 
-def rows(folder: Path, data: str | bytes) -> list[SourceRow]:
-    """Return the rows of a file with this content."""
-    path = folder / "data"
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return list(read_rows(path))
-
-
-def row_values(folder: Path, data: str | bytes) -> list[dict[str, Any]]:
-    """Return the values of the rows of a file without faults."""
-    source_rows = rows(folder, data)
-    assert [row.fault for row in source_rows if row.fault] == []
-    return [row.values for row in source_rows]
-
-
-def error_message(folder: Path, data: str | bytes) -> str:
-    """Return the error about a file that cannot be read, without the file's name."""
-    with pytest.raises(DataFileError) as caught:
-        rows(folder, data)
-    message = str(caught.value)
-    assert message.startswith(f"{folder / 'data'}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{folder / 'data'}: ")
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_csv_is_read_with_any_delimiter_and_line_ends(
     folder: Path, delimiter: str, end: str
@@ -83,7 +45,7 @@ def test_quoted_cells_may_contain_delimiters_quotes_and_line_ends(folder: Path) 
     assert [(row.line, row.values["wish"]) for row in rows(folder, data)] == [
         (2, "a, b"),
         (3, "two\nlines"),
-        (5, 'say "hello"\n\n'),
+        (5, 'say "hello"'),
         (8, "last"),
     ]
 
@@ -93,8 +55,8 @@ def test_a_row_with_too_few_or_too_many_cells_is_a_fault(folder: Path) -> None:
     source_rows = rows(folder, 'wish,room\n"a\nb",big\nalone\n\na,b,c\nlast,big\n')
     assert [(row.line, row.fault) for row in source_rows] == [
         (2, ""),
-        (4, "has 1 cells, the header has 2"),
-        (6, "has 3 cells, the header has 2"),
+        (4, "has 1 cell, the header has 2: alone"),
+        (6, "has 3 cells, the header has 2: a, b, c"),
         (7, ""),
     ]
 
@@ -107,16 +69,63 @@ def test_an_empty_cell_is_a_missing_value(folder: Path) -> None:
     ]
 
 
-def test_column_names_are_trimmed_and_must_be_unique(folder: Path) -> None:
-    """With two columns of one name, it is unclear which is meant."""
-    assert row_values(folder, " wish , room\na,b\n") == [{"wish": "a", "room": "b"}]
-    assert error_message(folder, "wish,room,wish\na,b,c\n").startswith("line 1: two columns have")
+def test_cells_lose_the_white_space_around_them_and_keep_the_rest(folder: Path) -> None:
+    """White space inside a text may have a meaning."""
+    assert row_values(folder, "wish , room\n a  view ,\tbig\n") == [
+        {"wish": "a  view", "room": "big"}
+    ]
 
 
-@pytest.mark.parametrize("data", ['wish\n"a view\nb\n', 'wish,room\n"a"b,c\n'])
-def test_csv_with_a_stray_quote_is_refused(folder: Path, data: str) -> None:
+def test_rows_without_any_value_are_blank_lines(folder: Path) -> None:
+    """Spreadsheets write such rows below a table, and they would be counted as records."""
+    data = "wish,room\na view,big\n,\n , \n\nsilence,small\n,\n"
+    assert [line for line, _ in numbered(folder, data)] == [2, 6]
+
+
+def test_a_row_may_have_more_or_fewer_empty_cells_at_its_end(folder: Path) -> None:
+    """Spreadsheets write them, and only a filled cell can be a mistake."""
+    data = "wish,room,,\na,big\nb,small,,,,,\nc,big,,\nd\n"
+    assert [row.values for row in rows(folder, data)] == [
+        {"wish": "a", "room": "big"},
+        {"wish": "b", "room": "small"},
+        {"wish": "c", "room": "big"},
+        {},
+    ]
+    assert faults(folder, data) == [(5, "has 1 cell, the header has 2: d")]
+    surplus = "wish,room\na,big\nb,small,,x\n"
+    assert faults(folder, surplus) == [(3, "has 4 cells, the header has 2: b, small, , x")]
+
+
+def test_a_line_below_the_rows_is_a_fault_that_says_what_stands_there(folder: Path) -> None:
+    """The user sees at once that it is no row."""
+    data = "area,town,rent\n24,Lille,240\n68,Lyon,680\n\nSource: the office, \x1b[1m2024\n"
+    assert faults(folder, data) == [
+        (5, "has 2 cells, the header has 3: Source: the office, ?[1m2024"),
+    ]
+    long = f"a,b\n1,2\n3,4\n{'x' * 500_000}\n"
+    assert faults(folder, long) == [(4, f"has 1 cell, the header has 2: {'x' * 59}…")]
+
+
+def test_a_line_that_repeats_the_header_is_a_fault(folder: Path) -> None:
+    """Such files were put together from several; a word would turn a column of numbers to text."""
+    data = "area,rent\n24,240\narea,rent\n68,680\n"
+    assert faults(folder, data) == [(3, "repeats the columns' names; delete the line")]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ('wish\n"a view\nb\n', "line 2: a quotation mark is opened and never closed"),
+        ('wish,room\n"a"b,c\n', 'where a text contains one: "a"b,c'),
+        ('wish,room\n"a"b,c\n', "line 2: is not CSV: text follows the quotation mark that closes"),
+        ('"wi"sh,room\na,b\nc,d\n', "line 1: is not CSV: a quotation mark is opened"),
+    ],
+)
+def test_csv_with_a_stray_quote_is_refused_with_its_line(
+    folder: Path, data: str, words: str
+) -> None:
     """Otherwise all text after the quote would be read as one cell."""
-    assert error_message(folder, data)
+    assert words in error_message(folder, data)
 
 
 def test_a_header_alone_has_no_rows(folder: Path) -> None:
@@ -173,127 +182,61 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         check_rows(tmp_path)
 
 
-def test_json_lines_may_have_blank_lines_between_them(folder: Path) -> None:
-    """A null value is a missing value."""
-    data = '{"wish": "a", "room": null}\n\n  \n{"wish": "b"}'
-    assert [(row.line, row.values) for row in rows(folder, data)] == [
-        (1, {"wish": "a"}),
-        (4, {"wish": "b"}),
-    ]
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_line_that_is_not_utf_8_is_found_with_any_line_ends(folder: Path, end: str) -> None:
+    """The file is read in parts, and a line end of two characters may be split between them."""
+    text = ("a,b" + end + ("é,1" + end) * 30_000).encode() + b"\xe9,1" + end.encode()
+    assert error_message(folder, text).startswith("line 30002: is not UTF-8")
 
 
-@pytest.mark.parametrize("line", ["[1, 2]", '"text"', "3", "null", "true"])
-def test_a_line_that_is_not_an_object_is_a_fault(folder: Path, line: str) -> None:
-    """The other lines are read."""
-    source_rows = rows(folder, f'{{"a": 1}}\n{line}\n{{"a": 2}}\n')
-    assert [(row.line, row.fault) for row in source_rows] == [
-        (1, ""),
-        (2, "is not a JSON object"),
-        (3, ""),
-    ]
+def test_bytes_that_are_not_utf_8_are_no_stray_quotation_mark(folder: Path) -> None:
+    """A file with tabs is read to its end before the first row, for its quotation marks."""
+    data = b"a\tb\n" + b"1\t2\n" * 30_000 + b"\xe9\t1\n"
+    assert error_message(folder, data).startswith("line 30002: is not UTF-8")
 
 
-@pytest.mark.parametrize("line", ['{"a": 1', '{"a": 1} x', "{'a': 1}", '{"a": NaN}', "nothing"])
-def test_a_broken_line_is_refused_with_its_number(folder: Path, line: str) -> None:
-    """Such a file is not a file of JSON lines."""
-    assert error_message(folder, f'{{"a": 1}}\n\n{line}\n').startswith("line 3: is not JSON")
-
-
-@pytest.mark.parametrize("data", ["[]", " [ ] ", "\n[\n]\n"])
-def test_an_empty_array_has_no_rows(folder: Path, data: str) -> None:
-    """Nothing to import is not an error."""
-    assert rows(folder, data) == []
-
-
-def test_items_that_are_not_objects_are_faults_with_their_lines(folder: Path) -> None:
-    """Nested arrays are faults as well, because their meaning is unknown."""
-    data = '[{"a":\n [1, {"b": 2}]},\n [{"a":\n 2}],\n "text", 3,\n\n null, {"a": 1}]'
-    source_rows = rows(folder, data)
-    assert [(row.line, row.fault) for row in source_rows if row.fault] == [
-        (line, "is not a JSON object") for line in (3, 5, 5, 7)
-    ]
-    assert [row.values for row in source_rows if not row.fault] == [{"a": [1, {"b": 2}]}, {"a": 1}]
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ('[{"a": 1}\n{"a": 2}]', "line 2: is not JSON: expected ','"),
-        ('[{"a": 1},\n]', "line 2: is not JSON"),
-        ('[{"a": 1},\n{"a" 2}]', "line 2: is not JSON"),
-        ('[{"a": 1}', "line 1: is not JSON"),
-        ("[", "line 1: is not JSON"),
-        ('[{"a": 1}]\n\n{"a": 2}', "line 3: there is more text after the end of the array"),
-        ("[]]", "line 1: there is more text after the end of the array"),
-    ],
-)
-def test_a_broken_array_is_refused_with_its_line(folder: Path, data: str, message: str) -> None:
-    """Earlier rows may have been read before the error; `check_rows` reads all rows first."""
-    assert error_message(folder, data).startswith(message)
-
-
-ITEMS = '{"né": -12.5e+3, "b": "\\u00e9\\n\\"é", "c": [true, null], "d": 120}, {"e": {"f": "}]"}}'
-
-
-@pytest.mark.parametrize("before", range(len(ITEMS) + 3))
-def test_an_array_reads_the_same_wherever_the_window_ends(folder: Path, before: int) -> None:
-    """The window may end in a number, an escape, a literal, a name or between items."""
-    blank = " " * (WINDOW - 1 - before)
-    assert row_values(folder, f"[{blank}{ITEMS}]") == json.loads(f"[{ITEMS}]")
-
-
-def test_a_number_split_by_the_window_is_one_item(folder: Path) -> None:
-    """It is one fault, not two."""
-    blank = " " * (WINDOW - len("[12"))
-    source_rows = rows(folder, f'[{blank}1234, {{"a": 1}}]')
-    assert [(row.values, row.fault) for row in source_rows] == [
-        ({}, "is not a JSON object"),
-        ({"a": 1}, ""),
-    ]
-
-
-def test_items_longer_than_the_window_are_read_whole(folder: Path) -> None:
-    """The items after them are read as well."""
-    long = [{"a": "é" * WINDOW}, {"a": "x" * (3 * WINDOW)}, {"a": "y"}]
-    assert row_values(folder, json.dumps(long, ensure_ascii=False, indent=1)) == long
-
-
-def test_lines_are_counted_over_many_windows(folder: Path) -> None:
-    """The line of a fault at the end is right."""
-    items = ['{"a": "' + "x" * 90 + '"}'] * 5000
-    source_rows = rows(folder, "[\n" + ",\n".join([*items, "7"]) + "\n]\n")
-    assert (source_rows[-1].line, source_rows[-1].fault) == (5002, "is not a JSON object")
-
-
-@given(written=objects, indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
-def test_objects_written_as_an_array_read_back_the_same(
-    folder: Path, written: list[dict[str, Any]], indent: int | None, *, ascii_only: bool
+@pytest.mark.parametrize("lines", [400, 600, 2000])
+def test_a_text_may_be_longer_than_the_lines_that_decide_the_layout(
+    folder: Path, lines: int
 ) -> None:
-    """Only null values are left out."""
-    data = json.dumps(written, indent=indent, ensure_ascii=ascii_only)
-    assert row_values(folder, data) == without_null(written)
+    """The reader looks at the first lines of a file, which may end inside of a text."""
+    text = "a line, or two\n" * lines + "end"
+    data = f'label,text\nham,"{text}"\nspam,"short, too"\n'
+    assert numbered(folder, data) == [
+        (2, {"label": "ham", "text": text}),
+        (3 + lines, {"label": "spam", "text": "short, too"}),
+    ]
 
 
-@given(written=objects.filter(len), ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
-def test_objects_written_as_lines_read_back_the_same(
-    folder: Path, written: list[dict[str, Any]], end: str, *, ascii_only: bool
-) -> None:
-    """Only null values are left out."""
-    lines = [json.dumps(item, ensure_ascii=ascii_only) + end for item in written]
-    assert row_values(folder, "".join(lines)) == without_null(written)
+def test_utf_16_without_a_mark_is_refused(folder: Path) -> None:
+    """All its bytes may be valid UTF-8, but half of them are zero."""
+    message = error_message(folder, "wish,room\na,b\n".encode("utf-16-le"))
+    assert message == "has zero bytes, as UTF-16 has; save the table as CSV UTF-8"
 
 
-def without_null(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the objects without their null values."""
-    return [{k: v for k, v in item.items() if v is not None} for item in written]
+def test_a_long_file_is_read_in_little_memory(folder: Path) -> None:
+    """The rows of a file can be many more than fit in memory."""
+    path = write_data(folder, "wish\troom\n" + "a view\tbig\n" * 100_000)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(path)) == 100_000
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 2
+    finally:
+        tracemalloc.stop()
 
 
-def test_rows_are_read_one_at_a_time(folder: Path) -> None:
-    """The first rows are available before the reader meets the error."""
-    path = folder / "data"
-    path.write_text('[{"a": 1}, {"a": 2}, {"a"')
-    reader = read_rows(path)
-    assert next(reader).values == {"a": 1}
-    assert next(reader).values == {"a": 2}
-    with pytest.raises(DataFileError, match="is not JSON"):
-        next(reader)
+@pytest.mark.parametrize("data", ["wish,room\na,b\n", '[{"wish": "a"}]', '{"wish": "a"}\n'])
+def test_the_layout_tells_the_delimiter_and_the_names_of_csv(folder: Path, data: str) -> None:
+    """JSON has neither."""
+    found = layout(folder, data)
+    expected = (",", ("wish", "room"), 1) if data.startswith("wish") else ("", (), 0)
+    assert (found.delimiter, found.names, found.header_line) == expected
+    assert found.notes == ()
+
+
+def test_the_layout_of_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    """The same errors as for the rows are raised."""
+    with pytest.raises(DataFileError, match=r"none\.csv: No such file"):
+        read_layout(tmp_path / "none.csv")
+    with pytest.raises(DataFileError, match="is empty"):
+        read_layout(write_data(tmp_path, " \n"))

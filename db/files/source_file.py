@@ -1,0 +1,152 @@
+"""The text of a data file: its rows, its lines, and why it cannot be decoded."""
+
+from __future__ import annotations
+
+import codecs
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from db.errors import DataFileError
+
+# A file without line ends would otherwise be read whole. Real rows are far shorter.
+MAX_ROW_CHARACTERS = 1_000_000
+MAX_QUOTED_CHARACTERS = 60
+_READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """A row as it is in the file; `fault` says what is wrong with it, if anything."""
+
+    line: int
+    values: dict[str, object]
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is read; `notes` has a sentence for each thing that is understood specially.
+
+    For JSON, the delimiter is "", there are no names, and the line of the header is 0. `names`
+    contains a column without a name only if one of the first rows has a value in it.
+    """
+
+    delimiter: str
+    names: tuple[str, ...]
+    header_line: int
+    notes: tuple[str, ...]
+
+
+class TextLines:
+    """The lines of a file, of which `number` were read, and `row` since the last `start_row`.
+
+    Raises ValueError for a row with more than MAX_ROW_CHARACTERS.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._read = file.readline
+        self._characters = 0
+        self.number = 0
+        self.row: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        text = self._read(MAX_ROW_CHARACTERS + 1)
+        if not text:
+            raise StopIteration
+        self.number += 1
+        self.row.append(text)
+        self._characters += len(text)
+        if self._characters > MAX_ROW_CHARACTERS:
+            raise ValueError(self._too_long())
+        return text
+
+    def start_row(self) -> None:
+        """Let the next line begin a row."""
+        self.row.clear()
+        self._characters = 0
+
+    def _too_long(self) -> str:
+        limit = f"has more than {MAX_ROW_CHARACTERS:,} characters"
+        if len(self.row) == 1:
+            return f"line {self.number}: {limit}"
+        first = self.number - len(self.row) + 1
+        return f"line {first}: the row {limit}; is a quotation mark opened and never closed?"
+
+
+@contextmanager
+def open_text(path: Path, newline: str | None = "") -> Iterator[IO[str]]:
+    """Open a file of UTF-8 text; raises DataFileError."""
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the header.
+        file = path.open(encoding="utf-8-sig", newline=newline)
+    except OSError as error:
+        raise DataFileError(f"{path}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def quote(text: str) -> str:
+    """Return the beginning of a text from a file, on one line, for a message."""
+    # A cell may have a million characters.
+    short = " ".join(text[: 4 * MAX_QUOTED_CHARACTERS].split())
+    plain = "".join(character if character.isprintable() else "?" for character in short)
+    return (
+        plain if len(plain) <= MAX_QUOTED_CHARACTERS else plain[: MAX_QUOTED_CHARACTERS - 1] + "…"
+    )
+
+
+# By the first bytes of a file that is not UTF-8 text: what it is, and what to do.
+_OTHER_FORMATS = {
+    b"PK": "is a spreadsheet or another archive; open it and save it as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet; open it and save it as CSV UTF-8",
+    b"\x1f\x8b": "is compressed; unpack it: gunzip",
+    b"\xff\xfe": "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8",
+    b"\xfe\xff": "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8",
+    b"PAR1": "is Parquet; save it as CSV UTF-8",
+    b"SQLite format 3": "is an SQLite database; export the table as CSV",
+}
+
+
+def why_undecodable(path: Path) -> str:
+    """Return what a file is that is not UTF-8 text, and what to do."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for start, why in _OTHER_FORMATS.items():
+        if head.startswith(start):
+            return why
+    if b"\0" in head:
+        return "is not a text file; save the table as CSV UTF-8"
+    quoted, new = shlex.quote(str(path)), shlex.quote(f"utf8-{path.name}")
+    return (
+        f"line {_undecodable_line(path)}: is not UTF-8; save it as CSV UTF-8, or convert it:"
+        f" iconv -f WINDOWS-1252 -t UTF-8 {quoted} > {new}"
+    )
+
+
+def _undecodable_line(path: Path) -> int:
+    """Return the line of the first byte that is not UTF-8; lines may end as on old computers."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, last = 1, ""
+    with path.open("rb") as file:
+        while read := file.read(_READ_BYTES):
+            try:
+                text = decoder.decode(read)
+            except UnicodeDecodeError as error:
+                # The decoder's remaining bytes come before the ones that were read.
+                return line + _line_ends(error.object[: error.start].decode("utf-8"), last)
+            line += _line_ends(text, last)
+            last = text[-1:] or last
+    return line
+
+
+def _line_ends(text: str, last: str) -> int:
+    """Return the number of line ends in a text that follows the character `last`."""
+    pairs = text.count("\r\n") + (last == "\r" and text.startswith("\n"))
+    return text.count("\n") + text.count("\r") - pairs
