@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
@@ -18,6 +19,7 @@ from db.spec.toml_file import read_spec
 from db.store.store import connect_store, sqlite_file
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
+from .console import ProgressBar
 
 
 @click.command()
@@ -46,6 +48,11 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
 @click.option(
     "--missing", multiple=True, help='A value that means "missing", such as NA; repeatable.'
 )
+@click.option(
+    "--decimal",
+    type=click.Choice([".", ","]),
+    help="Decimal mark of numbers that can be read in two ways, such as 1.234.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing TOML file.")
 @json_option
 def infer(  # noqa: PLR0913  one parameter per option
@@ -55,6 +62,7 @@ def infer(  # noqa: PLR0913  one parameter per option
     out: Path | None,
     *,
     missing: tuple[str, ...],
+    decimal: Literal[".", ","] | None,
     force: bool,
     as_json_: bool,
 ) -> None:
@@ -62,7 +70,9 @@ def infer(  # noqa: PLR0913  one parameter per option
 
     Prints the commands to run next.
     """
-    inferred = infer_dataset(file, target, name, missing)
+    progress = ProgressBar(f"infer {file.name}")
+    inferred = infer_dataset(file, target, name, missing, decimal, progress.advance)
+    progress.end()
     written = out or Path(f"{inferred.spec.name}.toml")
     if written.exists() and not force:
         raise VeilleuseError(
@@ -72,7 +82,9 @@ def infer(  # noqa: PLR0913  one parameter per option
     result = {
         "file": str(written),
         "spec": msgspec.to_builtins(inferred.spec),
+        "columns": msgspec.to_builtins(inferred.columns),
         "unused": inferred.unused,
+        "notes": inferred.notes,
         "warnings": inferred.warnings,
     }
     lines = [f"{written}: {inferred.spec.kind} of {target}", *describe_inference(inferred)]

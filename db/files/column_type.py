@@ -1,190 +1,164 @@
-"""The profile of a data file's column: counts of its values, and the type that fits them."""
+"""The profile of a data file's column: what its cells show, in bounded memory."""
 
 from __future__ import annotations
 
-import re
-import statistics
+import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
 
-from db.spec.normalization import normal_text, plain_number
-from db.spec.validation import NUMBER
+from db.spec.normalization import LARGEST_WHOLE, normal_number, normal_text
 
-Kind = Literal["empty", "constant", "boolean", "integer", "number", "choice", "text", "date", "id"]
+from .evidence.cell import Cell, read_cell
+from .evidence.groups import Groups
+from .evidence.numbering import CodeShape, Numbering, Uniqueness
 
-# The number of distinct values that are kept; a column with more is not a choice.
+# The number of distinct values that are kept.
 MAX_DISTINCT = 5_000
-MAX_CHOICES = 40
-MAX_CHOICE_CHARACTERS = 60
-MAX_EXAMPLE_CHARACTERS = 300
-# The values of a choice repeat: each occurs at least this often on average.
-MIN_REPEATS = 3
-MIN_ID_ROWS = 20
+# Longer texts are kept as their beginning and a hash, so that memory is bounded.
+MAX_KEPT_CHARACTERS = 300
+# Longer whole numbers are not counted on.
+MAX_DIGITS = 40
+_MAX_COUNTED_WORDS = 100
 # Words that mean "missing" in tables, in addition to an empty cell.
-MISSING = frozenset(("na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "."))
-# Above this share of numbers, a column was probably meant to contain only numbers.
-NEARLY_NUMBER_SHARE = 0.5
-
-# Only ASCII digits count, as in requests. No two parts of a pattern can match the same digits, so
-# matching takes linear time.
-_INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
-_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
-# One mark with three digits after it, which can be decimals or a group of thousands.
-_AMBIGUOUS = {mark: re.compile(rf"[+-]?[1-9][0-9]{{0,2}}\{mark}[0-9]{{3}}") for mark in ",."}
-_DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
-    r"( \d{1,2}:\d{2}.*)?"
+MISSING = frozenset(
+    ("na", "n.a.", "n/a", "#n/a", "#na", "nan", "null", "none", "nil", "<na>", "nat", "?", "-", ".")
 )
+_MAX_MARK_CHARACTERS = 6
+_SPACE = " \t\n\r\v\f"
 
 
 @dataclass
 class ColumnProfile:
-    """Counts of a column's values; `has_more` if it has more than MAX_DISTINCT distinct ones."""
+    """Counts of a column's values; `has_more` if it has more than MAX_DISTINCT distinct ones.
+
+    `filled` does not count the cells of `marks` and `user_marks`, which are words for "missing".
+    """
 
     name: str
     rows: int = 0
+    # Further words that mean "missing", from the user.
+    missing: frozenset[str] = frozenset()
     filled: int = 0
-    missing_words: set[str] = field(default_factory=set)
+    marks: Counter[str] = field(default_factory=Counter)
+    user_marks: Counter[str] = field(default_factory=Counter)
+    nested: int = 0
     distinct: Counter[str] = field(default_factory=Counter)
     has_more: bool = False
     longest: int = 0
+    groups: Groups = field(default_factory=Groups)
+    numbering: Numbering = field(default_factory=Numbering)
+    uniqueness: Uniqueness = field(default_factory=Uniqueness)
+    codes: CodeShape = field(default_factory=CodeShape)
+    words: Counter[int] = field(default_factory=Counter)
+    sentences: int = 0
+    titles: int = 0
+    is_text: bool = True
+    """Whether the file has all values as text."""
     is_integer: bool = True
     is_number: bool = True
-    is_comma: bool = True
-    is_date: bool = True
-    # Further words that mean "missing", from the user.
-    missing: frozenset[str] = frozenset()
-    numbers_seen: int = 0
-    first_word: str = ""
-    # By mark, "," or ".": the first cell in which it can be a decimal mark or separate thousands.
-    ambiguous_cells: dict[str, str] = field(default_factory=dict)
-    # The marks that are certainly decimal marks, because of another cell.
-    decimal_marks: set[str] = field(default_factory=set)
+    leading_zeros: int = 0
+    compact_dates: int = 0
+    low: float = math.inf
+    high: float = -math.inf
 
-    def add(self, raw: object) -> None:
+    def add(self, raw: object, line: int = 0) -> None:
         """Add a row's value to the counts; None means that the row has none."""
-        self.rows += 1
-        text = _text_of(raw)
-        if text.lower() in MISSING or text in self.missing:
-            self.missing_words.add(text)
+        if isinstance(raw, dict | list):
+            self.nested += 1
             return
+        text = text_of(raw)
         if not text:
             return
+        spelt = raw.strip(_SPACE) if isinstance(raw, str) else text
+        if text in self.missing or spelt in self.missing:
+            self.user_marks[spelt] += 1
+        elif len(text) <= _MAX_MARK_CHARACTERS and text.lower() in MISSING:
+            self.marks[spelt] += 1
+        else:
+            self.is_text = self.is_text and isinstance(raw, str)
+            self._add_value(text, spelt, line)
+
+    def _add_value(self, text: str, spelt: str, line: int) -> None:
+        cell = read_cell(text)
         self.filled += 1
         self.longest = max(self.longest, len(text))
-        self.is_integer = self.is_integer and bool(_INTEGER.fullmatch(text))
-        self.is_number = self.is_number and bool(NUMBER.fullmatch(text))
-        self.is_comma = self.is_comma and bool(_COMMA.fullmatch(text))
-        if NUMBER.fullmatch(text) or _COMMA.fullmatch(text):
-            self.numbers_seen += 1
-            self._add_marks(text)
-        else:
-            self.first_word = self.first_word or text
-        self.is_date = self.is_date and bool(_DATE.fullmatch(text))
-        if text in self.distinct or len(self.distinct) < MAX_DISTINCT:
-            self.distinct[text] += 1
+        self.groups.add(text, spelt, cell, line)
+        self.words[min(cell.words, _MAX_COUNTED_WORDS)] += 1
+        self.sentences += cell.is_sentence
+        self.titles += cell.is_title
+        self.leading_zeros += cell.has_leading_zero
+        self.compact_dates += cell.is_compact_date
+        self._add_number(text, cell)
+        kept = kept_text(text)
+        if kept in self.distinct or len(self.distinct) < MAX_DISTINCT:
+            self.distinct[kept] += 1
         else:
             self.has_more = True
 
-    def _add_marks(self, text: str) -> None:
-        for mark in ",.":
-            if mark in text and _AMBIGUOUS[mark].fullmatch(text):
-                self.ambiguous_cells.setdefault(mark, text)
-            elif mark in text:
-                self.decimal_marks.add(mark)
-
-    def ambiguous_cell(self, mark: str) -> str:
-        """Return a cell in which the mark can be a decimal mark or separate thousands, "" if none.
-
-        No cell is ambiguous if the mark can only be a decimal mark in another cell.
-        """
-        return "" if mark in self.decimal_marks else self.ambiguous_cells.get(mark, "")
-
-    @property
-    def is_missing_somewhere(self) -> bool:
-        """Whether a row has no value."""
-        return self.filled < self.rows
-
-    @property
-    def is_nearly_number(self) -> bool:
-        """Whether most values are numbers and some are not."""
-        return bool(self.first_word) and self.numbers_seen > NEARLY_NUMBER_SHARE * self.filled
-
-    @property
-    def has_decimal_commas(self) -> bool:
-        """Whether the numbers are written like 2,5 or 1 234."""
-        return self.is_comma and not self.is_number
-
-    @property
-    def kind(self) -> Kind:
-        """The narrowest type that fits all values."""
-        if not self.filled:
-            return "empty"
-        if len(self.distinct) == 1 and not self.is_missing_somewhere:
-            return "constant"
-        if {text.lower() for text in self.distinct} <= {"true", "false"}:
-            return "boolean"
+    def _add_number(self, text: str, cell: Cell) -> None:
+        self.is_integer = self.is_integer and cell.is_integer and len(text) <= MAX_DIGITS
+        self.is_number = self.is_number and cell.is_plain
+        self.codes.add(text)
+        whole, is_code = text.partition(".")[0], cell.has_leading_zero or cell.is_integer
         if self.is_integer:
-            return "id" if self._numbers_rows else "integer"
-        if self.is_number or self.has_decimal_commas:
-            return "number"
-        return self._kind_of_words
+            self.numbering.add(int(whole))
+        if cell.is_plain:
+            number = float(text)
+            self.low, self.high = min(self.low, number), max(self.high, number)
+        if self.is_integer:
+            self.uniqueness.add(whole)
+        elif cell.words == 1 and not (self.is_number and cell.is_plain and not is_code):
+            self.uniqueness.add(text)
+        else:
+            self.uniqueness.drop()
 
     @property
-    def _kind_of_words(self) -> Kind:
-        if self.is_date:
-            return "date"
-        repeats = self.filled >= MIN_REPEATS * len(self.distinct)
-        if len(self.distinct) <= MAX_CHOICES and repeats and self.longest <= MAX_CHOICE_CHARACTERS:
-            return "choice"
-        is_one_word = not any(" " in text for text in self.distinct)
-        is_code = self._is_unique and is_one_word and not self.is_nearly_number
-        return "id" if is_code else "text"
+    def marked(self) -> int:
+        """The number of cells with a word for "missing"."""
+        return self.marks.total() + self.user_marks.total()
 
     @property
-    def _is_unique(self) -> bool:
-        return self.filled >= MIN_ID_ROWS and max(self.distinct.values()) == 1
+    def is_unique(self) -> bool:
+        """Whether the values are whole numbers or single words of which none repeats."""
+        return self.filled > 1 and self.uniqueness.is_unique
 
     @property
-    def _numbers_rows(self) -> bool:
-        """Whether the values are consecutive whole numbers, one per row, starting anywhere."""
-        if not self._is_unique or self.has_more or self.is_missing_somewhere:
-            return False
-        numbers = self.numbers()
-        return max(numbers) - min(numbers) == len(numbers) - 1
+    def has_large_numbers(self) -> bool:
+        """Whether the values are whole numbers that a float cannot hold."""
+        largest = max(abs(self.numbering.low), abs(self.numbering.high))
+        return self.is_integer and largest > LARGEST_WHOLE
 
-    def numbers(self) -> list[float]:
-        """Return the distinct values as numbers."""
-        return [number_of(text) for text in self.distinct]
+    @property
+    def median_words(self) -> int:
+        """The median number of words in a cell."""
+        seen = 0
+        for words in sorted(self.words):
+            seen += self.words[words]
+            if 2 * seen >= self.filled:
+                return words
+        return 0
 
-    def median(self) -> float:
-        """Return the median of the kept values, each counted as often as it occurs."""
-        return float(statistics.median(number_of(text) for text in self.distinct.elements()))
-
-    def most_common(self) -> str:
-        """Return the most frequent value."""
-        return self.distinct.most_common(1)[0][0]
-
-    def typical_text(self) -> str:
-        """Return a text of median length among those of at most MAX_EXAMPLE_CHARACTERS."""
-        short = [text for text in self.distinct if len(text) <= MAX_EXAMPLE_CHARACTERS]
-        if not short:
-            return "some text"
-        ordered = sorted(short, key=lambda text: (len(text), text))
-        return ordered[len(ordered) // 2]
+    @property
+    def mean_count(self) -> float:
+        """How often a kept value occurs on average."""
+        return self.distinct.total() / max(len(self.distinct), 1)
 
 
-def number_of(text: str) -> float:
-    """Return the number in a cell, written with a decimal point or a decimal comma."""
-    return float(plain_number(text))
+def kept_text(text: str) -> str:
+    """Return a short text as it is, a long one as its beginning and a hash."""
+    if len(text) <= MAX_KEPT_CHARACTERS:
+        return text
+    return f"{text[:MAX_KEPT_CHARACTERS]} {hash(text)}"
 
 
-def _text_of(raw: object) -> str:
+def text_of(raw: object) -> str:
+    """Return a value of a data file as text in normal form, "" for None."""
     if raw is None:
         return ""
     if isinstance(raw, bool):
         return str(raw).lower()
+    if isinstance(raw, float):
+        return str(normal_number(raw))
     try:
         return normal_text(str(raw))
     except ValueError:

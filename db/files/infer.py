@@ -2,261 +2,275 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 import tomllib
-import unicodedata
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
-from db.errors import DataFileError
+from db.errors import DataFileError, InputError
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import Value
-from db.spec.normalization import normal_number
-from db.spec.toml_file import MAX_CHARACTERS, check_spec
+from db.spec.toml_file import check_spec
 
-from .column_type import MAX_CHOICES, ColumnProfile
-from .guess_language import guess_language
-from .reader import read_rows
+from .column_type import ColumnProfile
+from .draft.dataset_toml import dataset_toml, distinct_count, field_names, slug
+from .draft.label_check import check_labels
+from .draft.leak import find_leaks
+from .draft.table import Table, read_table
+from .draft.target import Target, read_target
+from .evidence.column_decision import ColumnType, decide_type
+from .evidence.date_order import proven_order
+from .evidence.number_marks import FileMarks, Mark, read_marks
+from .evidence.odd_cells import NEARLY_ALL
+from .evidence.row_id import keep_learnable, pick_row_id
 
-# A target with at most this many distinct whole numbers has classes rather than amounts.
-MAX_CLASSES = 10
-UNKNOWN = "unknown"
-# The rest of a longer header is ignored: the time to normalise a text grows with the square of
-# its length.
-MAX_HEADER_CHARACTERS = 200
-UNUSED = {
-    "empty": "is empty",
-    "constant": "has the same value in every row",
-    "date": "contains dates; to use them, add a column such as the month",
-    "id": "only identifies the rows",
-}
+MAX_SHOWN_CHARACTERS = 40
+MAX_SHOWN_COLUMNS = 50
+MAX_SHOWN_WORDS = 5
+# Above this share of rows with one value, a column hardly differs between rows.
+_NEARLY_CONSTANT = 0.995
+
+
+class ColumnReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was found out about a column; `field` is its name in the dataset, if it is used."""
+
+    name: str
+    type: str
+    missing: int
+    rows: int
+    distinct: str
+    field: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        gaps = f"{self.missing:,} of {self.rows:,} missing" if self.missing else ""
+        parts = [self.type, gaps, f"{self.distinct} distinct"] if self.field else [self.type]
+        renamed = f"as {self.field}" if self.field not in {"", self.name} else ""
+        return ", ".join(filter(None, [*parts, renamed, self.note]))
 
 
 @dataclass(frozen=True)
 class InferredDataset:
-    """A TOML file's text, the spec in it, the unused columns with reasons, and warnings."""
+    """A TOML file's text, the spec in it, what was found in each column, notes and warnings."""
 
     text: str
     spec: DatasetSpec
+    columns: list[ColumnReport]
     unused: dict[str, str]
+    notes: list[str]
     warnings: list[str]
 
 
 def infer_dataset(
-    path: Path, target: str, name: str = "", missing: Collection[str] = ()
+    path: Path,
+    target: str,
+    name: str = "",
+    missing: Collection[str] = (),
+    decimal: Mark | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> InferredDataset:
     """Infer a dataset from the columns of a file; raises DataFileError.
 
     `missing` contains words that mean "missing" in the file, in addition to the usual ones.
+    `decimal` is the decimal mark of numbers that can be read in two ways.
     """
-    columns = read_columns(path, frozenset(missing))
-    if target not in columns:
-        close = get_close_matches(target.lower(), [column.lower() for column in columns], 1)
-        similar = next((column for column in columns if close and column.lower() == close[0]), "")
-        hint = f"; did you mean {similar}?" if similar else ""
-        raise DataFileError(f"{path}: has no column {target}; it has {', '.join(columns)}{hint}")
-    label = columns.pop(target)
-    unused = {
-        column.name: UNUSED[column.kind] for column in columns.values() if column.kind in UNUSED
-    }
-    used = [column for column in columns.values() if column.name not in unused]
-    if not used:
-        raise DataFileError(f"{path}: has no column to predict {target} from")
-    _check_numbers(path, [*used, label])
-    head = _head(path, name or slug(path.stem, "-", "_") or "dataset", label, used)
-    notes = [f"# Not used: {column} {reason}" for column, reason in unused.items()]
-    text = "\n\n".join(["\n".join(head + notes), *_fields(used, target), *_enrichers(used)]) + "\n"
+    table = read_table(path, frozenset(missing), progress)
+    if target not in table.columns:
+        raise _no_column(path, target, list(table.columns))
+    file = file_marks(table, decimal)
+    label = read_target(path, table.columns[target], file)
+    others = [column for each, column in table.columns.items() if each != target]
+    columns = _decide(path, target, others, file)
+    _check_numbers(path, label, columns)
+    names = field_names(columns, target)
+    text = dataset_toml(
+        name or slug(path.stem, "-", "_") or "dataset", path.name, label, columns, names
+    )
     spec = msgspec.convert(tomllib.loads(text), DatasetSpec)
     check_spec(spec)
-    return InferredDataset(text, spec, unused, list(_warnings(label, used)))
-
-
-def describe_inference(inferred: InferredDataset) -> Iterator[str]:
-    """Yield a line for each field, for the enrichers, for each unused column and each warning."""
-    for name, field in inferred.spec.fields.items():
-        parts = [str(getattr(type(field).__struct_config__, "tag", ""))]
-        parts += [f"from the column {field.column}"] if field.column else []
-        parts += [f"{field.default!r} if missing"] if field.default is not None else []
-        yield f"  {name}: {', '.join(parts)}"
-    if inferred.spec.enrichers:
-        yield f"  enrichers: {', '.join(inferred.spec.enrichers)}"
-    yield from (f"not used: {name} {reason}" for name, reason in inferred.unused.items())
-    yield from (f"check {warning}" for warning in inferred.warnings)
-
-
-def _warnings(label: ColumnProfile, used: list[ColumnProfile]) -> Iterator[str]:
-    for column in used:
-        if column.is_nearly_number:
-            yield (
-                f"{column.name}: {column.numbers_seen:,} of {column.filled:,} cells are numbers but"
-                f" {column.first_word!r} is not, so the type is {column.kind}; if this word means"
-                f' "missing", add --force --missing {shlex.quote(column.first_word)}'
-            )
-    if label.kind == "id":
-        yield f"{label.name}: numbers the rows, so there may be nothing to predict"
-
-
-def read_columns(path: Path, missing: frozenset[str] = frozenset()) -> dict[str, ColumnProfile]:
-    """Return the profiles of all columns of a file by name; raises DataFileError."""
-    columns: dict[str, ColumnProfile] = {}
-    rows = 0
-    for row in read_rows(path):
-        if row.fault:
-            continue
-        for name in row.values:
-            if name not in columns:
-                # The earlier rows have no value in this column.
-                columns[name] = ColumnProfile(name, rows=rows, missing=missing)
-        rows += 1
-        for name, column in columns.items():
-            column.add(row.values.get(name))
-    if not rows:
-        raise DataFileError(f"{path}: has no rows")
-    return columns
-
-
-def _check_numbers(path: Path, columns: list[ColumnProfile]) -> None:
-    """Raise DataFileError if a number can be read in two ways.
-
-    That is a number with a comma, or with a point if other numbers in the file have decimal commas.
-    """
-    has_commas = any(column.has_decimal_commas for column in columns)
-    for column in columns:
-        mark = "," if column.has_decimal_commas else "."
-        cell = column.ambiguous_cell(mark)
-        if has_commas and cell and column.kind == "number":
-            decimal, whole = cell.replace(",", "."), cell.replace(mark, "")
-            raise DataFileError(
-                f"{path}: {column.name}: {cell} can be {decimal} or {whole}; write its numbers with"
-                " a decimal point and without thousands separators"
-            )
-
-
-def _head(path: Path, name: str, label: ColumnProfile, used: list[ColumnProfile]) -> list[str]:
-    kind, labels = _target(path, label)
-    lines = [
-        f"# Inferred from {path.name}, {label.rows:,} rows. Review it, then run: python -m db load",
-        f"name = {_toml(name)}",
-        f"kind = {_toml(kind)}",
-        f"target = {_toml(label.name)}",
-    ]
-    if labels:
-        lines.append(f"labels = {_toml(labels)}")
-    if any(column.has_decimal_commas for column in (*used, label)):
-        lines.append('decimal = ","  # in data files; requests use a decimal point')
-    missing = sorted({word for column in (*used, label) for word in column.missing_words})
-    if missing:
-        lines.append(f"missing = {_toml(missing)}  # in data files, in addition to an empty cell")
-    texts = [text for column in used if column.kind == "text" for text in column.distinct]
-    if language := guess_language(texts):
-        lines.append(f"languages = {_toml([language])}")
-    return lines
-
-
-def _target(path: Path, label: ColumnProfile) -> tuple[str, list[str]]:
-    """Return the dataset's kind and its labels, if it has any; raises DataFileError."""
-    values = sorted(label.distinct)
-    if len(values) < 2:  # noqa: PLR2004
-        raise DataFileError(
-            f"{path}: {label.name} has fewer than two values, so there is nothing to predict"
-        )
-    few = len(values) <= MAX_CLASSES and not label.has_more
-    if label.kind == "number" or (label.kind in {"integer", "id"} and label.is_integer and not few):
-        return "regression", []
-    if label.kind == "date" or len(values) > MAX_CHOICES:
-        raise DataFileError(
-            f"{path}: {label.name} has {len(values):,} different values that are not numbers;"
-            f" choose a column with numbers, or with at most {MAX_CHOICES} values"
-        )
-    return "classification", values
-
-
-def _fields(used: list[ColumnProfile], target: str) -> list[str]:
-    taken = {target}
-    texts = sum(column.kind == "text" for column in used)
-    tables = []
-    for column in used:
-        name = _name(column.name, taken)
-        taken.add(name)
-        lines = [f"[fields.{name}]", *_field(column, MAX_CHARACTERS // max(texts, 1))]
-        if name != column.name:
-            lines[1:1] = [f"title = {_toml(column.name)}", f"column = {_toml(column.name)}"]
-        tables.append("\n".join(lines))
-    return tables
-
-
-def _field(column: ColumnProfile, max_characters: int) -> list[str]:
-    kind, default = column.kind, _default(column)
-    lines = [f"type = {_toml(kind)}"]
-    if kind == "choice":
-        words = sorted(column.distinct) + ([UNKNOWN] if column.is_missing_somewhere else [])
-        lines.append(f"choices = {_toml(list(dict.fromkeys(words)))}")
-    elif kind == "text":
-        doubled = -(-2 * column.longest // 100) * 100
-        lines.append(f"max_length = {min(doubled, max_characters)}")
-    elif kind != "boolean" and min(column.numbers()) >= 0:
-        lines.append("min = 0")
-    if column.is_missing_somewhere:
-        empty = column.rows - column.filled
-        lines.append(
-            f"default = {_toml(default)}  # {empty:,} of {column.rows:,} rows have no value"
-        )
-    lines.append(f"example = {_toml(_example(column))}")
-    return lines
-
-
-def _default(column: ColumnProfile) -> Value:
-    """Return the value that stands for a missing one."""
-    if column.kind == "choice":
-        return UNKNOWN
-    return "" if column.kind == "text" else _example(column)
-
-
-def _example(column: ColumnProfile) -> Value:
-    if column.kind == "text":
-        return column.typical_text()
-    if column.kind == "boolean":
-        return column.most_common().lower() == "true"
-    if column.kind == "choice":
-        return column.most_common()
-    median = column.median()
-    return round(median) if column.kind == "integer" else normal_number(float(f"{median:.4g}"))
-
-
-def _enrichers(used: list[ColumnProfile]) -> list[str]:
-    if not any(column.kind == "text" for column in used):
-        return []
-    return ["[enrichers.text_profile]\n[enrichers.embedding]"]
-
-
-def slug(text: str, joint: str = "_", kept: str = "") -> str:
-    """Return a name made from a text: lower-case ASCII, a letter first, at most 40 characters."""
-    short = text[:MAX_HEADER_CHARACTERS]
-    plain = unicodedata.normalize("NFKD", short).encode("ascii", "ignore").decode().lower()
-    return (
-        re.sub(rf"[^a-z0-9{kept}]+", joint, plain)
-        .strip(joint)
-        .lstrip("0123456789_-")[:40]
-        .strip(joint)
+    warnings = list(_warnings(table, label, columns))
+    if not any("import refuses" in warning for warning in warnings):
+        warnings += _refused_rows(spec, table)
+    return InferredDataset(
+        text,
+        spec,
+        [_report_target(label), *(_report(column, names) for column in columns)],
+        {c.profile.name: c.reason for c in columns if c.kind == "unused"},
+        list(_notes(table)),
+        warnings,
     )
 
 
-def _name(column: str, taken: set[str]) -> str:
-    """Return an unused field name: the column's name if it is valid, else one made from it."""
-    own = column if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", column) else slug(column) or "field"
-    name, number = own, 1
-    while name in taken:
-        number += 1
-        name = f"{own[:36]}_{number}"
-    return name
+def _refused_rows(spec: DatasetSpec, table: Table) -> Iterator[str]:
+    """Yield a sentence if import refuses rows of the sample, with the first reason."""
+    reasons = []
+    for row in table.sample.rows:
+        try:
+            spec.pick_inputs(row)
+        except InputError as error:
+            reasons.append(str(error))
+    if reasons:
+        yield f"import refuses {len(reasons):,} of {len(table.sample.rows):,} rows; {reasons[0]}"
 
 
-def _toml(value: Value | list[str]) -> str:
-    """Return a value in TOML, which is its JSON except that TOML also escapes U+007F."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _no_column(path: Path, target: str, columns: list[str]) -> DataFileError:
+    close = get_close_matches(target[:200].lower(), [each[:200].lower() for each in columns], 1)
+    similar = next((each for each in columns if close and each[:200].lower() == close[0]), "")
+    hint = f"; did you mean {_short(similar)}?" if similar else ""
+    shown = ", ".join(map(_short, columns[:MAX_SHOWN_COLUMNS]))
+    more = f" and {len(columns) - MAX_SHOWN_COLUMNS:,} more" * (len(columns) > MAX_SHOWN_COLUMNS)
+    return DataFileError(f"{path}: has no column {_short(target)}; it has {shown}{more}{hint}")
+
+
+def file_marks(table: Table, decimal: Mark | None) -> FileMarks:
+    """Return what all columns of a file together say about decimal marks."""
+    columns = table.columns.values()
+    proven = {mark for column in columns if (mark := _proven_mark(column))}
+    orders = {order for column in columns if (order := proven_order(column.groups))}
+    date_order = orders.pop() if len(orders) == 1 else None
+    return FileMarks(table.delimiter, frozenset(proven), decimal, date_order)
+
+
+def _proven_mark(column: ColumnProfile) -> Mark | None:
+    shaped = sum(group.count for _, group in column.groups.numbers())
+    is_number = shaped and shaped >= NEARLY_ALL * column.filled
+    return read_marks(column.groups)[2].proven if is_number else None
+
+
+def _decide(
+    path: Path, target: str, profiles: Iterable[ColumnProfile], file: FileMarks
+) -> list[ColumnType]:
+    """Return the types of all columns but the target; raises DataFileError if none is used."""
+    columns = [decide_type(profile, file) for profile in profiles]
+    kinds = [column.kind for column in columns]
+    pick_row_id(columns)
+    if all(column.kind in {"id", "unused"} for column in columns):
+        keep_learnable(columns, kinds)
+    if all(column.kind in {"id", "unused"} for column in columns):
+        why = "; ".join(f"{_short(c.profile.name)} {c.reason}" for c in columns[:MAX_SHOWN_COLUMNS])
+        raise DataFileError(
+            f"{path}: has no column to predict {_short(target)} from{': ' * bool(why)}{why}"
+        )
+    return columns
+
+
+def _check_numbers(path: Path, label: Target, columns: list[ColumnType]) -> None:
+    """Raise DataFileError if a number can be read in two ways."""
+    cells = {label.profile.name: label.ambiguous}
+    cells |= {c.profile.name: c.reading.ambiguous for c in columns if c.kind == "number"}
+    for column, cell in cells.items():
+        if cell:
+            mark, other = (",", ".") if "," in cell else (".", ",")
+            decimal, whole = cell.replace(",", "."), cell.replace(mark, "")
+            raise DataFileError(
+                f"{path}: {_short(column)}: {cell} can be {decimal} or {whole}; add --decimal"
+                f" {mark} for the first, or --decimal {other} for the second"
+            )
+
+
+def _report_target(label: Target) -> ColumnReport:
+    profile = label.profile
+    kind = "numbers to predict" if label.is_regression else "labels to predict"
+    count = len(label.labels) or len(profile.distinct)
+    distinct = f"more than {count:,}" if profile.has_more else f"{count:,}"
+    missing = profile.rows - profile.filled - profile.marked + label.missing.total()
+    return ColumnReport(
+        profile.name,
+        kind,
+        missing,
+        profile.rows,
+        distinct,
+        profile.name,
+        "; ".join(label.notes),
+    )
+
+
+def _report(column: ColumnType, names: Mapping[str, str]) -> ColumnReport:
+    is_field = column.kind not in {"id", "unused"}
+    return ColumnReport(
+        column.profile.name,
+        "not used" if column.kind == "unused" else column.kind,
+        column.empty,
+        column.profile.rows,
+        distinct_count(column),
+        names[column.profile.name] if is_field else "",
+        "; ".join([*_missing_note(column), *column.notes]) if is_field else column.reason,
+    )
+
+
+def _missing_note(column: ColumnType) -> Iterator[str]:
+    """Yield the words that mean "missing", each with its count."""
+    words = [f"{_short(word)} ({count:,})" for word, count in column.missing.most_common()]
+    if words:
+        more = f" and {len(words) - MAX_SHOWN_WORDS:,} more" * (len(words) > MAX_SHOWN_WORDS)
+        yield f"read as missing: {', '.join(words[:MAX_SHOWN_WORDS])}{more}"
+
+
+def describe_inference(inferred: InferredDataset) -> Iterator[str]:
+    """Yield the notes, a line for each column, one for the enrichers, and the warnings."""
+    yield from inferred.notes
+    width = max(len(_short(column.name)) for column in inferred.columns)
+    for column in inferred.columns:
+        yield f"  {_short(column.name) + ':':<{width + 1}} {column}"
+    if inferred.spec.enrichers:
+        yield f"  enrichers: {', '.join(inferred.spec.enrichers)}"
+    yield from (f"check {warning}" for warning in inferred.warnings)
+
+
+def _short(name: str) -> str:
+    cut = name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[: MAX_SHOWN_CHARACTERS - 1]}…"
+    return " ".join(cut.split())
+
+
+def _notes(table: Table) -> Iterator[str]:
+    yield from table.notes
+    if table.faults:
+        rows = "1 row was" if table.faults == 1 else f"{table.faults:,} rows were"
+        yield f"{rows} not read: {table.first_fault}"
+
+
+def _warnings(table: Table, label: Target, columns: list[ColumnType]) -> Iterator[str]:
+    """Yield what a person should look at, each beginning with the column."""
+    name = _short(label.profile.name)
+    yield from (f"{name}: {warning}" for warning in label.warnings)
+    if label.profile.numbering.is_progression and label.profile.is_integer:
+        yield f"{name}: numbers the rows, so there may be nothing to predict"
+    if label.labels:
+        yield from (f"{name}: {warning}" for warning in check_labels(label.labels))
+    used = [column for column in columns if column.kind not in {"id", "unused"}]
+    for column in columns:
+        short = _short(column.profile.name)
+        warnings = [*column.doubts.values(), *column.warnings]
+        yield from (f"{short}: {warning}" for warning in warnings)
+        if column in used and (constant := _nearly_constant(column)):
+            yield f"{short}: {constant}"
+    yield from _totals(table, label)
+    if len(used) > 1:
+        seen = f" (a sample of {len(table.sample.rows):,} rows)" * table.sample.is_partial
+        for leak in find_leaks(used, label, table.sample.rows):
+            yield f"{_short(leak.column)}: {leak}{seen}"
+
+
+def _totals(table: Table, label: Target) -> Iterator[str]:
+    """Yield a sentence for each row that sums up others."""
+    profile = label.profile
+    counts = Counter({} if profile.has_more else profile.distinct)
+    cells = {text: value for text in counts if isinstance(value := label.read(text), float)}
+    numbers: Counter[float] = Counter()
+    for text, value in cells.items():
+        numbers[value] += counts[text]
+    values = {name: column.distinct for name, column in table.columns.items()}
+    yield from table.totals.find(profile.name, numbers, cells, values)
+
+
+def _nearly_constant(column: ColumnType) -> str:
+    rows = column.profile.rows
+    counts = Counter({"": column.empty}) + column.values
+    value, count = counts.most_common(1)[0]
+    if count < _NEARLY_CONSTANT * rows:
+        return ""
+    what = f"the value {_short(value)!r}" if value else "no value"
+    return f"{count:,} of {rows:,} rows have {what}, so little can be learned from it"

@@ -101,13 +101,15 @@ def test_a_table_goes_from_its_file_to_a_prediction_in_five_commands(
 def test_column_names_of_a_spreadsheet_become_names_that_fit_in_a_url(
     tmp_path: Path, command: Callable[..., Done]
 ) -> None:
-    """The original names are kept; row numbers and dates are reported as not used."""
+    """The original names are kept; the row numbers become the id, and the dates are used."""
     file = write_french(tmp_path)
     out = tmp_path / "drafted.toml"
     done = command("db", "infer", str(file), "--target", "Loyer payé (€)", "--out", str(out))
     assert done.code == 0, done.err
     text = out.read_text("utf-8")
     assert 'column = "Surface (m²)"' in text
-    assert 'decimal = ","' in text
-    assert "not used: N° client" in done.out
-    assert "not used: Date d'arrivée" in done.out
+    assert 'target_format = "1234,5"' in text
+    assert 'id = "n_client"' in text
+    shown = " ".join(done.out.split())
+    assert "N° client: id, one per row" in shown
+    assert "Date d'arrivée: date, " in shown

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.scoring.features import bin_of, fold_text, text_features
+from db.scoring.features import bin_of, date_of_days, fold_text, text_features, with_date_parts
 
 french = st.text(st.sampled_from("aàâcçeéèêëiïoôuùûüyœ -'?"), max_size=30)
 
@@ -72,3 +72,30 @@ def test_a_number_on_an_edge_belongs_to_the_upper_bin(number: float, expected: i
 def test_without_edges_there_is_one_bin() -> None:
     """A number that is always the same has no quantiles."""
     assert bin_of(42, []) == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [
+        (0, "1970-01-01"),
+        (19723, "2024-01-01"),
+        (-1, "1969-12-31"),
+        (19723 + 1 / 3, "2024-01-01T08:00"),
+    ],
+)
+def test_days_since_1970_are_shown_as_a_date(days: float, shown: str) -> None:
+    """A time of day is shown to the minute, and midnight not at all."""
+    assert date_of_days(days) == shown
+
+
+def test_a_date_adds_its_parts_under_names_with_a_point() -> None:
+    """The hour is there if the field has a time of day; parts of a missing date are missing."""
+    values = with_date_parts(
+        {"day": "2024-02-29", "seen": "2024-03-01T23:30:00", "gone": None},
+        {"day": False, "seen": True, "gone": False},
+    )
+    parts = ("days", "year", "day", "month", "weekday")
+    assert [values[f"day.{part}"] for part in parts] == [19782, 2024, 29, "02", "4"]
+    assert values["seen.hour"] == "23"
+    assert "day.hour" not in values
+    assert [values[f"gone.{part}"] for part in parts] == [None] * 5

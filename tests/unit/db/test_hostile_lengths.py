@@ -9,7 +9,7 @@ import pytest
 
 from db.errors import InputError
 from db.files.column_type import ColumnProfile
-from db.files.infer import slug
+from db.files.draft.dataset_toml import slug
 from db.spec.field import BooleanField, ChoiceField, Field, IntegerField, NumberField, TextField
 from db.spec.normalization import normal_text
 from db.spec.validation import read_value

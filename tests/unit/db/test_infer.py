@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from db.errors import DataFileError, InputError
-from db.files.infer import InferredDataset, infer_dataset
+from db.errors import DataFileError
+from db.files.infer import InferredDataset, describe_inference, infer_dataset
 from db.files.reader import read_rows
-from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import BooleanField, ChoiceField, DateField, NumberField, TextField
+from db.spec.toml_file import check_spec
 
 ROWS = 60
 TOWNS = ("Lille", "Lyon", "Paris")
@@ -21,7 +25,7 @@ def french_row(number: int) -> str:
     floor = "" if number % 7 == 0 else number % 5
     notice = f"Un appartement pour vous avec vue sur le parc, dans la rue {number}"
     return (
-        f"{number};{number},5;{TOWNS[number % 3]};{floor};{number % 28 + 1:02d}/03/2025;"
+        f"{number};{number * 7 % 61},5;{TOWNS[number % 3]};{floor};{number % 28 + 1:02d}/03/2025;"
         f'{"NA" if number % 4 == 0 else "oui"};"{notice}";1 {number + 100},25\r\n'
     )
 
@@ -34,80 +38,92 @@ def french(tmp_path: Path) -> Path:
     return file
 
 
-def infer_table(tmp_path: Path, text: str, target: str) -> InferredDataset:
+def infer_table(tmp_path: Path, text: str, target: str, *missing: str) -> InferredDataset:
     """Return the dataset that is inferred from a small table."""
     file = tmp_path / "table.csv"
     file.write_text(text, "utf-8")
-    return infer_dataset(file, target)
+    return infer_dataset(file, target, missing=missing)
+
+
+def table_of(header: str, rows: list[str]) -> str:
+    """Return the text of a table."""
+    return "\n".join([header, *rows]) + "\n"
 
 
 def test_a_dataset_inferred_from_a_french_table_reads_every_row(french: Path) -> None:
     """The user need not edit it, whatever the headers and the characters are."""
-    spec = infer_dataset(french, "Loyer (€)").spec
-    assert (spec.name, spec.kind, spec.decimal, spec.languages) == (
+    inferred = infer_dataset(french, "Loyer (€)")
+    spec = inferred.spec
+    assert (spec.name, spec.kind, spec.target_format, spec.languages) == (
         "mes-loyers",
         "regression",
-        ",",
+        "1 234,5",
         ("fr",),
     )
+    assert (spec.decimal, spec.missing) == (".", ())
+    assert (spec.id, spec.id_column) == ("n", "N°")
     rows = [row.values for row in read_rows(french)]
     inputs = [spec.pick_inputs(row) for row in rows]
-    assert inputs[0]["surface_m2"] == 1.5
+    assert inputs[0]["surface_m2"] == 7.5
+    assert inputs[0]["Visite"] == "2025-03-02"
+    assert inputs[6]["etage"] is None
     assert spec.pick_label(rows[0]) == "1101.25"
     assert len(inputs) == ROWS
 
 
-def test_each_column_gets_the_narrowest_type_that_fits_all_its_cells(french: Path) -> None:
-    """A column with missing cells gets a default that the user can see."""
+def test_each_column_gets_the_type_that_fits_its_cells(french: Path) -> None:
+    """Whole numbers are numbers too, without limits, so that no request is refused for them."""
     inferred = infer_dataset(french, "Loyer (€)")
     fields = inferred.spec.fields
-    kinds = {name: type(field) for name, field in fields.items()}
-    assert kinds == {
+    assert {name: type(field) for name, field in fields.items()} == {
         "surface_m2": NumberField,
         "Ville": ChoiceField,
-        "etage": IntegerField,
+        "etage": NumberField,
+        "Visite": DateField,
         "meuble": ChoiceField,
         "Annonce": TextField,
     }
-    assert fields["Ville"] == ChoiceField(choices=TOWNS, example="Lyon")
-    assert fields["etage"].default == 2
-    assert fields["meuble"].default == "unknown"
-    assert inferred.unused == {
-        "N°": "only identifies the rows",
-        "Visite": "contains dates; to use them, add a column such as the month",
-    }
-    assert "# Not used: Visite contains dates" in inferred.text
+    assert fields["Ville"] == ChoiceField(choices=TOWNS, example="Lyon", optional=True)
+    assert isinstance(fields["Visite"], DateField)
+    assert fields["Visite"].order == "DMY"
+    assert all(field.optional and field.default is None for field in fields.values())
+    assert list(inferred.spec.enrichers) == ["text_profile", "embedding"]
 
 
-def test_few_different_numbers_are_classes_and_many_are_amounts(tmp_path: Path) -> None:
-    """A person would read both columns in the same way."""
-    rows = "".join(f"{number / 10},{number % 3},{number * 7}\n" for number in range(60))
-    few = infer_table(tmp_path, f"x,class,price\n{rows}", "class").spec
-    many = infer_table(tmp_path, f"x,class,price\n{rows}", "price").spec
-    assert (few.kind, few.labels) == ("classification", ("0", "1", "2"))
-    assert (many.kind, many.labels) == ("regression", ())
-
-
-def test_true_and_false_are_boolean_and_negative_numbers_have_no_limit(tmp_path: Path) -> None:
-    """A limit refuses inputs, so it is inferred only where a person would set one."""
-    rows = "".join(f"{number - 30}.5,{number % 2 == 0},{number % 2}\n" for number in range(60))
-    fields = infer_table(tmp_path, f"change,is_new,y\n{rows}", "y").spec.fields
-    assert isinstance(fields["is_new"], BooleanField)
-    assert fields["change"] == NumberField(example=-0.5)
+def test_the_output_has_a_line_for_each_column(tmp_path: Path) -> None:
+    """It says the type, the gaps, the different values, and why a column is not used."""
+    rows = [f"{1000 + n},{n % 7 if n % 10 else ''},same,{'ab'[n % 2]}" for n in range(40)]
+    inferred = infer_table(tmp_path, table_of("Order No,age,unit,y", rows), "y")
+    assert list(describe_inference(inferred)) == [
+        "  y:        labels to predict, 2 distinct",
+        "  Order No: id, one per row, so it identifies rows and is not learned from",
+        "  age:      number, 4 of 40 missing, 7 distinct",
+        "  unit:     not used, has the same value in every row",
+    ]
+    age = next(column for column in inferred.columns if column.name == "age")
+    assert (age.field, age.type, age.missing, age.distinct) == ("age", "number", 4, "7")
+    assert "# Not used: unit has the same value in every row" in inferred.text
+    assert 'type = "number"  # 4 of 40 missing, 7 distinct' in inferred.text
 
 
 @pytest.mark.parametrize(
     ("text", "target", "words"),
     [
-        ("a,b\n1,2\n", "c", "has no column c; it has a, b"),
+        ("a,b\nx,2\n", "c", "has no column c; it has a, b"),
         ("a,b\n", "b", "has no rows"),
         ("a,b\n1,2\n2,2\n", "b", "there is nothing to predict"),
-        ("a,b\n1,2\n1,3\n", "b", "has no column to predict b from"),
+        ("a,b\n1,2\n1,3\n", "b", "has no column to predict b from: a has the same value"),
         (
             "a,b\n" + "".join(f"{n % 9},name {n}\n" for n in range(90)),
             "b",
             "has 90 different values that are not numbers",
         ),
+        (
+            "a,b\n" + "".join(f"{n % 9},2024-01-{n % 28 + 1:02}\n" for n in range(90)),
+            "b",
+            "b contains dates, which cannot be predicted",
+        ),
+        ("a,b\n" + "".join(f"{n % 9},{'xy'[n % 2] * 300}\n" for n in range(9)), "b", "a label of"),
     ],
 )
 def test_a_table_that_nothing_can_be_learnt_from_is_refused(
@@ -118,77 +134,108 @@ def test_a_table_that_nothing_can_be_learnt_from_is_refused(
         infer_table(tmp_path, text, target)
 
 
-def test_a_missing_value_gets_the_default_and_an_empty_text_is_refused(
-    tmp_path: Path,
-) -> None:
-    """An empty text in a JSON file is a mistake, not a missing value."""
-    rows = "".join(f"{'NA' if n % 5 == 0 else n % 3},{n % 2}\n" for n in range(60))
-    spec = infer_table(tmp_path, f"size,y\n{rows}", "y").spec
-    assert spec.pick_inputs({"size": "NA"}) == {"size": 1}
-    assert spec.pick_label({"y": "NA"}) is None
-    with pytest.raises(InputError, match="must be a number"):
-        spec.pick_inputs({"size": ""})
+def test_a_word_of_the_user_means_missing_in_every_column(tmp_path: Path) -> None:
+    """The target is one of them."""
+    rows = [
+        f"{'zz' if n % 5 == 0 else n},{'zz' if n % 7 == 0 else 'ab'[n % 2]},"
+        f"{'zz' if n % 9 == 0 else ['no', 'yes'][n % 2]}"
+        for n in range(90)
+    ]
+    spec = infer_table(tmp_path, table_of("a,b,y", rows), "y", "zz").spec
+    assert [field.missing for field in spec.fields.values()] == [("zz",), ("zz",)]
+    assert (spec.target_missing, spec.labels) == (("zz",), ("no", "yes"))
+    assert spec.pick_inputs({"a": "zz", "b": "a"}) == {"a": None, "b": "a"}
+
+
+def test_a_single_input_must_be_given(tmp_path: Path) -> None:
+    """A row without any input says nothing."""
+    spec = infer_table(tmp_path, table_of("x,y", [f"{n * n},{n % 2}" for n in range(40)]), "y").spec
+    assert spec.required == ("x",)
 
 
 def test_columns_with_the_same_name_in_ascii_are_two_fields(tmp_path: Path) -> None:
     """Each field keeps its own values."""
-    rows = "".join(f"{n},{n * 2 + n % 5},{n % 2}\n" for n in range(0, 300, 7))
+    rows = "".join(f"{n * n},{n * 2 + n % 5},{n % 2}\n" for n in range(0, 300, 7))
     spec = infer_table(tmp_path, f"prix (€),prix ($),y\n{rows}", "y").spec
     assert list(spec.fields) == ["prix", "prix_2"]
     assert spec.pick_inputs({"prix (€)": "7", "prix ($)": "16"}) == {"prix": 7, "prix_2": 16}
 
 
-def test_a_word_for_missing_values_does_not_turn_numbers_into_text(tmp_path: Path) -> None:
-    """Common words are recognized; any other word causes a warning."""
-    for word in ("n/a", "NA", "#N/A", "null"):
-        file = tmp_path / "table.csv"
-        rows = "".join(f"{number}.5,{number * 2}\n" for number in range(40))
-        file.write_text(f"size,price\n{rows}{word},7\n", "utf-8")
-        accepted = infer_dataset(file, "price")
-        assert isinstance(accepted.spec.fields["size"], NumberField)
-        assert accepted.spec.missing == (word,)
-        assert accepted.warnings == []
-    file.write_text(f"size,price\n{rows}keine,7\n", "utf-8")
-    warned = infer_dataset(file, "price")
-    assert isinstance(warned.spec.fields["size"], TextField)
-    assert "40 of 41 cells are numbers but 'keine' is not" in warned.warnings[0]
-    corrected = infer_dataset(file, "price", missing=["keine"])
-    assert isinstance(corrected.spec.fields["size"], NumberField)
+def test_a_reserved_name_gets_a_suffix_and_keeps_its_column(tmp_path: Path) -> None:
+    """A field must not hide a member of the answer, or an enricher."""
+    rows = [f"{'pq'[n % 2]},{n % 3},{n % 5},{n % 2}" for n in range(60)]
+    fields = infer_table(tmp_path, table_of("model,key,embedding,y", rows), "y").spec.fields
+    assert {name: field.column for name, field in fields.items()} == {
+        "model_column": "model",
+        "key_column": "key",
+        "embedding_column": "embedding",
+    }
 
 
 def test_a_misspelled_target_suggests_the_column(tmp_path: Path) -> None:
     """Column names must match exactly."""
-    file = tmp_path / "table.csv"
-    file.write_text("size,Price\n1,2\n2,3\n", "utf-8")
     with pytest.raises(DataFileError, match="did you mean Price"):
-        infer_dataset(file, "price")
+        infer_table(tmp_path, "size,Price\n1,2\n2,3\n", "price")
 
 
-def test_an_ambiguous_thousands_comma_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    """Earlier code stored the cell 2,728 as 2.728 but the cell 950 as 950."""
-    rows = "".join(f'{n},"{n % 9 + 1},{n + 100}",{n * 3}\n' for n in range(90))
-    words = r"price: 1,100 can be 1\.100 or 1100; write its numbers with a decimal point"
-    with pytest.raises(DataFileError, match=words):
-        infer_table(tmp_path, f"size,price,y\n{rows}990,950,3\n", "y")
-    with pytest.raises(DataFileError, match="price: 1,100 can be"):
-        infer_table(tmp_path, f"size,price,y\n{rows}", "price")
+def test_a_file_in_which_no_cell_is_text_is_inferred(tmp_path: Path) -> None:
+    """JSON has numbers, true and false of its own, and may leave a value out."""
+    file = tmp_path / "rows.json"
+    rows = [{"a": n / 2, "b": n % 2 == 0, "y": n % 3, "late": n} for n in range(60)]
+    for row in rows[:10]:
+        del row["late"]
+    file.write_bytes(msgspec.json.encode(rows))
+    inferred = infer_dataset(file, "y")
+    assert isinstance(inferred.spec.fields["b"], BooleanField)
+    assert inferred.spec.labels == ("0", "1", "2")
+    assert next(each.missing for each in inferred.columns if each.name == "late") == 10
+    assert inferred.spec.pick_inputs({"a": 1.5, "b": True}) == {"a": 1.5, "b": True, "late": None}
 
 
-def test_one_clear_decimal_comma_decides_for_its_column(tmp_path: Path) -> None:
-    """Three decimals are ambiguous alone, but not next to a cell with two decimals."""
-    rows = "".join(f"{n % 9 + 1},{n + 100};{n}\n" for n in range(90))
-    spec = infer_table(tmp_path, f"share;y\n{rows}3,25;7\n", "y").spec
-    assert spec.pick_inputs({"share": "1,100"}) == {"share": 1.1}
+def test_the_text_is_a_valid_file_whatever_the_cells_contain(tmp_path: Path) -> None:
+    """Quotation marks, backslashes, line ends and unusual characters are escaped."""
+    words = ('"quoted"', "back\\slash", "two\u2028lines", "del\x7f", "#hash", "'''")
+    rows = [{"wo\nrd": words[n % 6], "n": n * n, "y": words[n % 2]} for n in range(60)]
+    file = tmp_path / "rows.json"
+    file.write_bytes(msgspec.json.encode(rows))
+    inferred = infer_dataset(file, "y")
+    spec = msgspec.convert(tomllib.loads(inferred.text), DatasetSpec)
+    check_spec(spec)
+    assert spec == inferred.spec
+    assert set(spec.labels) == set(words[:2])
 
 
-def test_an_ambiguous_point_is_refused_next_to_decimal_commas(tmp_path: Path) -> None:
-    """In such a file, 1.234 is more likely an integer."""
-    rows = "".join(f"{n},5;{n % 9 + 1}.{n + 100};{n}\n" for n in range(90))
-    with pytest.raises(DataFileError, match=r"people: 1\.100 can be 1\.100 or 1100"):
-        infer_table(tmp_path, f"share;people;y\n{rows}", "y")
-    rows = "".join(f"{n},5;{n}\n" for n in range(90))
-    spec = infer_table(tmp_path, f"share;y\n{rows}", "y").spec
-    with pytest.raises(
-        InputError, match=r"share: 1\.234 can be a decimal number or a whole number"
-    ):
-        spec.pick_inputs({"share": "1.234"})
+def test_the_reader_s_notes_are_shown(tmp_path: Path) -> None:
+    """What was understood specially stands above the columns."""
+    rows = [f"{n * n};{n % 2}" for n in range(40)]
+    inferred = infer_table(tmp_path, table_of("sep=;\nx;y", rows), "y")
+    assert next(describe_inference(inferred)) == inferred.notes[0]
+    assert "delimiter" in inferred.notes[0]
+
+
+def test_the_only_input_may_be_missing_where_it_has_gaps(tmp_path: Path) -> None:
+    """Import once refused the rows with the gaps."""
+    rows = [f"{n * n if n % 5 else ''},{n % 2}" for n in range(40)]
+    spec = infer_table(tmp_path, table_of("x,y", rows), "y").spec
+    assert (spec.required, spec.pick_inputs({"x": ""})) == ((), {"x": None})
+
+
+def test_a_table_of_ids_alone_keeps_its_row_id(tmp_path: Path) -> None:
+    """The others are all there is to learn from."""
+    rows = [f"{n},A-{n * 7919},{n % 2}" for n in range(40)]
+    inferred = infer_table(tmp_path, table_of("id,code,y", rows), "y")
+    assert (inferred.spec.id, list(inferred.spec.fields)) == ("id", ["code"])
+    assert "code: only identifies the rows, but the table has nothing else" in inferred.warnings[-1]
+
+
+def test_the_month_is_first_in_all_dates_of_a_file(tmp_path: Path) -> None:
+    """One column shows it for the others."""
+    rows = [f"{n % 12 + 1}/{n % 28 + 1}/2023,{n % 12 + 1}/5/2023,{n % 2}" for n in range(60)]
+    inferred = infer_table(tmp_path, table_of("ordered,shipped,y", rows), "y")
+    fields = inferred.spec.fields
+    assert [getattr(field, "order", "") for field in fields.values()] == ["MDY", "MDY"]
+    assert inferred.spec.pick_inputs({"ordered": "2/3/2023", "shipped": "4/5/2023"}) == {
+        "ordered": "2023-02-03",
+        "shipped": "2023-04-05",
+    }
+    assert inferred.warnings == []

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from db.errors import ArtifactError
 from db.scoring.features import text_features
 from db.scoring.student import (
+    DatePart,
     NumberPart,
     Student,
     StudentData,
@@ -147,9 +148,123 @@ def test_a_number_outside_the_training_data_causes_a_warning(
 ) -> None:
     """The student answers nevertheless."""
     student = Student(rooms())
-    inputs: Inputs = {"wish": "?", "trip": "none", "age": age}
+    inputs: Inputs = {"wish": "?", "trip": "fun", "age": age}
     assert student.warnings(inputs) == warnings
     assert sum(student.probabilities(inputs)) == pytest.approx(1)
+
+
+def test_a_choice_that_training_had_not_causes_a_warning_and_adds_nothing() -> None:
+    """Texts, booleans and missing values cause none."""
+    lift = WordPart(["True"], packed([4, 0]))
+    data = msgspec.structs.replace(rooms(), parts={**rooms().parts, "lift": lift})
+    student = Student(data)
+    inputs: Inputs = {"wish": "unheard", "trip": "sport", "age": 40, "lift": False}
+    assert student.warnings(inputs) == ["trip: 'sport' was not seen in training"]
+    unknown = student.probabilities({**inputs, "trip": None})
+    assert student.probabilities(inputs) == unknown
+    assert student.warnings({**inputs, "trip": None, "lift": None}) == []
+
+
+def test_a_missing_value_has_a_weight_of_its_own() -> None:
+    """Each kind has one, and the number neither slope nor bin."""
+    data = StudentData(
+        labels=["big", "small"],
+        bias=[0.0, 0.0],
+        shift=4,
+        parts={
+            "wish": TextPart(["", "none"], packed([16, 0, 0, 99])),
+            "trip": WordPart(["", "None"], packed([32, 0, 0, 99])),
+            "age": NumberPart(
+                mean=40.0,
+                scale=10.0,
+                low=18.0,
+                high=80.0,
+                edges=[],
+                slopes=[9.0, 9.0],
+                weights=packed([7, 7]),
+                missing=packed([0, -16]),
+            ),
+        },
+    )
+    student = Student(data)
+    inputs: Inputs = {"wish": None, "trip": None, "age": None}
+    assert student.probabilities(inputs) == pytest.approx(softmax([1.0 + 2.0, -1.0]))
+    assert student.warnings(inputs) == []
+
+
+def test_a_student_from_before_values_could_be_missing_adds_nothing_for_one() -> None:
+    """Its number has no row for a missing one, and its parts no empty name."""
+    stored = msgspec.msgpack.decode(msgspec.msgpack.encode(rooms()))
+    del stored["parts"]["age"]["missing"], stored["lowest"]
+    data = zlib.compress(msgspec.msgpack.encode(stored))
+    student = Student(decode_student(data, hashlib.sha256(data).hexdigest()))
+    nothing: Inputs = {"wish": None, "trip": None, "age": None}
+    assert student.probabilities(nothing) == pytest.approx(softmax([0.5, -0.25]))
+    assert student.warnings(nothing) == []
+    known: Inputs = {"wish": "sea", "trip": "fun", "age": 40}
+    assert student.probabilities(known) == Student(rooms()).probabilities(known)
+
+
+def days_part(low: float, high: float, weights: Iterable[int]) -> NumberPart:
+    """Return the days of a date, with one edge in the middle and no slope."""
+    return NumberPart(
+        mean=low,
+        scale=1.0,
+        low=low,
+        high=high,
+        edges=[(low + high) / 2],
+        slopes=[0.0],
+        weights=packed(weights),
+    )
+
+
+def sales() -> Student:
+    """Return a student of a day in 2024 and of a moment on its first day."""
+    day = DatePart(
+        {"days": days_part(19723, 20088, [0, 8]), "weekday": WordPart(["7"], packed([16]))}
+    )
+    moment = DatePart(
+        {"days": days_part(19723, 19723.75, [0, 0]), "hour": WordPart(["08"], packed([4]))}
+    )
+    parts = {"day": day, "opened": moment}
+    return Student(StudentData(labels=[], bias=[0.0], shift=4, parts=dict(parts)))
+
+
+@pytest.mark.parametrize(
+    ("day", "opened", "score"),
+    [
+        ("2024-01-01", "2024-01-01T09:30:00", 0.0),
+        ("2024-01-07", "2024-01-01T09:30:00", 1.0),
+        ("2024-12-30", "2024-01-01T09:30:00", 0.5),
+        ("2024-12-29", "2024-01-01T08:59:00", 1.75),
+        (None, "2024-01-01T08:59:00", 0.25),
+    ],
+)
+def test_the_parts_of_a_date_are_scored(day: str | None, opened: str, score: float) -> None:
+    """Sunday, the second half of 2024 and the hour from eight to nine have weights."""
+    assert sales().number({"day": day, "opened": opened}) == score
+
+
+def test_a_date_outside_the_training_data_causes_a_warning_that_shows_dates() -> None:
+    """A day or a weekday on its own causes none."""
+    usual = "2024-01-01T08:00:00"
+    assert sales().warnings({"day": "2024-06-01", "opened": usual}) == []
+    assert sales().warnings({"day": None, "opened": None}) == []
+    assert sales().warnings({"day": "2025-01-01", "opened": usual}) == [
+        "day: 2025-01-01 is above 2024-12-31, the largest seen in training"
+    ]
+    assert sales().warnings({"day": "2023-12-31", "opened": "2024-01-01T18:01:00"}) == [
+        "day: 2023-12-31 is below 2024-01-01, the smallest seen in training",
+        "opened: 2024-01-01T18:01:00 is above 2024-01-01T18:00, the largest seen in training",
+    ]
+
+
+def test_no_answer_is_below_the_lowest() -> None:
+    """A straight line would go below zero."""
+    data = msgspec.structs.replace(prices(), lowest=0.0)
+    assert Student(data).number({"age": 60}) == Student(prices()).number({"age": 60})
+    assert Student(prices()).number({"age": -1000}) < 0
+    assert Student(data).number({"age": -1000}) == 0.0
 
 
 def test_limits_in_warnings_are_plain_decimal_numbers() -> None:

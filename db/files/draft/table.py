@@ -1,0 +1,61 @@
+"""One pass over a data file: the profiles of its columns, and a sample of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db.errors import DataFileError
+from db.files.column_type import ColumnProfile
+from db.files.reader import read_layout, read_rows
+
+from .row_sample import RowSample
+from .total_row import TotalRows
+
+PROGRESS_ROWS = 1000
+
+
+@dataclass
+class Table:
+    """What was read of a file; `faults` rows could not be read, the first one says why."""
+
+    delimiter: str
+    notes: tuple[str, ...]
+    columns: dict[str, ColumnProfile] = field(default_factory=dict)
+    sample: RowSample = field(default_factory=RowSample)
+    totals: TotalRows = field(default_factory=TotalRows)
+    faults: int = 0
+    first_fault: str = ""
+
+
+def read_table(
+    path: Path,
+    missing: frozenset[str] = frozenset(),
+    progress: Callable[[int], None] = lambda _: None,
+) -> Table:
+    """Read a whole file once, in bounded memory; raises DataFileError."""
+    layout = read_layout(path)
+    table = Table(layout.delimiter, layout.notes)
+    for name in layout.names:
+        table.columns[name] = ColumnProfile(name, missing=missing)
+    for row in read_rows(path):
+        if row.fault:
+            table.faults += 1
+            table.first_fault = table.first_fault or f"line {row.line:,}: {row.fault}"
+            continue
+        for name, value in row.values.items():
+            if name not in table.columns:
+                table.columns[name] = ColumnProfile(name, missing=missing)
+            table.columns[name].add(value, row.line)
+        table.sample.add(row.values)
+        table.totals.add(row.line, row.values)
+        if table.sample.seen % PROGRESS_ROWS == 0:
+            progress(PROGRESS_ROWS)
+    table.totals.finish()
+    if not table.sample.seen:
+        why = f"; {table.first_fault}" if table.faults else ""
+        raise DataFileError(f"{path}: has no rows{why}")
+    for column in table.columns.values():
+        column.rows = table.sample.seen
+    return table
