@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from db.records.analysis import Analysis, all_analyses, delete_analyses, write_analysis
 from db.records.dataset import Dataset, find_dataset
-from db.records.record import each_record
+from db.records.observation import labels_between
+from db.records.record import batches, each_record
 from db.records.trained_model import active_model, read_out_of_fold
 from db.settings import Settings
 from db.store import tables
@@ -19,6 +20,8 @@ from db.store.store import Store
 from enrich.enrichers.base import Enricher, Row
 from enrich.planning.analysis_due import due_analyses, find_basis
 from enrich.planning.plan import stamp_alone
+
+PAGE_RECORDS = 1000
 
 
 def analyse_dataset(store: Store, name: str, settings: Settings) -> dict[str, str]:
@@ -80,17 +83,24 @@ def _analyse_answers(
     if stored is None:
         return {}
     answers = decode_out_of_fold(stored)
-    labels = {
-        record.key: record.label
-        for record in each_record(connection, dataset.id, tables.record.c.label.isnot(None))
-        if record.label is not None
-    }
+    labels = _labels(connection, dataset)
     keys, rows = answers.rows("teacher")
-    labelled = [at for at, key in enumerate(keys) if key in labels]
+    # One item for each observation: the position of its record.
+    labelled = [at for at, key in enumerate(keys) for _ in labels.get(key, ())]
     findings: dict[str, Any] = enricher.make().analyse(
         [keys[at].hex() for at in labelled],
-        [labels[keys[at]] for at in labelled],
+        [label for key in keys for label in labels.get(key, ())],
         answers.labels,
         rows[labelled],
     )
     return findings
+
+
+def _labels(connection: Connection, dataset: Dataset) -> dict[bytes, list[str]]:
+    """Return the labels of the observations of each labelled record, by its key."""
+    labels: dict[bytes, list[str]] = {}
+    labelled = each_record(connection, dataset.id, tables.record.c.label.isnot(None))
+    for page in batches(labelled, PAGE_RECORDS):
+        of_page = labels_between(connection, dataset.id, page[0].id, page[-1].id)
+        labels.update((record.key, of_page.get(record.id, [])) for record in page)
+    return labels

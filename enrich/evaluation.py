@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from db.errors import DataFileError, InputError, TrainingError
+from db.files.column_check import missing_columns
 from db.files.reader import check_rows, read_rows
 from db.records.dataset import Dataset, find_dataset
 from db.records.trained_model import (
@@ -20,24 +20,56 @@ from db.records.trained_model import (
 from db.scoring.student import Student, decode_student
 from db.settings import Settings
 from db.spec.dataset_spec import encode_spec
-from db.spec.record_key import fold_of
 from db.store.store import Store
-from enrich.enrichers.base import Row, find_enricher, find_enrichers
+from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.executors.recipe import EnricherRecipe
-from enrich.learning.column import columns_of, first_value, make_table
-from enrich.learning.cross_validation import OutOfFold, answer, decode_out_of_fold, number_type
+from enrich.learning.cross_validation import (
+    OutOfFold,
+    answer,
+    decode_out_of_fold,
+    number_type,
+    student_answers,
+)
 from enrich.learning.report import report_on
 from enrich.learning.teacher import load_teacher
-from enrich.learning.training_table import Frame
+from enrich.learning.training_table import Frame, make_frame
 from enrich.planning.maintenance import lost_reads
 from enrich.planning.plan import make_plan
 
+# The reasons of more skipped rows tell nobody more.
+MOST_FAULTS = 20
+# One row has no variance to explain.
+FEWEST_ROWS = 2
 
-def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> dict[str, Any]:
+
+@dataclass
+class _Rows:
+    """The rows of a file: inputs and labels by key, and how many rows were left out and why."""
+
+    inputs: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    labels: dict[bytes, list[str]] = field(default_factory=dict)
+    # Rows with inputs that the model was trained on.
+    seen: int = 0
+    notes: list[str] = field(default_factory=list)
+    skipped: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def skip(self, reason: str) -> None:
+        """Count a row that cannot be read."""
+        self.skipped += 1
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(reason)
+
+
+def evaluate_file(
+    store: Store, name: str, path: Path, settings: Settings, *, every_row: bool = False
+) -> dict[str, Any]:
     """Return the active model's metrics on a file's labelled rows that it was not trained on.
 
-    The enrichments that the teacher reads are computed here and not stored. Raises TrainingError
-    without a usable model, DataFileError for a bad row or if no row is left.
+    With `every_row`, rows with inputs that it was trained on count as well. The enrichments that
+    the teacher reads are computed here and not stored. A row that cannot be read is skipped,
+    counted and described. Raises TrainingError without a usable model, DataFileError if too few
+    rows are left.
     """
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
@@ -46,14 +78,14 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
             raise TrainingError(f"{name} has no model yet; run: python -m enrich train {name}")
         stored_student = read_student(connection, model)
         stored_teacher = read_teacher(connection, model)
-        trained_on = _keys(read_out_of_fold(connection, model))
+        trained_on = set() if every_row else _keys(read_out_of_fold(connection, model))
     lost = lost_reads(model, dataset.spec)
     if lost:
         raise TrainingError(
             f"{name}: the teacher reads {lost}, which the spec no longer names;"
             f" run: python -m enrich train {name}"
         )
-    rows, skipped = _read(dataset, path, trained_on)
+    rows = _read(dataset, path, trained_on)
     frame = _frame(dataset, rows, tuple(model.reads), settings)
     student = Student(decode_student(stored_student.data, stored_student.sha256))
     teacher = load_teacher(stored_teacher, settings.code_paths)
@@ -61,16 +93,24 @@ def evaluate_file(store: Store, name: str, path: Path, settings: Settings) -> di
     answers = OutOfFold(
         labels=names,
         keys=b"".join(frame.keys),
-        teacher=answer(teacher, frame.table, names).astype(number_type(names)).tobytes(),
-        student=_student_answers(student, frame).astype(number_type(names)).tobytes(),
+        teacher=_stored(answer(teacher, frame.table, names, student.lowest), names),
+        student=_stored(student_answers(student, frame.inputs, names), names),
     )
     from_training = {name: model.metrics[name] for name in ("estimator", "target")}
     return {
         "model": model_name(dataset, model.version),
-        "seen": skipped,
+        "seen": rows.seen,
+        "skipped": rows.skipped,
+        "faults": rows.faults,
+        "notes": rows.notes,
         **from_training,
         **report_on(frame, answers),
     }
+
+
+def _stored(answers: Any, names: list[str]) -> bytes:  # noqa: ANN401
+    stored: bytes = answers.astype(number_type(names)).tobytes()
+    return stored
 
 
 def _keys(out_of_fold: bytes | None) -> set[bytes]:
@@ -78,44 +118,49 @@ def _keys(out_of_fold: bytes | None) -> set[bytes]:
     return set(decode_out_of_fold(out_of_fold).answers("teacher")) if out_of_fold else set()
 
 
-def _read(dataset: Dataset, path: Path, trained_on: set[bytes]) -> tuple[list[Row], int]:
-    """Return one labelled row per key, and the number of rows left out as used in training."""
+def _read(dataset: Dataset, path: Path, trained_on: set[bytes]) -> _Rows:
+    """Return the labelled rows whose inputs were not used in training."""
+    rows = _Rows()
+    if missing := missing_columns(dataset.spec, path):
+        rows.notes.append(f"the file has no column {', '.join(missing)}")
     check_rows(path)
-    rows: dict[bytes, Row] = {}
-    skipped = 0
     for row in read_rows(path):
         if row.fault:
-            raise DataFileError(f"{path}:{row.line}: {row.fault}")
+            rows.skip(f"{path}:{row.line}: {row.fault}")
+            continue
         try:
             inputs = dataset.spec.pick_inputs(row.values)
             label = dataset.spec.pick_label(row.values)
         except InputError as error:
-            raise DataFileError(f"{path}:{row.line}: {error}") from None
+            rows.skip(f"{path}:{row.line}: {error}")
+            continue
         key = dataset.spec.key(inputs)
         if key in trained_on:
-            skipped += 1
+            rows.seen += 1
         elif label is not None:
-            rows[key] = {**inputs, dataset.spec.target: label}
-    if not rows:
-        raise DataFileError(f"{path}: has no labelled row that was not used in training")
-    return list(rows.values()), skipped
+            rows.inputs[key] = inputs
+            rows.labels.setdefault(key, []).append(label)
+    if sum(map(len, rows.labels.values())) < FEWEST_ROWS:
+        raise DataFileError(f"{path}: {_why_too_few(dataset.spec.target, rows)}")
+    return rows
 
 
-def _frame(dataset: Dataset, rows: list[Row], reads: tuple[str, ...], settings: Settings) -> Frame:
+def _why_too_few(target: str, rows: _Rows) -> str:
+    if rows.skipped:
+        return f"has fewer than {FEWEST_ROWS} usable rows; the first bad one: {rows.faults[0]}"
+    if rows.seen:
+        return (
+            "the model was trained on the inputs of nearly all rows; to evaluate it on them"
+            " nevertheless, add --every-row"
+        )
+    return f"has fewer than {FEWEST_ROWS} rows with a value for {target}"
+
+
+def _frame(dataset: Dataset, rows: _Rows, reads: tuple[str, ...], settings: Settings) -> Frame:
     """Return the frame of the rows, with the values of the enrichers in `reads`."""
-    spec = dataset.spec
-    enriched = _enrich(dataset, [dict(row) for row in rows], reads, settings)
-    columns = columns_of(spec, {name: first_value(name, enriched) for name in reads})
-    labels: list[Any] = [row[spec.target] for row in rows]
-    keys = [spec.key(row) for row in rows]
-    return Frame(
-        keys=keys,
-        inputs=[{name: row[name] for name in spec.fields} for row in rows],
-        columns=columns,
-        table=make_table(columns, enriched),
-        labels=np.array(labels, dtype="f8" if spec.kind == "regression" else "U"),
-        folds=np.array([fold_of(key) for key in keys]),
-    )
+    enriched = _enrich(dataset, [dict(inputs) for inputs in rows.inputs.values()], reads, settings)
+    records = [(key, inputs, rows.labels[key]) for key, inputs in rows.inputs.items()]
+    return make_frame(dataset.spec, records, enriched, reads)
 
 
 def _enrich(
@@ -142,9 +187,3 @@ def _needed(dataset: Dataset, reads: tuple[str, ...], settings: Settings) -> set
             needed.add(name)
             waiting += find_enricher(dataset.spec, name, settings.code_paths).reads
     return needed
-
-
-def _student_answers(student: Student, frame: Frame) -> Any:  # noqa: ANN401
-    if student.labels:
-        return np.array([student.probabilities(inputs) for inputs in frame.inputs])
-    return np.array([[student.number(inputs)] for inputs in frame.inputs])

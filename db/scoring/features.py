@@ -6,13 +6,18 @@ import itertools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from db.spec.date_value import date_parts
+from db.spec.field import Value
 
 # Chosen by five-fold cross-validation on real utterances: longer n-grams take more space and
 # improve accuracy less.
 GRAM_LENGTHS = (3, 4)
 BINS = 10
 
+_MINUTES_OF_DAY = 1440
 _WORD = re.compile(r"\w+")
 # The combining accents of most scripts; U+034F, in between, is not an accent.
 _ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
@@ -61,3 +66,29 @@ def fold_text(text: str) -> str:
 def bin_of(number: float, edges: Sequence[float]) -> int:
     """Return the index of the bin that a number falls in, from 0 to len(edges)."""
     return bisect_right(edges, number)
+
+
+def date_of_days(days: float) -> str:
+    """Return the date, with its time of day if it is not midnight, of days since 1970."""
+    moment = datetime(1970, 1, 1) + timedelta(minutes=round(days * _MINUTES_OF_DAY))  # noqa: DTZ001
+    is_midnight = (moment.hour, moment.minute) == (0, 0)
+    return moment.date().isoformat() if is_midnight else moment.isoformat(timespec="minutes")
+
+
+def with_date_parts(inputs: Mapping[str, Value], dates: Mapping[str, bool]) -> Mapping[str, Value]:
+    """Return the inputs and the parts of each date, under names like day.month.
+
+    `dates` says of each date field whether it has a time of day.
+    """
+    if not dates:
+        return inputs
+    values = dict(inputs)
+    for name, has_time in dates.items():
+        parts = date_parts(inputs[name], has_time=has_time)  # type: ignore[arg-type]
+        values.update((part_name(name, part), value) for part, value in parts.items())
+    return values
+
+
+def part_name(field: str, part: str) -> str:
+    """Return the name of a part of a date; no field has a point in its name."""
+    return f"{field}.{part}"

@@ -14,9 +14,18 @@ from typing import TypeAlias
 import msgspec
 
 from db.errors import ArtifactError
+from db.spec.date_value import TIME_WORDS
 from db.spec.field import Inputs, Value
 
-from .features import bin_of, features_of_word, pairs_of, split_words
+from .features import (
+    bin_of,
+    date_of_days,
+    features_of_word,
+    pairs_of,
+    part_name,
+    split_words,
+    with_date_parts,
+)
 
 FORMAT = 1
 # Weights are whole multiples of 2**-shift that fit in 32 bits. A lane can hold the sum of 2**16.
@@ -25,6 +34,10 @@ WEIGHT_BITS = 31
 MAX_DEVIATION = 1e6
 # Requests repeat few words; cutting words into n-grams took half of the time of an answer.
 CACHED_WORDS = 1024
+# The only feature of a missing text, choice or boolean. No other feature is empty.
+MISSING = ""
+# The part of a date that says how late it is.
+DAYS = "days"
 
 Scores: TypeAlias = list[float]
 
@@ -44,7 +57,10 @@ class WordPart(msgspec.Struct, frozen=True, tag="word"):
 
 
 class NumberPart(msgspec.Struct, frozen=True, tag="number"):
-    """Weights of a number: `slopes` for its standardised value, and a row for each bin."""
+    """Weights of a number: `slopes` for its standardised value, and a row for each bin.
+
+    `missing` is the row of a missing number; it is empty if no number was missing in training.
+    """
 
     mean: float
     scale: float
@@ -53,16 +69,23 @@ class NumberPart(msgspec.Struct, frozen=True, tag="number"):
     edges: list[float]
     slopes: list[float]
     weights: bytes
+    missing: bytes = b""
 
 
-Part: TypeAlias = TextPart | WordPart | NumberPart
+class DatePart(msgspec.Struct, frozen=True, tag="date"):
+    """The parts of a date field by the name that `date_parts` gives them, such as weekday."""
+
+    parts: dict[str, NumberPart | WordPart]
+
+
+Part: TypeAlias = TextPart | WordPart | NumberPart | DatePart
 
 
 class StudentData(msgspec.Struct, frozen=True, kw_only=True):
     """A student as plain data.
 
     A classification has one score per label. A regression has one score: the target in standard
-    deviations from its mean.
+    deviations from its mean; neither teacher nor student answers below `lowest`.
     """
 
     format: int = FORMAT
@@ -72,6 +95,7 @@ class StudentData(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, Part]
     target_mean: float = 0.0
     target_scale: float = 1.0
+    lowest: float | None = None
 
 
 def encode_student(data: StudentData) -> tuple[bytes, str]:
@@ -107,26 +131,37 @@ class Student:
 
     def __init__(self, data: StudentData) -> None:
         self.labels = data.labels
+        # The smallest number that teacher and student may answer.
+        self.lowest = -math.inf if data.lowest is None else data.lowest
         self._width = len(data.bias)
         self._bias = data.bias
         self._unit = 2.0**-data.shift
         self._target = data.target_mean, data.target_scale
-        self._lanes = {
-            name: dict(zip(part.names, _pack_rows(part.weights, self._width), strict=True))
+        self._dates = {
+            name: bool(part.parts.keys() & set(TIME_WORDS))
             for name, part in data.parts.items()
+            if isinstance(part, DatePart)
+        }
+        parts = dict(_flat_parts(data.parts))
+        self._lanes = {
+            name: dict(zip(part.names, self._pack(part.weights), strict=True))
+            for name, part in parts.items()
             if not isinstance(part, NumberPart)
         }
         self._words = {
             name: lru_cache(CACHED_WORDS)(partial(_lanes_of_word, self._lanes[name]))
-            for name, part in data.parts.items()
+            for name, part in parts.items()
             if isinstance(part, TextPart)
         }
         self._numbers = {
-            name: (part, _pack_rows(part.weights, self._width))
-            for name, part in data.parts.items()
+            name: (part, self._pack(part.weights), sum(self._pack(part.missing)))
+            for name, part in parts.items()
             if isinstance(part, NumberPart)
         }
         self._offset = sum(1 << (LANE_BITS * (lane + 1) - 1) for lane in range(self._width))
+
+    def _pack(self, weights: bytes) -> list[int]:
+        return _pack_rows(weights, self._width)
 
     def probabilities(self, inputs: Inputs) -> list[float]:
         """Return the probability of each label."""
@@ -135,30 +170,45 @@ class Student:
     def number(self, inputs: Inputs) -> float:
         """Return the predicted number."""
         mean, scale = self._target
-        return mean + scale * self._scores(inputs)[0]
+        return max(mean + scale * self._scores(inputs)[0], self.lowest)
 
     def warnings(self, inputs: Mapping[str, Value]) -> list[str]:
-        """Return a warning for each number outside the range seen in training."""
-        return [
-            f"{name}: {inputs[name]} is {side} {_plain(limit)}, the {extreme} seen in training"
-            for name, (part, _) in self._numbers.items()
-            for side, limit, extreme, is_outside in (
-                ("below", part.low, "smallest", inputs[name] < part.low),  # type: ignore[operator]
-                ("above", part.high, "largest", inputs[name] > part.high),  # type: ignore[operator]
-            )
-            if is_outside
-        ]
+        """Return a warning for each value unlike those of training.
 
-    def _scores(self, inputs: Inputs) -> Scores:
+        That is a number or a date outside the range, and a choice that did not occur.
+        """
+        values = with_date_parts(inputs, self._dates)
+        numbers = (
+            _range_warning(name, inputs, float(values[name]), part)  # type: ignore[arg-type]
+            for name, (part, _, _) in self._numbers.items()
+            if values[name] is not None and not part.low <= values[name] <= part.high  # type: ignore[operator]
+        )
+        choices = (
+            f"{name}: {inputs[name]!r} was not seen in training"
+            for name, lanes in self._lanes.items()
+            if name in inputs
+            and name not in self._words
+            # A boolean is no text, and a missing value needs no warning.
+            and isinstance(inputs[name], str)
+            and inputs[name] not in lanes
+        )
+        return [*filter(None, numbers), *choices]
+
+    def _scores(self, inputs: Mapping[str, Value]) -> Scores:
+        values = with_date_parts(inputs, self._dates)
         total = self._offset
         for name, lanes in self._lanes.items():
             if name in self._words:
-                total += self._sum_text(name, str(inputs[name]))
+                total += self._sum_text(name, values[name])
             else:
-                total += lanes.get(word_feature(inputs[name]), 0)
+                total += lanes.get(word_feature(values[name]), 0)
         scores = list(self._bias)
-        for name, (part, rows) in self._numbers.items():
-            number = float(inputs[name])
+        for name, (part, rows, missing) in self._numbers.items():
+            value = values[name]
+            if value is None:
+                total += missing
+                continue
+            number = float(value)
             total += rows[bin_of(number, part.edges)]
             # Farther out the linear term is meaningless, and it must not overflow.
             deviation = max(-MAX_DEVIATION, min((number - part.mean) / part.scale, MAX_DEVIATION))
@@ -170,10 +220,12 @@ class Student:
             for score, lane in zip(scores, self._unpack(total), strict=True)
         ]
 
-    def _sum_text(self, name: str, text: str) -> int:
+    def _sum_text(self, name: str, text: Value) -> int:
         """Return the sum of the lanes of a text's features, each added once."""
         lanes, lanes_of_word = self._lanes[name], self._words[name]
-        words = split_words(text)
+        if text is None:
+            return lanes.get(MISSING, 0)
+        words = split_words(str(text))
         weights: dict[str, int] = {}
         for word in words:
             weights.update(lanes_of_word(word))
@@ -190,7 +242,29 @@ class Student:
 
 def word_feature(value: Value) -> str:
     """Return the single feature of a choice or boolean field's value."""
-    return str(value)
+    return MISSING if value is None else str(value)
+
+
+def _flat_parts(
+    parts: Mapping[str, Part],
+) -> Iterator[tuple[str, TextPart | WordPart | NumberPart]]:
+    for name, part in parts.items():
+        if isinstance(part, DatePart):
+            yield from ((part_name(name, inner), one) for inner, one in part.parts.items())
+        else:
+            yield name, part
+
+
+def _range_warning(name: str, inputs: Mapping[str, Value], value: float, part: NumberPart) -> str:
+    """Return the warning for a number outside the range; of a date, only its days give one."""
+    field, _, inner = name.partition(".")
+    if inner not in {"", DAYS}:
+        return ""
+    is_below = value < part.low
+    limit = part.low if is_below else part.high
+    shown = date_of_days(limit) if inner else _plain(limit)
+    side, extreme = ("below", "smallest") if is_below else ("above", "largest")
+    return f"{field}: {inputs[field]} is {side} {shown}, the {extreme} seen in training"
 
 
 def _lanes_of_word(lanes: Mapping[str, int], word: str) -> dict[str, int]:

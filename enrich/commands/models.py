@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from db.cli.console import ProgressBar, as_json
+from db.cli.console import ProgressBar, as_json, counted
 from db.errors import UnknownModel
 from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
@@ -76,24 +76,39 @@ def train(
 @click.command()
 @dataset_argument
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--every-row",
+    is_flag=True,
+    help="Include rows with inputs that the model was trained on.",
+)
 @json_option
-def evaluate(dataset: str, file: Path, *, as_json_: bool) -> None:
+def evaluate(dataset: str, file: Path, *, every_row: bool, as_json_: bool) -> None:
     """Evaluate DATASET's active model on the labelled rows of FILE.
 
-    Rows that the model was trained on are left out.
+    Rows with inputs that the model was trained on are left out, and so are rows that cannot be
+    read, with the reason.
     """
     from enrich.evaluation import evaluate_file  # noqa: PLC0415  scikit-learn is slow to import
     from enrich.learning.report import format_report  # noqa: PLC0415
 
     store, settings = open_worker_store()
-    result = evaluate_file(store, dataset, file, settings)
+    result = evaluate_file(store, dataset, file, settings, every_row=every_row)
     if as_json_:
         click.echo(as_json(result))
         return
     for line in format_report(result["model"], result):
         click.echo(line)
+    for note in result["notes"]:
+        click.echo(f"  {note}")
     if result["seen"]:
-        click.echo(f"  {result['seen']:,} rows were left out: the model was trained on them")
+        rows = counted(result["seen"], "row")
+        click.echo(f"  {rows} left out: the model was trained on these inputs")
+    if result["skipped"]:
+        click.echo(f"  {counted(result['skipped'], 'row')} skipped: they cannot be read")
+    for fault in result["faults"]:
+        click.echo(f"    {fault}")
+    if result["skipped"] > len(result["faults"]):
+        click.echo(f"    and {result['skipped'] - len(result['faults']):,} more")
 
 
 @click.command()

@@ -180,5 +180,5 @@ def to_value(made: Any) -> Any:  # noqa: ANN401
 
 
 def joined_text(row: Row) -> str:
-    """Return all text of a row, each field on its own line."""
-    return "\n".join(str(value) for value in row.values())
+    """Return all text of a row, each field on its own line; a missing value has no line."""
+    return "\n".join(str(value) for value in row.values() if value is not None)

@@ -51,7 +51,9 @@ class LabelIssues:
         """Return by key whether the label is an issue, its quality, and the suggested label.
 
         `probabilities` are out-of-fold, rows by classes. The quality, from 0 to 1, is the
-        probability of the label's own class. A row whose label is not a class is left out.
+        probability of the label's own class. A row whose label is not a class is left out. A key
+        may occur in several rows: then it is an issue if one of them is, the quality is that of
+        the worst, and `rows` and `issues` are how many there are and how many are issues.
         """
         filters, rank = _cleanlab()
         import numpy as np  # noqa: PLC0415  a worker reads the version above without NumPy
@@ -64,14 +66,16 @@ class LabelIssues:
         quality = rank.get_self_confidence_for_each_label(label_indices, answers)
         issues = self._issues(filters, label_indices, answers)
         best = answers.argmax(axis=1)
-        return {
-            keys[row]: {
+        findings: dict[str, Any] = {}
+        for at, row in enumerate(known):
+            found = {
                 "issue": bool(issues[at]),
                 "quality": round(float(quality[at]), 4),
                 "suggested": classes[best[at]],
             }
-            for at, row in enumerate(known)
-        }
+            before = findings.get(keys[row])
+            findings[keys[row]] = _joined(before, found) if before else found
+        return findings
 
     def _issues(self, filters: Any, label_indices: Any, answers: Any) -> Any:  # noqa: ANN401
         """Return True or False for each row; with fewer than two classes no label is an issue."""
@@ -83,6 +87,17 @@ class LabelIssues:
             return filters.find_label_issues(
                 label_indices, answers, filter_by=self._filter_by, n_jobs=1
             )
+
+
+def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return the finding about a key from those about its earlier rows and about one more."""
+    return {
+        "issue": first["issue"] or second["issue"],
+        "quality": min(first["quality"], second["quality"]),
+        "suggested": first["suggested"],
+        "rows": first.get("rows", 1) + 1,
+        "issues": first.get("issues", int(first["issue"])) + second["issue"],
+    }
 
 
 def _cleanlab() -> tuple[Any, Any]:

@@ -8,7 +8,10 @@ from .base import Row, joined_text
 
 
 class Language:
-    """Returns the ISO 639-1 code of the likeliest language; `among` limits the choice."""
+    """Returns the ISO 639-1 code of the likeliest language; `among` limits the choice.
+
+    A missing text has no language.
+    """
 
     version = "1"
     text_only = True
@@ -23,5 +26,8 @@ class Language:
         if among:
             self._identifier.set_languages(list(among))
 
-    def __call__(self, rows: Sequence[Row]) -> list[str]:
-        return [self._identifier.classify(joined_text(row))[0] for row in rows]
+    def __call__(self, rows: Sequence[Row]) -> list[str | None]:
+        return [self._classify(joined_text(row)) for row in rows]
+
+    def _classify(self, text: str) -> str | None:
+        return self._identifier.classify(text)[0] if text else None

@@ -17,7 +17,8 @@ class Sql:
     """Looks up the row of a reference table that matches a record. The table is never written.
 
     `match` maps fields to columns of the table. If `columns` names one column the value is that of
-    the column, otherwise an object; it is null if no row matches. Change `edition` when the table
+    the column, otherwise an object; it is null if no row matches, and a missing value matches no
+    row. Change `edition` when the table
     has changed: the values that were looked up before become stale.
     """
 
@@ -44,7 +45,9 @@ class Sql:
     def look_up(self, connection: Connection, rows: Sequence[Row]) -> list[Any]:
         """Return the value of each row; raises EnricherError if several rows of the table match."""
         keys = [self._key(row) for row in rows]
-        values = self._find(connection, set(keys))
+        # A condition on None would match the rows where the table has no value.
+        complete = {key for key in keys if None not in key}
+        values = self._find(connection, complete) if complete else {}
         return [values.get(key) for key in keys]
 
     def _key(self, row: Row) -> tuple[Any, ...]:

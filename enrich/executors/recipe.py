@@ -92,7 +92,8 @@ class PredictionRecipe:
         student = Student(decode_student(self.student.data, self.student.sha256))
 
         def step(rows: Sequence[Row]) -> list[Any]:
-            answers = answer(teacher, make_table(self.columns, rows), list(student.labels))
+            table = make_table(self.columns, rows)
+            answers = answer(teacher, table, list(student.labels), student.lowest)
             return [
                 self._predict(spec.name, student, row, numbers)
                 for row, numbers in zip(rows, answers, strict=True)

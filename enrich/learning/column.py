@@ -7,10 +7,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from db.records.enrichment import Vector
-from db.spec.dataset_spec import DatasetSpec
+from db.scoring.features import part_name
+from db.spec.dataset_spec import DatasetSpec, date_fields
+from db.spec.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS, date_parts
 from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
 
 Kind: TypeAlias = Literal["text", "choice", "number", "vector"]
@@ -25,6 +29,8 @@ _KIND_OF_FIELD: dict[type, Kind] = {
     IntegerField: "number",
     NumberField: "number",
 }
+# A text or a choice that is missing; no other is empty.
+MISSING = ""
 
 
 class Column(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -51,17 +57,98 @@ class Column(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return True
 
 
+class Numbers(Column):
+    """Selects a column of numbers for trees; one without any number in training is all zeros.
+
+    Gradient boosting cannot read a column that has only missing numbers.
+    """
+
+    def fit(self, X: Table, y: object = None) -> Numbers:  # noqa: ARG002, N803
+        """Remember whether the column has a number."""
+        self.is_empty_ = bool(np.isnan(X[self.name]).all())
+        return self
+
+    def transform(self, X: Table) -> Table:  # noqa: N803
+        """Return the column."""
+        column = super().transform(X)
+        return np.zeros_like(column) if self.is_empty_ else column
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "is_empty_")
+
+
+class Missing(Column):
+    """Says of each row whether a text is missing, as one column of 0 or 1."""
+
+    def transform(self, X: Table) -> Table:  # noqa: N803
+        """Return the column."""
+        is_missing: Table = X[self.name] == MISSING
+        return is_missing.astype(float).reshape(-1, 1)
+
+
+class WordWeights(TfidfVectorizer):  # type: ignore[misc]
+    """Weighs the words of texts; texts with no word in common have no columns."""
+
+    def fit(self, raw_documents: Any, y: object = None) -> WordWeights:  # noqa: ANN401
+        """Learn the words and their weights."""
+        self.fit_transform(raw_documents, y)
+        return self
+
+    def fit_transform(self, raw_documents: Any, y: object = None) -> Any:  # noqa: ANN401
+        """Learn the words, and return their weights, texts by words."""
+        self.has_words_ = True
+        try:
+            return super().fit_transform(raw_documents, y)
+        except ValueError:
+            # scikit-learn refuses a column whose few texts leave no word to learn.
+            self.has_words_ = False
+            return self.transform(raw_documents)
+
+    def transform(self, raw_documents: Any) -> Any:  # noqa: ANN401
+        """Return the weights of the words, texts by words."""
+        if self.has_words_:
+            return super().transform(raw_documents)
+        return sparse.csr_matrix((len(raw_documents), 0))
+
+
+class FrequentWords(WordWeights):
+    """The same as a dense array, which trees need."""
+
+    def fit_transform(self, raw_documents: Any, y: object = None) -> Any:  # noqa: ANN401
+        """Learn the words, and return their weights, texts by words."""
+        weights = super().fit_transform(raw_documents, y)
+        return weights.toarray() if sparse.issparse(weights) else weights
+
+    def transform(self, raw_documents: Any) -> Any:  # noqa: ANN401
+        """Return the weights of the words, texts by words."""
+        return super().transform(raw_documents).toarray()
+
+
 def columns_of(spec: DatasetSpec, example: Mapping[str, Any]) -> Columns:
     """Return the columns of a table: all fields, and the enrichments that a teacher can read.
 
-    `example` has one value of each enrichment, which decides its kind.
+    A date field `day` has the number columns day.days (since 1970), day.year and day.day, and the
+    choice columns day.month (01 to 12), day.weekday (1 is Monday) and, with a time of day, day.hour
+    (00 to 23). `example` has one value of each enrichment, which decides its kind.
     """
-    columns: Columns = {name: _KIND_OF_FIELD[type(field)] for name, field in spec.fields.items()}
+    dates = dict(date_fields(spec))
+    columns: Columns = {}
+    for name, field in spec.fields.items():
+        if name in dates:
+            columns |= _date_columns(name, has_time=dates[name])
+        else:
+            columns[name] = _KIND_OF_FIELD[type(field)]
     for name, value in example.items():
         kind = _kind_of_value(value)
         if kind is not None:
             columns[name] = kind
     return columns
+
+
+def _date_columns(name: str, *, has_time: bool) -> Columns:
+    numbers: Columns = {part_name(name, part): "number" for part in DATE_PARTS}
+    words = DATE_WORDS + (TIME_WORDS if has_time else ())
+    return numbers | {part_name(name, part): "choice" for part in words}
 
 
 def _kind_of_value(value: object) -> Kind | None:
@@ -75,13 +162,21 @@ def _kind_of_value(value: object) -> Kind | None:
 def make_table(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return the rows as an array with named columns.
 
-    A missing number is NaN, a missing vector is all zeros.
+    A missing number is NaN, a missing vector is all zeros, any other missing value is "".
     """
     types = [_column_type(name, kind, rows) for name, kind in columns.items()]
     table = np.empty(len(rows), dtype=np.dtype(types))
     for name, kind in columns.items():
-        table[name] = _cells(kind, [row[name] for row in rows], table.dtype[name])
+        table[name] = _cells(kind, _values(name, rows), table.dtype[name])
     return table
+
+
+def _values(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the values of a column; that of day.month is the month of the date in `day`."""
+    field, _, part = name.partition(".")
+    if not part:
+        return [row[name] for row in rows]
+    return [date_parts(row[field], has_time=part in TIME_WORDS)[part] for row in rows]
 
 
 def _column_type(name: str, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
@@ -103,4 +198,18 @@ def _cells(kind: Kind, values: Sequence[Any], dtype: np.dtype[Any]) -> Any:  # n
         return np.frombuffer(data, dtype="<f4").reshape(len(values), *dtype.shape)
     if kind == "number":
         return [np.nan if value is None else float(value) for value in values]
-    return [str(value) for value in values]
+    return [MISSING if value is None else str(value) for value in values]
+
+
+def feature_counts(columns: Columns, table: Table) -> dict[str, int]:
+    """Return how many features a linear model makes of each column; 0 for a text."""
+    return {name: _feature_count(kind, table[name]) for name, kind in columns.items()}
+
+
+def _feature_count(kind: Kind, column: Table) -> int:
+    if kind == "choice":
+        return len(set(column.tolist()))
+    if kind == "vector":
+        return int(column.shape[1])
+    # A missing number has a feature of its own.
+    return 1 + bool(np.isnan(column).any()) if kind == "number" else 0

@@ -1,7 +1,8 @@
-"""Cross-validation: answers of teacher and student on rows that they were not trained on."""
+"""Cross-validation: answers of teacher and student on records that they were not trained on."""
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -10,12 +11,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from db.scoring.student import Student
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.record_key import FOLDS, KEY_BYTES
+from db.spec.record_key import KEY_BYTES
 
 from .student_training import StudentTrainingSet, fit_student
-from .teacher import Candidate, Estimator
-from .training_table import Frame
+from .teacher import Candidate, Estimator, fit_teacher
+from .training_table import FEWEST_REPEATS, Frame
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -71,17 +73,35 @@ def decode_out_of_fold(stored: bytes) -> OutOfFold:
     return msgspec.msgpack.decode(zlib.decompress(stored), type=OutOfFold)
 
 
-def answer(estimator: Estimator, rows: Any, names: list[str]) -> Array:  # noqa: ANN401
+def answer(
+    estimator: Estimator,
+    rows: Any,  # noqa: ANN401
+    names: list[str],
+    lowest: float = -math.inf,
+) -> Array:
     """Return the estimator's answers, one row for each of `rows`.
 
-    A row has a probability for each of `names`, or one number if `names` is empty.
+    A row has a probability for each of `names`, or one number of at least `lowest` if `names` is
+    empty.
     """
     if not names:
         numbers: Array = np.asarray(estimator.predict(rows), dtype=float).reshape(-1, 1)
-        return numbers
+        return np.maximum(numbers, lowest)
     probabilities = np.zeros((rows.shape[0], len(names)))
     columns = [names.index(str(name)) for name in estimator.classes_]
     probabilities[:, columns] = estimator.predict_proba(rows)
+    return probabilities
+
+
+def student_answers(
+    student: Student, inputs: Sequence[dict[str, Any]], names: Sequence[str]
+) -> Array:
+    """Return the student's answers, in the form of `answer`."""
+    if not names:
+        return np.array([[student.number(one)] for one in inputs])
+    probabilities = np.zeros((len(inputs), len(names)))
+    columns = [names.index(name) for name in student.labels]
+    probabilities[:, columns] = [student.probabilities(one) for one in inputs]
     return probabilities
 
 
@@ -92,24 +112,21 @@ def cross_validate(
     unlabelled: Frame,
     progress: Callable[[], None] = lambda: None,
 ) -> OutOfFold:
-    """Return out-of-fold answers: train teacher and student on four folds, answer the fifth.
+    """Return out-of-fold answers: train teacher and student on all folds but one, answer that.
 
-    The student learns from a teacher of the same four folds. Otherwise the held-out labels would
+    The student learns from a teacher of the same folds. Otherwise the held-out labels would
     reach it through the teacher's answers.
     """
     names = label_names(spec, frame)
     width = max(len(names), 1)
-    teacher, student = np.zeros((len(frame), width)), np.zeros((len(frame), width))
-    for fold in range(FOLDS):
-        train, test = np.flatnonzero(frame.folds != fold), np.flatnonzero(frame.folds == fold)
-        if not len(test):
-            continue
-        estimator = candidate.make().fit(frame.table[train], frame.labels[train])
-        teacher[test] = answer(estimator, frame.table[test], names)
+    teacher, student = np.zeros((len(frame.keys), width)), np.zeros((len(frame.keys), width))
+    for fold in sorted(set(frame.folds.tolist())):
+        train, test = np.flatnonzero(frame.row_folds != fold), np.flatnonzero(frame.folds == fold)
+        estimator = fit_teacher(candidate, frame.table[frame.index[train]], frame.labels[train])
         training_set = student_training_set(spec, frame, train, unlabelled, estimator)
-        model, design, data = fit_student(spec, training_set)
-        answers = answer(model, design.matrix([frame.inputs[at] for at in test]), names)
-        student[test] = answers if names else data.target_mean + data.target_scale * answers
+        scorer = Student(fit_student(spec, training_set)[2])
+        teacher[test] = answer(estimator, frame.table[test], names, scorer.lowest)
+        student[test] = student_answers(scorer, [frame.inputs[at] for at in test], names)
         progress()
     return OutOfFold(
         labels=names,
@@ -130,17 +147,28 @@ def student_training_set(
     """Return the training set of a student.
 
     It has the rows of the frame at the indices `train` with their labels, and the unlabelled rows
-    with the teacher's answers.
+    with the teacher's answers. Where many rows repeat few records, the labels of a classification
+    leave open what other records are like: the student learns that from the teacher's answers too.
     """
     names = label_names(spec, frame)
-    width = max(len(names), 1)
-    answers = np.zeros((0, width))
-    if len(unlabelled):
+    index = frame.index[train]
+    rows: Array = np.unique(index) if _learns_answers(names, index) else np.array([], dtype=int)
+    answers = np.zeros((0, max(len(names), 1)))
+    if len(unlabelled.keys):
         answers = answer(teacher, unlabelled.table, names)
+    if len(rows):
+        counts = np.bincount(index)[rows].reshape(-1, 1)
+        answers = np.vstack([answers, counts * answer(teacher, frame.table[rows], names)])
+        train = train[:0]
     return StudentTrainingSet(
-        rows=[frame.inputs[at] for at in train],
+        rows=[frame.inputs[at] for at in frame.index[train]],
         labels=frame.labels[train],
-        unlabelled=unlabelled.inputs,
+        unlabelled=[*unlabelled.inputs, *(frame.inputs[at] for at in rows)],
         answers=answers if names else answers[:, 0],
         names=names,
     )
+
+
+def _learns_answers(names: Sequence[str], index: Array) -> bool:
+    """Return True if rows, at these positions of their records, repeat few records."""
+    return bool(names) and len(index) >= FEWEST_REPEATS * len(set(index.tolist()))

@@ -18,12 +18,15 @@ Array: TypeAlias = npt.NDArray[Any]
 
 # If a regression explains less than this share of the variance, its report says so.
 LOW_R2 = 0.3
+# An accuracy or R² this high is seldom true of data that are known before the target is.
+ALMOST_PERFECT = 0.999
 
 
 def report_on(frame: Frame, answers: OutOfFold) -> Report:
     """Return the metrics of teacher, student and baseline, and the fidelity of the student.
 
-    The baseline answers the most frequent label, or the mean, for every row.
+    They count rows, of which a record may have several. The baseline answers the most frequent
+    label, or the mean, for every row.
     """
     teacher, student = (_ordered(frame, answers, model) for model in ("teacher", "student"))
     constant = _constant(frame, answers)
@@ -34,7 +37,9 @@ def report_on(frame: Frame, answers: OutOfFold) -> Report:
         baseline.pop(name, None)
     return {
         "rows": len(frame),
+        "records": len(frame.keys),
         "labels": answers.labels,
+        "single_records": _count_single(frame) if answers.labels else 0,
         "columns": frame.columns,
         "teacher": _score(frame.labels, teacher, answers),
         "student": _score(frame.labels, student, answers),
@@ -46,6 +51,12 @@ def report_on(frame: Frame, answers: OutOfFold) -> Report:
     }
 
 
+def _count_single(frame: Frame) -> int:
+    """Return how many labels have rows of one record only, which is never held out in part."""
+    pairs = set(zip(frame.labels.tolist(), frame.index.tolist(), strict=True))
+    return sum(count == 1 for count in Counter(label for label, _ in pairs).values())
+
+
 def loss_of(frame: Frame, answers: OutOfFold) -> float:
     """Return the loss by which a teacher is chosen: mean squared error, or minus macro-F1."""
     score = _score(frame.labels, _ordered(frame, answers, "teacher"), answers)
@@ -55,7 +66,8 @@ def loss_of(frame: Frame, answers: OutOfFold) -> float:
 def _ordered(frame: Frame, answers: OutOfFold, model: str) -> Array:
     """Return the answers of teacher or student in the order of the frame's rows."""
     by_key = answers.answers(model)
-    return np.array([by_key[key] for key in frame.keys])
+    ordered: Array = np.array([by_key[key] for key in frame.keys])[frame.index]
+    return ordered
 
 
 def _constant(frame: Frame, answers: OutOfFold) -> Array:
@@ -85,7 +97,7 @@ def format_report(name: str, metrics: Report) -> list[str]:
     columns = ", ".join(metrics["columns"])
     estimator = metrics["estimator"]
     lines = [
-        f"{name}: {metrics['rows']:,} labelled rows, teacher {estimator} reads {columns}",
+        f"{name}: {_rows(metrics)}, teacher {estimator} reads {columns}",
         *(f"  {model:<8} {_line(metrics[model])}" for model in ("teacher", "student", "baseline")),
         f"  student agrees with teacher: {metrics['fidelity']:.3f}",
     ]
@@ -105,6 +117,15 @@ def format_report(name: str, metrics: Report) -> list[str]:
             f"  these fields explain only {explained:.0%} of the variance of {metrics['target']};"
             f" add fields that determine it"
         )
+    if metrics.get("single_records"):
+        lines.append(
+            f"  {metrics['single_records']:,} of {len(metrics['labels']):,} labels have rows of one"
+            f" record only: while it is held out, nothing can answer them"
+        )
+    if metrics["teacher"].get("r2", metrics["teacher"].get("accuracy", 0.0)) >= ALMOST_PERFECT:
+        lines.append(
+            f"  almost perfect: check whether a column is known only after {metrics['target']} is"
+        )
     if not metrics["beats_baseline"]:
         constant = "the most frequent label" if metrics["labels"] else "the mean"
         lines.append(
@@ -112,6 +133,13 @@ def format_report(name: str, metrics: Report) -> list[str]:
             f" these fields say little or nothing about {metrics['target']}"
         )
     return lines
+
+
+def _rows(metrics: Report) -> str:
+    """Return how many rows there are, and of how many records if that differs."""
+    # Versions of a model from before rows were counted have no number of records.
+    rows, records = metrics["rows"], metrics.get("records", metrics["rows"])
+    return f"{rows:,} labelled rows" + (f" of {records:,} records" if records != rows else "")
 
 
 def _line(score: Report) -> str:

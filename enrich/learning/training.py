@@ -11,10 +11,10 @@ import numpy as np
 from db.errors import TrainingError, VeilleuseError
 from db.records.dataset import Dataset, find_dataset
 from db.records.enrichment import enrichers_covering_labels
+from db.records.observation import adopt_labels
 from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
 from db.scoring.student import encode_student
 from db.settings import Settings
-from db.spec.record_key import FOLDS
 from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 from enrich.planning.maintenance import FEWEST_LABELS, lost_reads, use_model
@@ -31,8 +31,8 @@ from .held_out import mark_held_out
 from .promotion import PromotionDecision, decide_promotion
 from .report import loss_of, report_on
 from .student_training import fit_student
-from .teacher import Candidate, candidates, dump_teacher, load_teacher
-from .training_table import Frame, read_labelled, read_unlabelled
+from .teacher import Candidate, candidates, dump_teacher, fit_teacher, load_teacher
+from .training_table import Frame, extent_of, read_labelled, read_unlabelled
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ def train_model(
 
 
 def _read(store: Store, name: str, settings: Settings) -> _TrainingData:
+    with store.writing() as connection:
+        adopt_labels(connection, find_dataset(connection, name).id)
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
         steps = make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
@@ -113,21 +115,29 @@ def _check_enough(data: _TrainingData) -> None:
     name, frame, spec = data.dataset.name, data.frame, data.dataset.spec
     if not len(frame):
         raise TrainingError(
-            f"{name}: no record has a label; import a file with a column"
+            f"{name}: no row has a label; import a file with a column"
             f" {spec.target}: python -m db import {name} FILE"
         )
     if len(frame) < FEWEST_LABELS:
         raise TrainingError(
-            f"{name}: {len(frame)} labelled records are too few, training needs at least"
+            f"{name}: {len(frame)} labelled rows are too few, training needs at least"
             f" {FEWEST_LABELS}; import more: python -m db import {name} FILE"
+        )
+    if len(frame.keys) == 1:
+        raise TrainingError(
+            f"{name}: all {len(frame):,} labelled rows have the same inputs, so nothing can be"
+            f" learnt from them; import others, or add the columns in which the rows differ"
         )
     if spec.kind == "regression":
         return
     labels, counts = np.unique(frame.labels, return_counts=True)
     if len(labels) == 1:
-        raise TrainingError(f"{name}: every label is {labels[0]}; import records with others")
-    if counts.max() < FOLDS:
-        raise TrainingError(f"{name}: no label has {FOLDS} records; import more of each")
+        raise TrainingError(f"{name}: every label is {labels[0]}; import rows with others")
+    if counts.max() == 1:
+        raise TrainingError(
+            f"{name}: no label has 2 rows; import more of each, or choose another target"
+            f" if {spec.target} names each row"
+        )
 
 
 def _choose(
@@ -136,21 +146,10 @@ def _choose(
     """Return the teacher with the smallest out-of-fold loss, and its answers."""
     spec, frame = data.dataset.spec, data.frame
     tried = []
-    for candidate in candidates(spec, frame.columns, _rarest(data), settings.code_paths):
+    for candidate in candidates(spec, frame.columns, extent_of(frame), settings.code_paths):
         answers = cross_validate(candidate, spec, frame, data.unlabelled, lambda: progress(1))
         tried.append((candidate, answers))
     return min(tried, key=lambda pair: loss_of(frame, pair[1]))
-
-
-def _rarest(data: _TrainingData) -> int:
-    """Return the smallest number of rows that any label has in any four of the five folds."""
-    frame = data.frame
-    if data.dataset.spec.kind == "regression":
-        return 0
-    labels, index = np.unique(frame.labels, return_inverse=True)
-    counts = np.zeros((len(labels), FOLDS), dtype=int)
-    np.add.at(counts, (index, frame.folds), 1)
-    return int((counts.sum(axis=1) - counts.max(axis=1)).min())
 
 
 def _fit(
@@ -158,7 +157,7 @@ def _fit(
 ) -> NewModel:
     """Fit teacher and student on all labelled rows."""
     frame, spec = data.frame, data.dataset.spec
-    teacher = candidate.make().fit(frame.table, frame.labels)
+    teacher = fit_teacher(candidate, frame.table[frame.index], frame.labels)
     every_row = np.arange(len(frame))
     training_set = student_training_set(spec, frame, every_row, data.unlabelled, teacher)
     _, _, student = fit_student(spec, training_set)
@@ -168,7 +167,7 @@ def _fit(
     metrics = {
         "estimator": candidate.name,
         "target": spec.target,
-        "unlabelled": len(data.unlabelled),
+        "unlabelled": len(data.unlabelled.keys),
         "covering": data.covering,
         "not_covering": data.not_covering,
         **report_on(frame, answers),
@@ -193,7 +192,8 @@ def _store_version(
 ) -> Trained:
     """Store a new version, and activate it if it is not worse than the active one."""
     frame, dataset = data.frame, data.dataset
-    truth = dict(zip(frame.keys, frame.labels.tolist(), strict=True))
+    keys = [frame.keys[at] for at in frame.index]
+    truth = list(zip(keys, frame.labels.tolist(), strict=True))
     with store.reading() as connection:
         active = active_model(connection, dataset.id)
         stored = read_out_of_fold(connection, active) if active else None

@@ -12,11 +12,13 @@ from sqlalchemy import ColumnElement, Connection
 
 from db.records.dataset import Dataset
 from db.records.enrichment import enrichments_between
+from db.records.observation import labels_between
 from db.records.record import Record, batches, each_record
-from db.spec.record_key import fold_of
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.record_key import FOLDS, fold_of
 from db.store import tables
 
-from .column import Columns, Table, columns_of, first_value, make_table
+from .column import Columns, Table, columns_of, feature_counts, first_value, make_table
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -25,23 +27,125 @@ PAGE_RECORDS = 1000
 MOST_UNLABELLED = 20_000
 
 
+# The keys of fewer records may fall into few of the folds, so these are dealt out evenly.
+FEWEST_FOLDED_BY_KEY = 50
+# If there are two for each, more folds are dealt: a model learns much from each of a few records.
+MORE_FOLDS = 10
+# Rows repeat their records if there are at least this many rows for each, and not more records.
+FEWEST_REPEATS = 5
+MOST_REPEATED = 1000
+
+
 @dataclass(frozen=True)
 class Frame:
-    """Records of a dataset, one per row.
+    """Records of a dataset, and their labelled observations, which are the rows of training.
 
-    `table` is what the teacher reads, with `columns`; `inputs` is what the student reads. `labels`
-    are text or float64; an unlabelled frame has no meaningful labels. `folds` are fold numbers.
+    `keys`, `inputs`, `table` and `folds` have one item for each record: `table` is what the teacher
+    reads, with `columns`; `inputs` is what the student reads; `folds` are fold numbers. `labels`
+    and `index` have one item for each row: a text or a float64, and the position of its record. The
+    rows of a record are next to each other. An unlabelled frame has no rows.
     """
 
     keys: list[bytes]
     inputs: list[dict[str, Any]]
     columns: Columns
     table: Table
-    labels: Array
     folds: Array
+    labels: Array
+    index: Array
 
     def __len__(self) -> int:
-        return len(self.keys)
+        """Return the number of rows."""
+        return len(self.labels)
+
+    @property
+    def row_folds(self) -> Array:
+        """The fold of each row."""
+        folds: Array = self.folds[self.index]
+        return folds
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What training works on: how many rows, records, labels, and features of each column.
+
+    `rarest` is the smallest number of rows that any label has in all folds but one.
+    """
+
+    rows: int
+    records: int
+    labels: int
+    rarest: int
+    features: Mapping[str, int]
+
+    @property
+    def repeats(self) -> float:
+        """How many rows there are for each record, 1.0 where they hardly repeat any."""
+        share = self.rows / max(self.records, 1)
+        return share if share >= FEWEST_REPEATS and self.records <= MOST_REPEATED else 1.0
+
+
+def extent_of(frame: Frame) -> Extent:
+    """Return the extent of a frame; a regression has no labels."""
+    is_regression = frame.labels.dtype.kind == "f"
+    labels = np.array([""]) if is_regression else frame.labels
+    folds = frame.folds[:1] if is_regression else frame.row_folds
+    names, at = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(names), int(folds.max()) + 1), dtype=int)
+    np.add.at(counts, (at, folds), 1)
+    return Extent(
+        rows=len(frame),
+        records=len(frame.keys),
+        labels=0 if is_regression else len(names),
+        rarest=int((counts.sum(axis=1) - counts.max(axis=1)).min()),
+        features=feature_counts(frame.columns, frame.table),
+    )
+
+
+def deal_folds(keys: Sequence[bytes], rows: Sequence[int]) -> Array:
+    """Return the fold of each record, by its key where there are many records.
+
+    The folds of a few records have as equal numbers of rows as possible: `rows` are those of each.
+    """
+    by_key = np.array([fold_of(key) for key in keys], dtype=int)
+    if len(keys) >= FEWEST_FOLDED_BY_KEY and len(set(by_key.tolist())) == FOLDS:
+        return by_key
+    sizes = [0] * (MORE_FOLDS if len(keys) >= 2 * MORE_FOLDS else FOLDS)
+    folds = np.zeros(len(keys), dtype=int)
+    for at in sorted(range(len(keys)), key=lambda at: (-rows[at], keys[at])):
+        folds[at] = sizes.index(min(sizes))
+        sizes[folds[at]] += rows[at]
+    return folds
+
+
+def make_frame(
+    spec: DatasetSpec,
+    records: Sequence[tuple[bytes, dict[str, Any], Sequence[str]]],
+    rows: Sequence[Mapping[str, Any]],
+    enrichers: Sequence[str],
+) -> Frame:
+    """Return the frame of records, given as key, inputs and the label of each observation.
+
+    `rows` hold the inputs of each record, and its values of the enrichers.
+    """
+    columns = columns_of(spec, {name: first_value(name, rows) for name in enrichers})
+    keys = [key for key, _, _ in records]
+    counts = [len(labels) for _, _, labels in records]
+    labels = [label for _, _, of_record in records for label in of_record]
+    is_regression = spec.kind == "regression"
+    return Frame(
+        keys=keys,
+        inputs=[inputs for _, inputs, _ in records],
+        columns=columns,
+        table=make_table(columns, rows),
+        folds=deal_folds(keys, counts),
+        labels=np.array(list(map(float, labels)) if is_regression else labels, _type(spec)),
+        index=np.repeat(np.arange(len(keys)), counts),
+    )
+
+
+def _type(spec: DatasetSpec) -> str:
+    return "f8" if spec.kind == "regression" else "U"
 
 
 def read_labelled(
@@ -49,12 +153,10 @@ def read_labelled(
 ) -> Frame:
     """Return the labelled records, with their values of the enrichers in `fingerprints`.
 
-    Records that lack one of these values are left out, and so are labels that the spec excludes.
+    Records that lack one of these values are left out, and so are observations with a label that
+    the spec excludes.
     """
-    where = [tables.record.c.label.isnot(None)]
-    if dataset.spec.labels:
-        where.append(tables.record.c.label.in_(dataset.spec.labels))
-    return _read(connection, dataset, fingerprints, None, *where)
+    return _read(connection, dataset, fingerprints, None, tables.record.c.label.isnot(None))
 
 
 def read_unlabelled(
@@ -77,16 +179,32 @@ def _read(
     most: int | None,
     *where: ColumnElement[bool],
 ) -> Frame:
-    records: list[Record] = []
+    """Return the frame of the records; at most `most` of them, without labels, if it is given."""
+    records: list[tuple[bytes, dict[str, Any], Sequence[str]]] = []
     rows: list[dict[str, Any]] = []
     for page in batches(each_record(connection, dataset.id, *where), PAGE_RECORDS):
+        labels = {} if most else _labels(connection, dataset, page)
         for record, row in zip(page, _rows(connection, dataset, page, fingerprints), strict=True):
-            if row is not None:
-                records.append(record)
+            if row is not None and (most or labels.get(record.id)):
+                records.append((record.key, record.inputs, labels.get(record.id, ())))
                 rows.append(row)
         if most is not None and len(records) >= most:
             break
-    return _frame(dataset, records[:most], rows[:most], fingerprints)
+    return make_frame(dataset.spec, records[:most], rows[:most], list(fingerprints))
+
+
+def _labels(
+    connection: Connection, dataset: Dataset, page: Sequence[Record]
+) -> dict[int, list[str]]:
+    """Return the labels of each record of a page, without those that the spec excludes."""
+    labels = labels_between(connection, dataset.id, page[0].id, page[-1].id)
+    wanted = set(dataset.spec.labels)
+    if not wanted:
+        return labels
+    return {
+        record_id: [label for label in of_record if label in wanted]
+        for record_id, of_record in labels.items()
+    }
 
 
 def _rows(
@@ -108,24 +226,3 @@ def _rows(
         }
         rows.append({**record.inputs, **fresh} if len(fresh) == len(fingerprints) else None)
     return rows
-
-
-def _frame(
-    dataset: Dataset,
-    records: Sequence[Record],
-    rows: Sequence[dict[str, Any]],
-    fingerprints: Mapping[str, str],
-) -> Frame:
-    example = {name: first_value(name, rows) for name in fingerprints}
-    columns = columns_of(dataset.spec, example)
-    labels: list[Any] = [record.label for record in records]
-    if dataset.spec.kind == "regression":
-        labels = [np.nan if label is None else float(label) for label in labels]
-    return Frame(
-        keys=[record.key for record in records],
-        inputs=[record.inputs for record in records],
-        columns=columns,
-        table=make_table(columns, rows),
-        labels=np.array(labels, dtype="f8" if dataset.spec.kind == "regression" else "U"),
-        folds=np.array([fold_of(record.key) for record in records], dtype=int),
-    )

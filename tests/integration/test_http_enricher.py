@@ -89,13 +89,14 @@ def test_a_request_is_made_from_the_row() -> None:
 
 
 def test_enrichments_go_into_a_body_unchanged() -> None:
-    """Lists, vectors and null cannot go into a URL, but can go into JSON."""
+    """Lists and vectors cannot go into a URL, where null is empty, but can go into JSON."""
     http = Http("https://api.test/", body={"v": "{vector}", "l": "{list}", "n": "{none}"})
     row = {"vector": Vector.of([0.5, 2]), "list": ["a", 1], "none": None}
     assert json.loads(http.request(row).body) == {"v": [0.5, 2], "l": ["a", 1], "n": None}
-    for name in row:
+    for name in ("vector", "list"):
         with pytest.raises(RowFault, match=rf"config\.url: \{{{name}\}} is "):
             Http("https://api.test/{%s}" % name).request(row)  # noqa: UP031
+    assert Http("https://api.test/of?q={none}").request(row).url == "https://api.test/of?q="
 
 
 def test_the_hash_of_a_request_covers_everything_that_the_api_sees() -> None:

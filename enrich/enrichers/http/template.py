@@ -125,7 +125,7 @@ def _is_sendable(text: object) -> bool:
 
 
 def fill_url(template: str, row: Row) -> str:
-    """Return the address with each value percent-encoded.
+    """Return the address with each value percent-encoded; a missing value is empty.
 
     Raises RowFault if a part of the path becomes . or .. with this row.
     """
@@ -137,7 +137,10 @@ def fill_url(template: str, row: Row) -> str:
 
 
 def fill_body(template: Any, row: Row) -> Any:  # noqa: ANN401
-    """Return the body; a text that is only `{name}` becomes the value with its own type."""
+    """Return the body; a text that is only `{name}` becomes the value with its own type.
+
+    So a missing value becomes null there, and an empty text within a longer text.
+    """
     if isinstance(template, Mapping):
         return {key: fill_body(value, row) for key, value in template.items()}
     if isinstance(template, list | tuple):
@@ -172,8 +175,10 @@ def _as_text(key: str, name: str, value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(normal_number(value))
+    if value is None:
+        return ""
     if not isinstance(value, str):
-        kind = "null" if value is None else f"a {type(value).__name__}"
+        kind = f"a {type(value).__name__}"
         raise RowFault(f"config.{key}: {{{name}}} is {kind}, which cannot be part of a text")
     return value
 

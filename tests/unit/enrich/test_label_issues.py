@@ -84,6 +84,23 @@ def test_the_quality_is_the_teachers_probability_of_the_label() -> None:
     assert [type(value) for value in findings["0000"].values()] == [bool, float, str]
 
 
+def test_every_row_of_a_record_counts_and_one_wrong_one_flags_it() -> None:
+    """Its quality is that of the worst row, and the finding says how many rows are issues."""
+    keys = [*(f"{row:04x}" for row in range(60)), "00ff", "00ff", "00ff"]
+    labels = [*(("hotel", "train", "flight") * 20), "hotel", "flight", "hotel"]
+    probabilities = confident(*[0, 1, 2] * 20, 0, 0, 0)
+    findings = LabelIssues().analyse(keys, labels, CLASSES, probabilities)
+    assert issues(findings) == {"00ff"}
+    assert findings["00ff"] == {
+        "issue": True,
+        "quality": 0.05,
+        "suggested": "hotel",
+        "rows": 3,
+        "issues": 1,
+    }
+    assert set(findings["0000"]) == {"issue", "quality", "suggested"}
+
+
 def test_labels_that_the_teacher_agrees_with_are_not_issues() -> None:
     """A clean dataset stays clean."""
     labels = ["hotel", "train", "flight"] * 20

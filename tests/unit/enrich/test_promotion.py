@@ -21,9 +21,9 @@ def key(at: int) -> bytes:
     return at.to_bytes(16, "big")
 
 
-def truth(labels: Sequence[object], first: int = 0) -> dict[bytes, object]:
-    """Return labels by key."""
-    return {key(first + at): label for at, label in enumerate(labels)}
+def truth(labels: Sequence[object], first: int = 0) -> list[tuple[bytes, object]]:
+    """Return the key and the label of each row."""
+    return [(key(first + at), label) for at, label in enumerate(labels)]
 
 
 def names(teacher: Sequence[str], student: Sequence[str] | None = None) -> OutOfFold:
@@ -73,14 +73,14 @@ def test_a_model_with_other_labels_is_activated() -> None:
 
 
 @pytest.mark.parametrize("common", [0, 9])
-def test_models_with_few_common_records_are_not_compared(common: int) -> None:
+def test_models_with_few_common_rows_are_not_compared(common: int) -> None:
     """Chance would decide."""
     decision = decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH[:common]))
     assert decision.active
-    assert decision.reason == "fewer than 10 records in common with the active model"
+    assert decision.reason == "fewer than 10 rows in common with the active model"
 
 
-def test_ten_common_records_are_enough_to_compare() -> None:
+def test_ten_common_rows_are_enough_to_compare() -> None:
     """All ten answers of the new model are wrong."""
     assert not decide_promotion(names(TRUTH), names(WRONG), truth(TRUTH[:10])).active
 
@@ -89,7 +89,7 @@ def test_the_same_answers_are_not_worse() -> None:
     """A model trained again on the same records is activated."""
     decision = decide_promotion(names(with_errors(20)), names(with_errors(20)), truth(TRUTH))
     assert decision.active
-    assert decision.reason == "not worse on 200 records"
+    assert decision.reason == "not worse on 200 rows"
 
 
 @pytest.mark.parametrize(("worse", "teacher", "student"), [("teacher", 60, 0), ("student", 0, 60)])
@@ -98,7 +98,7 @@ def test_a_model_is_refused_if_either_half_is_worse(worse: str, teacher: int, st
     new = names(with_errors(teacher), with_errors(student))
     decision = decide_promotion(names(with_errors(10)), new, truth(TRUTH))
     assert not decision.active
-    assert decision.reason == f"its {worse} is worse on 200 records"
+    assert decision.reason == f"its {worse} is worse on 200 rows"
 
 
 def test_a_better_model_is_activated() -> None:
@@ -125,10 +125,20 @@ def test_only_records_that_both_answered_and_that_have_a_label_count() -> None:
     old, new = names(TRUTH[:100]), names([*TRUTH[:100], *WRONG[100:]])
     decision = decide_promotion(old, new, truth(TRUTH))
     assert decision.active
-    assert decision.reason == "not worse on 100 records"
+    assert decision.reason == "not worse on 100 rows"
     assert decide_promotion(
         names(TRUTH), names(with_errors(100)), truth(TRUTH[100:], first=100)
     ).active
+
+
+def test_each_row_of_a_record_counts() -> None:
+    """A hundred rows of one record weigh more than one row of each of nine others."""
+    old, new = names([*WRONG[:1], *TRUTH[1:10]]), names([*TRUTH[:1], *WRONG[1:10]])
+    rows = [(key(0), TRUTH[0])] * 100 + truth(TRUTH[1:10], first=1)
+    decision = decide_promotion(old, new, rows)
+    assert decision.active
+    assert decision.reason == "not worse on 109 rows"
+    assert not decide_promotion(old, new, truth(TRUTH[:10])).active
 
 
 def test_numbers_are_compared_by_their_squared_error() -> None:
@@ -140,4 +150,4 @@ def test_numbers_are_compared_by_their_squared_error() -> None:
     assert decide_promotion(numbers(near), numbers(near), truth(right)).active
     refused = decide_promotion(numbers(near), numbers(near, far), truth(right))
     assert not refused.active
-    assert refused.reason == "its student is worse on 200 records"
+    assert refused.reason == "its student is worse on 200 rows"

@@ -15,11 +15,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from db.errors import ArtifactError, EnricherError, TrainingError
+from db.records.enrichment import Vector
 from db.records.trained_model import Artifact
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import ChoiceField, Field, NumberField
-from enrich.learning.column import Columns, Table, make_table
-from enrich.learning.teacher import Candidate, candidates, dump_teacher, load_teacher
+from db.spec.field import ChoiceField, Field, NumberField, TextField
+from enrich.learning.column import Columns, Table, columns_of, make_table
+from enrich.learning.teacher import (
+    Candidate,
+    candidates,
+    dump_teacher,
+    fit_teacher,
+    load_teacher,
+)
+from enrich.learning.training_table import Extent
 from tests.unit.sample_code import Middle
 
 CODE = "tests.unit.sample_code"
@@ -40,7 +48,13 @@ def candidates_for(
     kind: str, columns: Columns = COLUMNS, teacher: str = "default"
 ) -> list[Candidate]:
     """Return the candidates for a table with enough rows of each label."""
-    return candidates(spec(kind, teacher), columns, 20, ("datasets", "tests"))
+    return candidates(spec(kind, teacher), columns, extent(columns), ("datasets", "tests"))
+
+
+def extent(columns: Columns = COLUMNS, **more: Any) -> Extent:  # noqa: ANN401
+    """Return the extent of a table of 40 records, each with one row."""
+    usual: dict[str, Any] = {"rows": 40, "records": 40, "labels": 2, "rarest": 20}
+    return Extent(**usual | {"features": dict.fromkeys(columns, 2)} | more)
 
 
 def table() -> Table:
@@ -70,7 +84,7 @@ def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_stored() -
     columns: Columns = {"wish": "text", "meaning": "vector"}
     dtype = [("wish", "O"), ("meaning", "f4", (3,))]
     rows = np.array([(f"{name} room {at % 3}", (at, 1, 2)) for at, name in enumerate(NAMES)], dtype)
-    (linear,) = candidates_for("classification", columns)
+    linear, _ = candidates_for("classification", columns)
     estimator = linear.make().fit(rows, NAMES)
     loaded = load_teacher(dump_teacher(estimator), ())
     assert np.array_equal(loaded.predict_proba(rows), estimator.predict_proba(rows))
@@ -80,7 +94,7 @@ def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_stored() -
 def test_a_rare_label_can_still_be_learnt() -> None:
     """It has too few rows for calibration, which needs some in each of its folds."""
     labels = np.array(["big"] * 37 + ["small"] * 3)
-    linear = candidates(spec("classification"), COLUMNS, 3, ())[0]
+    linear = candidates(spec("classification"), COLUMNS, extent(rarest=3), ())[0]
     probabilities = linear.make().fit(table(), labels).predict_proba(table())
     assert probabilities.shape == (40, 2)
     assert probabilities.sum(axis=1) == pytest.approx(1)
@@ -90,14 +104,125 @@ def test_a_rare_label_can_still_be_learnt() -> None:
     ("columns", "names"),
     [
         (COLUMNS, ["linear", "linear-pairs", "gradient-boosting"]),
-        ({**COLUMNS, "wish": "text"}, ["linear"]),
+        ({**COLUMNS, "wish": "text"}, ["linear", "gradient-boosting"]),
         ({**COLUMNS, "meaning": "vector"}, ["linear", "gradient-boosting"]),
-        ({f"n{at}": "number" for at in range(21)}, ["linear", "gradient-boosting"]),
+        ({f"n{at}": "number" for at in range(31)}, ["linear", "gradient-boosting"]),
     ],
 )
 def test_the_candidates_depend_on_the_columns(columns: Columns, names: list[str]) -> None:
-    """Trees learn little from words, and many columns have too many pairs."""
+    """Words, vectors and many features have too many pairs."""
     assert [candidate.name for candidate in candidates_for("regression", columns)] == names
+
+
+def test_a_choice_of_many_values_is_not_paired() -> None:
+    """Its products with other columns would take minutes."""
+    many = extent(features={"trip": 3000, "age": 1})
+    tried = candidates(spec("classification"), COLUMNS, many, ())
+    assert [candidate.name for candidate in tried] == ["linear", "gradient-boosting"]
+
+
+def test_texts_alone_are_left_to_the_linear_teacher() -> None:
+    """Trees learn little from words; beside a number or a choice they compete."""
+    texts = DatasetSpec(
+        name="wishes", kind="classification", target="room", fields={"wish": TextField()}
+    )
+    columns: Columns = {"wish": "text", "language": "choice"}
+    tried = candidates(texts, columns, extent(columns), ())
+    assert [candidate.name for candidate in tried] == ["linear"]
+
+
+def test_rows_that_repeat_few_records_are_also_fitted_with_more_shrinkage() -> None:
+    """A model that takes each of fourteen records at its word cannot answer a fifteenth."""
+    repeated = extent(rows=2201, records=14)
+    tried = candidates(spec("classification"), COLUMNS, repeated, ())
+    assert [candidate.name for candidate in tried] == [
+        *("linear", "linear-shrunk", "linear-shrunk-more"),
+        *("linear-pairs", "gradient-boosting"),
+    ]
+    for candidate in tried:
+        estimator = candidate.make().fit(table(), NAMES)
+        loaded = load_teacher(dump_teacher(estimator), ())
+        assert np.array_equal(loaded.predict(table()), estimator.predict(table()))
+
+
+MIXED: Columns = {"trip": "choice", "age": "number", "wish": "text", "meaning": "vector"}
+WISHES = ("blue room", "", "red room", "")
+
+
+def mixed_table(*, gaps: bool) -> Table:
+    """Return a table of every kind of column, in which every second value may be missing."""
+    rows = [
+        {
+            "trip": ("work", None)[at % 2],
+            "age": None if at % 3 else at,
+            "wish": WISHES[at % 4] or None,
+            "meaning": None if at % 2 else Vector.of([at, 1.0]),
+        }
+        for at in range(40)
+    ]
+    full = [
+        {"trip": "work", "age": at, "wish": "a room", "meaning": Vector.of([at, 1.0])}
+        for at in range(40)
+    ]
+    return make_table(MIXED, rows if gaps else full)
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("gaps", [True, False])
+def test_missing_values_are_learnt_and_answered(kind: str, at: int, *, gaps: bool) -> None:
+    """Also where training had none of them, and from the stored file."""
+    labels = NAMES if kind == "classification" else NUMBERS
+    candidate = candidates_for(kind, MIXED)[at]
+    estimator = load_teacher(dump_teacher(candidate.make().fit(mixed_table(gaps=gaps), labels)), ())
+    for asked in (mixed_table(gaps=True), mixed_table(gaps=False)):
+        answers = estimator.predict(asked)
+        assert len(answers) == 40
+        assert kind == "classification" or np.isfinite(answers).all()
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_missing_value_is_a_value_of_its_own(at: int) -> None:
+    """Only the gap tells the labels apart."""
+    columns: Columns = {"age": "number", "wish": "text"}
+    for name, value in (("age", 30), ("wish", "a room")):
+        rows = [
+            {"age": 30, "wish": "a room", name: None if label == "big" else value}
+            for label in NAMES
+        ]
+        numbers = make_table(columns, rows)
+        fitted = candidates_for("classification", columns)[at].make().fit(numbers, NAMES)
+        assert (fitted.predict(numbers) == NAMES).all()
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_choice_that_training_had_not_is_answered(at: int) -> None:
+    """Choices are open, and a missing one is unknown where training had none."""
+    fitted = candidates_for("regression")[at].make().fit(table(), NUMBERS)
+    asked = make_table(COLUMNS, [{"trip": "sport", "age": 20}, {"trip": None, "age": 20}])
+    first, second = fitted.predict(asked)
+    assert first == second
+    assert 0 < first < NUMBERS.max()
+
+
+@pytest.mark.parametrize("wishes", [["", "", "", "Ex"], ["?", "!", "", "..."]])
+def test_a_text_with_hardly_a_word_does_not_stop_training(wishes: list[str]) -> None:
+    """scikit-learn refuses texts that leave no word to learn."""
+    columns: Columns = {"wish": "text", "age": "number"}
+    rows = make_table(
+        columns, [{"wish": wishes[at % 4] or None, "age": at % 2} for at in range(40)]
+    )
+    for candidate in candidates_for("classification", columns):
+        assert (candidate.make().fit(rows, NAMES).predict(rows) == NAMES).all()
+
+
+def test_rows_with_one_label_are_fitted_with_a_constant() -> None:
+    """All rows of the other label may be in the fold that is held out."""
+    linear = candidates_for("classification")[0]
+    constant = fit_teacher(linear, table(), np.array(["big"] * 40))
+    assert constant.predict_proba(table()[:2]).tolist() == [[1.0], [1.0]]
+    mean = fit_teacher(linear, table()[:2], NUMBERS[:2])
+    assert mean.predict(table()[:1]).tolist() == [1.25]
 
 
 def test_a_users_own_teacher_is_the_only_one_tried() -> None:
@@ -128,7 +253,7 @@ def test_a_users_teacher_that_cannot_answer_is_refused(
 def test_a_users_teacher_outside_code_paths_is_refused() -> None:
     """The rule is the same as for enrichers."""
     with pytest.raises(EnricherError, match="outside CODE_PATHS"):
-        candidates(spec("regression", f"{CODE}.middle"), COLUMNS, 20, ("datasets",))
+        candidates(spec("regression", f"{CODE}.middle"), COLUMNS, extent(), ("datasets",))
 
 
 def test_a_type_outside_code_paths_is_not_loaded_from_a_file() -> None:
@@ -177,3 +302,23 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     with pytest.raises((ArtifactError, zipfile.BadZipFile)):
         load_teacher(Artifact(data, hashlib.sha256(data).hexdigest()), ("tests", "pathlib"))
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_every_default_teacher_reads_a_column_without_any_number(kind: str) -> None:
+    """A field may be empty in all rows so far, and be filled in a later request."""
+    spec = DatasetSpec(
+        name="t",
+        kind=kind,  # type: ignore[arg-type]
+        target="y",
+        fields={"a": NumberField(), "empty": NumberField(optional=True)},
+    )
+    columns = columns_of(spec, {})
+    rows = [{"a": at, "empty": None} for at in range(60)]
+    labels = np.arange(60.0) if kind == "regression" else np.array(["x", "y"] * 30)
+    filled = make_table(columns, [{"a": 1, "empty": 5}])
+    extent = Extent(rows=60, records=60, labels=2, rarest=20, features={"a": 2, "empty": 2})
+    for candidate in candidates(spec, columns, extent, ()):
+        teacher = candidate.make().fit(make_table(columns, rows), labels)
+        loaded = load_teacher(dump_teacher(teacher), ())
+        assert loaded.predict(filled).tolist() == teacher.predict(filled).tolist()
