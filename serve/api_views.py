@@ -7,9 +7,12 @@ from typing import Any, NoReturn
 
 import msgspec
 from bottle import Bottle, HTTPError, HTTPResponse, request
+from sqlalchemy import Connection
 
-from db.errors import InputError
-from db.records.record import NewRecord, add_records
+from db.errors import InputError, UnknownRow
+from db.ingestion.row import NewRow, RowCounts
+from db.ingestion.submission import add_rows, add_rows_once
+from db.records.dataset import find_dataset
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.api_keys import AccessControl
 from serve.api.fast_path import cache_control_values, predict
@@ -28,6 +31,7 @@ from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from serve.telemetry.prometheus import Metrics
 
 _encode = msgspec.json.Encoder().encode
+MOST_KEY_CHARACTERS = 200
 
 
 class Views:
@@ -83,17 +87,18 @@ class Views:
     def _predict_item(self, served: Served, item: msgspec.Raw) -> bytes:
         try:
             return self._service.predict(served, read_item(item)).body
-        except InputError as error:
+        except (InputError, UnknownRow) as error:
             return _encode(problem_of(error))
 
     def add_records(self, name: str) -> HTTPResponse:
-        """Add records, all or none; needs an API key."""
+        """Add rows, all or none; needs an API key."""
         self._authenticator.require_write_key("adding records")
         served = self._service.catalog.find(name)
-        rows = _read_records(served.spec, read_items(_body()))
-        add = partial(add_records, dataset_id=served.id, rows=rows, origin="api")
-        added = self._service.store.write(add)
-        return respond(_encode(added))
+        body = _body()
+        rows = _read_rows(served.spec, read_items(body))
+        key = _idempotency_key()
+        add = partial(_add, served=served, rows=rows, key=key, body=body)
+        return respond(_encode(self._service.store.write(add)))
 
     def live(self) -> HTTPResponse:
         """Report that the process runs."""
@@ -177,19 +182,40 @@ def _body() -> bytes:
     return body
 
 
-def _read_records(spec: DatasetSpec, items: list[msgspec.Raw]) -> list[NewRecord]:
-    """Return all items as records; raises Refusal naming every bad one."""
-    rows: list[NewRecord] = []
+def _idempotency_key() -> str:
+    """Return the header Idempotency-Key, "" without it; raises InputError."""
+    key = str(request.get_header("Idempotency-Key", ""))
+    if len(key) > MOST_KEY_CHARACTERS:
+        raise InputError(
+            "Idempotency-Key", f"has {len(key)} characters, more than {MOST_KEY_CHARACTERS}"
+        )
+    return key
+
+
+def _add(
+    connection: Connection, served: Served, rows: list[NewRow], key: str, body: bytes
+) -> RowCounts:
+    """Write rows as an import of a file would; with a key they stand beside others, once."""
+    dataset = find_dataset(connection, served.name)
+    if not key:
+        return add_rows(connection, dataset, rows, "api")
+    return add_rows_once(connection, dataset, rows, "api", key, body)
+
+
+def _read_rows(spec: DatasetSpec, items: list[msgspec.Raw]) -> list[NewRow]:
+    """Return all items as rows; raises Refusal naming every bad one."""
+    rows: list[NewRow] = []
     problems: list[Any] = []
     for at, item in enumerate(items):
         try:
             values = read_item(item)
             label = spec.read_label(values.pop(spec.target, None))
+            row_id = spec.pick_row_id(values)
             inputs = spec.read_inputs(values)
         except InputError as error:
             problems.append({"item": at, "field": error.field, "reason": error.reason})
         else:
-            rows.append(NewRecord(spec.key(inputs), inputs, label))
+            rows.append(NewRow(spec.key(inputs), inputs, label, row_id))
     if problems:
         raise Refusal(400, f"{len(problems)} bad items, so nothing was added", problems)
     return rows

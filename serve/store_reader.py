@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
+from db.records.observation import FoundRow, find_row
 from db.records.prediction import find_body
 from db.store.generation import read_generation
 from db.store.store import Store
@@ -50,6 +51,16 @@ class StoreReader:
         except SQLAlchemyError as error:
             self._mark_down(error)
             return None
+
+    def find_row(self, dataset_id: int, row_id: str) -> FoundRow | None:
+        """Return the record of a row by its row id, or None; raises StoreUnreachable."""
+        if not self.is_up:
+            raise StoreUnreachable
+        try:
+            return self._read(lambda connection: find_row(connection, dataset_id, row_id))
+        except SQLAlchemyError as error:
+            self._mark_down(error)
+            raise StoreUnreachable from error
 
     def poll_generation(self) -> int | None:
         """Return the store's generation, or None while the store is down."""

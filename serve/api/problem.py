@@ -7,7 +7,14 @@ from typing import Any
 
 import msgspec
 
-from db.errors import InputError, UnknownDataset, UnknownRecord, VeilleuseError
+from db.errors import (
+    InputError,
+    SubmissionRefused,
+    UnknownDataset,
+    UnknownRecord,
+    UnknownRow,
+    VeilleuseError,
+)
 from serve.prediction.catalog import NoModelError
 from serve.store_reader import StoreUnreachable
 
@@ -42,8 +49,10 @@ def problem_of(error: VeilleuseError) -> Problem:
         return error.problem
     if isinstance(error, InputError):
         return make_problem(400, str(error), field=error.field, example=error.example)
-    if isinstance(error, UnknownDataset | UnknownRecord):
+    if isinstance(error, UnknownDataset | UnknownRecord | UnknownRow):
         return make_problem(404, str(error))
+    if isinstance(error, SubmissionRefused):
+        return make_problem(422, str(error))
     if isinstance(error, NoModelError | StoreUnreachable):
         return make_problem(503, str(error))
     return make_problem(500, str(error))

@@ -13,7 +13,7 @@ from db.errors import InputError
 from .problem import Refusal
 
 MOST_ITEMS = 1000
-MOST_PARAMETERS = 100
+MOST_PARAMETERS = 1000
 
 
 def read_query(query: str, only: Collection[str] | None = None) -> dict[str, str]:
@@ -75,10 +75,13 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def as_text(value: object) -> str:
-    """Return a value as it is written in a query."""
+    """Return a value as it is written in a query; a missing one is empty."""
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def in_query(inputs: Mapping[str, object]) -> str:
-    """Return inputs as a query string."""
-    return urlencode({name: as_text(value) for name, value in inputs.items()}, quote_via=quote)
+    """Return inputs as a query string; missing values are left out."""
+    given = {name: as_text(value) for name, value in inputs.items() if value is not None}
+    return urlencode(given, quote_via=quote)

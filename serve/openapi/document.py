@@ -9,25 +9,28 @@ from serve.api.api_keys import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
 from serve.api.query import MOST_ITEMS
 
+from .field_schema import Document, parameter, row_id_parameter
 from .schema import (
     ADDED,
     BY_ACCEPT,
+    IDEMPOTENCY_KEY,
     LISTING_PARAMETERS,
     PREDICTION,
     PROBLEM,
+    RECORD,
     RECORD_KEY,
     RECORDS,
     REFUSALS,
-    Document,
+    ROW_PARAMETER,
     array_body,
     choice,
     inputs_schema,
     json_response,
-    parameter,
+    needs_some_value,
     prediction_responses,
     problem_response,
     reference,
-    target_schema,
+    row_schema,
 )
 
 # Reading accepts a bearer key or the cookie; writing accepts only a bearer key.
@@ -80,35 +83,32 @@ def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
     parameters: dict[str, Document] = {}
     for spec in specs:
         for name, field in spec.fields.items():
-            parameters.setdefault(name, parameter(name, field) | {"required": False})
+            parameters.setdefault(name, parameter(name, field, required=False))
+        if spec.id:
+            parameters.setdefault(spec.id, row_id_parameter(spec))
     return {
         "tags": ["any dataset"],
         "summary": "Predict for the one dataset that has these fields",
         "description": "The query must fit exactly one dataset: it has all required fields of the"
-        " dataset, and only fields of the dataset. Otherwise the response is 400 and names the"
-        " datasets and their fields.",
+        " dataset, and only fields of the dataset, or the id of a row alone. Otherwise the response"
+        " is 400 and names the datasets and their fields.",
         "parameters": list(parameters.values()),
         "responses": prediction_responses("#/components/schemas/Prediction"),
     }
 
 
 def _dataset_paths(spec: DatasetSpec) -> Document:
-    inputs = inputs_schema(spec)
-    labelled = {**inputs, "properties": {**inputs["properties"], spec.target: target_schema(spec)}}
     either = {"anyOf": [reference("Prediction"), reference("Problem")]}
     title = spec.title or spec.name
     paths: Document = {
         f"/predict/{spec.name}": {
-            "get": {
-                "summary": f"{title}: predict {spec.target}",
-                "parameters": [parameter(name, field) for name, field in spec.fields.items()],
-                "responses": prediction_responses("#/components/schemas/Prediction"),
-            },
+            "get": _predict_one(spec, title),
             "post": {
                 "summary": f"{title}: predict {spec.target} for many inputs",
-                "description": f"Takes an array of up to {MOST_ITEMS:,} inputs and returns an array"
-                " in the same order; an invalid input gets a problem in place of a prediction.",
-                "requestBody": array_body(inputs),
+                "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, at most 2 MiB, and"
+                " returns an array in the same order; an invalid input gets a problem in place of a"
+                " prediction.",
+                "requestBody": array_body(inputs_schema(spec)),
                 "responses": {
                     "200": json_response(
                         {"type": "array", "items": either},
@@ -124,7 +124,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
                 "description": "As JSON, CSV or HTML. `next` and the header `Link` hold the address"
                 " of the next page. Labelled records are listed with their out-of-fold prediction"
                 " (`held_out` is true): the teacher that made it was trained without their labels.",
-                "parameters": [choice(*arguments) for arguments in LISTING_PARAMETERS],
+                "parameters": [choice(*arguments) for arguments in _listing_parameters(spec)],
                 "responses": {
                     "200": {
                         "description": "A page of records; the header Link leads to the next page.",
@@ -137,17 +137,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
                     **REFUSALS,
                 },
             },
-            "post": {
-                "summary": f"{title}: add records, all or none",
-                "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, each with its label"
-                " if it is known. Needs a key from API_KEYS.",
-                "security": _WRITE_KEYS,
-                "requestBody": array_body(labelled),
-                "responses": {
-                    "200": json_response(ADDED, "The number of records by outcome."),
-                    **REFUSALS,
-                },
-            },
+            "post": _add_rows(spec, title),
         },
         f"/records/{spec.name}/{{key}}": _record_path(title),
     }
@@ -156,19 +146,71 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
     return _tagged(spec.name, paths)
 
 
+def _predict_one(spec: DatasetSpec, title: str) -> Document:
+    # A row id takes the place of all fields, so with one no single field must be given.
+    parameters = [
+        parameter(name, field, required=False if spec.id else None)
+        for name, field in spec.fields.items()
+    ]
+    operation: Document = {
+        "summary": f"{title}: predict {spec.target}",
+        **({"description": words} if (words := _what_to_give(spec)) else {}),
+        "parameters": [*parameters, *([row_id_parameter(spec)] if spec.id else [])],
+        "responses": prediction_responses("#/components/schemas/Prediction"),
+    }
+    if spec.id:
+        operation["responses"] |= {"404": problem_response("No row has this id.")}
+    return operation
+
+
+def _what_to_give(spec: DatasetSpec) -> str:
+    """Return what the single parameters of a dataset do not say, "" if they say all."""
+    sentences = []
+    if needs_some_value(spec):
+        sentences.append("Needs at least one field that is not empty.")
+    if spec.id:
+        sentences.append(f"{spec.id} alone, the id of a row of the data, stands for its fields.")
+    return " ".join(sentences)
+
+
+def _listing_parameters(spec: DatasetSpec) -> tuple[tuple[str, Document, str], ...]:
+    return (*LISTING_PARAMETERS, *((ROW_PARAMETER,) if spec.id else ()))
+
+
+def _add_rows(spec: DatasetSpec, title: str) -> Document:
+    replaced = (
+        f"A row whose {spec.id} is known corrects that row."
+        if spec.id
+        else "Like an import of a file, they replace earlier rows with the same inputs."
+    )
+    return {
+        "summary": f"{title}: add rows, all or none",
+        "description": f"Takes an array of up to {MOST_ITEMS:,} rows, at most 2 MiB, each with its"
+        f" label if it is known. {replaced} Needs a key from API_KEYS.",
+        "security": _WRITE_KEYS,
+        "parameters": [IDEMPOTENCY_KEY],
+        "requestBody": array_body(row_schema(spec)),
+        "responses": {
+            "200": json_response(ADDED, "The number of rows by outcome."),
+            "422": problem_response("The Idempotency-Key came with another body before."),
+            **REFUSALS,
+        },
+    }
+
+
 def _record_path(title: str) -> Document:
     record = {
         "description": "The record.",
         "content": {
-            "application/json": {"schema": {"type": "object"}},
+            "application/json": {"schema": RECORD},
             "text/html": {"schema": {"type": "string"}},
         },
     }
     return {
         "get": {
             "summary": f"{title}: show one record",
-            "description": "Its inputs, label and prediction, and each enrichment with its time and"
-            " fingerprint.",
+            "description": "Its inputs, labels, rows and prediction, and each enrichment with its"
+            " time and fingerprint.",
             "parameters": [RECORD_KEY, choice("format", {"enum": ["json", "html"]}, BY_ACCEPT)],
             "responses": {"200": record, **REFUSALS},
         },

@@ -2,83 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from dataclasses import fields
 
+from db.ingestion.row import RowCounts
 from db.records.listing import MOST_ROWS, SHOWS
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import (
-    BooleanField,
-    ChoiceField,
-    Field,
-    IntegerField,
-    NumberField,
-    TextField,
-    example_of,
-)
-from db.spec.normalization import LARGEST_WHOLE
-from db.spec.validation import LARGEST_NUMBER
 from serve.api.query import MOST_ITEMS
 
-Document: TypeAlias = dict[str, Any]
+from .field_schema import (
+    CONTROL,
+    MISSING,
+    Document,
+    describe,
+    field_schema,
+    row_id_schema,
+    target_schema,
+)
 
-_CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
-# At least one character that is not white space, and no control characters.
-TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
-_TYPES: dict[type, str] = {
-    TextField: "string",
-    ChoiceField: "string",
-    BooleanField: "boolean",
-    IntegerField: "integer",
-    NumberField: "number",
-}
-
-
-def parameter(name: str, field: Field) -> Document:
-    """Return the query parameter for a field."""
-    return {
-        "name": name,
-        "in": "query",
-        "required": field.default is None,
-        "description": field.title,
-        "schema": field_schema(field),
-        "example": example_of(field),
-    }
-
-
-def field_schema(field: Field) -> Document:
-    """Return the schema of a field's values."""
-    limits: Document = {"type": _TYPES[type(field)]}
-    if isinstance(field, TextField):
-        limits |= {"minLength": 1, "maxLength": field.max_length, "pattern": TEXT_PATTERN}
-    if isinstance(field, ChoiceField):
-        limits["enum"] = list(field.choices)
-    if isinstance(field, NumberField | IntegerField):
-        largest = LARGEST_WHOLE if isinstance(field, IntegerField) else LARGEST_NUMBER
-        limits["minimum"] = -largest if field.min is None else field.min
-        limits["maximum"] = largest if field.max is None else field.max
-    if field.default is not None:
-        limits["default"] = field.default
-    return limits
+# An example of a row id.
+ROW_ID = "17"
+MOST_KEY_CHARACTERS = 200
 
 
 def inputs_schema(spec: DatasetSpec) -> Document:
-    """Return the schema of a dataset's inputs."""
+    """Return the schema of what is asked: a dataset's inputs, or the id of a row."""
+    ids = {spec.id: row_id_schema()} if spec.id else {}
+    inputs = _object(_properties(spec) | ids, spec.required) | _some_value(spec, ids)
+    example = {"example": spec.example_inputs()}
+    if not ids:
+        return inputs | example
+    return {"anyOf": [inputs, _object(ids, tuple(ids))]} | example
+
+
+def row_schema(spec: DatasetSpec) -> Document:
+    """Return the schema of a row that is added: inputs, the label, and the row id if there is one.
+
+    At least one field must have a value, even if all are optional.
+    """
+    ids = {spec.id: row_id_schema()} if spec.id else {}
+    others = ids | {spec.target: target_schema(spec)}
+    row = _object(_properties(spec) | others, (*ids, *spec.required)) | _some_value(spec, others)
+    return row | {"example": dict.fromkeys(ids, ROW_ID) | spec.example_inputs()}
+
+
+def needs_some_value(spec: DatasetSpec) -> bool:
+    """Return whether no single field must be given, but at least one of them."""
+    return all(field.optional and field.default is None for field in spec.fields.values())
+
+
+def _some_value(spec: DatasetSpec, others: Document) -> Document:
+    """Return keywords that refuse an object whose fields are all missing, whatever else it has."""
+    if not needs_some_value(spec):
+        return {}
+    rest: Document = {"properties": {name: {} for name in others}} if others else {}
+    return {"minProperties": 1, "not": rest | {"additionalProperties": MISSING}}
+
+
+def _object(properties: Document, required: tuple[str, ...]) -> Document:
     return {
         "type": "object",
-        "properties": {name: field_schema(field) for name, field in spec.fields.items()},
-        "required": list(spec.required),
+        "properties": properties,
+        "required": list(required),
         "additionalProperties": False,
-        "example": spec.example_inputs(),
     }
 
 
-def target_schema(spec: DatasetSpec) -> Document:
-    """Return the schema of a dataset's labels; null means that the label is not known."""
-    if spec.kind == "regression":
-        limits = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
-        return {"type": ["number", "null"], **limits}
-    label: Document = {"type": ["string", "null"]}
-    return label | ({"enum": [*spec.labels, None]} if spec.labels else {})
+def _properties(spec: DatasetSpec) -> Document:
+    described = ((name, field, describe(field)) for name, field in spec.fields.items())
+    return {
+        name: field_schema(field) | ({"description": words} if words else {})
+        for name, field, words in described
+    }
 
 
 def choice(name: str, schema: Document, description: str) -> Document:
@@ -117,10 +111,22 @@ REFUSALS: Document = {
     "4XX": problem_response("The request is invalid; the detail says why and what to send."),
     "503": problem_response("There is no model yet, or the server is overloaded; try again later."),
 }
-_COUNTS = ("created", "relabelled", "unchanged", "repeated", "contradicted")
+# What each count says; see RowCounts.
+_COUNTS = {
+    "added": "Rows that are new.",
+    "corrected": "Rows whose inputs or label differ from before.",
+    "unchanged": "Rows that were there already.",
+    "repeated": "Rows with the id of an earlier row of the same request.",
+    "removed": "Earlier rows with the same inputs that these rows replace.",
+    "records": "Records that are new; rows with the same inputs are one record.",
+}
 ADDED: Document = {
     "type": "object",
-    "properties": {name: {"type": "integer"} for name in _COUNTS},
+    "required": [count.name for count in fields(RowCounts)],
+    "properties": {
+        count.name: {"type": "integer", "minimum": 0, "description": _COUNTS[count.name]}
+        for count in fields(RowCounts)
+    },
 }
 PREDICTION: Document = {
     "type": "object",
@@ -151,7 +157,7 @@ PROBLEM: Document = {
         "problems": {"type": "array"},
     },
 }
-_TEXT: Document = {"type": "string", "pattern": rf"^[^{_CONTROL}]*$"}
+_TEXT: Document = {"type": "string", "pattern": rf"^[^{CONTROL}]*$"}
 BY_ACCEPT = "The format of the response; by default, the header Accept decides."
 LISTING_PARAMETERS = (
     ("show", {"enum": list(SHOWS)}, "Which records to list; by default, all."),
@@ -162,12 +168,50 @@ LISTING_PARAMETERS = (
     ("rows", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS}, "The page size; 50 if none."),
     ("format", {"enum": ["json", "csv", "html"]}, BY_ACCEPT),
 )
-
+ROW_PARAMETER = (
+    "row",
+    row_id_schema(in_query=True),
+    "Only the record of the row with this id; not beside other conditions.",
+)
+IDEMPOTENCY_KEY: Document = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A text of your choice, new for each request. With it the rows are added beside"
+    " those that are there, once: the same request again changes nothing and gets the same counts.",
+    "schema": {"type": "string", "maxLength": MOST_KEY_CHARACTERS},
+}
 RECORD_KEY: Document = {
     "name": "key",
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+}
+LABELS: Document = {
+    "type": "object",
+    "description": "How many rows of the data have each label.",
+    "additionalProperties": {"type": "integer"},
+}
+RECORD: Document = {
+    "type": "object",
+    "required": ["key", "inputs", "label", "labels", "observations"],
+    "properties": {
+        "labels": LABELS,
+        "observations": {
+            "type": "array",
+            "description": "The rows of the data with these inputs, the newest first.",
+            "items": {
+                "type": "object",
+                "required": ["label", "row_id", "origin", "made_at"],
+                "properties": {
+                    "label": {"type": ["string", "null"]},
+                    "row_id": {"type": ["string", "null"]},
+                    "origin": {"type": "string"},
+                    "made_at": {"type": "number"},
+                },
+            },
+        },
+    },
 }
 RECORDS: Document = {
     "type": "object",
@@ -178,11 +222,15 @@ RECORDS: Document = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["key", "inputs", "label", "answer", "score"],
+                "required": ["key", "inputs", "label", "labels", "answer", "score"],
                 "properties": {
                     "key": {"type": "string"},
                     "inputs": {"type": "object"},
-                    "label": {"type": ["string", "null"]},
+                    "label": {
+                        "type": ["string", "null"],
+                        "description": "The most frequent label, or the mean of a regression.",
+                    },
+                    "labels": LABELS,
                     "origin": {"enum": ["import", "api", "request"]},
                     "made_at": {"type": "number"},
                     "answer": {"type": ["string", "number", "null"]},

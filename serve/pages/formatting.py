@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
+from db.records.observation import describe_labels
+from db.spec.normalization import normal_number
+
+MOST_LABELS = 4
+LONG_LABELS = 60
+# A browser shows no more of a title.
+LONG_TITLE = 1000
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -32,3 +41,43 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None:
         return "–"
     return f"{value:,.{digits}f}" if abs(value) < 10**6 else f"{value:,.4g}"
+
+
+def label_text(label: str | None, *, regression: bool) -> str:
+    """Return a label, or a dash; the digits of a mean end where those of a float do."""
+    if label is None:
+        return "–"
+    return str(normal_number(float(f"{float(label):.15g}"))) if regression else label
+
+
+def labels_text(labels: Mapping[str, int], *, regression: bool) -> tuple[str, str]:
+    """Return all labels of a record as short text and as full text; many numbers as their range."""
+    full = describe_labels(labels, regression=regression)
+    if len(labels) <= 1:
+        return full, full
+    short = full
+    if regression and len(labels) > MOST_LABELS:
+        numbers = [normal_number(float(label)) for label in labels]
+        short = f"{min(numbers)} to {max(numbers)}, {sum(labels.values()):,} rows"
+    return _shortened(short, LONG_LABELS), _shortened(full, LONG_TITLE)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def summary_note(labels: Mapping[str, int], *, regression: bool) -> str:
+    """Return what the label of a record sums up, "" if it is the label of a single row."""
+    rows = sum(labels.values())
+    if rows <= 1:
+        return ""
+    if len(labels) == 1:
+        return f"in all {rows:,} rows"
+    return f"the {'mean' if regression else 'most frequent'} of {rows:,} rows"
+
+
+def trained_rows(metrics: Mapping[str, Any]) -> str:
+    """Return on how many rows a model was trained, and of how many records where these differ."""
+    rows = metrics.get("rows", 0)
+    records = metrics.get("records", rows)
+    return f"{rows:,} labelled rows" + (f" of {records:,} records" if records != rows else "")

@@ -13,6 +13,7 @@ import msgspec
 
 from db.errors import InputError
 from db.records.listing import MOST_ROWS, SHOWS, ListingFilter, ListingPage
+from db.records.observation import describe_labels
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.normalization import normal_text
 
@@ -25,19 +26,24 @@ TITLES = {
     "issues": "Labels that are probably wrong",
     "duplicates": "Near duplicates, by group",
 }
-_NAMES = ("show", "label", "prediction", "group", "after", "rows", "format")
+_NAMES = ("show", "label", "prediction", "group", "after", "rows", "format", "row")
+_NOT_WITH_ROW = ("show", "label", "prediction", "group", "after")
 
 encode_json = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
 class ListingQuery:
-    """The parsed query string of a listing; an empty `format` leaves it to the header Accept."""
+    """The parsed query string of a listing; an empty `format` leaves it to the header Accept.
+
+    If `row` is given, the listing has the record of the row with this id alone.
+    """
 
     filter: ListingFilter
     after: str = ""
     rows: int = ROWS
     format: str = ""
+    row: str = ""
 
     def path(self, dataset: str, **change: str) -> str:
         """Return the address of this listing with some parameters changed."""
@@ -47,6 +53,7 @@ class ListingQuery:
             "after": self.after,
             "rows": "" if self.rows == ROWS else str(self.rows),
             "format": self.format,
+            "row": self.row,
             **change,
         }
         parameters = {name: value for name, value in parameters.items() if value}
@@ -70,7 +77,18 @@ def read_listing_query(parameters: Mapping[str, str]) -> ListingQuery:
     listing_filter = ListingFilter(show, label, prediction, group)
     rows = _read_rows(parameters.get("rows", str(ROWS)))
     after = parameters.get("after", "")
-    return ListingQuery(listing_filter, after, rows, read_format(parameters))
+    row = _read_row(parameters)
+    return ListingQuery(listing_filter, after, rows, read_format(parameters), row)
+
+
+def _read_row(parameters: Mapping[str, str]) -> str:
+    row = parameters.get("row", "")
+    if "row" in parameters and not row:
+        raise InputError("row", "must not be empty; leave it out for all records")
+    others = [name for name in _NOT_WITH_ROW if parameters.get(name)]
+    if row and others:
+        raise InputError("row", f"names one row; leave out {', '.join(others)}")
+    return row
 
 
 def read_format(parameters: Mapping[str, str], formats: Collection[str] = FORMATS) -> str:
@@ -104,6 +122,7 @@ def as_json(dataset: str, query: ListingQuery, page: ListingPage) -> bytes:
             "key": row.key,
             "inputs": row.inputs,
             "label": row.label,
+            "labels": row.labels,
             "origin": row.origin,
             "made_at": row.made_at,
             "answer": row.answer or row.score,
@@ -118,13 +137,19 @@ def as_json(dataset: str, query: ListingQuery, page: ListingPage) -> bytes:
 
 
 def as_csv(spec: DatasetSpec, page: ListingPage) -> bytes:
-    """Return a page of a listing as CSV: a header, then one line per record."""
+    """Return a page of a listing as CSV: a header, then one line per record.
+
+    The column of the target has the label that sums up the others, `labels` has them all.
+    """
     output = io.StringIO()
     writer = csv.writer(output)
-    more = ("answer", "score", "held_out", "origin", "issue", "group")
+    more = ("answer", "score", "held_out", "origin", "issue", "group", "labels")
     writer.writerow(["key", *spec.fields, spec.target, *more])
+    regression = spec.kind == "regression"
     for row in page.rows:
         inputs = [row.inputs.get(name) for name in spec.fields]
         answer = [row.answer or row.score, row.score if row.answer else None, row.held_out]
-        writer.writerow([row.key, *inputs, row.label, *answer, row.origin, row.issue, row.group])
+        findings = [row.origin, row.issue, row.group]
+        labels = describe_labels(row.labels, regression=regression)
+        writer.writerow([row.key, *inputs, row.label, *answer, *findings, labels])
     return output.getvalue().encode()

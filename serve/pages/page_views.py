@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from bottle import HTTPResponse, request
 
-from db.errors import InputError
+from db.errors import InputError, UnknownRow
 from db.scoring.response_body import decode_answer
 from serve.api.problem import problem_of
 from serve.api.query import in_query, read_query
 from serve.api.response import respond_page
 from serve.prediction.catalog import NoModelError, Served
 from serve.prediction.service import PredictionService
+from serve.store_reader import StoreUnreachable
 
 from .dashboard import Dashboard
 from .login import Authenticator, current_address
@@ -36,29 +37,38 @@ class Pages:
         return respond_page(self._dashboard.page(parameters.get("dataset", "")))
 
     def try_out(self, name: str) -> HTTPResponse:
-        """Show the form of a dataset, with the prediction for the inputs in the query."""
+        """Show the form of a dataset, with the prediction for the inputs in the query.
+
+        The query may have the id of a row instead; the form then shows the inputs of that row.
+        """
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
         parameters = read_query(request.query_string)
+        if not parameters:
+            return self._show(served, served.spec.example_inputs())
         # A browser also sends the fields that were left empty: drop those, but keep unknown
         # parameters, which are an error.
-        inputs = {
-            name: value
-            for name, value in parameters.items()
-            if value or name not in served.spec.fields
-        }
-        if not inputs:
-            return self._show(served, served.spec.example_inputs())
+        names = served.spec.request_names
+        given = {name: value for name, value in parameters.items() if value or name not in names}
         try:
-            return self._show(served, inputs, answer=self._predict(served, inputs))
-        except (InputError, NoModelError) as error:
-            return self._show(served, inputs, problem_of(error).status, problem=str(error))
+            inputs, answer = self._predict(served, given)
+        except (InputError, NoModelError, UnknownRow, StoreUnreachable) as error:
+            return self._show(served, given, problem_of(error).status, problem=str(error))
+        return self._show(served, inputs, answer=answer)
 
-    def _predict(self, served: Served, inputs: Mapping[str, str]) -> FormResult:
-        key = served.spec.key(served.spec.read_inputs(inputs))
-        cached = self._service.try_out(served, inputs)
-        path = f"/predict/{served.name}?{in_query(inputs)}"
-        return FormResult(decode_answer(cached.body), key.hex(), path)
+    def _predict(
+        self, served: Served, given: Mapping[str, str]
+    ) -> tuple[Mapping[str, object], FormResult]:
+        """Return the inputs, which are those of a row if its id was given, and the prediction."""
+        inputs: Mapping[str, object] = given
+        if served.spec.is_row_id_alone(given):
+            row = self._service.find_row(served, next(iter(given.values())))
+            inputs, key = {**row.inputs, **given}, row.key
+        else:
+            key = served.spec.key(served.spec.read_inputs(given))
+        cached = self._service.try_out(served, given)
+        path = f"/predict/{served.name}?{in_query(given)}"
+        return inputs, FormResult(decode_answer(cached.body), key.hex(), path)
 
     def _show(
         self,

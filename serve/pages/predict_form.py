@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from db.scoring.response_body import Answer
-from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import BooleanField, ChoiceField, Field, IntegerField, TextField
+from db.spec.dataset_spec import DatasetSpec, is_required
+from db.spec.field import (
+    MAX_CHOICE_CHARACTERS,
+    BooleanField,
+    ChoiceField,
+    DateField,
+    DatetimeField,
+    Field,
+    IntegerField,
+    NumberField,
+    TextField,
+)
 from serve.api.query import as_text
 
 LONG_TEXT = 60
+# A longer list of suggestions slows the page and helps nobody.
+MOST_SUGGESTIONS = 200
+# On the dashboard, a form with more fields is closed at first.
+MANY_FIELDS = 24
+
+Kind: TypeAlias = Literal["select", "textarea", "input"]
+
+# The values that an input of each type can show; it shows any other as empty.
+_SHOWN = {
+    "number": re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "datetime-local": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?"),
+}
 _STATUS = {
     "done": "predicted by the teacher",
     "queued": "queued: a worker will compute the teacher's prediction",
@@ -21,26 +45,29 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class FormField:
-    """A form field; `least` and `most` limit a number, `most` the length of a text."""
+    """A form field; `least` and `most` limit a number or a date, `longest` the length of a text.
+
+    `options` are those of a select, and the suggestions for an input.
+    """
 
     name: str
     label: str
-    kind: Literal["select", "textarea", "number"]
+    kind: Kind
     value: str
     required: bool
     options: tuple[str, ...] = ()
-    step: str = "any"
-    least: float | None = None
-    most: float | None = None
+    preferred_type: str = "text"
+    step: str = ""
+    least: str = ""
+    most: str = ""
+    longest: int | None = None
 
     @property
     def type(self) -> str:
-        """The type of the input element: a number input would show a non-numeric value as empty."""
-        try:
-            float(self.value or 0)
-        except ValueError:
-            return "text"
-        return "number"
+        """The type of the input element: text if the preferred one would not show the value."""
+        shown = _SHOWN.get(self.preferred_type)
+        is_shown = not self.value or (shown is not None and shown.fullmatch(self.value))
+        return self.preferred_type if is_shown else "text"
 
 
 @dataclass(frozen=True)
@@ -66,28 +93,65 @@ class FormResult:
 def form_fields(spec: DatasetSpec, inputs: Mapping[str, object]) -> Iterator[FormField]:
     """Yield a field for each input of a dataset, filled with the given inputs."""
     for name, field in spec.fields.items():
-        yield _form_field(name, field, as_text(inputs.get(name, "")))
+        # A query may name a field by its column.
+        value = inputs.get(name, inputs.get(field.column) if field.column else None)
+        yield _form_field(name, field, as_text(value))
 
 
 def _form_field(name: str, field: Field, value: str) -> FormField:
-    label = f"{field.title or name}{'' if field.default is None else ' (optional)'}"
+    required = is_required(field)
     common: dict[str, Any] = {
         "name": name,
-        "label": label,
+        "label": f"{field.title or name}{'' if required else ' (optional)'}",
         "value": value,
-        "required": field.default is None,
+        "required": required,
     }
-    if isinstance(field, TextField):
-        return FormField(kind="textarea", most=field.max_length, **common)
-    if isinstance(field, ChoiceField | BooleanField):
-        options = field.choices if isinstance(field, ChoiceField) else ("true", "false")
-        empty = () if field.default is None else ("",)
-        return FormField(kind="select", options=(*empty, *options), **common)
+    match field:
+        case TextField():
+            return FormField(kind="textarea", longest=field.max_length, **common)
+        case ChoiceField(strict=False):
+            suggestions = field.choices[:MOST_SUGGESTIONS]
+            longest = MAX_CHOICE_CHARACTERS
+            return FormField(kind="input", options=suggestions, longest=longest, **common)
+        case ChoiceField():
+            return FormField(kind="select", options=_options(field, field.choices, value), **common)
+        case BooleanField():
+            options = _options(field, ("true", "false"), value)
+            return FormField(kind="select", options=options, **common)
+        case NumberField() | IntegerField():
+            return FormField(kind="input", **_number(field), **common)
+        case DateField() | DatetimeField():
+            return FormField(kind="input", **_date(field), **common)
+
+
+def _options(field: Field, options: tuple[str, ...], value: str) -> tuple[str, ...]:
+    """Return the options of a select: those of the field, none, and an invalid value as it is."""
+    empty = () if is_required(field) else ("",)
+    other = (value,) if value and value not in options else ()
+    return (*empty, *options, *other)
+
+
+def _number(field: NumberField | IntegerField) -> dict[str, Any]:
     step = "1" if isinstance(field, IntegerField) else "any"
-    return FormField(kind="number", step=step, least=field.min, most=field.max, **common)
+    limits = {"least": field.min, "most": field.max}
+    return {
+        "preferred_type": "number",
+        "step": step,
+        **{name: as_text(limit) for name, limit in limits.items()},
+    }
+
+
+def _date(field: DateField | DatetimeField) -> dict[str, Any]:
+    if field.order == "epoch":
+        # People have the number of seconds, which a date picker does not take.
+        return {}
+    if isinstance(field, DateField):
+        return {"preferred_type": "date", "most": "9999-12-31"}
+    # Without a step, browsers refuse a time with seconds.
+    return {"preferred_type": "datetime-local", "most": "9999-12-31T23:59", "step": "any"}
 
 
 def link_text(inputs: Mapping[str, object]) -> str:
     """Return the values of inputs as the text of a link, shortened to LONG_TEXT characters."""
-    text = ", ".join(as_text(value) for value in inputs.values())
+    text = ", ".join(as_text(value) for value in inputs.values() if value is not None) or "–"
     return text if len(text) <= LONG_TEXT else f"{text[: LONG_TEXT - 1]}…"

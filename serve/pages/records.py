@@ -6,9 +6,9 @@ from functools import partial
 
 from bottle import HTTPResponse, request
 
-from db.errors import UnknownRecord
+from db.errors import InputError, UnknownRecord, UnknownRow
 from db.records.dataset import find_dataset
-from db.records.listing import ListingPage, list_records
+from db.records.listing import ListedRecord, ListingPage, list_records
 from db.records.record import forget_record
 from db.records.record_detail import RecordDetail, read_record_detail
 from db.scoring.response_body import decode_answer
@@ -45,7 +45,7 @@ class RecordPages:
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
         query = read_listing_query(read_query(request.query_string))
-        page = self._page(served, query)
+        page = self._row(served, query.row) if query.row else self._page(served, query)
         response = self._respond(served, query, page)
         if page.after:
             link = f'<{query.path(name, after=page.after)}>; rel="next"'
@@ -63,8 +63,21 @@ class RecordPages:
                 rows=query.rows,
             )
 
+    def _row(self, served: Served, row_id: str) -> ListingPage:
+        """Return the record of one row as a listing, which is empty if there is no such row."""
+        if not served.spec.id:
+            raise InputError("row", f"{served.name} has no id by which a row can be found")
+        try:
+            key = self._service.find_row(served, row_id).key.hex()
+            return ListingPage([_as_listed(self._detail(served.name, key))])
+        except (UnknownRow, UnknownRecord):
+            return ListingPage([])
+
     def _respond(self, served: Served, query: ListingQuery, page: ListingPage) -> HTTPResponse:
         format_name = query.format or ("html" if wants_page() else "json")
+        is_unknown = bool(query.row and not page.rows)
+        if is_unknown and format_name != "html":
+            raise UnknownRow(f"{served.name} has no row with the {served.spec.id} {query.row!r}")
         if format_name == "json":
             return respond(as_json(served.name, query, page))
         if format_name == "csv":
@@ -73,6 +86,7 @@ class RecordPages:
             return response
         return show(
             "records",
+            404 if is_unknown else 200,
             title=f"Records of {served.name}",
             datasets=list(self._service.catalog.datasets),
             served=served,
@@ -138,6 +152,11 @@ def _read_key(key: str) -> bytes:
     if len(decoded) != KEY_BYTES or decoded.hex() != key:
         raise UnknownRecord(f"{key!r} is not a record's key; a key has 32 lower-case hex digits")
     return decoded
+
+
+def _as_listed(record: RecordDetail) -> ListedRecord:
+    names = ListedRecord.__dataclass_fields__
+    return ListedRecord(**{name: getattr(record, name) for name in names})
 
 
 def _as_json(name: str, record: RecordDetail) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -66,13 +66,9 @@ class Catalog:
             raise UnknownDataset(f"there is no dataset {name!r}; there are: {known}") from None
 
     def match(self, fields: Iterable[str]) -> Served:
-        """Return the only dataset that has exactly these fields; raises InputError."""
+        """Return the only dataset that these fields, or this row id, fit; raises InputError."""
         given = set(fields)
-        fitting = [
-            one
-            for one in self.datasets.values()
-            if given.issuperset(one.spec.required) and given.issubset(one.spec.fields)
-        ]
+        fitting = [one for one in self.datasets.values() if fits(one.spec, given)]
         if len(fitting) == 1:
             return fitting[0]
         known = "; ".join(
@@ -82,6 +78,15 @@ class Catalog:
         which = "several datasets have" if fitting else "no dataset has"
         named = ", ".join(sorted(given)) or "none"
         raise InputError("query", f"{which} just these fields ({named}); there are: {known}")
+
+
+def fits(spec: DatasetSpec, given: Collection[str]) -> bool:
+    """Return whether a dataset can be asked with values of these names."""
+    if not given or not spec.request_names.issuperset(given):
+        return False
+    if spec.is_row_id_alone(dict.fromkeys(given)):
+        return True
+    return all(name in given or spec.fields[name].column in given for name in spec.required)
 
 
 def load_catalog(connection: Connection, before: Catalog | None, settings: Settings) -> Catalog:

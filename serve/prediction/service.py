@@ -8,6 +8,8 @@ import threading
 from collections.abc import Mapping
 from typing import Literal
 
+from db.errors import UnknownRow
+from db.records.observation import FoundRow
 from db.scoring.response_body import decode_answer, decode_label, encode_answer, student_answer
 from db.settings import Settings
 from db.spec.field import Inputs
@@ -69,12 +71,11 @@ class PredictionService:
     ) -> CachedResponse:
         """Return the response to inputs, and cache it under the address if there is one.
 
-        Raises InputError, or NoModelError.
+        The inputs may be a row id alone. Raises InputError, UnknownRow, or NoModelError.
         """
-        inputs = served.spec.read_inputs(raw)
         # Taken before the store is read: what is read now must not outlive this generation.
         cache = self.catalog.cache
-        response, seconds = self._find(served, inputs, served.spec.key(inputs))
+        response, seconds = self._respond(served, raw)
         if address and seconds:
             cache.put(address, response, seconds)
         self._count(response, response.source)
@@ -82,8 +83,7 @@ class PredictionService:
 
     def try_out(self, served: Served, raw: Mapping[str, object]) -> CachedResponse:
         """Return the response to inputs that a person tries, which is not counted."""
-        inputs = served.spec.read_inputs(raw)
-        return self._find(served, inputs, served.spec.key(inputs))[0]
+        return self._respond(served, raw)[0]
 
     def predict_flat(self, served: Served, raw: Mapping[str, object]) -> dict[str, float]:
         """Return the probability of every label, as the flat route sends it."""
@@ -92,9 +92,29 @@ class PredictionService:
         labels = sorted({*served.spec.labels, *probabilities})
         return {label: round(probabilities.get(label, 0.0), FLAT_DIGITS) for label in labels}
 
-    def _find(self, served: Served, inputs: Inputs, key: bytes) -> tuple[CachedResponse, float]:
+    def _respond(self, served: Served, raw: Mapping[str, object]) -> tuple[CachedResponse, float]:
         """Return a response from the store or the student, and the seconds that it stays valid."""
-        body = self.store_reader.find_prediction(served.id, key)
+        if served.spec.is_row_id_alone(raw):
+            row = self.find_row(served, next(iter(raw.values())))
+            return self._choose(served, row.inputs, row.key, row.body)
+        inputs = served.spec.read_inputs(raw)
+        key = served.spec.key(inputs)
+        return self._choose(served, inputs, key, self.store_reader.find_prediction(served.id, key))
+
+    def find_row(self, served: Served, raw_id: object) -> FoundRow:
+        """Return the record of a row; raises InputError, UnknownRow, or StoreUnreachable."""
+        row_id = served.spec.read_row_id(raw_id)
+        row = self.store_reader.find_row(served.id, row_id)
+        if row is None:
+            raise UnknownRow(
+                f"{served.name} has no row with the {served.spec.id} {row_id!r}; import it, or ask"
+                f" with the values of its fields"
+            )
+        return row
+
+    def _choose(
+        self, served: Served, inputs: Inputs, key: bytes, body: bytes | None
+    ) -> tuple[CachedResponse, float]:
         if body is not None:
             return _make_response(served, body, "teacher", decode_label(body)), float("inf")
         response = self._ask_student(served, inputs, key)

@@ -191,6 +191,8 @@ def test_a_record_can_be_deleted_with_an_api_key(visitor: Visitors, own_site: Si
     page.locator("button.danger").click()
     expect(page).to_have_url(re.compile(r"/records/intents$"))
     assert not own_site.records(key=bytes.fromhex(key))
+    # A page that is still loading would report that the server has gone.
+    page.close()
 
 
 def test_a_form_asks_for_the_key_if_answers_need_one(

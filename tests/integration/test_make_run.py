@@ -67,6 +67,6 @@ def test_make_run_prints_working_addresses_and_repeats_no_work(checkout: Path) -
     running, lines = start(checkout)
     end(running, signal.SIGTERM)
     text = "".join(lines)
-    assert "0 created, 0 relabelled, 1,000 unchanged" in text
+    assert "1,000 rows: 0 added, 0 corrected, 1,000 unchanged" in text
     assert "customers@1 is already active" in text
     assert "labelled rows, teacher" not in text

@@ -159,7 +159,7 @@ def test_a_cookie_is_not_enough_to_write(own_site: Site) -> None:
 def test_an_oversized_form_is_refused_before_it_is_parsed(site: Site) -> None:
     """Parsing a million names would take a second and a hundred MiB."""
     assert site.ask("POST", "/key", b"a&" * 500_000).status == 413
-    assert site.ask("POST", "/key", b"&".join(b"a%d" % n for n in range(500))).status == 400
+    assert site.ask("POST", "/key", b"a&" * 1500).status == 400
 
 
 def test_a_key_with_special_characters_survives_the_cookie(trained: Path, tmp_path: Path) -> None:

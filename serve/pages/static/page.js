@@ -3,7 +3,8 @@ const REFRESH_MS = 5000, POLL_MS = 2000, MOST_POLLS = 300;
 
 async function fetchPage(url) {
   const reply = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-cache" });
-  if (!reply.ok && reply.status !== 400) throw new Error(reply.status);
+  // A page says what is wrong; an overloaded server sends none.
+  if (!reply.ok && !reply.headers.get("Content-Type")?.startsWith("text/html")) throw new Error(reply.status);
   return new DOMParser().parseFromString(await reply.text(), "text/html");
 }
 
@@ -40,7 +41,9 @@ async function requestPrediction(box, url) {
       const page = await fetchPage(url).catch(() => null);
       if (latest.get(box) !== request) return;
       if (!page && !polls) answer.innerHTML = '<p class="notice">No response. Is the server running?</p>';
-      if (page) show(answer, page);
+      // An error while polling may pass.
+      if (page && !(polls && page.querySelector("main > .notice"))) show(answer, page);
+      if (page && !polls) fillFromRow(box, page);
     }
     const result = answer.querySelector(".result");
     if (!result || result.dataset.enrichment !== "queued") return;
@@ -57,24 +60,37 @@ function show(answer, page) {
   else if (answer.innerHTML !== fresh.innerHTML) answer.innerHTML = fresh.innerHTML;
 }
 
-function fillForm(form, query) {
-  // Not form[name]: a field may be named like a property of forms.
-  for (const [name, value] of new URLSearchParams(query)) {
-    const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
-    if (field) field.value = value;
+function fillForm(form, values) {
+  for (const field of form.querySelectorAll("[name]")) {
+    const value = values.get(field.name) ?? "";
+    field.value = value;
+    // A date picker cannot show a time zone, nor a number input every number.
+    if (value && !field.value && field.matches("input")) {
+      field.type = "text";
+      field.value = value;
+    }
   }
+}
+
+// After a look-up, the form shows the inputs of the row.
+function fillFromRow(box, page) {
+  const fresh = page.querySelector(".predict-form form.try");
+  if (!page.querySelector(".answer .result") || !box.matches(".looking-up") || !fresh) return;
+  fillForm(box.querySelector("form.try"), new URLSearchParams(new FormData(fresh)));
 }
 
 for (const box of document.querySelectorAll(".predict-form")) {
   const form = box.querySelector("form");
-  form.addEventListener("submit", (event) => {
+  box.querySelectorAll("form").forEach((it) => it.addEventListener("submit", (event) => {
     event.preventDefault();
-    requestPrediction(box, `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
-  });
+    box.classList.toggle("looking-up", it !== form);
+    requestPrediction(box, `${it.getAttribute("action")}?${new URLSearchParams(new FormData(it))}`);
+  }));
   box.querySelectorAll(".examples a").forEach((link) => link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
-    fillForm(form, link.search);
+    box.classList.remove("looking-up");
+    fillForm(form, new URLSearchParams(link.search));
     requestPrediction(box, link.href);
   }));
   if (box.querySelector('.result[data-enrichment="queued"]')) requestPrediction(box, location.href);

@@ -1,12 +1,17 @@
 % from serve.pages.formatting import ago, duration
+% from serve.pages.predict_form import MANY_FIELDS
 % from serve.pages.svg import hour_bars, share_bar
 % served, model_card, name = panel.served, panel.model_card, panel.served.name
 % spec = served.spec
 <article aria-labelledby="{{name}}-title">
 <h2 id="{{name}}-title">{{spec.title or name}}</h2>
 <p class="soft">
-% for field in spec.fields:
+% names = list(spec.fields)
+% for field in names[:MANY_FIELDS]:
 <code>{{field}}</code>
+% end
+% if names[MANY_FIELDS:]:
+and {{len(names) - MANY_FIELDS}} more
 % end
 → <code>{{spec.target}}</code> ·
 % if served.model:
@@ -28,7 +33,13 @@ no model yet: <code>python -m enrich train {{name}}</code> ·
 % end
 <a href="/try/{{name}}">try it</a>
 </p>
+% if names[MANY_FIELDS:]:
+<details><summary>Try it: a form with {{len(names)}} fields</summary>
+% end
 % include('predict_form', served=served, inputs=model_card.examples[0], examples=model_card.examples, answer=None)
+% if names[MANY_FIELDS:]:
+</details>
+% end
 <div class="columns">
 <section id="{{name}}-coverage" data-live>
 <h3>Enrichment</h3>

@@ -1,7 +1,7 @@
-% from serve.pages.formatting import date, number
+% from serve.pages.formatting import date, number, trained_rows
 % metrics, name = model_card.metrics, served.name
 <details id="{{name}}-model" class="model"><summary>Model {{served.model}}: metrics, confusion, history</summary>
-<p>Trained {{date(model_card.model.made_at)}} on {{format(metrics.get("rows", 0), ",")}} labelled rows. The teacher, {{metrics.get("estimator", "an estimator")}}, reads {{", ".join(metrics.get("columns", []))}}. All metrics are out of fold.</p>
+<p>Trained {{date(model_card.model.made_at)}} on {{trained_rows(metrics)}}. The teacher, {{metrics.get("estimator", "an estimator")}}, reads {{", ".join(metrics.get("columns", []))}}. All metrics are out of fold.</p>
 <div class="wide" tabindex="0" role="region" aria-label="Metrics of {{name}}"><table>
 % if metrics.get("labels"):
 <thead><tr><th scope="col">Model</th><th scope="col" class="n">Accuracy</th><th scope="col" class="n">Macro-F1</th><th scope="col" class="n">Precision</th><th scope="col" class="n">Recall</th></tr></thead><tbody>

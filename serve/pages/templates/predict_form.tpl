@@ -1,9 +1,10 @@
+% from db.spec.dataset_spec import MAX_ROW_ID_CHARACTERS
 % from serve.api.query import in_query
 % from serve.pages.predict_form import form_fields, link_text
-% name = served.name
+% name, spec = served.name, served.spec
 <section class="predict-form" aria-label="Try {{name}}">
 <form class="try" method="get" action="/try/{{name}}">
-% for field in form_fields(served.spec, inputs):
+% for field in form_fields(spec, inputs):
 <label><span>{{field.label}}</span>
 % if field.kind == "select":
 <select name="{{field.name}}">
@@ -12,14 +13,35 @@
 % end
 </select>
 % elif field.kind == "textarea":
-<textarea name="{{field.name}}" rows="2" maxlength="{{field.most}}" {{!"required" if field.required else ""}}>{{field.value}}</textarea>
+<textarea name="{{field.name}}" rows="2" maxlength="{{field.longest}}" {{!"required" if field.required else ""}}>{{field.value}}</textarea>
 % else:
-<input name="{{field.name}}" type="{{field.type}}" step="{{field.step}}" value="{{field.value}}" {{!'min="%s"' % field.least if field.least is not None else ""}} {{!'max="%s"' % field.most if field.most is not None else ""}} {{!"required" if field.required else ""}}>
+% limits = (("step", field.step), ("min", field.least), ("max", field.most), ("maxlength", field.longest or ""))
+% list_id = f"{name}-{field.name}-choices" if field.options else ""
+<input name="{{field.name}}" type="{{field.type}}" value="{{field.value}}"
+% for attribute, value in (*limits, ("list", list_id)):
+% if value != "":
+{{attribute}}="{{value}}"
+% end
+% end
+{{!"required" if field.required else ""}}>
+% if field.options:
+<datalist id="{{list_id}}">
+% for option in field.options:
+<option value="{{option}}"></option>
+% end
+</datalist>
+% end
 % end
 </label>
 % end
-<button>Predict {{served.spec.target}}</button>
+<button>Predict {{spec.target}}</button>
 </form>
+% if spec.id:
+<form class="look-up" method="get" action="/try/{{name}}">
+<label><span>Or a row of the data, by its {{spec.id}}</span><input name="{{spec.id}}" value="{{inputs.get(spec.id, inputs.get(spec.id_column, ""))}}" maxlength="{{MAX_ROW_ID_CHARACTERS}}" required></label>
+<button>Look up</button>
+</form>
+% end
 % if examples:
 <p class="examples">Examples:
 % for example in examples:

@@ -2,8 +2,9 @@
 % import json
 % from serve.pages.svg import share_bar
 % from serve.api.query import as_text, in_query
-% from serve.pages.formatting import date, number
+% from serve.pages.formatting import date, label_text, labels_text, number, summary_note
 % name, spec = served.name, served.spec
+% regression = spec.kind == "regression"
 <h1>{{spec.title or name}}: one record</h1>
 % if problem:
 <p class="notice" role="alert">{{problem}}</p>
@@ -12,9 +13,20 @@
 <section><h2>Record</h2>
 <dl class="facts">
 % for field, value in record.inputs.items():
-<dt>{{field}}</dt><dd>{{as_text(value)}}</dd>
+<dt>{{field}}</dt><dd>
+% if value is not None:
+{{as_text(value)}}
+% else:
+<span class="soft">–</span>
 % end
-<dt>Label ({{spec.target}})</dt><dd>{{record.label if record.label is not None else "none"}}</dd>
+</dd>
+% end
+% note = summary_note(record.labels, regression=regression)
+<dt>Label ({{spec.target}})</dt><dd>{{label_text(record.label, regression=regression) if record.label is not None else "none"}}
+% if note:
+<span class="soft">{{note}}</span>
+% end
+</dd>
 <dt>Key</dt><dd><code>{{record.key}}</code></dd>
 <dt>Created</dt><dd>{{date(record.made_at)}}, origin: {{record.origin}}</dd>
 <dt>State</dt><dd>{{"up to date" if record.is_fresh else "waiting for enrichment"}}{{", prioritized because it was requested" if record.asked and not record.is_fresh else ""}}{{", in chunk %d" % record.chunk if record.chunk else ""}}{{", leased to worker %d" % record.worker if record.worker else ""}}</dd>
@@ -49,6 +61,40 @@
 % end
 </section>
 </div>
+% if record.observations:
+% labelled = sum(record.labels.values())
+% unseen = labelled - sum(row.label is not None for row in record.observations)
+<section><h2>Rows</h2>
+<p class="soft">The rows of the data with these inputs, the newest first.
+% if len(record.labels) > 1:
+Labels: {{labels_text(record.labels, regression=regression)[1]}}.
+% end
+</p>
+<div class="wide" tabindex="0" role="region" aria-label="Rows"><table>
+<thead><tr><th scope="col">Label</th>
+% if spec.id:
+<th scope="col">{{spec.id}}</th>
+% end
+<th scope="col">Origin</th><th scope="col">Since</th></tr></thead><tbody>
+% for row in record.observations:
+<tr><td>
+% if row.label is not None:
+{{label_text(row.label, regression=regression)}}
+% else:
+<span class="soft">–</span>
+% end
+</td>
+% if spec.id:
+<td>{{row.row_id if row.row_id is not None else "–"}}</td>
+% end
+<td>{{row.origin}}</td><td>{{date(row.made_at)}}</td></tr>
+% end
+</tbody></table></div>
+% if unseen > 0:
+<p class="soft">and {{format(unseen, ",")}} more with a label</p>
+% end
+</section>
+% end
 <section><h2>Enrichments</h2>
 % if not record.values:
 <p>None yet.</p>
