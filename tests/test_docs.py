@@ -176,6 +176,8 @@ def run_page(page: str, folder: Path) -> tuple[str, list[bytes]]:
     environment = command_environment("", PORT=ports[":8000"][1:])
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     steps, served = script.split("python -m serve\n")
+    # If a command fails, what runs in the background must not hold the output open.
+    steps = f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{steps}"
     done = subprocess.run(
         ["sh", "-e"],
         input=steps,
