@@ -19,7 +19,7 @@ from db.records.trained_model import (
 )
 from db.scoring.student import Student, decode_student
 from db.settings import Settings
-from db.spec.dataset_spec import encode_spec
+from db.spec.stored_spec import encode_spec
 from db.store.store import Store
 from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.executors.recipe import EnricherRecipe

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import Connection, Row, exists, select, update
 
 from db.errors import SpecChangeRefused, SpecError, UnknownDataset
-from db.spec.dataset_spec import DatasetSpec, decode_spec, encode_spec
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.stored_spec import decode_spec, encode_spec
 from db.store import tables
 from db.store.generation import raise_generation
 

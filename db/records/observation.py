@@ -103,6 +103,16 @@ def count_labels(connection: Connection, dataset_id: int) -> int:
     return connection.execute(query).scalar_one()
 
 
+def has_uncounted_labels(connection: Connection, dataset_id: int) -> bool:
+    """Return whether a record has a label of which there is no observation; see `adopt_labels`."""
+    record, rows = tables.record.c, tables.observation.c
+    labelled = select(func.count()).where(record.dataset_id == dataset_id, record.label.isnot(None))
+    counted = select(func.count(rows.record_id.distinct())).where(
+        rows.dataset_id == dataset_id, rows.label.isnot(None)
+    )
+    return connection.execute(labelled).scalar_one() > connection.execute(counted).scalar_one()
+
+
 def adopt_labels(connection: Connection, dataset_id: int) -> int:
     """Make an observation of each label that has none, and return how many there were.
 
@@ -110,7 +120,9 @@ def adopt_labels(connection: Connection, dataset_id: int) -> int:
     it, both versions write to the store.
     """
     record, rows = tables.record.c, tables.observation.c
-    is_counted = exists().where(rows.record_id == record.id, rows.label.isnot(None))
+    is_counted = exists().where(
+        rows.dataset_id == dataset_id, rows.record_id == record.id, rows.label.isnot(None)
+    )
     columns = ["dataset_id", "record_id", "label", "origin", "made_at"]
     values = (record.dataset_id, record.id, record.label, literal("api"), record.made_at)
     found = select(*values).where(

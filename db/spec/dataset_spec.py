@@ -274,13 +274,3 @@ def date_fields(spec: DatasetSpec) -> Iterator[tuple[str, bool]]:
     for name, field in spec.fields.items():
         if isinstance(field, DateField | DatetimeField):
             yield name, isinstance(field, DatetimeField)
-
-
-def encode_spec(spec: DatasetSpec) -> str:
-    """Return the spec as JSON text; the order of its fields is kept, defaults are left out."""
-    return msgspec.json.encode(spec).decode()
-
-
-def decode_spec(text: str) -> DatasetSpec:
-    """Return the spec from the JSON text of `encode_spec`."""
-    return msgspec.json.decode(text, type=DatasetSpec)

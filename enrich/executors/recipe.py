@@ -16,7 +16,7 @@ from db.records.enrichment import Vector
 from db.records.trained_model import Artifact
 from db.scoring.response_body import Answer, encode_answer, rank, round_number
 from db.scoring.student import Student, decode_student
-from db.spec.dataset_spec import decode_spec
+from db.spec.stored_spec import decode_spec
 from enrich.enrichers.base import Row, WrongAnswer, find_enricher, to_value
 
 if TYPE_CHECKING:

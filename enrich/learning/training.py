@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from db.errors import TrainingError, VeilleuseError
 from db.records.dataset import Dataset, find_dataset
 from db.records.enrichment import enrichers_covering_labels
-from db.records.observation import adopt_labels
+from db.records.observation import adopt_labels, has_uncounted_labels
 from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
 from db.scoring.student import encode_student
 from db.settings import Settings
@@ -87,10 +88,10 @@ def train_model(
 
 
 def _read(store: Store, name: str, settings: Settings) -> _TrainingData:
-    with store.writing() as connection:
-        adopt_labels(connection, find_dataset(connection, name).id)
     with store.reading() as connection:
         dataset = find_dataset(connection, name)
+        if has_uncounted_labels(connection, dataset.id):
+            store.write(partial(adopt_labels, dataset_id=dataset.id))
         steps = make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
         fingerprints = {step.name: step.fingerprint for step in steps}
         covering = {

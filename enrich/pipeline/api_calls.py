@@ -11,7 +11,7 @@ from db.queue.call_quota import Caller, Grant, Quota, grant_calls, settle_calls
 from db.queue.chunk import MOST_ATTEMPTS
 from db.queue.worker_registry import remove_dead_workers
 from db.records.record import Record
-from db.spec.dataset_spec import encode_spec
+from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Unavailable, to_value
 from enrich.enrichers.http.enricher import Http
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Request

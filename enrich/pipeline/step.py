@@ -11,7 +11,7 @@ from db.queue.chunk import Chunk
 from db.records.dataset import Dataset, PlanStep
 from db.records.record import Record
 from db.records.trained_model import Model, model_name, read_student, read_teacher
-from db.spec.dataset_spec import encode_spec
+from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Enricher
 from enrich.executors.base import RecipeError
 from enrich.executors.recipe import EnricherRecipe, PredictionRecipe, Recipe

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from db.errors import SpecError
-from db.spec.dataset_spec import DatasetSpec, decode_spec, encode_spec
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import TextField
+from db.spec.stored_spec import decode_spec, encode_spec
 from db.spec.toml_file import read_spec
 from tests.conftest import sample_spec
 
@@ -257,3 +260,16 @@ def test_an_invalid_enricher_is_refused(
     message = error_message(tmp_path, HEAD + WISH + enricher)
     assert message.startswith(f"key {key}: ")
     assert expected in message
+
+
+def test_a_stored_spec_of_newer_code_is_read_without_the_keys_that_it_adds() -> None:
+    """After a rollback the older code must go on serving."""
+    spec = DatasetSpec(
+        name="guests", kind="classification", target="room", fields={"wish": TextField()}
+    )
+    raw = msgspec.json.decode(encode_spec(spec))
+    raw["later"], raw["fields"]["wish"]["later"] = 1, [2]
+    assert decode_spec(msgspec.json.encode(raw).decode()) == spec
+    raw["fields"]["place"] = {"type": "map"}
+    with pytest.raises(SpecError, match="guests needs a newer version"):
+        decode_spec(msgspec.json.encode(raw).decode())

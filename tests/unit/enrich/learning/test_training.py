@@ -17,8 +17,9 @@ from db.records.trained_model import active_model, read_student, read_teacher
 from db.scoring.response_body import decode_answer, student_answer
 from db.scoring.student import Student, decode_student
 from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec, encode_spec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, DateField, NumberField
+from db.spec.stored_spec import encode_spec
 from db.store.store import Store
 from enrich.evaluation import evaluate_file
 from enrich.executors.recipe import PredictedRow, PredictionRecipe
