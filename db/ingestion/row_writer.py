@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, select, update
@@ -30,16 +29,17 @@ def write_rows(
     connection: Connection, target: RowTarget, rows: Sequence[NewRow], ledger: RowLedger
 ) -> RowCounts:
     """Write a batch of rows; the ledger is shared by all batches of an import."""
-    records = find_or_add_records(connection, target, rows)
-    unchanged = _unchanged_keys(connection, target, rows, records, ledger)
-    ledger.mark_known(records.known - unchanged)
-    with_id = {row.row_id: row for row in rows if row.row_id is not None}
-    counts = RowCounts(records=len(records.ids) - len(records.known))
     numbered = [row for row in rows if row.row_id is None]
-    counts += _write_numbered(connection, target, numbered, records, ledger, unchanged)
+    # Of rows with the same id the last one counts: the inputs of the others make no record.
+    with_id = {row.row_id: row for row in rows if row.row_id is not None}
+    records = find_or_add_records(connection, target, [*numbered, *with_id.values()])
+    counts = RowCounts(
+        records=len(records.ids) - len(records.known),
+        repeated=len(rows) - len(numbered) - len(with_id),
+    )
+    if numbered:
+        counts += _write_numbered(connection, target, numbered, records, ledger)
     if with_id:
-        repeated = sum(row.row_id is not None for row in rows) - len(with_id)
-        counts += RowCounts(repeated=repeated)
         counts += _write_identified(connection, target, with_id, records, ledger)
     return counts
 
@@ -50,9 +50,10 @@ def _write_numbered(
     rows: Sequence[NewRow],
     records: Records,
     ledger: RowLedger,
-    unchanged: AbstractSet[bytes],
 ) -> RowCounts:
     """Write rows without row ids; a row that is there already is left as it is."""
+    unchanged = _unchanged_keys(connection, target, rows, records, ledger)
+    ledger.mark_known({row.key for row in rows} & records.known - unchanged)
     ordinals = ledger.number([(row.key, row.label or "") for row in rows])
     values = [
         _observation(target, row, records.ids[row.key]) | {"ordinal": ordinal}
@@ -75,7 +76,7 @@ def _unchanged_keys(
     Most rows of a file that is imported again are such rows, and need no work. Rows of an earlier
     batch do not count: the ledger must not know their keys yet.
     """
-    if target.submission_id or any(row.row_id is not None for row in rows):
+    if target.submission_id:
         return set()
     wanted: dict[bytes, Counter[str]] = {}
     for row in rows:
@@ -129,21 +130,22 @@ def _write_identified(
     added = _insert_observations(
         connection, [_observation(target, row, records.ids[row.key]) for row in new]
     )
-    changes = [
-        {"observation": old.id, "record": records.ids[row.key], "new_label": row.label or old.label}
+    changed = [
+        (row, old)
         for row_id, row in rows.items()
         if (old := existing.get(row_id))
         and (old.record_id != records.ids[row.key] or row.label not in {None, old.label})
     ]
+    changes = [
+        {"observation": old.id, "record": records.ids[row.key], "new_label": row.label or old.label}
+        for row, old in changed
+    ]
     seen = {row_id for row_id, old in existing.items() if old.id > target.last_id}
     if changes:
         connection.execute(_update_observation, changes)
-        changed = {change["observation"] for change in changes}
-        _leave_records(
-            connection, target, [o for o in existing.values() if o.id in changed], ledger
-        )
-    corrected = sum(change["observation"] <= target.last_id for change in changes)
-    _mark_shared(rows.values(), ledger)
+        _leave_records(connection, target, [old for _, old in changed], ledger)
+    corrected = sum(old.id <= target.last_id for _, old in changed)
+    _mark_shared([*new, *(row for row, _ in changed)], records, ledger)
     return RowCounts(
         added=added,
         corrected=corrected,
@@ -172,10 +174,10 @@ def _read_identified(
     return found
 
 
-def _mark_shared(rows: Collection[NewRow], ledger: RowLedger) -> None:
-    """Tell the ledger which records were mentioned, and which have several rows."""
+def _mark_shared(rows: Collection[NewRow], records: Records, ledger: RowLedger) -> None:
+    """Tell the ledger which records got rows, and which of them have several."""
     keys = Counter(row.key for row in rows)
-    ledger.mark_known(key for key, count in keys.items() if count > 1)
+    ledger.mark_known(key for key, count in keys.items() if count > 1 or key in records.known)
     ledger.mention((row.key, row.label or "") for row in rows)
 
 

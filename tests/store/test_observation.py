@@ -290,6 +290,10 @@ def test_an_id_that_comes_twice_in_a_file_is_one_row_and_is_counted(
     result = load(store, flats, tmp_path / "a.csv", "7,Lyon,42,640", "7,Lyon,42,650", "8,Nice,1,1")
     assert (result.counts.added, result.counts.repeated) == (2, 1)
     assert ids_of(store, flats) == {"7": ("Lyon", 42, 650), "8": ("Nice", 1, 1)}
+    load(store, flats, tmp_path / "b.csv", "7,Metz,3,650", "7,Brest,4,660")
+    with store.reading() as connection:
+        towns = {record.inputs["town"] for record in each_record(connection, flats.id)}
+    assert towns == {"Brest", "Nice"}
 
 
 def test_a_row_without_an_id_is_bad(store: Store, flats: Dataset, tmp_path: Path) -> None:
