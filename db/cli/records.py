@@ -56,7 +56,10 @@ def _describe(result: ImportResult) -> str:
     """Return what became of the rows, in one line."""
     if result.added_before is not None:
         day = datetime.fromtimestamp(result.added_before, UTC).date()
-        return f"this file was imported before, on {day}; nothing was added"
+        return (
+            f"this file was imported before, on {day}, so nothing was added; rows that were deleted"
+            " since then stay deleted"
+        )
     counts = dataclasses.asdict(result.counts)
     records = counts.pop("records")
     shown = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def missing_columns(spec: DatasetSpec, path: Path) -> list[str]:
     present = _columns_of(path)
     if not present:
         return []
+    _check_case(spec, path, present)
     missing = [column for column in spec.field_columns if column not in present]
     if len(missing) == len(spec.fields):
         raise DataFileError(
@@ -35,6 +37,21 @@ def missing_columns(spec: DatasetSpec, path: Path) -> list[str]:
             f" the column, with empty cells where there is no value"
         )
     return missing
+
+
+def _check_case(spec: DatasetSpec, path: Path, present: Collection[str]) -> None:
+    """Raise DataFileError if a column differs only in its case, or the id's column is missing."""
+    lowered = {name.lower(): name for name in present}
+    for column in sorted(spec.columns - set(present)):
+        if column.lower() in lowered:
+            raise DataFileError(
+                f"{path}: has the column {lowered[column.lower()]}, but {spec.name} reads {column};"
+                f" write it like this in the file"
+            )
+        if column == spec.row_id_column:
+            raise DataFileError(
+                f"{path}: has no column {column}, which identifies the rows of {spec.name}"
+            )
 
 
 def _columns_of(path: Path) -> dict[str, None]:

@@ -73,6 +73,8 @@ def import_files(
     DataFileError before anything is imported if a file cannot be read to its end or, with `strict`,
     if any row is bad.
     """
+    # A row with an id is that row, however its file is imported.
+    add = add and not target.spec.id
     notes = [note for path in paths for note in _check(target.spec, path)]
     if strict:
         _check_strictly(target.spec, paths)
@@ -112,7 +114,7 @@ def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Subm
     """
     with store.reading() as connection:
         found = find_submission(connection, target.id, digest)
-    if found is None or not (add or found.is_added):
+    if found is None or target.spec.id or not (add or found.is_added):
         return None
     if found.finished_at is not None:
         return found

@@ -172,7 +172,7 @@ class DatasetSpec(
         """Return the id of a row of a file or request, None without one; raises InputError."""
         if not self.id:
             return None
-        return self.read_row_id(row.get(_header(self.id_column or self.id), row.get(self.id)))
+        return self.read_row_id(row.get(self.row_id_column, row.get(self.id)))
 
     def read_row_id(self, raw: object) -> str:
         """Return a row id in its normal form, which is text; raises InputError."""
@@ -211,6 +211,11 @@ class DatasetSpec(
         return example_of(self.fields[name]) if name in self.fields else None
 
     @property
+    def row_id_column(self) -> str:
+        """The column of the row id in data files, "" if rows have none."""
+        return _header(self.id_column or self.id)
+
+    @property
     def field_columns(self) -> tuple[str, ...]:
         """The columns of the fields in data files."""
         return tuple(self._columns.values())
@@ -218,7 +223,7 @@ class DatasetSpec(
     @cached_property
     def columns(self) -> set[str]:
         """The columns of a data file that are read, including the target's and the row id's."""
-        ids = {_header(self.id_column or self.id)} - {""}
+        ids = {self.row_id_column} - {""}
         return {*self._columns.values(), _header(self.target)} | ids
 
     def _read_fields(self, raw: Mapping[str, object]) -> Inputs:

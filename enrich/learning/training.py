@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from db.errors import TrainingError, VeilleuseError
 from db.records.dataset import Dataset, find_dataset
@@ -74,8 +76,11 @@ def train_model(
     data = _read(store, name, settings)
     _check_enough(data)
     try:
-        candidate, answers = _choose(data, settings, progress)
-        new = _fit(data, candidate, answers, settings.code_paths)
+        with warnings.catch_warnings():
+            # Cross-validation measures what a fit that has not converged is worth.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            candidate, answers = _choose(data, settings, progress)
+            new = _fit(data, candidate, answers, settings.code_paths)
     except VeilleuseError:
         raise
     except Exception as error:

@@ -271,6 +271,33 @@ def test_a_row_with_an_id_is_updated_with_its_inputs_and_nothing_else_is(
     assert label == "650.0"
 
 
+def test_a_file_with_ids_always_sets_its_rows(store: Store, flats: Dataset, tmp_path: Path) -> None:
+    """It does not matter how often it is imported, nor whether it was added."""
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    load(store, flats, old, "7,Lyon,42,640")
+    assert load(store, flats, new, "7,Lyon,42,650", add=True).counts.corrected == 1
+    assert load(store, flats, old, "7,Lyon,42,640").counts.corrected == 1
+    assert load(store, flats, new, "7,Lyon,42,650").counts.corrected == 1
+    assert ids_of(store, flats) == {"7": ("Lyon", 42, 650)}
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("flat,TOWN,area,rent", "has the column TOWN, but flats reads town"),
+        ("Flat,town,area,rent", "has the column Flat, but flats reads flat"),
+        ("town,area,rent", "has no column flat, which identifies the rows"),
+    ],
+)
+def test_a_column_with_another_name_is_refused_before_anything_is_written(
+    store: Store, flats: Dataset, tmp_path: Path, header: str, words: str
+) -> None:
+    """Otherwise its values would be missing in every row."""
+    (tmp_path / "a.csv").write_text(f"{header}\n1,2,3,4"[: len(header) + 8], "utf-8")
+    with pytest.raises(DataFileError, match=words):
+        import_files(store, flats, [tmp_path / "a.csv"])
+
+
 def test_a_row_without_a_label_keeps_the_label_of_its_id(
     store: Store, flats: Dataset, tmp_path: Path
 ) -> None:
