@@ -13,11 +13,12 @@ import msgspec
 
 from db.errors import DataFileError, InputError
 from db.spec.dataset_spec import DatasetSpec
+from db.spec.date_value import DateOrder
 from db.spec.toml_file import check_spec
 
 from .column_type import ColumnProfile
 from .draft.dataset_toml import dataset_toml, distinct_count, field_names, slug
-from .draft.label_check import check_labels
+from .draft.label_check import check_choices, check_labels
 from .draft.leak import find_leaks
 from .draft.table import Table, read_table
 from .draft.target import Target, read_target
@@ -26,6 +27,7 @@ from .evidence.date_order import proven_order
 from .evidence.number_marks import FileMarks, Mark, read_marks
 from .evidence.odd_cells import NEARLY_ALL
 from .evidence.row_id import keep_learnable, pick_row_id
+from .evidence.short_year import read_short_year
 
 MAX_SHOWN_CHARACTERS = 40
 MAX_SHOWN_COLUMNS = 50
@@ -83,7 +85,7 @@ def infer_dataset(
     file = file_marks(table, decimal)
     label = read_target(path, table.columns[target], file)
     others = [column for each, column in table.columns.items() if each != target]
-    columns = _decide(path, target, others, file)
+    columns = _decide(path, target, others, file, next(iter(table.columns)))
     _check_numbers(path, label, columns)
     names = field_names(columns, target)
     text = dataset_toml(
@@ -129,9 +131,14 @@ def file_marks(table: Table, decimal: Mark | None) -> FileMarks:
     """Return what all columns of a file together say about decimal marks."""
     columns = table.columns.values()
     proven = {mark for column in columns if (mark := _proven_mark(column))}
-    orders = {order for column in columns if (order := proven_order(column.groups))}
+    orders = {order for column in columns if (order := _proven_order(column))}
     date_order = orders.pop() if len(orders) == 1 else None
     return FileMarks(table.delimiter, frozenset(proven), decimal, date_order)
+
+
+def _proven_order(column: ColumnProfile) -> DateOrder | None:
+    is_year_first = read_short_year(column.groups, column.distinct).is_first
+    return None if is_year_first else proven_order(column.groups)
 
 
 def _proven_mark(column: ColumnProfile) -> Mark | None:
@@ -141,12 +148,12 @@ def _proven_mark(column: ColumnProfile) -> Mark | None:
 
 
 def _decide(
-    path: Path, target: str, profiles: Iterable[ColumnProfile], file: FileMarks
+    path: Path, target: str, profiles: Iterable[ColumnProfile], file: FileMarks, first: str
 ) -> list[ColumnType]:
     """Return the types of all columns but the target; raises DataFileError if none is used."""
     columns = [decide_type(profile, file) for profile in profiles]
     kinds = [column.kind for column in columns]
-    pick_row_id(columns)
+    pick_row_id(columns, first)
     if all(column.kind in {"id", "unused"} for column in columns):
         keep_learnable(columns, kinds)
     if all(column.kind in {"id", "unused"} for column in columns):
@@ -245,6 +252,8 @@ def _warnings(table: Table, label: Target, columns: list[ColumnType]) -> Iterato
         short = _short(column.profile.name)
         warnings = [*column.doubts.values(), *column.warnings]
         yield from (f"{short}: {warning}" for warning in warnings)
+        if column.kind == "choice":
+            yield from (f"{short}: {warning}" for warning in check_choices(column.values))
         if column in used and (constant := _nearly_constant(column)):
             yield f"{short}: {constant}"
     yield from _totals(table, label)

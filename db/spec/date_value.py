@@ -29,15 +29,19 @@ _YEAR_LAST = re.compile(
     rf"(?P<a>\d{{1,2}})(?P<joint>[-/.])(?P<b>\d{{1,2}})(?P=joint)(?P<y>\d{{4}}|\d{{2}}){_TIME}",
     re.ASCII,
 )
+# A year of two digits is first only if all parts have two digits: 24-02-28.
+_SHORT_YEAR_FIRST = re.compile(
+    rf"(?P<y>\d{{2}})(?P<joint>[-/])(?P<m>\d{{2}})(?P=joint)(?P<d>\d{{2}}){_TIME}", re.ASCII
+)
 _EPOCH = re.compile(r"[+-]?\d{1,16}(?:\.\d{1,9})?", re.ASCII)
 
 
 def read_moment(text: str, order: DateOrder = "YMD") -> datetime:
     """Return the date and time in a text; raises ValueError.
 
-    A text that begins with a four-digit year or names its month means the same in each order. A
-    month, week or quarter is its first day. The time is midnight if there is none; a time zone is
-    kept.
+    A text that begins with a four-digit year or names its month means the same in each order.
+    With "YMD", a year of two digits is first, too: 24-02-28 and 24/02/28 are in 2024. A month,
+    week or quarter is its first day. The time is midnight if there is none; a time zone is kept.
     """
     text = text.strip()
     if len(text) > MAX_DATE_CHARACTERS:
@@ -61,9 +65,11 @@ def from_epoch(number: float) -> datetime:
 
 def _read_usual(text: str, order: DateOrder) -> datetime | None:
     """Return the moment in a text of numbers; None if it is not one in this order."""
+    is_year_first = order == "YMD"
     match = _YEAR_FIRST.fullmatch(text)
+    match = match or (_SHORT_YEAR_FIRST.fullmatch(text) if is_year_first else None)
     if match:
-        return _moment(match, int(match["y"]), int(match["m"]), int(match["d"]))
+        return _moment(match, full_year(match["y"]), int(match["m"]), int(match["d"]))
     match = _YEAR_LAST.fullmatch(text)
     if match is None or order not in {"DMY", "MDY"}:
         return None

@@ -16,6 +16,8 @@ _MIN_TYPO_CHARACTERS = 4
 _SIMILAR = 0.85
 # A typo is so many times rarer than the word that is meant.
 _RARER = 10
+# Spreadsheets and databases write the same answer in two ways.
+_TRUTH = {"true": "1", "false": "0"}
 
 
 def check_labels(labels: Counter[str]) -> Iterator[str]:
@@ -37,6 +39,17 @@ def check_labels(labels: Counter[str]) -> Iterator[str]:
         yield f"{shown} may be one label; write it in one way"
 
 
+def check_choices(values: Counter[str]) -> Iterator[str]:
+    """Yield a sentence for choices that differ only in case, or are TRUE and 1."""
+    by_fold: dict[str, list[str]] = defaultdict(list)
+    for value in values:
+        fold = " ".join(value.casefold().split())
+        by_fold[_TRUTH.get(fold, fold)].append(value)
+    for group in [group for group in by_fold.values() if len(group) > 1][:MAX_SHOWN]:
+        shown = ", ".join(f"{_quoted(value)} ({values[value]:,})" for value in group)
+        yield f"{shown} may be one choice; write it in one way"
+
+
 def _same(labels: Counter[str]) -> Iterator[list[str]]:
     """Yield groups of labels that are probably spellings of one."""
     by_fold: dict[str, list[str]] = defaultdict(list)
@@ -55,7 +68,8 @@ def _same(labels: Counter[str]) -> Iterator[list[str]]:
 
 def _fold(label: str) -> str:
     plain = unicodedata.normalize("NFKD", label[:200]).casefold()
-    return "".join(c for c in plain if c.isalnum() or c in "+-<>=").strip() or label[:200]
+    bare = "".join(c for c in plain if c.isalnum() or c in "+-<>=").strip() or label[:200]
+    return _TRUTH.get(bare, bare)
 
 
 def _abbreviated(fold: str, folds: dict[str, int]) -> str:

@@ -70,7 +70,7 @@ def read_target(path: Path, profile: ColumnProfile, file: FileMarks) -> Target:
     if number is None:
         return _labels(path, profile)
     if len(number.numbers) < 2:  # noqa: PLR2004
-        raise _one_value(path, profile)
+        return _labels(path, profile)
     _drop_codes(number)
     return _classes(number) if _has_classes(number) else _amounts(number)
 
@@ -200,6 +200,9 @@ def _have(count: int) -> str:
 def _labels(path: Path, profile: ColumnProfile) -> Target:
     clear, kept = split_marks(profile, NO_LABEL)
     labels = profile.distinct + kept
+    if len(labels) == 1:
+        # A word such as "null" is then the other label.
+        labels, kept, clear = labels + clear, kept + clear, Counter()
     if len(labels) < 2:  # noqa: PLR2004
         raise _one_value(path, profile)
     if profile.longest > MAX_LABEL_CHARACTERS:

@@ -11,9 +11,11 @@ from itertools import islice
 
 from db.files.column_type import text_of
 from db.files.evidence.odd_cells import TOTAL
+from db.spec.number_format import PLAIN_NUMBER
 
 MAX_SHOWN_CELLS = 5
-MAX_KEPT = 3
+MAX_KEPT = 50
+MAX_SHOWN_ROWS = 3
 _MAX_CHARACTERS = 40
 # The cells at the beginning of a row that can say that it is a total.
 _FIRST_CELLS = 2
@@ -21,8 +23,12 @@ _MIN_ROWS = 5
 # In the middle of a table, only so few rows are totals.
 _MAX_SHARE = 0.2
 _SURE = re.compile(
-    r"(?:grand |sub[- ]?|sous[- ]|zwischen)?(?:totals?|totaux|totale|sum|summe)[:.]?", re.IGNORECASE
+    r"(?:grand |sub[- ]?|sous[- ]|zwischen)?(?:totals?|totaux|totale|sum|summe)[:.]?"
+    r"|(?:sub[- ]?totals?|sous[- ]total|zwischensumme|sum of|total of|summe der)[:.]? [^ ].*",
+    re.IGNORECASE,
 )
+# A total is larger than this share of the other rows' numbers.
+_LARGE = 0.95
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,9 @@ class TotalRows:
         `numbers` are all numbers of the target, `cells` has the number of each of its cells, and
         `values` has how often each column has each value.
         """
-        found = {row.line: row for row in self._named(values)}
+        found = {row.line: row for row in self._at_the_ends(values)}
+        if self.count <= _MAX_SHARE * self.rows:
+            found |= {row.line: row for row in self._large(target, cells, values)}
         for row in (self.first, self.last):
             number = cells.get(row.cells.get(target, "")) if row else None
             if row and (
@@ -89,14 +97,49 @@ class TotalRows:
             f"{found[line]} looks like a total of other rows; delete it" for line in sorted(found)
         ]
 
-    def _named(self, values: Mapping[str, Mapping[str, int]]) -> Iterator[SeenRow]:
+    def _at_the_ends(self, values: Mapping[str, Mapping[str, int]]) -> Iterator[SeenRow]:
         for row in (self.first, self.last):
             name = _total_column(row.cells, TOTAL) if row else None
             # "Average" in several rows is a value like others.
             if row and name and self.rows > _MIN_ROWS and values[name].get(row.cells[name], 0) == 1:
                 yield row
-        if self.count <= _MAX_SHARE * self.rows:
-            yield from self.named
+
+    def _large(
+        self, target: str, cells: Mapping[str, float], values: Mapping[str, Mapping[str, int]]
+    ) -> list[SeenRow]:
+        """Return the rows named like totals with large numbers; "Total" may also be a brand."""
+        limits = {name: self._limit(name, values[name]) for name in values if name != target}
+        limits[target] = self._limit(target, values[target], cells)
+        found = []
+        for row in self.named:
+            numbers = {name: _number(text) for name, text in row.cells.items()}
+            numbers[target] = cells.get(row.cells.get(target, ""))
+            if any(n is not None and n > limits.get(name, math.inf) for name, n in numbers.items()):
+                found.append(row)
+        return found[:MAX_SHOWN_ROWS] if 2 * len(found) > len(self.named) else []
+
+    def _limit(
+        self, name: str, counts: Mapping[str, int], cells: Mapping[str, float] | None = None
+    ) -> float:
+        """Return the number that few rows other than the named ones exceed."""
+        rest = Counter(counts)
+        rest.subtract(row.cells.get(name, "") for row in self.named)
+        read = _number if cells is None else cells.get
+        numbers = sorted(
+            (number, count)
+            for text, count in rest.items()
+            if count > 0 and (number := read(text)) is not None
+        )
+        left = _LARGE * sum(count for _, count in numbers)
+        for number, count in numbers:
+            left -= count
+            if left <= 0:
+                return number
+        return math.inf
+
+
+def _number(text: str) -> float | None:
+    return float(text) if PLAIN_NUMBER.fullmatch(text) else None
 
 
 def _seen(line: int, values: Mapping[str, object]) -> SeenRow:

@@ -31,6 +31,8 @@ _RUN = re.compile(r"[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
 # Only such dates have an order of day and month.
 _ORDERED = re.compile(r"[0-9][-/.][0-9]{1,2}[-/.]")
+# A year of two digits may stand first or last.
+_SHORT_DATE = re.compile(r"[0-9]{2}([-/])[0-9]{2}\1[0-9]{2}(?![0-9])")
 _COMPACT_DATE = re.compile(r"[0-9]{8}")
 _TIME = re.compile(r"[0-9]:[0-9]")
 # A dash for zero cents, as in 2.720,- and 6'967.–, and the Indian 500/-.
@@ -59,7 +61,7 @@ class NumberShape:
 
 @dataclass(frozen=True)
 class DateShape:
-    """The orders that can read a date: "any", "DMY", "MDY" or "either" of the last two.
+    """The orders that can read a date: "any", "YMD", "DMY", "MDY" or "either" of the last two.
 
     With "same", the last two read the same day.
     """
@@ -67,6 +69,8 @@ class DateShape:
     order: str
     has_time: bool
     joint: str
+    is_short: bool = False
+    """Whether the order "YMD" can read a date whose year has two digits."""
 
 
 @dataclass(frozen=True)
@@ -221,20 +225,23 @@ def _moment(text: str, order: DateOrder) -> datetime | None:
 def _date_shape(text: str) -> DateShape | None:
     if text.count(" ") > _MAX_DATE_BLANKS or len(_DIGIT.findall(text)) < _MIN_DATE_DIGITS:
         return None
-    moment = _moment(text, "YMD")
-    if moment:
-        return DateShape("any", _has_time(text, moment), "")
+    year_first = _moment(text, "YMD")
+    is_short = bool(year_first and _SHORT_DATE.match(text))
+    if year_first and not is_short:
+        return DateShape("any", _has_time(text, year_first), "")
     if not _ORDERED.search(text):
         return None
     day_first, month_first = _moment(text, "DMY"), _moment(text, "MDY")
-    moment = day_first or month_first
+    moment = day_first or month_first or year_first
     if moment is None:
         return None
     has_time = _has_time(text, moment)
     joint = "." if "." in text[:3] else "/"
     if day_first and month_first:
-        return DateShape("same" if day_first == month_first else "either", has_time, joint)
-    return DateShape("DMY" if day_first else "MDY", has_time, joint)
+        order = "same" if day_first == month_first else "either"
+    else:
+        order = "DMY" if day_first else "MDY" if month_first else "YMD"
+    return DateShape(order, has_time, joint, is_short)
 
 
 def _has_time(text: str, moment: datetime) -> bool:

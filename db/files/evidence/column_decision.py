@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -15,8 +16,9 @@ from .date_order import ORDER_WORDS, DateReading, are_days, epoch_unit, read_ord
 from .groups import Group
 from .id_name import name_parts
 from .number_marks import FileMarks, NumberReading, choose_reading, read_marks
-from .odd_cells import NEARLY_ALL, are_few, row_count, sort_cells
+from .odd_cells import NEARLY_ALL, are_few, are_no_days, footnoted_number, row_count, sort_cells
 from .sentinel import find_sentinels, is_often
+from .short_year import read_short_year
 from .word_kind import kind_of_words
 
 Kind = Literal["text", "choice", "number", "boolean", "date", "datetime", "id", "unused"]
@@ -29,6 +31,9 @@ _EPOCH_NAMES = frozenset(
 _DAY_NAMES = frozenset(("date", "day", "datum", "tag", "jour", "fecha", "dia", "data", "giorno"))
 _MIN_COMPACT_DATES = 10
 MAX_SHOWN = 3
+# Fewer different numbers before letters are codes, such as 6A and 6B.
+_MIN_AMOUNTS = 5
+_FIRST_NUMBER = re.compile(r"[0-9][0-9.,]*")
 # Days that stand for no day, if no other is near.
 _FAR_DAYS = frozenset(
     date(*day).toordinal() for day in ((9999, 12, 31), (1900, 1, 1), (1899, 12, 30), (2999, 12, 31))
@@ -105,15 +110,24 @@ def _date(profile: ColumnProfile, file: FileMarks) -> ColumnType | None:
         days = profile.is_integer and are_days(profile.numbering.low, profile.numbering.step, unit)
         reading = DateReading("epoch", has_time=not days, dates=profile.filled)
         return _date_type(profile, reading, [])
-    is_european = file.delimiter == ";" or file.usual == ","
-    reading = read_order(profile.groups, is_european=is_european, usual=file.date_order)
+    reading = _read_dates(profile, file)
     others = profile.groups.others(reading.accepts)
     if reading.conflict and reading.dates >= NEARLY_ALL * profile.filled:
         first, second = reading.conflict
         return ColumnType("unused", profile, f"has dates in two orders: {first} and {second}")
-    if not reading.dates or not are_few(profile, others):
+    if not reading.dates or not (are_few(profile, others) or are_no_days(profile, others)):
         return None
     return _date_type(profile, reading, others)
+
+
+def _read_dates(profile: ColumnProfile, file: FileMarks) -> DateReading:
+    """Return the order of a column's dates, by itself and by the file's other columns."""
+    is_european = file.delimiter == ";" or file.usual == ","
+    reading = read_order(profile.groups, is_european=is_european, usual=file.date_order)
+    year = read_short_year(profile.groups, profile.distinct)
+    if year.is_first:
+        reading = DateReading("YMD", has_time=reading.has_time, dates=reading.dates)
+    return replace(reading, doubt=year.doubt)
 
 
 def _date_type(profile: ColumnProfile, reading: DateReading, others: list[Group]) -> ColumnType:
@@ -125,6 +139,7 @@ def _date_type(profile: ColumnProfile, reading: DateReading, others: list[Group]
     _find_far_days(found)
     if reading.order in ORDER_WORDS:
         found.notes.append(ORDER_WORDS[reading.order])
+    found.warnings += [reading.doubt] if reading.doubt else []
     if reading.assumed:
         found.warnings.append(
             f"{reading.assumed} is read with the day first, but no date shows this; if the month"
@@ -253,9 +268,14 @@ def decide_words(profile: ColumnProfile) -> ColumnType:
             f' missing = ["{word}"]'
         )
     units = sorted({shape.after.strip() for shape, _ in profile.groups.numbers()})
-    if len(units) > 1 and are_few(profile, profile.groups.others(lambda g: g.shape is not None)):
+    numbers = {match.group() for text in values if (match := _FIRST_NUMBER.search(text))}
+    are_amounts = any(map(str.isalpha, "".join(units))) and len(numbers) >= _MIN_AMOUNTS
+    others = profile.groups.others(lambda group: group.shape is not None)
+    if len(units) > 1 and are_amounts and are_few(profile, others):
         examples = [group.example for _, group in profile.groups.numbers()][:MAX_SHOWN]
         found.notes.append(f"numbers in several units ({', '.join(examples)}), so not a number")
+    if found.kind == "choice" and (cell := footnoted_number(values)):
+        found.warnings.append(f"{cell} is a number with a mark, so it is a choice; remove the mark")
     if _has_codes(profile):
         found.notes.append("codes, because numbers begin with zero or are very large")
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from db.spec.date_value import DateOrder
 
+from .cell import DateShape
 from .groups import Group, Groups
 
 ORDER_WORDS = {"DMY": "day first", "MDY": "month first", "epoch": "counted from 1970"}
@@ -23,12 +24,18 @@ class DateReading:
     has_time: bool
     dates: int
     assumed: str = ""
+    doubt: str = ""
+    """What to check about a year of two digits that may be the first part or the last."""
     conflict: tuple[str, str] | None = None
 
     def accepts(self, group: Group) -> bool:
         """Return whether the cells of a group are dates in this order."""
+        if not isinstance(group.shape, DateShape):
+            return False
+        if self.order == "YMD" and group.shape.is_short:
+            return True
         unclear = {"either", "same"} if self.order in {"DMY", "MDY"} else set()
-        return getattr(group.shape, "order", "") in {"any", self.order, *unclear}
+        return group.shape.order in {"any", self.order, *unclear}
 
 
 def proven_order(groups: Groups) -> DateOrder | None:

@@ -11,11 +11,11 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Words that always speak for an id, those that do at the end of a name, and those that do alone.
 _ID_WORDS = frozenset(
     (
-        *("id", "ids", "uuid", "guid", "key", "identifier", "identifiant", "kennung", "matricule"),
+        *("id", "ids", "uuid", "guid", "identifier", "identifiant", "kennung", "matricule"),
         *("ean", "gtin", "isbn", "sku", "barcode", "imei", "siret", "siren", "iban"),
     )
 )
-_LAST_WORDS = frozenset(("ref", "reference"))
+_LAST_WORDS = frozenset(("ref", "reference", "key"))
 _PHONE_WORDS = frozenset(("phone", "telephone", "tel", "mobile", "fax", "telefon", "telefono"))
 # Words that do so after or before what is numbered: order_no, but not zip_code.
 _NUMBER_WORDS = frozenset(("no", "nr", "num", "number", "nummer", "numero", "code"))
@@ -28,6 +28,7 @@ _OWNERS = frozenset(
         *("registration", "line", "member", "kunden", "rechnungs", "auftrags", "bestell"),
         *("vertrags", "matrikel", "personal", "artikel", "patienten", "beleg", "commande"),
         *("facture", "dossier", "contrat", "cliente", "pedido", "factura", "ordine"),
+        *("versuchs", "proben", "experiment", "test"),
     )
 )
 _TIME_WORDS = frozenset(
@@ -87,12 +88,6 @@ def _numbers_owner(parts: list[str]) -> bool:
     return bool(is_last) or (parts[0] in _NUMBER_WORDS and parts[1:2] != [] and parts[1] in _OWNERS)
 
 
-def may_be_id_name(name: str) -> bool:
-    """Return whether a column's name fits an id if its values count on, as order and N do."""
-    parts = [part for part in name_parts(name) if not part.isdigit()]
-    return is_id_name(name) or (len(parts) == 1 and parts[0] in _OWNERS)
-
-
 def repeats_as_id(name: str) -> bool:
     """Return whether a column's name is that of ids which may stand in several rows."""
     parts = [part for part in name_parts(name) if not part.isdigit()]
@@ -108,12 +103,19 @@ def repeats_as_id(name: str) -> bool:
 
 def is_time_name(name: str) -> bool:
     """Return whether a column's name says that its whole numbers are years, hours and so on."""
-    return bool(_TIME_WORDS & set(name_parts(name))) and not is_id_name(name)
+    return bool(_TIME_WORDS & _singulars(name)) and not is_id_name(name)
 
 
 def is_measure_name(name: str) -> bool:
     """Return whether a column's name says that its numbers are amounts."""
-    return bool(_MEASURE_WORDS & set(name_parts(name))) and not is_id_name(name)
+    is_count = name_parts(name)[:2] in (["number", "of"], ["no", "of"], ["nombre", "de"])
+    return (is_count or bool(_MEASURE_WORDS & _singulars(name))) and not is_id_name(name)
+
+
+def _singulars(name: str) -> set[str]:
+    """Return the words of a name, and without their last s."""
+    parts = name_parts(name)
+    return {*parts, *(part.removesuffix("s") for part in parts)}
 
 
 def is_phone_name(name: str) -> bool:

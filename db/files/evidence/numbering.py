@@ -50,8 +50,8 @@ class Numbering:
 
     @property
     def counts_on(self) -> bool:
-        """Whether the numbers are a progression in the order of the file."""
-        return self.is_ordered and self.is_progression
+        """Whether the numbers go up in equal steps in the order of the file."""
+        return self.is_ordered and self._difference > 0 and self.is_progression
 
     @property
     def is_progression(self) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from db.files.column_type import ColumnProfile
-from db.spec.number_format import CURRENCIES, parse_format
+from db.spec.number_format import CURRENCIES, PLAIN_NUMBER, parse_format
 
 from .cell import NumberShape
 from .groups import Group
@@ -18,6 +18,11 @@ NEARLY_ALL = 0.9
 # With a few repeated words beside them, or numbers without their unit, fewer are enough.
 _WITH_WORDS, _WITH_BARE_NUMBERS = 0.2, 0.5
 _MAX_WORDS, _MIN_WORD_COUNT, _MIN_NUMBERS = 5, 3, 10
+# A date that no calendar has; 0000-00-00 means that there is none.
+_NO_DAY = re.compile(r"(?![-0/.]*(?: |$))[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?![0-9])")
+_FREE = frozenset(("free", "gratis", "kostenlos", "gratuit", "umsonst", "zero", "no charge"))
+# A mark that leads to a footnote, after a number.
+_FOOTNOTE = re.compile(r" ?(?:[*†‡§]{1,3}|\([a-z]\))$")
 _INFINITE = frozenset(("inf", "-inf", "+inf", "infinity", "-infinity"))
 
 # What stands at the beginning of a row that sums up others.
@@ -56,6 +61,13 @@ def are_few(profile: ColumnProfile, others: list[Group]) -> bool:
     return are_words and enough and len(words) == len(others) <= _MAX_WORDS
 
 
+def are_no_days(profile: ColumnProfile, others: list[Group]) -> bool:
+    """Return whether at least half of a column are dates, and all others look like dates."""
+    fitting = profile.filled - sum(group.count for group in others)
+    is_half = fitting >= _WITH_BARE_NUMBERS * profile.filled
+    return is_half and all(_NO_DAY.match(group.example) for group in others)
+
+
 def _is_bare(group: Group) -> bool:
     """Return whether cells are numbers without the unit of the others."""
     return isinstance(group.shape, NumberShape) and group.shape.is_plain
@@ -70,7 +82,8 @@ def sort_cells(others: list[Group], kind: str, number_format: str = "") -> OddCe
     found, odd, bare = OddCells(), [], []
     unit = parse_format(number_format).needed_affix if number_format else ""
     for group in others:
-        if _is_word(group) and group.count > 1:
+        is_no_day = kind in {"date", "datetime"} and _NO_DAY.match(group.example)
+        if _is_word(group) and group.count > 1 and not is_no_day:
             found.missing[group.example] += group.count
             _doubt(found, group, kind)
         elif unit and _is_bare(group):
@@ -90,7 +103,8 @@ def _doubt(found: OddCells, group: Group, kind: str) -> None:
     """Doubt a word that says more than that there is no value, such as "<5"."""
     word = group.example
     has_digit = any(map(str.isdigit, word)) and not word.startswith("#")
-    if "-" in word and not any(map(str.isalnum, word)) and set(word) & CURRENCIES:
+    is_dash = "-" in word and not any(map(str.isalnum, word)) and set(word) & CURRENCIES
+    if is_dash or word.lower() in _FREE:
         found.doubts[word] = (
             f"{word!r} in {row_count(group.count)} is taken for missing; if it means 0, write 0"
         )
@@ -117,6 +131,13 @@ def _advice(example: str) -> str:
     if TOTAL.fullmatch(example):
         return "; delete rows that sum up others"
     return f"; if it means missing, add --force --missing {shlex.quote(example)}"
+
+
+def footnoted_number(values: Counter[str]) -> str:
+    """Return the first number with a mark for a footnote if nearly all are numbers; else ""."""
+    marked = [text for text in values if _FOOTNOTE.search(text)]
+    numbers = sum(bool(PLAIN_NUMBER.fullmatch(_FOOTNOTE.sub("", text))) for text in values)
+    return marked[0] if marked and numbers >= NEARLY_ALL * len(values) else ""
 
 
 def row_count(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from .column_decision import ColumnType, decide_words
@@ -10,20 +11,22 @@ from .id_name import (
     is_measure_name,
     is_phone_name,
     is_time_name,
-    may_be_id_name,
     repeats_as_id,
 )
 from .word_kind import MIN_ID_ROWS, NEARLY_UNIQUE
 
 _LOWEST_PHONE = 1_000_000
 _REPEATS = "looks like an id but repeats, so it is a choice"
+_COUNTS = "numbers the rows, so it is not learned from"
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _REASON = "one per row, so it identifies rows and is not learned from"
 
 
-def pick_row_id(columns: list[ColumnType]) -> ColumnType | None:
+def pick_row_id(columns: list[ColumnType], first: str | None = None) -> ColumnType | None:
     """Turn the columns that identify rows into ids, and return the one to look rows up by.
 
-    The others become unused, with the reason. A column with gaps cannot be the row id.
+    The others become unused, with the reason. A column with gaps cannot be the row id, nor can
+    numbers whose name does not say so; `first` is the file's first column, which may count rows.
     """
     for column in columns:
         if column.kind == "number" and _has_phone_numbers(column):
@@ -31,8 +34,6 @@ def pick_row_id(columns: list[ColumnType]) -> ColumnType | None:
         elif column.kind == "number":
             _use_repeated_id(column)
     found = [column for column in columns if column.kind == "id" or _is_number_id(column)]
-    if not any(map(_is_complete, found)):
-        found += [column for column in columns if _numbers_rows(column)]
     complete = [column for column in found if _is_complete(column)]
     best = max(complete, key=_rank, default=None)
     for column in found:
@@ -41,6 +42,9 @@ def pick_row_id(columns: list[ColumnType]) -> ColumnType | None:
         else:
             column.kind, column.reason = "unused", "only identifies the rows"
             column.warnings, column.doubts = [], {}
+    for column in columns:
+        if column not in found and _counts_rows(column):
+            _doubt_counter(column, is_first=column.profile.name == first)
     return best
 
 
@@ -70,27 +74,37 @@ def _is_unique_number(column: ColumnType) -> bool:
 
 
 def _is_number_id(column: ColumnType) -> bool:
-    """Return whether whole numbers only identify the rows, whatever the other columns are."""
-    profile = column.profile
-    if not _is_unique_number(column):
-        return False
-    if is_id_name(profile.name):
-        return True
-    is_long = profile.filled >= MIN_ID_ROWS and _is_complete(column)
-    if not is_long or not profile.numbering.counts_on or is_time_name(profile.name):
-        return False
-    starts = profile.numbering.step == 1 and profile.numbering.low in {0, 1}
-    return may_be_id_name(profile.name) or (starts and not is_measure_name(profile.name))
+    """Return whether whole numbers identify the rows, which only their name can say."""
+    return _is_unique_number(column) and is_id_name(column.profile.name)
 
 
-def _numbers_rows(column: ColumnType) -> bool:
-    """Return whether numbers go up by one from row to row, such as 5000, 5001, 5002."""
+def _counts_rows(column: ColumnType) -> bool:
+    """Return whether numbers go up by one from row to row, such as 400, 401, 402."""
     profile = column.profile
     is_long = profile.filled >= MIN_ID_ROWS and _is_complete(column)
-    if not is_long or not _is_unique_number(column):
-        return False
-    is_amount = is_time_name(profile.name) or is_measure_name(profile.name)
-    return profile.numbering.counts_on and profile.numbering.step == 1 and not is_amount
+    counts_on = profile.numbering.counts_on and profile.numbering.step == 1
+    is_counter = is_long and counts_on and _is_unique_number(column)
+    return is_counter and not is_time_name(profile.name)
+
+
+def _doubt_counter(column: ColumnType, *, is_first: bool) -> None:
+    """Leave out the first column if it counts the rows from 0 or 1; else only warn."""
+    profile, low = column.profile, column.profile.numbering.low
+    if is_first and low in {0, 1} and not is_measure_name(profile.name):
+        column.kind, column.reason = "unused", _COUNTS
+        column.warnings = [f"{_COUNTS}; to look rows up by it, write {_id_lines(profile.name)}"]
+    else:
+        column.warnings.append(
+            f"counts on from row to row, from {low} to {profile.numbering.high}, and is learned"
+            " from as a number; if it only numbers the rows, remove its field; to look rows"
+            f" up by it, write {_id_lines(profile.name)}"
+        )
+
+
+def _id_lines(name: str) -> str:
+    if _FIELD_NAME.fullmatch(name):
+        return f'id = "{name}"'
+    return f'id = "row_id" and id_column = "{" ".join(name[:40].split())}"'
 
 
 def _has_phone_numbers(column: ColumnType) -> bool:

@@ -1,4 +1,4 @@
-"""Tests of the types of columns: ids, dates, choices, texts, and words for "missing"."""
+"""Tests of the types of columns: dates, choices, texts, and words for "missing"."""
 
 from __future__ import annotations
 
@@ -7,149 +7,16 @@ from random import Random
 
 import pytest
 
-from db.files.column_type import ColumnProfile
-from db.files.evidence.column_decision import ColumnType, decide_type
-from db.files.evidence.id_name import is_id_name, name_parts
 from db.files.evidence.number_marks import FileMarks
-from db.files.evidence.row_id import pick_row_id
+
+from .column import type_of
 
 TEXT = "the house of a friend is near to water and we rent it for this summer with you"
-
-
-def profile_of(name: str, cells: list[object]) -> ColumnProfile:
-    """Return the profile of a column; an empty text is a gap."""
-    profile = ColumnProfile(name, rows=len(cells))
-    for line, cell in enumerate(cells, 2):
-        profile.add(None if cell == "" else cell, line)
-    return profile
-
-
-def type_of(name: str, cells: list[object], file: FileMarks | None = None) -> ColumnType:
-    """Return the type of a column, which may be an id."""
-    column = decide_type(profile_of(name, cells), file or FileMarks(","))
-    pick_row_id([column])
-    return column
 
 
 def sentence(number: int, words: int = 8) -> str:
     """Return a text of a few words."""
     return " ".join(Random(number).choices(TEXT.split(), k=words))
-
-
-@pytest.mark.parametrize(
-    ("name", "cell"),
-    [
-        ("position", lambda n: n + 1),
-        ("ticket", lambda n: 5000 + n),
-        ("case", lambda n: f"{n + 1}.0"),
-        ("invoice", lambda n: f"INV2023-{n:03}"),
-        ("sha", lambda n: f"{n * 7919 + 2**31:08x}"),
-        ("code", lambda n: f"{n + 1:05}"),
-        ("order", lambda n: 5000 + 7 * n),
-        ("Unnamed: 0", lambda n: n),
-        ("PassengerId", lambda n: n * n),
-        ("order_no", lambda n: n * n * 3),
-        ("who", lambda n: f"A{n * 7919}"),
-        ("long", lambda n: 901234567890123456 + n * n),
-    ],
-)
-def test_a_column_with_one_value_per_row_is_an_id(name: str, cell: Callable[[int], object]) -> None:
-    """The values count on, or the name says it, or they are codes."""
-    assert type_of(name, [cell(n) for n in range(40)]).kind == "id"
-
-
-def test_numbers_that_count_on_are_an_id_however_long_the_column_is() -> None:
-    """Ids were once numbers from 5,001 rows on."""
-    numbers: list[object] = [str(n) for n in range(7_000)]
-    assert type_of("line", numbers).kind == "id"
-    numbers[5] = numbers[6]
-    assert type_of("line", numbers).kind == "number"
-
-
-@pytest.mark.parametrize(
-    ("name", "cell"),
-    [
-        ("weight", lambda n: n * 1.37),
-        ("concentration", lambda n: 5 * n),
-        ("distance_km", lambda n: 100 * n + 100),
-        ("area", lambda n: n + 21),
-        ("visitors_number", lambda n: 1000 + 37 * n),
-        ("N", lambda n: n * 7 % 40 + 20),
-        ("No2", lambda n: n * n),
-        ("n_visits", lambda n: n * 7 % 40),
-        ("zip_code", lambda n: 10_000 + n * n),
-        ("visit_date", lambda n: 44929 + n),
-        ("income", lambda n: 17 * n * n),
-        ("year", lambda n: 1980 + n),
-        ("paid", lambda n: n * n),
-        ("rooms", lambda n: n % 5),
-    ],
-)
-def test_a_measurement_is_not_an_id(name: str, cell: Callable[[int], object]) -> None:
-    """Real measurements may be unique too."""
-    assert type_of(name, [cell(n) for n in range(40)]).kind == "number"
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        lambda n: f"{100 + n}/{50 + n}",
-        lambda n: f"${n}" if n % 2 else f"€{n}",
-        lambda n: f"1:{n:02}.{n * 37 % 1000:03}",
-        lambda n: f"{20 + n}x{90 - n}",
-        lambda n: f"10.{n}.7.{n * 3}",
-        lambda n: f"site{n}.com",
-        lambda n: "".join("ACGT"[n * k % 61 % 4] for k in range(7, 40)),
-        lambda n: f'="06{n:03}"',
-    ],
-)
-def test_words_of_their_own_in_each_row_are_no_id_without_evidence(
-    cell: Callable[[int], str],
-) -> None:
-    """Rows with the same blood pressure would overwrite each other."""
-    column = type_of("x", [cell(n) for n in range(40)])
-    assert column.kind == "unused"
-    assert column.warnings[0].startswith("is not used, because it has")
-
-
-def test_ids_that_repeat_are_choices() -> None:
-    """A patient comes again; the number of rooms is no id."""
-    column = type_of("patient_id", [1000 + n // 2 for n in range(40)])
-    assert (column.kind, column.is_listed, len(column.values)) == ("choice", False, 20)
-    assert "looks like an id but repeats" in column.warnings[0]
-    assert type_of("zip_code", [20_000 + n // 4 for n in range(40)]).kind == "choice"
-    assert type_of("number_of_rooms", [n // 2 for n in range(40)]).kind == "number"
-    assert type_of("no", [n % 2 for n in range(40)]).kind == "number"
-
-
-def test_a_short_column_is_an_id_only_by_its_name() -> None:
-    """Eight numbers count on by chance."""
-    assert type_of("size", list(range(8))).kind == "number"
-    assert type_of("id", list(range(8))).kind == "id"
-
-
-def test_the_best_of_several_ids_identifies_the_rows() -> None:
-    """The others are left out, and so is one with gaps."""
-    cells: dict[str, list[object]] = {
-        "position": [*range(40)],
-        "hash": [f"x{n * 7919:x}" for n in range(40)],
-        "customer_id": [n * n for n in range(40)],
-        "parent_id": ["", *range(100, 139)],
-    }
-    columns = [decide_type(profile_of(name, each), FileMarks(",")) for name, each in cells.items()]
-    best = pick_row_id(columns)
-    assert best is columns[2]
-    assert [column.kind for column in columns] == ["unused", "unused", "id", "unused"]
-
-
-def test_the_words_of_a_name_are_told_apart() -> None:
-    """Names come in camel case, with underscores, blanks and accents."""
-    assert name_parts("customerOrderNo") == ["customer", "order", "no"]
-    assert name_parts("ID_Numéro 2") == ["id", "numero", "2"]
-    assert [is_id_name(name) for name in ("userID", "N°", "customerid", "column_1", "Order No.")]
-    assert not any(
-        map(is_id_name, ("paid", "grid", "no_rooms", "humid", "price_index", "n", "No2"))
-    )
 
 
 def test_large_numbers_and_numbers_with_zeros_before_are_codes() -> None:
@@ -191,6 +58,40 @@ def test_an_order_that_no_date_shows_is_assumed_with_a_warning() -> None:
     assert column.order == "DMY"
     assert 'if the month is first, write order = "MDY"' in column.warnings[0]
     assert type_of("day", cells, FileMarks(";")).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "order", "words"),
+    [
+        (["24-01-13", "24-02-28", "23-12-05"], "YMD", "read with the year first"),
+        (["24/01/03", "24/02/02", "24/02/05", "24/03/01"], "YMD", "read with the year first"),
+        (["01/02/24", "15/03/24", "28/12/23"], "DMY", "read with the year last"),
+        (["01/02/05", "03/02/05", "05/07/05"], "DMY", "read with the year last"),
+        (["13-01-45", "24-02-28", "23-12-05"], "DMY", ""),
+        (["45-12-31", "24-02-28", "23-12-05"], "YMD", ""),
+    ],
+)
+def test_a_year_of_two_digits_is_first_or_last_by_evidence(
+    cells: list[object], order: str, words: str
+) -> None:
+    """It is the part with few, recent values that go up; a person is told if it may be another."""
+    column = type_of("d", [cells[n * len(cells) // 40] for n in range(40)])
+    assert (column.kind, column.order) == ("date", order)
+    assert len(column.warnings) >= bool(words)
+    assert all("year" not in warning for warning in column.warnings) == (not words)
+    assert words in "".join(column.warnings)
+
+
+def test_days_that_no_calendar_has_are_left_to_import() -> None:
+    """They are mistakes even if they repeat; only zeros mean that there is no day."""
+    cells: list[object] = [f"2024-02-{29 + n % 2}" for n in range(12)]
+    days: list[object] = [f"2024-03-{n + 1:02}" for n in range(20)]
+    column = type_of("d", [*cells, *days])
+    assert (column.kind, column.missing) == ("date", {})
+    assert "6 cells are not a date" in column.warnings[0]
+    assert "'2024-02-30'; import refuses" in column.warnings[0]
+    zeros = type_of("d", ["0000-00-00", "0000-00-00", *days])
+    assert zeros.missing == {"0000-00-00": 2}
 
 
 def test_dates_in_two_orders_are_left_out() -> None:

@@ -13,7 +13,7 @@ from db.files.evidence.number_marks import FileMarks, Mark
 from db.files.evidence.sentinel import find_sentinels
 from db.files.infer import InferredDataset, infer_dataset
 
-from .test_column_type import profile_of
+from .column import profile_of
 
 
 def infer_column(
@@ -226,3 +226,25 @@ def test_a_lone_minus_one_and_counted_days_are_reported() -> None:
     assert "-1 in 10 rows is the only value below zero" in ages.warnings[0]
     days = decide_type(profile_of("Date", [44929 + 9 * n for n in range(60)]), FileMarks(","))
     assert "44929 may be a day that a program counts" in days.warnings[0]
+
+
+def test_free_may_mean_a_price_of_zero() -> None:
+    """It is not silently missing."""
+    cells: list[object] = ["free" if n % 10 == 0 else f"${n}.50" for n in range(60)]
+    column = decide_type(profile_of("price", cells), FileMarks(","))
+    assert column.missing == {"free": 6}
+    assert column.doubts["free"] == "'free' in 6 rows is taken for missing; if it means 0, write 0"
+
+
+def test_codes_of_a_digit_and_a_letter_are_no_numbers_in_units() -> None:
+    """They are the classes of a school."""
+    cells: list[object] = [("6A", "6B", "5A", "5B")[n % 4] for n in range(60)]
+    column = decide_type(profile_of("class", cells), FileMarks(","))
+    assert (column.kind, column.notes) == ("choice", [])
+
+
+def test_marks_of_footnotes_after_numbers_are_reported() -> None:
+    """The column would silently be one of choices."""
+    cells: list[object] = [("4.5*", "4.5", "7", "8 (a)")[n % 4] for n in range(60)]
+    column = decide_type(profile_of("length", cells), FileMarks(","))
+    assert column.warnings == ["4.5* is a number with a mark, so it is a choice; remove the mark"]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from db.files.infer import infer_dataset
+
 from .test_infer import infer_table, table_of
 
 
@@ -100,3 +102,18 @@ def test_a_target_that_is_mostly_a_word_is_a_regression(tmp_path: Path) -> None:
     rows = [f"{n * 7 % 31},{n * 3 if n % 4 == 0 else 'not tested'}" for n in range(60)]
     spec = infer_table(tmp_path, table_of("x,y", rows), "y").spec
     assert (spec.kind, spec.target_missing) == ("regression", ("not tested",))
+
+
+@pytest.mark.parametrize("label", ["reject", "1"])
+def test_a_word_for_missing_is_the_second_label_if_there_is_no_other(
+    tmp_path: Path, label: str
+) -> None:
+    """Half of the rows would teach nothing, and the others would have one label."""
+    file = tmp_path / "rows.csv"
+    rows = [f"{n * 7 % 40},{'null' if n % 2 else label}" for n in range(40)]
+    file.write_text("\n".join(["a,y", *rows]), encoding="utf-8")
+    inferred = infer_dataset(file, "y")
+    assert inferred.spec.labels == tuple(sorted([label, "null"]))
+    assert not inferred.spec.target_missing
+    assert inferred.spec.pick_label({"y": "null"}) == "null"
+    assert inferred.warnings[0].startswith("y: null is kept as a label (20 rows); if it means no")

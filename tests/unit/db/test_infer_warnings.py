@@ -113,6 +113,31 @@ def test_a_row_that_sums_up_the_others_is_reported(
     )
 
 
+def test_a_total_between_the_rows_is_larger_than_they_are(tmp_path: Path) -> None:
+    """Else it is a brand."""
+    rows = [f"{('Elf', 'Shell')[n % 2]},{n % 9},{n * 7 % 40 + 20}" for n in range(40)]
+    header, words = "brand,area,rent", "looks like a total"
+    for name, number, is_total in (("Total", 33, False), ("Subtotal 2", 700, True)):
+        found = warnings_of(
+            tmp_path, header, [*rows[:20], f"{name},4,{number}", *rows[20:]], "rent"
+        )
+        assert any(words in warning for warning in found) == is_total
+    brands = [f"Total,{n % 9},{n * 11 % 40 + 20}" for n in range(5)]
+    found = warnings_of(tmp_path, header, [*rows[:20], *brands, *rows[20:]], "rent")
+    assert not any(words in warning for warning in found)
+
+
+def test_choices_in_two_cases_are_reported(tmp_path: Path) -> None:
+    """TRUE and 1 are the same answer, too."""
+    towns, truths = ("Lyon", "lyon", "Paris"), ("TRUE", "0", "1", "FALSE")
+    rows = [f"{towns[n % 3]},{truths[n * 7 % 4]},{n % 5 % 2}" for n in range(60)]
+    assert warnings_of(tmp_path, "town,paid,y", rows, "y") == [
+        "town: 'Lyon' (20), 'lyon' (20) may be one choice; write it in one way",
+        "paid: 'TRUE' (15), '1' (15) may be one choice; write it in one way",
+        "paid: 'FALSE' (15), '0' (15) may be one choice; write it in one way",
+    ]
+
+
 def test_a_word_such_as_average_may_be_a_value(tmp_path: Path) -> None:
     """It then stands in several rows."""
     rows = [f"{('Average', 'Good')[n % 2]},{n % 7},{n % 3 % 2}" for n in range(61)]
