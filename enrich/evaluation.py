@@ -8,7 +8,7 @@ from typing import Any
 
 from db.errors import DataFileError, InputError, TrainingError
 from db.files.column_check import missing_columns
-from db.files.reader import check_rows, read_rows
+from db.files.reader import BadRows, check_rows, read_layout, read_rows
 from db.records.dataset import Dataset, find_dataset
 from db.records.trained_model import (
     active_model,
@@ -36,14 +36,12 @@ from enrich.learning.training_table import Frame, make_frame
 from enrich.planning.maintenance import lost_reads
 from enrich.planning.plan import make_plan
 
-# The reasons of more skipped rows tell nobody more.
-MOST_FAULTS = 20
 # One row has no variance to explain.
 FEWEST_ROWS = 2
 
 
 @dataclass
-class _Rows:
+class _Rows(BadRows):
     """The rows of a file: inputs and labels by key, and how many rows were left out and why."""
 
     inputs: dict[bytes, dict[str, Any]] = field(default_factory=dict)
@@ -51,14 +49,6 @@ class _Rows:
     # Rows with inputs that the model was trained on.
     seen: int = 0
     notes: list[str] = field(default_factory=list)
-    skipped: int = 0
-    faults: list[str] = field(default_factory=list)
-
-    def skip(self, reason: str) -> None:
-        """Count a row that cannot be read."""
-        self.skipped += 1
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(reason)
 
 
 def evaluate_file(
@@ -100,7 +90,7 @@ def evaluate_file(
     return {
         "model": model_name(dataset, model.version),
         "seen": rows.seen,
-        "skipped": rows.skipped,
+        "skipped": rows.bad,
         "faults": rows.faults,
         "notes": rows.notes,
         **from_training,
@@ -121,18 +111,18 @@ def _keys(out_of_fold: bytes | None) -> set[bytes]:
 def _read(dataset: Dataset, path: Path, trained_on: set[bytes]) -> _Rows:
     """Return the labelled rows whose inputs were not used in training."""
     rows = _Rows()
-    if missing := missing_columns(dataset.spec, path):
+    if missing := missing_columns(dataset.spec, path, read_layout(path)):
         rows.notes.append(f"the file has no column {', '.join(missing)}")
     check_rows(path)
     for row in read_rows(path):
         if row.fault:
-            rows.skip(f"{path}:{row.line}: {row.fault}")
+            rows.add_fault(path, row.line, row.fault)
             continue
         try:
             inputs = dataset.spec.pick_inputs(row.values)
             label = dataset.spec.pick_label(row.values)
         except InputError as error:
-            rows.skip(f"{path}:{row.line}: {error}")
+            rows.add_fault(path, row.line, str(error))
             continue
         key = dataset.spec.key(inputs)
         if key in trained_on:
@@ -146,7 +136,7 @@ def _read(dataset: Dataset, path: Path, trained_on: set[bytes]) -> _Rows:
 
 
 def _why_too_few(target: str, rows: _Rows) -> str:
-    if rows.skipped:
+    if rows.bad:
         return f"has fewer than {FEWEST_ROWS} usable rows; the first bad one: {rows.faults[0]}"
     if rows.seen:
         return (

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
-from db.records.observation import FoundRow, find_row
+from db.records.observation import FoundRecord, find_row
 from db.records.prediction import find_body
 from db.store.generation import read_generation
 from db.store.store import Store
@@ -52,7 +52,7 @@ class StoreReader:
             self._mark_down(error)
             return None
 
-    def find_row(self, dataset_id: int, row_id: str) -> FoundRow | None:
+    def find_row(self, dataset_id: int, row_id: str) -> FoundRecord | None:
         """Return the record of a row by its row id, or None; raises StoreUnreachable."""
         if not self.is_up:
             raise StoreUnreachable

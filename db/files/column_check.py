@@ -9,19 +9,19 @@ from pathlib import Path
 from db.errors import DataFileError
 from db.spec.dataset_spec import DatasetSpec
 
-from .reader import read_layout, read_rows
+from .reader import Layout, read_rows
 
 # JSON has no header: its columns are the names in so many rows.
 SAMPLE_ROWS = 1000
 
 
-def missing_columns(spec: DatasetSpec, path: Path) -> list[str]:
+def missing_columns(spec: DatasetSpec, path: Path, layout: Layout) -> list[str]:
     """Return the fields' columns that a file does not have; raises DataFileError if it has none.
 
     With row ids, raises DataFileError if it lacks any: its rows would lose the values of these
     columns.
     """
-    present = _columns_of(path)
+    present = _columns_of(path, layout)
     if not present:
         return []
     _check_case(spec, path, present)
@@ -54,8 +54,8 @@ def _check_case(spec: DatasetSpec, path: Path, present: Collection[str]) -> None
             )
 
 
-def _columns_of(path: Path) -> dict[str, None]:
+def _columns_of(path: Path, layout: Layout) -> dict[str, None]:
     """Return the names of a file's columns, in order; none if it has no rows."""
     rows = [row.values for row in islice(read_rows(path), SAMPLE_ROWS)]
-    names = read_layout(path).names if rows else ()
+    names = layout.names if rows else ()
     return dict.fromkeys([*names, *(name for row in rows for name in row)])

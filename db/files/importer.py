@@ -15,11 +15,11 @@ from db.ingestion.row_writer import write_rows
 from db.ingestion.settlement import settle_records
 from db.ingestion.submission import (
     Submission,
+    begin_rows,
     begin_submission,
     digest_of_files,
     find_submission,
     finish_submission,
-    newest_observation,
     opened_ledger,
 )
 from db.records.dataset import Dataset
@@ -28,33 +28,24 @@ from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store
 
 from .column_check import missing_columns
-from .reader import SourceRow, check_rows, read_layout, read_rows
+from .reader import BadRows, SourceRow, check_rows, read_layout, read_rows
 
 BATCH_ROWS = 5000
-SHOWN_FAULTS = 20
 
 
 @dataclass
-class ImportResult:
-    """The result of an import: counts, the first faults as `FILE:LINE: reason`, unused columns.
+class ImportResult(BadRows):
+    """The result of an import: counts, bad rows, unused columns.
 
     `added_before` is the time at which the same files were added before; then nothing was done.
     """
 
     counts: RowCounts = field(default_factory=RowCounts)
     rows: int = 0
-    bad: int = 0
-    faults: list[str] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     labelled: int = 0
     notes: list[str] = field(default_factory=list)
     added_before: float | None = None
-
-    def add_fault(self, path: Path, line: int, fault: str) -> None:
-        """Count a bad row, and keep its fault if it is among the first SHOWN_FAULTS."""
-        self.bad += 1
-        if len(self.faults) < SHOWN_FAULTS:
-            self.faults.append(f"{path}:{line}: {fault}")
 
 
 def import_files(
@@ -100,9 +91,10 @@ def import_files(
 
 def _check(spec: DatasetSpec, path: Path) -> Iterator[str]:
     """Read a whole file, and yield what a person should know about it; raises DataFileError."""
-    missing = missing_columns(spec, path)
+    layout = read_layout(path)
+    missing = missing_columns(spec, path, layout)
     check_rows(path)
-    yield from (f"{path}: {note}" for note in read_layout(path).notes)
+    yield from (f"{path}: {note}" for note in layout.notes)
     if missing:
         yield f"{path}: has no column {', '.join(missing)}, so these values are missing in each row"
 
@@ -133,7 +125,7 @@ def _write_all(
     progress: Callable[[int], None],
 ) -> None:
     with store.reading() as connection:
-        row_target = RowTarget(target.id, "import", newest_observation(connection), submission_id)
+        row_target = begin_rows(connection, target, "import", submission_id)
     with opened_ledger() as ledger:
         for rows in batches(_new_rows(target.spec, paths, result), BATCH_ROWS):
             write = partial(write_rows, target=row_target, rows=rows, ledger=ledger)
@@ -141,17 +133,12 @@ def _write_all(
             result.counts += store.write(write)
             progress(len(rows))
             _let_others_write()
-        _settle(store, target, row_target, ledger, result)
+        _settle(store, row_target, ledger, result)
 
 
-def _settle(
-    store: Store, target: Dataset, row_target: RowTarget, ledger: RowLedger, result: ImportResult
-) -> None:
-    regression = target.spec.kind == "regression"
+def _settle(store: Store, target: RowTarget, ledger: RowLedger, result: ImportResult) -> None:
     for keys in batches(ledger.keys_to_settle(), BATCH_ROWS):
-        settle = partial(
-            settle_records, target=row_target, keys=keys, ledger=ledger, regression=regression
-        )
+        settle = partial(settle_records, target=target, keys=keys, ledger=ledger)
         result.counts += store.write(settle)
         _let_others_write()
 

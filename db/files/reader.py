@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.errors import DataFileError
@@ -13,10 +14,33 @@ from .json_object import braced_notes, read_braced
 from .json_reader import read_json_array
 from .source_file import MAX_ROW_CHARACTERS, Layout, SourceRow, open_text, why_undecodable
 
-__all__ = ["MAX_ROW_CHARACTERS", "Layout", "SourceRow", "check_rows", "read_layout", "read_rows"]
+__all__ = [
+    "MAX_ROW_CHARACTERS",
+    "BadRows",
+    "Layout",
+    "SourceRow",
+    "check_rows",
+    "read_layout",
+    "read_rows",
+]
 
+SHOWN_FAULTS = 20
 # By the first character of a JSON file.
 _JSON = {"[": read_json_array, "{": read_braced}
+
+
+@dataclass
+class BadRows:
+    """How many rows were bad, and the first faults as `FILE:LINE: reason`."""
+
+    bad: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def add_fault(self, path: Path, line: int, fault: str) -> None:
+        """Count a bad row, and keep its fault if it is among the first SHOWN_FAULTS."""
+        self.bad += 1
+        if len(self.faults) < SHOWN_FAULTS:
+            self.faults.append(f"{path}:{line}: {fault}")
 
 
 def read_rows(path: Path) -> Iterator[SourceRow]:

@@ -9,6 +9,10 @@ from sqlalchemy import Connection, case, func, select
 
 from db.store import tables
 
+_rows = tables.observation.c
+# The rows that an import may replace.
+REPLACEABLE = (_rows.submission_id == 0) & _rows.row_id.is_(None) & (_rows.origin != "person")
+
 
 @dataclass
 class RecordRows:
@@ -33,18 +37,16 @@ def read_record_rows(
     connection: Connection, ids: Sequence[int], last_id: int
 ) -> dict[int, RecordRows]:
     """Return the rows of records by record id; new ones have an id above `last_id`."""
-    rows = tables.observation.c
-    is_replaceable = (rows.submission_id == 0) & rows.row_id.is_(None) & (rows.origin != "person")
     query = (
         select(
-            rows.record_id,
-            rows.label,
+            _rows.record_id,
+            _rows.label,
             func.count(),
-            func.sum(case((is_replaceable, 1), else_=0)),
-            func.sum(case((rows.id > last_id, 1), else_=0)),
+            func.sum(case((REPLACEABLE, 1), else_=0)),
+            func.sum(case((_rows.id > last_id, 1), else_=0)),
         )
-        .where(rows.record_id.in_(ids))
-        .group_by(rows.record_id, rows.label)
+        .where(_rows.record_id.in_(ids))
+        .group_by(_rows.record_id, _rows.label)
     )
     found: dict[int, RecordRows] = {}
     for record_id, label, count, replaceable, new in connection.execute(query):

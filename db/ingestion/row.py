@@ -49,10 +49,12 @@ class RowCounts:
 class RowTarget:
     """Where rows are written: a dataset, and the submission if they are added beside others.
 
-    `last_id` is the id of the newest observation when the import began.
+    `regression` says how the labels of a record are summed up. `last_id` is the id of the newest
+    observation when the import began.
     """
 
     dataset_id: int
+    regression: bool
     origin: Origin
     last_id: int
     submission_id: int = 0

@@ -11,7 +11,7 @@ from db.records.observation import summarize_labels
 from db.records.record import KEYS_PER_STATEMENT, slices
 from db.store import tables
 
-from .record_rows import RecordRows, read_record_rows
+from .record_rows import REPLACEABLE, RecordRows, read_record_rows
 from .row import RowCounts, RowTarget
 from .row_ledger import RowLedger
 
@@ -23,8 +23,6 @@ def settle_records(
     target: RowTarget,
     keys: Sequence[bytes],
     ledger: RowLedger,
-    *,
-    regression: bool,
 ) -> RowCounts:
     """Remove rows that the import no longer has, and update the labels of these records.
 
@@ -40,7 +38,7 @@ def settle_records(
                 old = rows.get(record.id)
                 if old is not None:
                     counts += _replace(connection, record.id, old, mentioned[record.key])
-        _update_labels(connection, records, rows, regression=regression)
+        _update_labels(connection, records, rows, regression=target.regression)
     return counts
 
 
@@ -80,9 +78,7 @@ def _replace(
         done = connection.execute(
             delete(tables.observation).where(
                 _rows.record_id == record_id,
-                _rows.submission_id == 0,
-                _rows.row_id.is_(None),
-                _rows.origin != "person",
+                REPLACEABLE,
                 func.coalesce(_rows.label, "") == label,
                 _rows.ordinal >= stay,
             )

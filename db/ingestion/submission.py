@@ -101,18 +101,20 @@ def finish_submission(
     connection.execute(update(tables.submission).where(of_id).values(**values))
 
 
-def newest_observation(connection: Connection) -> int:
-    """Return the id of the newest observation, 0 if there is none."""
-    newest = select(func.max(tables.observation.c.id))
-    return connection.execute(newest).scalar_one() or 0
+def begin_rows(
+    connection: Connection, dataset: Dataset, origin: Origin, submission_id: int = 0
+) -> RowTarget:
+    """Return where the rows of an import that begins now are written."""
+    newest = connection.execute(select(func.max(tables.observation.c.id))).scalar_one() or 0
+    is_regression = dataset.spec.kind == "regression"
+    return RowTarget(dataset.id, is_regression, origin, newest, submission_id)
 
 
 def add_rows(
     connection: Connection, dataset: Dataset, rows: Sequence[NewRow], origin: Origin
 ) -> RowCounts:
     """Write rows as a file with these rows alone would, in the transaction of the connection."""
-    target = RowTarget(dataset.id, origin, newest_observation(connection))
-    return _write_all(connection, dataset, target, rows)
+    return _write_all(connection, begin_rows(connection, dataset, origin), rows)
 
 
 def add_rows_once(
@@ -137,21 +139,16 @@ def add_rows_once(
                 "this Idempotency-Key came with another body before; send this body with a new key"
             )
         return begun.counts
-    target = RowTarget(dataset.id, origin, newest_observation(connection), begun.id)
-    counts = _write_all(connection, dataset, target, rows)
+    counts = _write_all(connection, begin_rows(connection, dataset, origin, begun.id), rows)
     finish_submission(connection, begun.id, counts, content)
     return counts
 
 
-def _write_all(
-    connection: Connection, dataset: Dataset, target: RowTarget, rows: Sequence[NewRow]
-) -> RowCounts:
+def _write_all(connection: Connection, target: RowTarget, rows: Sequence[NewRow]) -> RowCounts:
     with opened_ledger() as ledger:
         counts = write_rows(connection, target, rows, ledger)
         for keys in batches(ledger.keys_to_settle(), KEYS_PER_STATEMENT):
-            counts += settle_records(
-                connection, target, keys, ledger, regression=dataset.spec.kind == "regression"
-            )
+            counts += settle_records(connection, target, keys, ledger)
     return counts
 
 

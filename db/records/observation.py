@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, func, insert, literal, select
 
@@ -132,16 +133,15 @@ def adopt_labels(connection: Connection, dataset_id: int) -> int:
     return connection.execute(adopt, execution_options={"preserve_rowcount": True}).rowcount
 
 
-@dataclass(frozen=True)
-class FoundRow:
-    """The record of a row: its key, its inputs, and the body of its prediction if there is one."""
+class FoundRecord(NamedTuple):
+    """What is asked for: a key, its inputs, and the body of its prediction if there is one."""
 
     key: bytes
     inputs: Inputs
     body: bytes | None
 
 
-def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRow | None:
+def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRecord | None:
     """Return the record of the row with this row id, None if there is no such row."""
     row = dialect.find_row(
         connection,
@@ -150,7 +150,7 @@ def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRow |
         " WHERE o.dataset_id = {} AND o.row_id = {}",
         (dataset_id, row_id),
     )
-    return None if row is None else FoundRow(row[0], decode_inputs(row[1]), row[2])
+    return None if row is None else FoundRecord(row[0], decode_inputs(row[1]), row[2])
 
 
 def summarize_labels(counts: Mapping[str, int], *, regression: bool) -> str | None:

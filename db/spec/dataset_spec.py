@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -152,16 +152,16 @@ class DatasetSpec(
 
     def pick_label(self, row: Mapping[str, object]) -> str | None:
         """Return the label of a data file's row, None if it is missing; raises InputError."""
-        raw = row.get(_header(self.target))
+        raw = row.get(self._target_column)
         if raw in self.missing:
             return None
         if isinstance(raw, str) and self.kind == "regression":
             raw = self._cell_number(self.target, raw, self.target_format)
         return self.read_label(raw)
 
-    def is_row_id_alone(self, raw: Mapping[str, object]) -> bool:
-        """Return whether a request names a row by its id and gives no other input."""
-        return len(raw) == 1 and bool(self.id) and self._names.get(next(iter(raw))) == ""
+    def is_row_id_alone(self, names: Collection[str]) -> bool:
+        """Return whether a request with values of these names gives a row id and nothing else."""
+        return len(names) == 1 and bool(self.id) and self._names.get(next(iter(names))) == ""
 
     @cached_property
     def request_names(self) -> frozenset[str]:
@@ -210,7 +210,16 @@ class DatasetSpec(
     def _example(self, name: str) -> Value:
         return example_of(self.fields[name]) if name in self.fields else None
 
-    @property
+    @cached_property
+    def _target_column(self) -> str:
+        return _header(self.target)
+
+    @cached_property
+    def _target_field(self) -> NumberField:
+        """The field by which the numbers of a regression's target are read."""
+        return NumberField(format=self.target_format, missing=self.target_missing, optional=True)
+
+    @cached_property
     def row_id_column(self) -> str:
         """The column of the row id in data files, "" if rows have none."""
         return _header(self.id_column or self.id)
@@ -224,7 +233,7 @@ class DatasetSpec(
     def columns(self) -> set[str]:
         """The columns of a data file that are read, including the target's and the row id's."""
         ids = {self.row_id_column} - {""}
-        return {*self._columns.values(), _header(self.target)} | ids
+        return {*self._columns.values(), self._target_column} | ids
 
     def _read_fields(self, raw: Mapping[str, object]) -> Inputs:
         return {name: self._read_field(name, field, raw) for name, field in self.fields.items()}
@@ -245,10 +254,7 @@ class DatasetSpec(
         if raw is None or (isinstance(raw, str) and raw.strip() in {"", *self.target_missing}):
             return None
         if self.kind == "regression":
-            field = NumberField(
-                format=self.target_format, missing=self.target_missing, optional=True
-            )
-            number = read_value(self.target, field, raw)
+            number = read_value(self.target, self._target_field, raw)
             return None if number is None else repr(float(number))
         if isinstance(raw, bool):
             raw = str(raw).lower()

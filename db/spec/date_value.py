@@ -115,12 +115,17 @@ DATE_WORDS = ("month", "weekday")
 TIME_WORDS = ("hour",)
 
 
+def date_words(*, has_time: bool) -> tuple[str, ...]:
+    """Return the names of the parts of a date that are words."""
+    return DATE_WORDS + (TIME_WORDS if has_time else ())
+
+
 def date_parts(value: str | None, *, has_time: bool) -> dict[str, float | str | None]:
     """Return the parts of a date by name: days since 1970, year, day, month, weekday and hour.
 
     The hour is there only with `has_time`. Parts of a missing date are None.
     """
-    words = DATE_WORDS + (TIME_WORDS if has_time else ())
+    words = date_words(has_time=has_time)
     if value is None:
         return dict.fromkeys((*DATE_PARTS, *words))
     moment = moment_of(value)

@@ -48,8 +48,3 @@ def normal_number(number: float) -> int | float:
     if isinstance(number, float) and number.is_integer() and abs(number) < LARGEST_WHOLE:
         return int(number)
     return number
-
-
-def plain_number(text: str) -> str:
-    """Return a number's text with a decimal point and without spaces between thousands."""
-    return re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3})", "", text.strip()).replace(",", ".")

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from .unit import is_same_unit
 
-NUMBER_EXAMPLE = "1234.5"
 MAX_FORMAT_CHARACTERS = 40
 
 # No two parts of the patterns can match the same digits, so matching takes linear time.

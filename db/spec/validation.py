@@ -65,7 +65,7 @@ def read_value(name: str, field: Field, raw: object) -> Value:
 
 def _is_missing_number(field: Field, value: Value) -> bool:
     is_number = isinstance(field, NumberField | IntegerField)
-    return is_number and value in _missing_numbers(field.missing)
+    return is_number and value in missing_numbers(field.missing)
 
 
 def _is_empty(raw: object) -> bool:
@@ -80,7 +80,7 @@ def _missing(field: Field, refuse: _Refuse) -> Value:
 
 
 @lru_cache(256)
-def _missing_numbers(words: tuple[str, ...]) -> frozenset[float]:
+def missing_numbers(words: tuple[str, ...]) -> frozenset[float]:
     """Return those of the words for "missing" that are numbers, such as -200."""
     return frozenset(float(word) for word in words if PLAIN_NUMBER.fullmatch(word))
 
@@ -157,13 +157,14 @@ def _parse_number(raw: str, number_format: str, refuse: _Refuse) -> float:
     # float() would also accept "1_000", "nan" and digits of other scripts.
     plain = text if PLAIN_NUMBER.fullmatch(text) else None
     formatted = parse_format(number_format).read(text) if number_format else None
-    if plain is None and formatted is None:
+    number = formatted if plain is None else plain
+    if number is None:
         comma = not number_format and _DECIMAL_COMMA.fullmatch(text)
         like = f" like {number_format}" if number_format else ""
         refuse(f"must be a number{like}{': write 2.5, not 2,5' if comma else ''}")
     if plain is not None and formatted is not None and float(plain) != float(formatted):
         refuse(f"{text} can be {float(plain):.15g} or {float(formatted):.15g}; write it plainly")
-    return float(plain or formatted or "nan")
+    return float(number)
 
 
 def read_cell_number(raw: str, number_format: str) -> float | str:

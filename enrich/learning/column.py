@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from db.records.enrichment import Vector
 from db.scoring.features import part_name
 from db.spec.dataset_spec import DatasetSpec, date_fields
-from db.spec.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS, date_parts
+from db.spec.date_value import DATE_PARTS, TIME_WORDS, date_parts, date_words
 from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
 
 Kind: TypeAlias = Literal["text", "choice", "number", "vector"]
@@ -147,8 +147,7 @@ def columns_of(spec: DatasetSpec, example: Mapping[str, Any]) -> Columns:
 
 def _date_columns(name: str, *, has_time: bool) -> Columns:
     numbers: Columns = {part_name(name, part): "number" for part in DATE_PARTS}
-    words = DATE_WORDS + (TIME_WORDS if has_time else ())
-    return numbers | {part_name(name, part): "choice" for part in words}
+    return numbers | {part_name(name, part): "choice" for part in date_words(has_time=has_time)}
 
 
 def _kind_of_value(value: object) -> Kind | None:

@@ -23,7 +23,7 @@ from db.scoring.student import (
     word_feature,
 )
 from db.spec.dataset_spec import DatasetSpec, date_fields
-from db.spec.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS
+from db.spec.date_value import DATE_PARTS, date_words
 from db.spec.field import IntegerField, NumberField, TextField
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -191,7 +191,7 @@ def _kinds(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
     for name, field in spec.fields.items():
         if name in dates:
             yield from ((part_name(name, part), "number") for part in DATE_PARTS)
-            words = DATE_WORDS + (TIME_WORDS if dates[name] else ())
+            words = date_words(has_time=dates[name])
             yield from ((part_name(name, part), "word") for part in words)
         elif isinstance(field, NumberField | IntegerField):
             yield name, "number"

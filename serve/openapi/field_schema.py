@@ -25,8 +25,8 @@ from db.spec.field import (
     example_of,
 )
 from db.spec.normalization import LARGEST_WHOLE
-from db.spec.number_format import PLAIN_NUMBER, parse_format
-from db.spec.validation import LARGEST_NUMBER
+from db.spec.number_format import parse_format
+from db.spec.validation import LARGEST_NUMBER, missing_numbers
 
 Document: TypeAlias = dict[str, Any]
 
@@ -183,7 +183,7 @@ def _dates(field: DateField | DatetimeField) -> Iterator[Document]:
 def _exclude(words: tuple[str, ...], options: list[Document]) -> None:
     """Take the words and numbers that mean "missing" out of the values that must be given."""
     if words:
-        numbers = [float(word) for word in words if PLAIN_NUMBER.fullmatch(word)]
+        numbers = sorted(missing_numbers(words))
         options[:] = [option | {"not": {"enum": [*words, *numbers]}} for option in options]
 
 

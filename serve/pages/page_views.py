@@ -60,15 +60,12 @@ class Pages:
         self, served: Served, given: Mapping[str, str]
     ) -> tuple[Mapping[str, object], FormResult]:
         """Return the inputs, which are those of a row if its id was given, and the prediction."""
-        inputs: Mapping[str, object] = given
-        if served.spec.is_row_id_alone(given):
-            row = self._service.find_row(served, next(iter(given.values())))
-            inputs, key = {**row.inputs, **given}, row.key
-        else:
-            key = served.spec.key(served.spec.read_inputs(given))
-        cached = self._service.try_out(served, given)
+        found = self._service.find(served, given)
+        is_row = served.spec.is_row_id_alone(given)
+        inputs: Mapping[str, object] = {**found.inputs, **given} if is_row else given
+        cached = self._service.try_out(served, found)
         path = f"/predict/{served.name}?{in_query(given)}"
-        return inputs, FormResult(decode_answer(cached.body), key.hex(), path)
+        return inputs, FormResult(decode_answer(cached.body), found.key.hex(), path)
 
     def _show(
         self,

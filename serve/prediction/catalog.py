@@ -84,7 +84,7 @@ def fits(spec: DatasetSpec, given: Collection[str]) -> bool:
     """Return whether a dataset can be asked with values of these names."""
     if not given or not spec.request_names.issuperset(given):
         return False
-    if spec.is_row_id_alone(dict.fromkeys(given)):
+    if spec.is_row_id_alone(given):
         return True
     return all(name in given or spec.fields[name].column in given for name in spec.required)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from db.errors import UnknownRow
-from db.records.observation import FoundRow
+from db.records.observation import FoundRecord
 from db.scoring.response_body import decode_answer, decode_label, encode_answer, student_answer
 from db.settings import Settings
 from db.spec.field import Inputs
@@ -75,15 +75,15 @@ class PredictionService:
         """
         # Taken before the store is read: what is read now must not outlive this generation.
         cache = self.catalog.cache
-        response, seconds = self._respond(served, raw)
+        response, seconds = self._respond(served, self.find(served, raw))
         if address and seconds:
             cache.put(address, response, seconds)
         self._count(response, response.source)
         return response
 
-    def try_out(self, served: Served, raw: Mapping[str, object]) -> CachedResponse:
+    def try_out(self, served: Served, found: FoundRecord) -> CachedResponse:
         """Return the response to inputs that a person tries, which is not counted."""
-        return self._respond(served, raw)[0]
+        return self._respond(served, found)[0]
 
     def predict_flat(self, served: Served, raw: Mapping[str, object]) -> dict[str, float]:
         """Return the probability of every label, as the flat route sends it."""
@@ -92,16 +92,18 @@ class PredictionService:
         labels = sorted({*served.spec.labels, *probabilities})
         return {label: round(probabilities.get(label, 0.0), FLAT_DIGITS) for label in labels}
 
-    def _respond(self, served: Served, raw: Mapping[str, object]) -> tuple[CachedResponse, float]:
-        """Return a response from the store or the student, and the seconds that it stays valid."""
+    def find(self, served: Served, raw: Mapping[str, object]) -> FoundRecord:
+        """Return what a request asks for, by its inputs or by a row id alone.
+
+        Raises InputError, UnknownRow, or StoreUnreachable.
+        """
         if served.spec.is_row_id_alone(raw):
-            row = self.find_row(served, next(iter(raw.values())))
-            return self._choose(served, row.inputs, row.key, row.body)
+            return self.find_row(served, next(iter(raw.values())))
         inputs = served.spec.read_inputs(raw)
         key = served.spec.key(inputs)
-        return self._choose(served, inputs, key, self.store_reader.find_prediction(served.id, key))
+        return FoundRecord(key, inputs, self.store_reader.find_prediction(served.id, key))
 
-    def find_row(self, served: Served, raw_id: object) -> FoundRow:
+    def find_row(self, served: Served, raw_id: object) -> FoundRecord:
         """Return the record of a row; raises InputError, UnknownRow, or StoreUnreachable."""
         row_id = served.spec.read_row_id(raw_id)
         row = self.store_reader.find_row(served.id, row_id)
@@ -112,12 +114,12 @@ class PredictionService:
             )
         return row
 
-    def _choose(
-        self, served: Served, inputs: Inputs, key: bytes, body: bytes | None
-    ) -> tuple[CachedResponse, float]:
+    def _respond(self, served: Served, found: FoundRecord) -> tuple[CachedResponse, float]:
+        """Return a response from the store or the student, and the seconds that it stays valid."""
+        body = found.body
         if body is not None:
             return _make_response(served, body, "teacher", decode_label(body)), float("inf")
-        response = self._ask_student(served, inputs, key)
+        response = self._ask_student(served, found.inputs, found.key)
         return response, self.settings.student_ttl if self.store_reader.is_up else 0.0
 
     def _count(self, response: CachedResponse, came_from: str) -> None:

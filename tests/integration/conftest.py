@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 
 from db.store import tables
 from db.store.store import Store, connect_store
-from tests.conftest import ROOT, command_environment, settings_for
+from tests.conftest import ROOT, Done, command_environment, settings_for
 from tests.processes import PATIENCE_SECONDS, children_of, wait_for
 
 API_KEY = "a-key-of-the-tests"
@@ -131,6 +131,19 @@ def ask(
         return read_reply(connection.getresponse())
     finally:
         connection.close()
+
+
+def run_in(folder: Path, url: str, *arguments: str) -> Done:
+    """Run a command in a folder, as a user does who works there."""
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=command_environment(url, PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def query(**parameters: object) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ from sklearn import datasets as tables
 
 from db.records.dataset import find_dataset
 from db.store.store import connect_store
-from tests.conftest import ROOT, Done, command_environment, settings_for
+from tests.conftest import Done, settings_for
 
-from .conftest import query, serving
+from .conftest import query, run_in, serving
 
 FRENCH = """\
 "N° client";"Âge";"Ville d'origine";"Surface (m²)";"Date d'arrivée";"Balcon";"Loyer payé (€)"
@@ -65,17 +64,7 @@ def test_a_table_goes_from_its_file_to_a_prediction_in_five_commands(
     """The commands are infer, load, import, train and serve; nothing is edited in between."""
     file, target = WRITERS[table](tmp_path)
 
-    def run(*arguments: str) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=tmp_path,
-            env=command_environment(sqlite_url, PYTHONPATH=str(ROOT)),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
-
+    run = partial(run_in, tmp_path, sqlite_url)
     assert run("db", "upgrade").code == 0
     done = run("db", "infer", file.name, "--target", target)
     assert done.code == 0, done.err

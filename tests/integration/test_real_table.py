@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Done, command_environment
-
-from .conftest import API_KEY, Reply, Site, query, serving, until
+from .conftest import API_KEY, Reply, Site, query, run_in, serving, until
 
 ROWS = 400
 TOWNS = ("Lyon", "Lille", "Nice")
@@ -46,23 +42,10 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ("enrich", "train", "orders"),
         ("enrich", "once", "orders"),
     ):
-        done = run(url, folder, *arguments)
+        done = run_in(folder, url, *arguments)
         assert done.code == 0, done.err
     with serving(url, folder / "log.txt") as site:
         yield site
-
-
-def run(url: str, folder: Path, *arguments: str) -> Done:
-    """Run a command in a folder."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=command_environment(url, PYTHONPATH=str(ROOT)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def predict(site: Site, **inputs: object) -> Reply:

@@ -28,6 +28,17 @@ _INSERT_RECORD = (
 _UNLABELLED = {"label": None, "origin": "import"}
 
 
+def store_at(database_url: str, version: str) -> Store:
+    """Return an empty store whose tables are at a version."""
+    store = connect_store(settings_for(database_url))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with store.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.upgrade(config, version)
+    return store
+
+
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_upgrade_creates_the_tables_that_the_code_declares(store: Store) -> None:
     """Otherwise a table changed without a migration would fail only at a user's site."""
@@ -44,12 +55,7 @@ def test_upgrade_twice_changes_nothing(store: Store) -> None:
 
 def test_quarantined_records_stay_quarantined_after_an_upgrade(database_url: str) -> None:
     """SQLite cannot change a key, so the migration creates the table again."""
-    store = connect_store(settings_for(database_url))
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with store.writing() as connection:
-        config.attributes["connection"] = connection
-        alembic.upgrade(config, "0002")
+    store = store_at(database_url, "0002")
     found = register(store, sample_spec("intents"))
     with store.writing() as connection:
         connection.execute(text(_INSERT_RECORD), {"of": found.id, "key": b"a" * 16} | _UNLABELLED)
@@ -70,12 +76,7 @@ def test_quarantined_records_stay_quarantined_after_an_upgrade(database_url: str
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_records_from_before_an_upgrade_are_listed_after_it(database_url: str, kind: str) -> None:
     """The migration fills the listing columns from the stored values."""
-    store = connect_store(settings_for(database_url))
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with store.writing() as connection:
-        config.attributes["connection"] = connection
-        alembic.upgrade(config, "0004")
+    store = store_at(database_url, "0004")
     found = register(store, sample_spec({"classification": "intents"}.get(kind, "customers")))
     body = {
         "classification": b'{"prediction":"buy","probabilities":{"buy":0.6,"go":0.4}}',
@@ -112,12 +113,7 @@ def test_records_from_before_an_upgrade_are_listed_after_it(database_url: str, k
 
 def test_each_imported_record_from_before_an_upgrade_is_one_observation(database_url: str) -> None:
     """A requested input is one only if it has a label."""
-    store = connect_store(settings_for(database_url))
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with store.writing() as connection:
-        config.attributes["connection"] = connection
-        alembic.upgrade(config, "0005")
+    store = store_at(database_url, "0005")
     found = register(store, sample_spec("customers"))
     rows = [("1.0", "import"), (None, "api"), (None, "request"), ("2.0", "request")]
     with store.writing() as connection:

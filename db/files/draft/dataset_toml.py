@@ -14,7 +14,7 @@ from db.files.guess_language import guess_language
 from db.spec.date_value import read_moment
 from db.spec.field import Value
 from db.spec.normalization import normal_number, normal_text
-from db.spec.toml_file import MAX_CHARACTERS, RESERVED_NAMES
+from db.spec.toml_file import FIELD_NAME, MAX_CHARACTERS, RESERVED_NAMES
 from db.spec.validation import LARGEST_NUMBER
 
 from .target import MAX_LISTED_LABELS, Target
@@ -212,7 +212,7 @@ def slug(text: str, joint: str = "_", kept: str = "") -> str:
 
 def _name(column: str, taken: set[str]) -> str:
     """Return an unused field name: the column's name if it is valid, else one made from it."""
-    own = column if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", column) else slug(column) or "field"
+    own = column if FIELD_NAME.fullmatch(column) else slug(column) or "field"
     if own in RESERVED_NAMES or own in ENRICHERS:
         own = f"{own}_column"
     name, number = own, 1

@@ -13,7 +13,7 @@ from db.spec.number_format import CURRENCIES, PLAIN_NUMBER, parse_format
 from .cell import NumberShape
 from .groups import Group
 
-# A column is of numbers or dates if so many of its cells are.
+# A column has numbers or dates if at least this share of its cells are numbers or dates.
 NEARLY_ALL = 0.9
 # With a few repeated words beside them, or numbers without their unit, fewer are enough.
 _WITH_WORDS, _WITH_BARE_NUMBERS = 0.2, 0.5

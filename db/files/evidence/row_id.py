@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+
+from db.spec.toml_file import FIELD_NAME
 
 from .column_decision import ColumnType, decide_words
 from .id_name import (
@@ -18,7 +19,6 @@ from .word_kind import MIN_ID_ROWS, NEARLY_UNIQUE
 _LOWEST_PHONE = 1_000_000
 _REPEATS = "looks like an id but repeats, so it is a choice"
 _COUNTS = "numbers the rows, so it is not learned from"
-_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _REASON = "one per row, so it identifies rows and is not learned from"
 
 
@@ -102,7 +102,7 @@ def _doubt_counter(column: ColumnType, *, is_first: bool) -> None:
 
 
 def _id_lines(name: str) -> str:
-    if _FIELD_NAME.fullmatch(name):
+    if FIELD_NAME.fullmatch(name):
         return f'id = "{name}"'
     return f'id = "row_id" and id_column = "{" ".join(name[:40].split())}"'
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    TextClause,
+)
 
 metadata = MetaData()
 
@@ -26,6 +38,19 @@ def dataset_column(*, primary_key: bool = False) -> Column[int]:
         nullable=False,
         primary_key=primary_key,
         autoincrement=False,
+    )
+
+
+def partial_index(
+    name: str,
+    *columns: ColumnElement[Any] | TextClause,
+    where: ColumnElement[bool] | TextClause,
+    unique: bool = False,
+    table: Table | None = None,
+) -> Index:
+    """Return an index of the rows that fulfil a condition."""
+    return Index(
+        name, *columns, unique=unique, _table=table, sqlite_where=where, postgresql_where=where
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from .base import BigId, dataset_column, id_column, metadata
+from .base import BigId, dataset_column, id_column, metadata, partial_index
 
 dataset = Table(
     "dataset",
@@ -58,27 +58,24 @@ record = Table(
     UniqueConstraint("dataset_id", "key"),
     sqlite_autoincrement=True,
 )
-Index(
+partial_index(
     "record_waiting",
     record.c.dataset_id,
     record.c.asked,
     record.c.revision,
     record.c.key,
-    sqlite_where=record.c.chunk_id.is_(None),
-    postgresql_where=record.c.chunk_id.is_(None),
+    where=record.c.chunk_id.is_(None),
 )
-Index(
+partial_index(
     "record_in_chunk",
     record.c.chunk_id,
-    sqlite_where=record.c.chunk_id.isnot(None),
-    postgresql_where=record.c.chunk_id.isnot(None),
+    where=record.c.chunk_id.isnot(None),
 )
-Index(
+partial_index(
     "record_labelled",
     record.c.dataset_id,
     record.c.id,
-    sqlite_where=record.c.label.isnot(None),
-    postgresql_where=record.c.label.isnot(None),
+    where=record.c.label.isnot(None),
 )
 # A page of a listing is read from one of these indexes, in its order. A query must repeat the
 # index's expressions literally, or the database does not use the index.
@@ -99,13 +96,12 @@ LISTING_INDEXES = {
 }
 for _name, (_columns, _where) in LISTING_INDEXES.items():
     _parts = [record.c[term] if term in record.c else text(term) for term in _columns.split(", ")]
-    Index(
+    partial_index(
         _name,
         record.c.dataset_id,
         *_parts,
-        _table=record,
-        sqlite_where=text(_where),
-        postgresql_where=text(_where),
+        table=record,
+        where=text(_where),
     )
 
 # The rows of the user's data, and the labels that people gave; each belongs to a record.
@@ -136,20 +132,18 @@ Index(
     observation.c.ordinal,
     unique=True,
 )
-Index(
+partial_index(
     "observation_labelled",
     observation.c.dataset_id,
     observation.c.record_id,
-    sqlite_where=observation.c.label.isnot(None),
-    postgresql_where=observation.c.label.isnot(None),
+    where=observation.c.label.isnot(None),
 )
-Index(
+partial_index(
     "observation_row_id",
     observation.c.dataset_id,
     observation.c.row_id,
     unique=True,
-    sqlite_where=observation.c.row_id.isnot(None),
-    postgresql_where=observation.c.row_id.isnot(None),
+    where=observation.c.row_id.isnot(None),
 )
 
 # The files and requests whose rows were imported, by which they are recognised.
@@ -216,12 +210,11 @@ model = Table(
     UniqueConstraint("dataset_id", "version"),
     sqlite_autoincrement=True,
 )
-Index(
+partial_index(
     "model_active",
     model.c.dataset_id,
     unique=True,
-    sqlite_where=model.c.active,
-    postgresql_where=model.c.active,
+    where=model.c.active,
 )
 
 snapshot = Table(
