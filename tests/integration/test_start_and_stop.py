@@ -102,7 +102,9 @@ def check_refused_start(done: Done, *words: str) -> None:
 
 def test_a_start_without_tables_names_the_command_that_makes_them(sqlite_url: str) -> None:
     """A newcomer may forget this command."""
-    check_refused_start(run_command(sqlite_url, "serve"), "python -m db upgrade")
+    check_refused_start(
+        run_command(sqlite_url, "serve", PORT=str(free_port())), "python -m db upgrade"
+    )
 
 
 def test_a_start_on_a_platform_without_disk_refuses_sqlite(sqlite_url: str) -> None:
