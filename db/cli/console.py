@@ -74,11 +74,17 @@ class ProgressBar:
         self._stream = stream or sys.stderr
         self._started = self._shown_at = time.monotonic()
         self._done = 0
+        self._note = ""
         self._on_terminal = self._stream.isatty()
 
-    def advance(self, count: int) -> None:
+    def expect(self, total: int) -> None:
+        """Set the total, which was not known at the start."""
+        self._total = total
+
+    def advance(self, count: int, note: str = "") -> None:
         """Add to the count of what is done, and show it if the last line is old enough."""
         self._done += count
+        self._note = note
         interval = TERMINAL_PROGRESS_SECONDS if self._on_terminal else PROGRESS_SECONDS
         now = time.monotonic()
         if now - self._shown_at >= interval:
@@ -93,7 +99,8 @@ class ProgressBar:
     def _show(self, now: float, end: str) -> None:
         rate = self._done / max(now - self._started, 1e-9)
         start = "\r\033[K" if self._on_terminal else ""
-        self._stream.write(f"{start}{self._title}: {self._amount(rate)}{end}")
+        note = f" ({self._note})" if self._note else ""
+        self._stream.write(f"{start}{self._title}: {self._amount(rate)}{note}{end}")
         self._stream.flush()
 
     def _amount(self, rate: float) -> str:

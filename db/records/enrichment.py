@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, Select, and_, exists, func, select
 
 from db.store import tables
 from db.store.dialect import upsert
 
+from .dataset import PlanStep
+
 EnrichmentValue: TypeAlias = Any  # any JSON value, or a Vector
+AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,22 @@ class Enrichment:
     fingerprint: str
     value: EnrichmentValue
     listing_column: Literal["", "issue", "duplicates"] = ""
+
+
+class VectorOfRecord(NamedTuple):
+    """A record's vector, as little-endian float32 numbers, and its label."""
+
+    key: bytes
+    label: str | None
+    data: bytes
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """A labelled record that is similar to another; its label is that at the time of analysis."""
+
+    key: str
+    label: str
+    similarity: float
 
 
 def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> None:
@@ -141,3 +160,121 @@ def count_enrichments(connection: Connection, dataset_id: int) -> dict[tuple[str
         .group_by(tables.enrichment.c.enricher, tables.enrichment.c.fingerprint)
     )
     return {(name, fingerprint): count for name, fingerprint, count in connection.execute(query)}
+
+
+def count_vectors(
+    connection: Connection, dataset_id: int, enricher: str, fingerprint: str
+) -> tuple[int, int]:
+    """Return how many records have a vector with this fingerprint, and how many are labelled."""
+    columns = func.count(), func.count(tables.record.c.label)
+    query = _with_vector(select(*columns), dataset_id, enricher, fingerprint)
+    records, labelled = connection.execute(query).one()
+    return records, labelled
+
+
+def each_vector(
+    connection: Connection, dataset_id: int, enricher: str, fingerprint: str, page: int = 1000
+) -> Iterator[VectorOfRecord]:
+    """Yield every vector with this fingerprint by record id, in pages as `each_record` does."""
+    last = 0
+    while True:
+        query = _page_of_vectors(dataset_id, enricher, fingerprint, last, page)
+        rows = connection.execute(query).all()
+        yield from (
+            VectorOfRecord(row.key, row.label, row.vector) for row in rows if row.vector is not None
+        )
+        if len(rows) < page:
+            return
+        last = rows[-1].id
+
+
+def _page_of_vectors(
+    dataset_id: int, enricher: str, fingerprint: str, last: int, page: int
+) -> AnySelect:
+    """Return the next records after an id, each with its vector or null.
+
+    The page is cut before the join: SQLite would sort all records of the join for each page.
+    """
+    columns = tables.record.c.id, tables.record.c.key, tables.record.c.label
+    records = (
+        select(*columns)
+        .where(tables.record.c.dataset_id == dataset_id, tables.record.c.id > last)
+        .order_by(tables.record.c.id)
+        .limit(page)
+        .subquery()
+    )
+    of_record = and_(
+        tables.enrichment.c.record_id == records.c.id,
+        tables.enrichment.c.enricher == enricher,
+        tables.enrichment.c.fingerprint == fingerprint,
+    )
+    joined = select(records, tables.enrichment.c.vector).outerjoin(tables.enrichment, of_record)
+    return joined.order_by(records.c.id)
+
+
+def labelled_vectors(
+    connection: Connection, dataset_id: int, enricher: str, fingerprint: str, limit: int
+) -> list[VectorOfRecord]:
+    """Return the vectors of the labelled records with the smallest keys: a fair sample."""
+    columns = tables.record.c.key, tables.record.c.label, tables.enrichment.c.vector
+    query = _with_vector(select(*columns), dataset_id, enricher, fingerprint)
+    labelled = query.where(tables.record.c.label.isnot(None))
+    rows = connection.execute(labelled.order_by(tables.record.c.key).limit(limit))
+    return [VectorOfRecord(*row) for row in rows]
+
+
+def _with_vector(query: AnySelect, dataset_id: int, enricher: str, fingerprint: str) -> AnySelect:
+    """Restrict a query to the records that have a vector with this fingerprint."""
+    of_record = tables.enrichment.c.record_id == tables.record.c.id
+    return query.join_from(tables.record, tables.enrichment, of_record).where(
+        tables.record.c.dataset_id == dataset_id,
+        tables.enrichment.c.enricher == enricher,
+        tables.enrichment.c.fingerprint == fingerprint,
+        tables.enrichment.c.vector.isnot(None),
+    )
+
+
+def read_fresh_value(
+    connection: Connection, dataset_id: int, key: bytes, enricher: str
+) -> EnrichmentValue:
+    """Return a record's value if it has the enricher's current fingerprint, else None."""
+    query = (
+        select(tables.enrichment, tables.dataset.c.plan)
+        .join(tables.record, tables.record.c.id == tables.enrichment.c.record_id)
+        .join(tables.dataset, tables.dataset.c.id == tables.record.c.dataset_id)
+        .where(
+            tables.record.c.dataset_id == dataset_id,
+            tables.record.c.key == key,
+            tables.enrichment.c.enricher == enricher,
+        )
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    plan = msgspec.json.decode(row.plan, type=tuple[PlanStep, ...])
+    is_fresh = any((step.name, step.fingerprint) == (enricher, row.fingerprint) for step in plan)
+    return read_value(row.value, row.vector) if is_fresh else None
+
+
+def existing_neighbours(
+    connection: Connection, dataset_id: int, value: EnrichmentValue
+) -> list[Neighbour] | None:
+    """Return the neighbours that a value lists and whose records were not deleted since.
+
+    None if the value lists no neighbours: it is null, or that of another enricher.
+    """
+    try:
+        neighbours = msgspec.convert(value, list[Neighbour])
+        keys = [bytes.fromhex(neighbour.key) for neighbour in neighbours]
+    except ValueError:  # msgspec's error is one too
+        return None
+    return _existing(connection, dataset_id, neighbours, keys) if keys else []
+
+
+def _existing(
+    connection: Connection, dataset_id: int, neighbours: Sequence[Neighbour], keys: Sequence[bytes]
+) -> list[Neighbour]:
+    of_dataset = tables.record.c.dataset_id == dataset_id
+    query = select(tables.record.c.key).where(of_dataset, tables.record.c.key.in_(keys))
+    existing = set(connection.execute(query).scalars())
+    return [neighbour for neighbour, key in zip(neighbours, keys, strict=True) if key in existing]

@@ -78,6 +78,13 @@ def count_records(connection: Connection, dataset_id: int) -> int:
     return connection.execute(query).scalar_one()
 
 
+def count_labelled(connection: Connection, dataset_id: int) -> int:
+    """Return how many records have a label."""
+    record = tables.record.c
+    query = select(func.count()).where(record.dataset_id == dataset_id, record.label.isnot(None))
+    return connection.execute(query).scalar_one()
+
+
 def count_stale(connection: Connection, dataset_id: int, revision: int) -> int:
     """Return how many records are stale under this revision of the dataset."""
     query = select(func.count()).where(

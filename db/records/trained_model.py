@@ -26,12 +26,15 @@ class Artifact:
 
 @dataclass(frozen=True)
 class NewModel:
-    """A trained model to add; `reads` maps the enrichers that it reads to their fingerprints."""
+    """A trained model to add; `reads` maps the enrichers that it reads to their fingerprints.
+
+    Without a teacher the student is the teacher.
+    """
 
     metrics: dict[str, Any]
     reads: dict[str, str]
     student: Artifact
-    teacher: Artifact
+    teacher: Artifact | None
     out_of_fold: bytes
 
 
@@ -135,8 +138,8 @@ def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
             reads=msgspec.json.encode(new.reads).decode(),
             student=new.student.data,
             student_sha256=new.student.sha256,
-            teacher=new.teacher.data,
-            teacher_sha256=new.teacher.sha256,
+            teacher=new.teacher.data if new.teacher else None,
+            teacher_sha256=new.teacher.sha256 if new.teacher else "",
             out_of_fold=new.out_of_fold,
         )
     )
@@ -188,8 +191,13 @@ def read_student(connection: Connection, model: Model) -> Artifact:
     return _artifact(connection, model, tables.model.c.student, model.student_sha256)
 
 
-def read_teacher(connection: Connection, model: Model) -> Artifact:
-    """Return a version's teacher as stored bytes, which have not been checked."""
+def read_teacher(connection: Connection, model: Model) -> Artifact | None:
+    """Return a version's teacher as stored bytes, which have not been checked.
+
+    There is none if the student is the teacher.
+    """
+    if not model.teacher_sha256:
+        return None
     return _artifact(connection, model, tables.model.c.teacher, model.teacher_sha256)
 
 

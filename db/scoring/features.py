@@ -5,19 +5,27 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from db.spec.date_value import date_parts
 from db.spec.field import Value
 
+from .student_parts import MISSING
+
 # Chosen by five-fold cross-validation on real utterances: longer n-grams take more space and
 # improve accuracy less.
 GRAM_LENGTHS = (3, 4)
+LENGTHS_OF_GRAMS = (2, 4)
+# Texts with up to so many words are told apart.
+NUMBERS_OF_WORDS = (1, 2, 3, 4, 7, 12, 20)
 BINS = 10
 
 _MINUTES_OF_DAY = 1440
+_MARK = re.compile(r"[?!.,;:€$%@…]")
+_DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\w+")
 # The combining accents of most scripts; U+034F, in between, is not an accent.
 _ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
@@ -28,6 +36,46 @@ def text_features(text: str) -> set[str]:
     words = split_words(text)
     features = set(pairs_of(words))
     features.update(*map(features_of_word, words))
+    return features
+
+
+def count_features(text: str) -> Counter[str]:
+    """Return how often each feature occurs in a text.
+
+    Words and their n-grams count once for each distinct word that has them, others once.
+    """
+    words = split_words(text)
+    counts = Counter(context_features(text, words))
+    for word in dict.fromkeys(words):
+        counts.update(grams_of_word(word))
+    return counts
+
+
+def grams_of_word(word: str) -> list[str]:
+    """Return a word and its character n-grams, which start with "="; those that repeat repeat."""
+    framed = f"<{word}>"
+    grams = [
+        f"={framed[start : start + length]}"
+        for length in LENGTHS_OF_GRAMS
+        for start in range(len(framed) - length + 1)
+    ]
+    return [word, *grams]
+
+
+def context_features(text: str, words: Sequence[str]) -> set[str]:
+    """Return the features of a text besides those of its words.
+
+    They are pairs of words, next to each other or with one in between, the first and the last word,
+    the first pair, punctuation marks, whether there is a digit, and how many words there are.
+    """
+    features = set(pairs_of(words))
+    features.update(f"{one} * {other}" for one, other in zip(words, words[2:], strict=False))
+    if words:
+        features |= {f"^{words[0]}", f"{words[-1]}$", f"^^{' '.join(words[:2])}"}
+    features.update(_MARK.findall(text))
+    if _DIGIT.search(text):
+        features.add("#")
+    features.add(f"|{bisect_left(NUMBERS_OF_WORDS, len(words))}")
     return features
 
 
@@ -50,6 +98,11 @@ def features_of_word(word: str) -> list[str]:
         for start in range(len(framed) - length + 1)
     ]
     return [word, *grams]
+
+
+def word_feature(value: Value) -> str:
+    """Return the single feature of a choice or boolean field's value."""
+    return MISSING if value is None else str(value)
 
 
 def fold_text(text: str) -> str:

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from db.spec.field import Inputs
 
-from .student import Student
+from .interval import Interval
+from .student import PROBABILITY_DIGITS, Student
 
 # Increase this when the body's format changes: it is part of the prediction's fingerprint.
 BODY_FORMAT = 1
-PROBABILITY_DIGITS = 6
 NUMBER_DIGITS = 10
+
+Enrichment: TypeAlias = Literal["done", "queued", "off"]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A prediction, as `GET /predict` sends it; a regression has no probabilities."""
+    """A prediction, as `GET /predict` sends it.
+
+    A regression has no probabilities. It has the ends of its prediction interval, unless its model
+    was trained before there were intervals.
+    """
 
     dataset: str
     prediction: str | float
     probabilities: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
     source: Literal["teacher", "student"]
     model: str
-    enrichment: Literal["done", "queued", "off"]
+    enrichment: Enrichment
     warnings: Sequence[str] = ()
 
 
@@ -71,26 +78,45 @@ def round_number(number: float) -> float:
     return rounded if math.isfinite(rounded) else number
 
 
+def interval_around(
+    interval: Interval | None, number: float, lowest: float
+) -> tuple[float, float] | msgspec.UnsetType:
+    """Return the rounded ends of the interval around a predicted number, none below `lowest`.
+
+    There are none without an interval, nor where an end is too large for a number.
+    """
+    if interval is None:
+        return msgspec.UNSET
+    low, high = interval.around(number, lowest)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return msgspec.UNSET
+    return round_number(low), round_number(high)
+
+
 def student_answer(
     dataset: str,
     model: str,
     student: Student,
     inputs: Inputs,
-    enrichment: Literal["queued", "off"],
+    enrichment: Enrichment,
 ) -> Answer:
-    """Return the student's answer for the inputs."""
+    """Return the student's answer for the inputs; a student that is the teacher answers as such."""
     probabilities: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
     prediction: str | float
     if student.labels:
         probabilities = rank(student.labels, student.probabilities(inputs))
         prediction = next(iter(probabilities))
     else:
-        prediction = round_number(student.number(inputs))
+        number = student.number(inputs)
+        prediction = round_number(number)
+        interval = interval_around(student.interval, number, student.lowest)
     return Answer(
         dataset=dataset,
         prediction=prediction,
         probabilities=probabilities,
-        source="student",
+        interval=interval,
+        source="teacher" if student.is_teacher else "student",
         model=model,
         enrichment=enrichment,
         warnings=student.warnings(inputs),

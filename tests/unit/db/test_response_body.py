@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.scoring.interval import Interval
 from db.scoring.response_body import (
     Answer,
     decode_answer,
     encode_answer,
+    interval_around,
     rank,
     round_number,
     student_answer,
 )
-from db.scoring.student import NumberPart, Student, StudentData
+from db.scoring.student import Student
+from db.scoring.student_data import NumberPart, StudentData
 
 ROOMS = Student(StudentData(labels=["big", "small"], bias=[0.0, 1.0], shift=4, parts={}))
-PRICES = Student(
-    StudentData(
-        labels=[],
-        bias=[0.0],
-        shift=4,
-        parts={
-            "age": NumberPart(
-                mean=0.0, scale=1.0, low=18.0, high=80.0, edges=[], slopes=[1.0], weights=bytes(4)
-            )
-        },
-        target_scale=1 / 3,
-    )
+PRICE_DATA = StudentData(
+    labels=[],
+    bias=[0.0],
+    shift=4,
+    parts={
+        "age": NumberPart(
+            mean=0.0, scale=1.0, low=18.0, high=80.0, edges=[], slopes=[1.0], weights=bytes(4)
+        )
+    },
+    target_scale=1 / 3,
+)
+PRICES = Student(PRICE_DATA)
+INTERVAL = Interval(coverage=0.9, edges=[20.0], below=[-7.0, -9.0], above=[1 / 3, 6.0])
+LIMITED = Student(
+    msgspec.structs.replace(PRICE_DATA, interval=INTERVAL, lowest=0.0, is_teacher=True)
 )
 
 
@@ -63,6 +70,7 @@ def test_a_regression_has_no_probabilities() -> None:
     [
         student_answer("rooms", "rooms@3", ROOMS, {}, "queued"),
         student_answer("prices", "prices@1", PRICES, {"age": 20}, "off"),
+        student_answer("prices", "prices@1", LIMITED, {"age": 20}, "done"),
     ],
 )
 def test_a_body_is_decoded_to_the_same_answer(answer: Answer) -> None:
@@ -71,6 +79,56 @@ def test_a_body_is_decoded_to_the_same_answer(answer: Answer) -> None:
     assert encode_answer(decoded) == encode_answer(answer)
     assert decoded.prediction == answer.prediction
     assert decoded.probabilities == answer.probabilities
+    assert decoded.interval == answer.interval
+
+
+def test_a_number_has_its_interval_after_it() -> None:
+    """Both ends are rounded as the number is."""
+    body = encode_answer(student_answer("prices", "prices@1", LIMITED, {"age": 61}, "done"))
+    assert list(json.loads(body))[:4] == ["dataset", "prediction", "interval", "source"]
+    assert json.loads(body)["interval"] == [11.33333333, 26.33333333]
+
+
+@pytest.mark.parametrize("age", [-500, 0, 1, 20])
+def test_no_end_of_an_interval_is_below_the_smallest_answer(age: int) -> None:
+    """Neither is the number itself."""
+    answer = student_answer("prices", "prices@1", LIMITED, {"age": age}, "done")
+    assert isinstance(answer.interval, tuple)
+    assert 0.0 == answer.interval[0] <= float(answer.prediction) <= answer.interval[1]
+
+
+def test_a_model_without_an_interval_answers_without_one() -> None:
+    """Its label or number is all that it has."""
+    for student in (ROOMS, PRICES):
+        answer = student_answer("any", "any@1", student, {"age": 20}, "off")
+        assert answer.interval is msgspec.UNSET
+        assert "interval" not in json.loads(encode_answer(answer))
+
+
+def test_an_interval_too_large_for_a_number_is_left_out() -> None:
+    """JSON has no infinity."""
+    wide = Interval(coverage=0.9, edges=[], below=[-1e308], above=[1e308])
+    assert interval_around(wide, 1.5e308, 0.0) is msgspec.UNSET
+    assert interval_around(wide, 1e307, 0.0) == (0.0, 1.1e308)
+    assert interval_around(None, 1.0, 0.0) is msgspec.UNSET
+
+
+def test_a_student_that_is_the_teacher_answers_as_the_teacher() -> None:
+    """Another one answers as the student."""
+    assert student_answer("prices", "prices@1", LIMITED, {"age": 20}, "done").source == "teacher"
+    assert student_answer("prices", "prices@1", PRICES, {"age": 20}, "off").source == "student"
+
+
+@pytest.mark.parametrize(
+    "prediction", [b'"b","probabilities":{"b":0.75,"c":0.25}', b"3.5"], ids=["label", "number"]
+)
+def test_a_body_from_before_there_were_intervals_is_decoded(prediction: bytes) -> None:
+    """Bodies in the store stay until workers have replaced them."""
+    end = b',"source":"teacher","model":"a@1","enrichment":"done","warnings":[]}'
+    body = b'{"dataset":"a","prediction":' + prediction + end
+    answer = decode_answer(body)
+    assert answer.interval is msgspec.UNSET
+    assert encode_answer(answer) == body
 
 
 def test_the_most_likely_label_comes_first_and_equal_ones_by_name() -> None:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.scoring.features import bin_of, date_of_days, fold_text, text_features, with_date_parts
+from db.scoring.features import (
+    bin_of,
+    count_features,
+    date_of_days,
+    fold_text,
+    text_features,
+    with_date_parts,
+    word_feature,
+)
+from db.scoring.student_data import MISSING
 
 french = st.text(st.sampled_from("aàâcçeéèêëiïoôuùûüyœ -'?"), max_size=30)
 
@@ -59,6 +68,67 @@ def test_a_text_in_capitals_has_the_same_features(text: str) -> None:
 def test_a_text_has_all_features_of_its_parts(first: str, second: str) -> None:
     """A longer text only adds features."""
     assert text_features(first) | text_features(second) <= text_features(f"{first} {second}")
+
+
+def test_a_counted_text_gives_words_grams_pairs_and_its_shape() -> None:
+    """Grams have two or four characters; a text has ends, marks and a number of words."""
+    assert dict(count_features("Le chat dort !")) == {
+        **dict.fromkeys(("le", "=<l", "=le", "=e>", "=<le>"), 1),
+        **dict.fromkeys(("chat", "=<c", "=ch", "=ha", "=at", "=t>"), 1),
+        **dict.fromkeys(("=<cha", "=chat", "=hat>"), 1),
+        **dict.fromkeys(("dort", "=<d", "=do", "=or", "=rt", "=<dor", "=dort", "=ort>"), 1),
+        "=t>": 2,
+        **dict.fromkeys(("le chat", "chat dort", "le * dort"), 1),
+        **dict.fromkeys(("^le", "dort$", "^^le chat", "!", "|2"), 1),
+    }
+
+
+def test_a_gram_counts_once_for_each_place_in_each_distinct_word() -> None:
+    """A word that is repeated counts once."""
+    counts = count_features("mama mamie mama")
+    assert counts["=ma"] == 3
+    assert counts["mama"] == counts["=<mam"] - 1 == counts["mama mamie"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("", {"|0"}),
+        ("?!?", {"?", "!", "|0"}),
+        ("un", {"|0"}),
+        ("un deux", {"|1"}),
+        ("un deux trois quatre cinq", {"|4"}),
+        ("a " * 12, {"|5"}),
+        ("a " * 13, {"|6"}),
+        ("a " * 21, {"|7"}),
+        ("24 €", {"#", "€", "|0"}),
+    ],
+)
+def test_the_shape_of_a_text_is_its_marks_digits_and_length(text: str, shape: set[str]) -> None:
+    """Marks count once; lengths are told apart up to twenty words."""
+    kinds = "|#?!.,;:€$%@…"
+    assert {name for name in count_features(text) if name[0] in kinds} == shape
+
+
+@given(french)
+def test_capitals_and_accents_do_not_change_what_is_counted(text: str) -> None:
+    """As with the features that are not counted."""
+    assert count_features(fold_text(text).upper()) == count_features(text)
+
+
+@given(st.text())
+def test_no_feature_of_a_text_is_that_of_a_missing_one(text: str) -> None:
+    """A missing text has a weight of its own."""
+    assert MISSING not in count_features(text)
+    assert MISSING not in text_features(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "feature"), [("fun", "fun"), (True, "True"), (None, MISSING), ("", MISSING)]
+)
+def test_a_choice_has_one_feature(value: str | bool | None, feature: str) -> None:  # noqa: FBT001
+    """A missing one is the empty text."""
+    assert word_feature(value) == feature
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""Numbers of 64 bits as bytes, and which numbers a student may have."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable
+
+# No honest number is larger, and the sums and products of so large ones are still finite.
+LARGEST = 1e100
+
+
+def unpack_float64(packed: bytes) -> array[float]:
+    """Return the numbers in little-endian bytes, eight for each."""
+    numbers = array("d", packed)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def are_sound(numbers: Iterable[float]) -> bool:
+    """Return True if all numbers are finite and none is larger than any honest one."""
+    # NaN is not smaller than anything.
+    return all(abs(number) <= LARGEST for number in numbers)

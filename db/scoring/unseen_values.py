@@ -1,0 +1,78 @@
+"""Warnings about values unlike those of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from db.spec.field import Value
+
+from .features import date_of_days
+from .linear.linear_scorer import flat_parts
+from .student_data import LinearData, StudentData
+from .student_parts import ChoiceInput, NumberInput, NumberPart, PiecewisePart, WordPart
+
+# The part of a date that says how late it is; the others give no warning.
+DAYS = "days"
+
+Ranges: TypeAlias = dict[str, tuple[float, float]]
+
+
+class SeenValues:
+    """The range of each number in training, and the values of each choice."""
+
+    def __init__(self, data: StudentData) -> None:
+        self._ranges: Ranges = {}
+        self._choices: dict[str, frozenset[str]] = {}
+        self._add_linear(data)
+        if data.trees:
+            self._add_inputs([*data.trees.inputs, *data.trees.unread])
+
+    def _add_linear(self, data: LinearData) -> None:
+        for name, part in flat_parts(data.parts):
+            if isinstance(part, NumberPart | PiecewisePart):
+                self._ranges[name] = part.low, part.high
+            elif isinstance(part, WordPart):
+                self._choices[name] = frozenset(part.names)
+
+    def _add_inputs(self, inputs: list[NumberInput | ChoiceInput]) -> None:
+        for one in inputs:
+            if isinstance(one, NumberInput):
+                self._ranges[one.name] = one.low, one.high
+            else:
+                self._choices[one.name] = frozenset((*one.names, *one.rare))
+
+    def warnings(self, inputs: Mapping[str, Value], values: Mapping[str, Value]) -> list[str]:
+        """Return a warning for each value unlike those of training.
+
+        That is a number or a date outside the range, and a choice that did not occur. `values` are
+        the inputs with the parts of dates.
+        """
+        return [*self._of_numbers(inputs, values), *self._of_choices(inputs)]
+
+    def _of_numbers(
+        self, inputs: Mapping[str, Value], values: Mapping[str, Value]
+    ) -> Iterator[str]:
+        for name, (low, high) in self._ranges.items():
+            value = values[name]
+            if value is not None and not low <= value <= high:  # type: ignore[operator]
+                field, _, part = name.partition(".")
+                if part in {"", DAYS}:
+                    yield _range_warning(field, inputs[field], float(value), (low, high), part)
+
+    def _of_choices(self, inputs: Mapping[str, Value]) -> Iterator[str]:
+        for name, seen in self._choices.items():
+            value = inputs.get(name)
+            # A boolean is no text, and a missing value needs no warning.
+            if isinstance(value, str) and value not in seen:
+                yield f"{name}: {value!r} was not seen in training"
+
+
+def _range_warning(
+    field: str, shown: Value, value: float, limits: tuple[float, float], part: str
+) -> str:
+    is_below = value < limits[0]
+    limit = limits[0] if is_below else limits[1]
+    named = date_of_days(limit) if part else f"{limit:.15g}"
+    side, extreme = ("below", "smallest") if is_below else ("above", "largest")
+    return f"{field}: {shown} is {side} {named}, the {extreme} seen in training"

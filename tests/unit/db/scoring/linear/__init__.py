@@ -1,0 +1,1 @@
+"""Tests of the linear model of a student."""

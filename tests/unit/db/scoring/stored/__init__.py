@@ -1,0 +1,1 @@
+"""Tests of students as they are stored."""
