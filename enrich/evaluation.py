@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from db.errors import DataFileError, InputError, TrainingError
 from db.files.column_check import missing_columns
 from db.files.reader import BadRows, check_rows, read_layout, read_rows
@@ -17,21 +19,17 @@ from db.records.trained_model import (
     read_student,
     read_teacher,
 )
-from db.scoring.student import Student, decode_student
+from db.scoring.student import Student
+from db.scoring.student_data import decode_student
 from db.settings import Settings
 from db.spec.stored_spec import encode_spec
 from db.store.store import Store
 from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.executors.recipe import EnricherRecipe
-from enrich.learning.cross_validation import (
-    OutOfFold,
-    answer,
-    decode_out_of_fold,
-    number_type,
-    student_answers,
-)
-from enrich.learning.report import report_on
-from enrich.learning.teacher import load_teacher
+from enrich.learning.quality.out_of_fold import decode_out_of_fold, pack_answers
+from enrich.learning.quality.report import Intervals, report_on
+from enrich.learning.teacher import answer, sharpen
+from enrich.learning.teacher_file import load_teacher
 from enrich.learning.training_table import Frame, make_frame
 from enrich.planning.maintenance import lost_reads
 from enrich.planning.plan import make_plan
@@ -78,14 +76,18 @@ def evaluate_file(
     rows = _read(dataset, path, trained_on)
     frame = _frame(dataset, rows, tuple(model.reads), settings)
     student = Student(decode_student(stored_student.data, stored_student.sha256))
-    teacher = load_teacher(stored_teacher, settings.code_paths)
     names = list(student.labels)
-    answers = OutOfFold(
-        labels=names,
-        keys=b"".join(frame.keys),
-        teacher=_stored(answer(teacher, frame.table, names, student.lowest), names),
-        student=_stored(student_answers(student, frame.inputs, names), names),
-    )
+    by_student = by_teacher = _ask_student(student, frame)
+    if stored_teacher:
+        teacher = load_teacher(stored_teacher, settings.code_paths)
+        by_teacher = answer(teacher, frame.table, names, student.lowest)
+        if names:
+            by_teacher = sharpen(by_teacher, student.teacher_factor)
+    answers = pack_answers(names, frame.keys, by_teacher, by_student)
+    intervals: Intervals = {
+        "teacher": student.teacher_interval or student.interval,
+        "student": student.interval,
+    }
     from_training = {name: model.metrics[name] for name in ("estimator", "target")}
     return {
         "model": model_name(dataset, model.version),
@@ -94,18 +96,20 @@ def evaluate_file(
         "faults": rows.faults,
         "notes": rows.notes,
         **from_training,
-        **report_on(frame, answers),
+        **report_on(frame, answers, intervals),
     }
 
 
-def _stored(answers: Any, names: list[str]) -> bytes:  # noqa: ANN401
-    stored: bytes = answers.astype(number_type(names)).tobytes()
-    return stored
+def _ask_student(student: Student, frame: Frame) -> Any:  # noqa: ANN401
+    """Return the student's answers: for each record a row of probabilities or of one number."""
+    if student.labels:
+        return np.array([student.probabilities(one) for one in frame.inputs])
+    return np.array([[student.number(one)] for one in frame.inputs])
 
 
 def _keys(out_of_fold: bytes | None) -> set[bytes]:
     """Return the keys of the records that a model was trained on."""
-    return set(decode_out_of_fold(out_of_fold).answers("teacher")) if out_of_fold else set()
+    return set(decode_out_of_fold(out_of_fold).split_keys()) if out_of_fold else set()
 
 
 def _read(dataset: Dataset, path: Path, trained_on: set[bytes]) -> _Rows:

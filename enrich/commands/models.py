@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from db.errors import UnknownModel
 from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
 from db.records.trained_model import active_model, all_models, model_name
-from enrich.planning.maintenance import use_model
+from enrich.planning.maintenance import FEWEST_LABELS, use_model
 from enrich.worker.hooks import WorkerHooks
 from enrich.worker.subcommand import yielding
 from enrich.worker.worker import working
@@ -31,11 +32,22 @@ from .base import (
 @click.command()
 @dataset_argument
 @click.option("--force", is_flag=True, help="Activate the new model even if it is worse.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=FEWEST_LABELS),
+    help="Number of records to train on, a fair sample; by default as many as memory has room for.",
+)
 @click.option("--unless-trained", is_flag=True, help="Do nothing if a model is active.")
 @lock_option
 @json_option
 def train(
-    dataset: str, *, force: bool, unless_trained: bool, lock: Path | None, as_json_: bool
+    dataset: str,
+    *,
+    force: bool,
+    sample: int | None,
+    unless_trained: bool,
+    lock: Path | None,
+    as_json_: bool,
 ) -> None:
     """Train a new model of DATASET, and activate it if it is not worse than the active one.
 
@@ -50,16 +62,28 @@ def train(
         name = model_name(stored, model.version)
         click.echo(as_json({"model": name}) if as_json_ else f"{name} is already active")
         return
-    from enrich.learning.report import format_report  # noqa: PLC0415  scikit-learn is slow to import
-    from enrich.learning.training import train_model  # noqa: PLC0415
+    from enrich.learning.quality.report_text import format_report  # noqa: PLC0415  scikit-learn is slow to import
+    from enrich.learning.training import TrainingMonitor, train_model  # noqa: PLC0415
 
     hooks = WorkerHooks(f"training {dataset}")
     with (
         working(store, settings, threading.Event(), hooks=hooks) as worker,
         recorded_run(store, stored.id, "train", worker.id) as outcome,
     ):
-        progress = ProgressBar(f"train {dataset}, folds fitted")
-        trained = train_model(store, dataset, settings, force=force, progress=progress.advance)
+        progress = ProgressBar(f"train {dataset}, records fitted")
+
+        def show(note: str, records: int, total: int) -> None:
+            progress.expect(total)
+            progress.advance(records, note)
+
+        trained = train_model(
+            store,
+            dataset,
+            settings,
+            force=force,
+            sample=sample,
+            monitor=TrainingMonitor(show, partial(click.echo, err=True)),
+        )
         progress.end()
         outcome.complete(f"{model_name(stored, trained.version)}: {trained.decision.reason}")
     name = model_name(stored, trained.version)
@@ -89,7 +113,7 @@ def evaluate(dataset: str, file: Path, *, every_row: bool, as_json_: bool) -> No
     read, with the reason.
     """
     from enrich.evaluation import evaluate_file  # noqa: PLC0415  scikit-learn is slow to import
-    from enrich.learning.report import format_report  # noqa: PLC0415
+    from enrich.learning.quality.report_text import format_report  # noqa: PLC0415
 
     store, settings = open_worker_store()
     result = evaluate_file(store, dataset, file, settings, every_row=every_row)

@@ -14,8 +14,16 @@ import msgspec
 
 from db.records.enrichment import Vector
 from db.records.trained_model import Artifact
-from db.scoring.response_body import Answer, encode_answer, rank, round_number
-from db.scoring.student import Student, decode_student
+from db.scoring.response_body import (
+    Answer,
+    encode_answer,
+    interval_around,
+    rank,
+    round_number,
+    student_answer,
+)
+from db.scoring.student import Student
+from db.scoring.student_data import decode_student
 from db.spec.stored_spec import decode_spec
 from enrich.enrichers.base import Row, WrongAnswer, find_enricher, to_value
 
@@ -71,55 +79,72 @@ class PredictedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PredictionRecipe:
-    """Computes the predictions of a dataset's active model."""
+    """Computes the predictions of a dataset's active model; without a teacher, of its student."""
 
     spec: str
     model: str
     columns: dict[str, Kind]
-    teacher: Artifact
+    teacher: Artifact | None
     student: Artifact
     code_paths: tuple[str, ...]
 
     def start(self) -> ComputeRows:
         """Return the function from rows to predictions."""
-        from enrich.learning.column import make_table  # noqa: PLC0415
-        from enrich.learning.cross_validation import answer  # noqa: PLC0415
-        from enrich.learning.teacher import load_teacher  # noqa: PLC0415
-
-        spec = decode_spec(self.spec)
-        teacher = load_teacher(self.teacher, self.code_paths)
         # The student knows the range of the training data, and so writes the warnings.
         student = Student(decode_student(self.student.data, self.student.sha256))
+        name = decode_spec(self.spec).name
+        if self.teacher is None:
+            return lambda rows: [self._ask_student(name, student, row) for row in rows]
+        return self._start_teacher(name, student, self.teacher)
+
+    def _start_teacher(self, name: str, student: Student, artifact: Artifact) -> ComputeRows:
+        from enrich.learning.column import make_table  # noqa: PLC0415
+        from enrich.learning.teacher import answer, sharpen  # noqa: PLC0415
+        from enrich.learning.teacher_file import load_teacher  # noqa: PLC0415
+
+        teacher = load_teacher(artifact, self.code_paths)
 
         def step(rows: Sequence[Row]) -> list[Any]:
             table = make_table(self.columns, rows)
             answers = answer(teacher, table, list(student.labels), student.lowest)
+            if student.labels:
+                answers = sharpen(answers, student.teacher_factor)
             return [
-                self._predict(spec.name, student, row, numbers)
+                self._predict(name, student, row, numbers)
                 for row, numbers in zip(rows, answers, strict=True)
             ]
 
         return step
 
+    def _ask_student(self, dataset: str, student: Student, row: Row) -> PredictedRow:
+        return _to_row(student_answer(dataset, self.model, student, dict(row), "done"))
+
     def _predict(
         self, dataset: str, student: Student, row: Row, numbers: Sequence[float]
     ) -> PredictedRow:
         ranked = rank(student.labels, numbers) if student.labels else None
-        prediction = next(iter(ranked)) if ranked else round_number(numbers[0])
-        body = encode_answer(
+        interval = student.teacher_interval or student.interval
+        return _to_row(
             Answer(
                 dataset=dataset,
-                prediction=prediction,
+                prediction=next(iter(ranked)) if ranked else round_number(numbers[0]),
                 probabilities=ranked or msgspec.UNSET,
+                interval=msgspec.UNSET
+                if ranked
+                else interval_around(interval, numbers[0], student.lowest),
                 source="teacher",
                 model=self.model,
                 enrichment="done",
                 warnings=student.warnings(row),
             )
         )
-        if ranked:
-            return PredictedRow(body, str(prediction), ranked[str(prediction)])
-        return PredictedRow(body, "", float(prediction))
+
+
+def _to_row(answer: Answer) -> PredictedRow:
+    prediction, body = answer.prediction, encode_answer(answer)
+    if isinstance(answer.probabilities, dict):
+        return PredictedRow(body, str(prediction), answer.probabilities[str(prediction)])
+    return PredictedRow(body, "", float(prediction))
 
 
 @dataclass(frozen=True)

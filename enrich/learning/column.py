@@ -145,6 +145,11 @@ def columns_of(spec: DatasetSpec, example: Mapping[str, Any]) -> Columns:
     return columns
 
 
+def is_input(spec: DatasetSpec, column: str) -> bool:
+    """Return whether a column is a field or a part of a date, and not an enrichment."""
+    return column.partition(".")[0] in spec.fields
+
+
 def _date_columns(name: str, *, has_time: bool) -> Columns:
     numbers: Columns = {part_name(name, part): "number" for part in DATE_PARTS}
     return numbers | {part_name(name, part): "choice" for part in date_words(has_time=has_time)}

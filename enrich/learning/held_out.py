@@ -15,7 +15,7 @@ from db.records.record import batches
 from db.records.trained_model import find_model, read_out_of_fold
 from db.store.store import Store
 
-from .cross_validation import decode_out_of_fold
+from .quality.out_of_fold import decode_out_of_fold
 
 BATCH_RECORDS = 1000
 
@@ -34,7 +34,6 @@ def mark_held_out(store: Store, dataset: Dataset, version: int) -> None:
 def _answers(stored: bytes) -> Iterator[tuple[bytes, str, float]]:
     """Yield key, predicted label and its probability; for a regression key, "" and the number."""
     answers = decode_out_of_fold(stored)
-    keys, rows = answers.rows("teacher")
-    for key, row in zip(keys, rows, strict=True):
+    for key, row in zip(answers.split_keys(), answers.rows("teacher"), strict=True):
         at = int(row.argmax())
         yield key, answers.labels[at] if answers.labels else "", float(row[at])

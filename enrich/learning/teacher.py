@@ -1,35 +1,25 @@
-"""Teachers: the slow, accurate estimators, and their storage as skops files."""
+"""Teachers that only training and workers have: of texts, of enrichments, or a spec's own."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-import skops.io
-from sklearn.calibration import CalibratedClassifierCV
+import numpy.typing as npt
+from scipy.special import softmax
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
-from sklearn.preprocessing import (
-    Normalizer,
-    OneHotEncoder,
-    OrdinalEncoder,
-    PolynomialFeatures,
-    StandardScaler,
-)
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import Normalizer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from db.errors import ArtifactError, TrainingError
-from db.records.trained_model import Artifact
+from db.errors import TrainingError
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from enrich.import_string import import_from_path
@@ -43,32 +33,28 @@ from .column import (
     Numbers,
     Table,
     WordWeights,
+    is_input,
 )
+from .quality.calibration import LEAST_PROBABILITY
+from .text_teacher import TextTeacher
 from .training_table import Extent
 
+Array: TypeAlias = npt.NDArray[Any]
 Estimator: TypeAlias = Any
 Factory: TypeAlias = Callable[[], Estimator]
 
-# The weight of an embedding relative to the words of its text. Half won in cross-validation on real
-# utterances: an embedding says less than the words, and more than nothing.
-VECTOR_WEIGHT = 0.5
-CALIBRATION_FOLDS = 5
-# Products of pairs are tried up to this many features and cells of the table of products. Beyond
-# that they took minutes and were no better.
-MOST_PAIRED = 60
-MOST_PAIRED_CELLS = 500_000
-# Trees read this many words of a text, and vectors up to this length beside one. More are slow.
+# Trees read this many words of a text, and vectors up to this length. More are slow.
 MOST_WORDS = 50
 MOST_DIMENSIONS = 64
-# With a text, trees are tried up to this many labels: each label has trees of its own.
+# Each label has trees of its own.
 MOST_LABELS_OF_TREES = 20
-# How much a linear model of such rows may say for each record: others must be extrapolated.
-SHRUNK = {"linear-shrunk": 5.0, "linear-shrunk-more": 1.0}
 # On fewer rows no model is fitted.
 FEWEST_FITTED = 5
-# The regularization strengths that the ridge regression chooses from.
+VECTOR_WEIGHT = 0.5
+# The regularization strengths that the ridge regression chooses from, by rows that may be sorted.
 ALPHAS = (0.1, 1.0, 10.0, 100.0)
 SEED = 0
+_SHUFFLED = KFold(3, shuffle=True, random_state=SEED)
 WORD = r"(?u)\w+"
 
 
@@ -78,6 +64,8 @@ class Candidate:
 
     name: str
     make: Factory
+    # Whether the spec demands this teacher.
+    is_demanded: bool = False
 
 
 def candidates(
@@ -89,37 +77,29 @@ def candidates(
     """
     if spec.teacher != "default":
         factory = import_from_path(spec.teacher, code_paths)
-        return [Candidate(spec.teacher, lambda: _checked(spec, factory(dict(columns))))]
+        make = partial(_make_checked, spec, factory, dict(columns))
+        return [Candidate(spec.teacher, make, is_demanded=True)]
     return list(_default_candidates(spec, columns, extent))
 
 
 def _default_candidates(spec: DatasetSpec, columns: Columns, extent: Extent) -> Iterator[Candidate]:
-    yield Candidate("linear", lambda: _linear(spec, _features(columns), extent))
-    if extent.repeats > 1 and spec.kind == "classification":
-        for name, strength in SHRUNK.items():
-            yield Candidate(name, partial(_shrunk, columns, strength / extent.repeats))
-    if _can_pair(columns, extent):
-        yield Candidate("linear-pairs", lambda: _linear(spec, _pairs(columns), extent))
-    read = _read_by_trees(spec, columns, extent)
-    if read:
-        yield Candidate("gradient-boosting", lambda: _boosting(spec, read))
+    """Yield teachers that know more than a portable model: of texts, or of enrichments."""
+    enrichments = {name: kind for name, kind in columns.items() if not is_input(spec, name)}
+    has_texts = "text" in columns.values() or "vector" in enrichments.values()
+    if spec.kind == "classification" and has_texts:
+        yield Candidate("margin + neighbours", partial(_text_teacher, columns))
+    elif has_texts or enrichments:
+        yield Candidate("linear", partial(_linear, spec, columns))
+    is_text = all(isinstance(field, TextField) for field in spec.fields.values())
+    if (
+        not is_text
+        and set(enrichments.values()) - {"vector"}
+        and extent.labels <= MOST_LABELS_OF_TREES
+    ):
+        yield Candidate("gradient-boosting", partial(_boosting, spec, _narrow(columns, extent)))
 
 
-def _can_pair(columns: Columns, extent: Extent) -> bool:
-    if {"text", "vector"} & set(columns.values()):
-        return False
-    cells = extent.rows * len(columns) ** 2 // 2
-    return sum(extent.features.values()) <= MOST_PAIRED and cells <= MOST_PAIRED_CELLS
-
-
-def _read_by_trees(spec: DatasetSpec, columns: Columns, extent: Extent) -> Columns:
-    """Return the columns that gradient boosting reads; none of a table of texts alone."""
-    if "text" not in columns.values():
-        return columns
-    if all(isinstance(field, TextField) for field in spec.fields.values()):
-        return {}
-    if extent.labels > MOST_LABELS_OF_TREES:
-        return {}
+def _narrow(columns: Columns, extent: Extent) -> Columns:
     return {
         name: kind
         for name, kind in columns.items()
@@ -127,34 +107,37 @@ def _read_by_trees(spec: DatasetSpec, columns: Columns, extent: Extent) -> Colum
     }
 
 
-def _checked(spec: DatasetSpec, estimator: Estimator) -> Estimator:
+def _make_checked(spec: DatasetSpec, factory: Callable[..., Any], columns: Columns) -> Estimator:
     """Return the estimator that the spec's factory made; raises TrainingError if it is unusable."""
+    estimator = factory(columns)
     method = "predict_proba" if spec.kind == "classification" else "predict"
     if not hasattr(estimator, "fit") or not hasattr(estimator, method):
         raise TrainingError(f"{spec.teacher}: must return an estimator with fit and {method}")
     return estimator
 
 
-def _linear(spec: DatasetSpec, features: Estimator, extent: Extent) -> Estimator:
-    if spec.kind == "regression":
-        # Rows of the same record say no more about other records than one does.
-        alphas = [alpha * extent.repeats for alpha in ALPHAS]
-        return make_pipeline(features, RidgeCV(alphas=alphas, cv=shuffled(KFold)))
-    if extent.rarest < CALIBRATION_FOLDS or extent.repeats > 1:
-        return make_pipeline(features, LogisticRegression(C=10, max_iter=1000))
-    margin = LinearSVC(random_state=SEED)
-    return make_pipeline(
-        features, CalibratedClassifierCV(margin, cv=shuffled(StratifiedKFold), ensemble=False)
+def _text_teacher(columns: Columns) -> Estimator:
+    texts, vectors, others = (
+        _only(columns, kinds) for kinds in ({"text"}, {"vector"}, {"choice", "number"})
+    )
+    if not texts:
+        # Its words are in a field that no teacher can read: other columns take their place.
+        texts, others = others, {}
+    return TextTeacher(
+        _features(texts),
+        _features(vectors) if vectors else None,
+        _features(others) if others else None,
     )
 
 
-def shuffled(kind: type[Any]) -> Any:  # noqa: ANN401
-    """Return a splitter of rows that are perhaps sorted, such as by date."""
-    return kind(CALIBRATION_FOLDS, shuffle=True, random_state=SEED)
+def _only(columns: Columns, kinds: Collection[str]) -> Columns:
+    return {name: kind for name, kind in columns.items() if kind in kinds}
 
 
-def _shrunk(columns: Columns, strength: float) -> Estimator:
-    return make_pipeline(_features(columns), LogisticRegression(C=strength, max_iter=1000))
+def _linear(spec: DatasetSpec, columns: Columns) -> Estimator:
+    if spec.kind == "classification":
+        return make_pipeline(_features(columns), LogisticRegression(max_iter=1000))
+    return make_pipeline(_features(columns), RidgeCV(alphas=ALPHAS, cv=_SHUFFLED))
 
 
 def _features(columns: Columns) -> FeatureUnion:
@@ -163,16 +146,6 @@ def _features(columns: Columns) -> FeatureUnion:
         parts += [(f"{name}-{part}", step) for part, step in _PARTS[kind](name)]
     weights = {name: VECTOR_WEIGHT for name, _ in parts if name.endswith("-vector")}
     return FeatureUnion(parts, transformer_weights=weights)
-
-
-def _pairs(columns: Columns) -> Estimator:
-    """Return all features, their squares and the products of each two.
-
-    Squares let an effect bend, as that of age does; products let one field change the effect of
-    another, as a degree changes that of income.
-    """
-    pairs = PolynomialFeatures(degree=2, include_bias=False)
-    return make_pipeline(_features(columns), pairs, StandardScaler(with_mean=False))
 
 
 def _text_parts(name: str) -> list[tuple[str, Pipeline]]:
@@ -216,12 +189,11 @@ def _boosting(spec: DatasetSpec, columns: Columns) -> Estimator:
         if spec.kind == "regression"
         else HistGradientBoostingClassifier
     )
-    # Few leaves and a low learning rate: users' tables are mostly small.
     return make_pipeline(
         FeatureUnion(parts),
         boosting(
             learning_rate=0.05,
-            max_leaf_nodes=8,
+            max_leaf_nodes=15,
             max_iter=200,
             early_stopping=False,
             random_state=SEED,
@@ -252,46 +224,32 @@ def fit_teacher(candidate: Candidate, rows: Table, labels: Any) -> Estimator:  #
     return constant.fit(np.zeros((len(rows), 1)), labels)
 
 
-def dump_teacher(estimator: Estimator) -> Artifact:
-    """Return a fitted teacher as a skops file with its SHA-256."""
-    data = skops.io.dumps(estimator, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
-    return Artifact(data, hashlib.sha256(data).hexdigest())
+def answer(
+    estimator: Estimator,
+    rows: Any,  # noqa: ANN401
+    names: list[str],
+    lowest: float = -math.inf,
+) -> Array:
+    """Return the estimator's answers, one row for each of `rows`.
 
-
-def load_teacher(artifact: Artifact, code_paths: Sequence[str]) -> Estimator:
-    """Return the teacher that `dump_teacher` stored; raises ArtifactError if it cannot be trusted.
-
-    No pickle is read. Only types of scikit-learn, of the packages in CODE_PATHS and of _TRUSTED are
-    created from the file.
+    A row has a probability for each of `names`, or one number of at least `lowest` if `names` is
+    empty.
     """
-    if hashlib.sha256(artifact.data).hexdigest() != artifact.sha256:
-        raise ArtifactError("the teacher's bytes do not match their SHA-256; train again")
-    try:
-        unknown = skops.io.get_untrusted_types(data=artifact.data)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ArtifactError(f"the teacher is not a skops file: {error}; train again") from error
-    roots = tuple(f"{root}." for root in ("sklearn", *code_paths))
-    trusted = [name for name in unknown if name in _TRUSTED or _is_from(name, roots)]
-    refused = sorted(set(unknown) - set(trusted))
-    if refused:
-        raise ArtifactError(
-            f"the teacher has types outside CODE_PATHS: {', '.join(refused)}; add their packages"
-        )
-    return skops.io.loads(artifact.data, trusted=trusted)
+    if not names:
+        numbers: Array = np.asarray(estimator.predict(rows), dtype=float).reshape(-1, 1)
+        return np.maximum(numbers, lowest)
+    probabilities = np.zeros((rows.shape[0], len(names)))
+    columns = [names.index(str(name)) for name in estimator.classes_]
+    probabilities[:, columns] = estimator.predict_proba(rows)
+    return probabilities
 
 
-def _is_from(name: str, roots: tuple[str, ...]) -> bool:
-    """Return True if a type is defined in one of the packages, not merely imported there."""
-    if not name.startswith(roots):
-        return False
-    module_name, _, attribute = name.rpartition(".")
-    try:
-        named = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError):
-        return False
-    return f"{getattr(named, '__module__', '')}.".startswith(roots)
+def sharpen(probabilities: Array, factor: float) -> Array:
+    """Return probabilities whose logarithms were multiplied by a factor: rows by classes."""
+    logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
+    sharpened: Array = softmax(factor * logs, axis=1)
+    return sharpened
 
 
-# Our own transformers, and the type of the columns that encoders store.
-_OURS = (Column, Numbers, Missing, WordWeights, FrequentWords)
-_TRUSTED = frozenset({*(f"{our.__module__}.{our.__qualname__}" for our in _OURS), "numpy.dtype"})
+# Our own estimators, which a stored teacher may have.
+OWN_TYPES = (Column, Numbers, Missing, WordWeights, FrequentWords, TextTeacher)

@@ -5,37 +5,61 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from db.errors import TrainingError, VeilleuseError
-from db.records.dataset import Dataset, find_dataset
-from db.records.enrichment import enrichers_covering_labels
-from db.records.observation import adopt_labels, has_uncounted_labels
 from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
-from db.scoring.student import encode_student
+from db.scoring.student import Student
+from db.scoring.student_data import StudentData, encode_student
 from db.settings import Settings
 from db.store.store import Store
-from enrich.enrichers.base import find_enrichers
-from enrich.planning.maintenance import FEWEST_LABELS, lost_reads, use_model
-from enrich.planning.plan import make_plan
+from enrich.planning.maintenance import lost_reads, use_model
 
-from .cross_validation import (
+from .column import is_input
+from .held_out import mark_held_out
+from .portable.ensemble import Ensemble
+from .portable.search import fit_found, planned_fits
+from .problem import DatasetProblem, make_problem
+from .quality.conformal import fit_interval
+from .quality.importance import importance
+from .quality.out_of_fold import (
     OutOfFold,
-    cross_validate,
     decode_out_of_fold,
     encode_out_of_fold,
-    student_training_set,
+    pack_answers,
 )
-from .held_out import mark_held_out
-from .promotion import PromotionDecision, decide_promotion
-from .report import loss_of, report_on
-from .student_training import fit_student
-from .teacher import Candidate, candidates, dump_teacher, fit_teacher, load_teacher
-from .training_table import Frame, extent_of, read_labelled, read_unlabelled
+from .quality.promotion import PromotionDecision, decide_promotion
+from .quality.report import report_on
+from .selection import Selection, select
+from .teacher import Estimator, answer, candidates, fit_teacher, sharpen
+from .teacher_file import dump_teacher, load_teacher
+from .training_data import TrainingData, check_enough, read_training_data
+from .training_table import Frame, extent_of
+
+# A student is compared with the model that it was made from on so many rows, up to this difference:
+# its weights are whole numbers.
+CHECKED_ROWS = 200
+TOLERANCE = 1e-6
+# The score of a text may round to the other side of a threshold.
+SHARE_ALIKE = 0.99
+
+# Called with what was fitted, on how many records, and on how many it will be in all.
+TrainingProgress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainingMonitor:
+    """What training tells those who wait: its progress, and sentences that they should read."""
+
+    progress: TrainingProgress
+    say: Callable[[str], None]
+
+
+SILENT = TrainingMonitor(lambda _note, _done, _total: None, lambda _sentence: None)
 
 
 @dataclass(frozen=True)
@@ -47,40 +71,33 @@ class Trained:
     decision: PromotionDecision
 
 
-@dataclass(frozen=True)
-class _TrainingData:
-    dataset: Dataset
-    # The enrichers that have a fresh value for every labelled record, with their fingerprints.
-    covering: dict[str, str]
-    # The names of the other enrichers.
-    not_covering: list[str]
-    # Those of `covering` whose values a teacher can read.
-    reads: dict[str, str]
-    frame: Frame
-    unlabelled: Frame
-
-
 def train_model(
     store: Store,
     name: str,
     settings: Settings,
     *,
     force: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
+    sample: int | None = None,
+    monitor: TrainingMonitor = SILENT,
 ) -> Trained:
     """Fit teacher and student, store them as a new version, and activate it if it is not worse.
 
-    With `force` it is activated in any case. Raises TrainingError if there are too few labels or
-    the teacher cannot be fitted.
+    With `force` it is activated in any case. It works on a fair sample of `sample` records, or of
+    as many as memory has room for. Raises TrainingError if there are too few labels or the teacher
+    cannot be fitted.
     """
-    data = _read(store, name, settings)
-    _check_enough(data)
+    data = read_training_data(store, name, settings, sample, monitor.say)
+    check_enough(data)
     try:
         with warnings.catch_warnings():
             # Cross-validation measures what a fit that has not converged is worth.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            candidate, answers = _choose(data, settings, progress)
-            new = _fit(data, candidate, answers, settings.code_paths)
+            learning = make_problem(data.dataset.spec, data.frame, data.unlabelled)
+            selection = _select(data, learning, settings, monitor.progress)
+            answers = pack_answers(
+                learning.names, data.frame.keys, selection.teacher_rows, selection.student
+            )
+            new = _fit(data, learning, selection, answers, settings.code_paths)
     except VeilleuseError:
         raise
     except Exception as error:
@@ -88,108 +105,135 @@ def train_model(
         teacher = data.dataset.spec.teacher
         words = f"{name}: the {teacher} teacher cannot be fitted: {type(error).__name__}: {error}"
         raise TrainingError(words) from error
-    progress(1)
     return _store_version(store, data, answers, new, settings, force=force)
 
 
-def _read(store: Store, name: str, settings: Settings) -> _TrainingData:
-    with store.reading() as connection:
-        dataset = find_dataset(connection, name)
-        if has_uncounted_labels(connection, dataset.id):
-            store.write(partial(adopt_labels, dataset_id=dataset.id))
-        steps = make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
-        fingerprints = {step.name: step.fingerprint for step in steps}
-        covering = {
-            enricher: fingerprints[enricher]
-            for enricher in enrichers_covering_labels(connection, dataset.id, fingerprints)
-        }
-        frame = read_labelled(connection, dataset, covering)
-        unlabelled = read_unlabelled(connection, dataset, covering)
-    return _TrainingData(
-        dataset=dataset,
-        covering=covering,
-        not_covering=sorted(fingerprints.keys() - covering),
-        reads={
-            name: fingerprint for name, fingerprint in covering.items() if name in frame.columns
-        },
-        frame=frame,
-        unlabelled=unlabelled,
+def _select(
+    data: TrainingData,
+    learning: DatasetProblem,
+    settings: Settings,
+    progress: TrainingProgress,
+) -> Selection:
+    frame = data.frame
+    teachers = candidates(data.dataset.spec, frame.columns, extent_of(frame), settings.code_paths)
+    once = len(frame.keys) * learning.problem.rows.fold_count
+    # The last fit is that of the chosen model on all records.
+    total = planned_fits(learning.problem) + len(teachers) * once + len(frame.keys)
+    return select(
+        learning,
+        teachers,
+        frame,
+        data.unlabelled,
+        lambda note, records: progress(note, records, total),
     )
 
 
-def _check_enough(data: _TrainingData) -> None:
-    name, frame, spec = data.dataset.name, data.frame, data.dataset.spec
-    if not len(frame):
-        raise TrainingError(
-            f"{name}: no row has a label; import a file with a column"
-            f" {spec.target}: python -m db import {name} FILE"
-        )
-    if len(frame) < FEWEST_LABELS:
-        raise TrainingError(
-            f"{name}: {len(frame)} labelled rows are too few, training needs at least"
-            f" {FEWEST_LABELS}; import more: python -m db import {name} FILE"
-        )
-    if len(frame.keys) == 1:
-        raise TrainingError(
-            f"{name}: all {len(frame):,} labelled rows have the same inputs, so nothing can be"
-            f" learnt from them; import others, or add the columns in which the rows differ"
-        )
-    if spec.kind == "regression":
-        return
-    labels, counts = np.unique(frame.labels, return_counts=True)
-    if len(labels) == 1:
-        raise TrainingError(f"{name}: every label is {labels[0]}; import rows with others")
-    if counts.max() == 1:
-        raise TrainingError(
-            f"{name}: no label has 2 rows; import more of each, or choose another target"
-            f" if {spec.target} names each row"
-        )
-
-
-def _choose(
-    data: _TrainingData, settings: Settings, progress: Callable[[int], None]
-) -> tuple[Candidate, OutOfFold]:
-    """Return the teacher with the smallest out-of-fold loss, and its answers."""
-    spec, frame = data.dataset.spec, data.frame
-    tried = []
-    for candidate in candidates(spec, frame.columns, extent_of(frame), settings.code_paths):
-        answers = cross_validate(candidate, spec, frame, data.unlabelled, lambda: progress(1))
-        tried.append((candidate, answers))
-    return min(tried, key=lambda pair: loss_of(frame, pair[1]))
-
-
 def _fit(
-    data: _TrainingData, candidate: Candidate, answers: OutOfFold, code_paths: tuple[str, ...]
+    data: TrainingData,
+    learning: DatasetProblem,
+    selection: Selection,
+    answers: OutOfFold,
+    code_paths: tuple[str, ...],
 ) -> NewModel:
     """Fit teacher and student on all labelled rows."""
     frame, spec = data.frame, data.dataset.spec
-    teacher = fit_teacher(candidate, frame.table[frame.index], frame.labels)
-    every_row = np.arange(len(frame))
-    training_set = student_training_set(spec, frame, every_row, data.unlabelled, teacher)
-    _, _, student = fit_student(spec, training_set)
-    artifact = dump_teacher(teacher)
-    # A teacher that a worker cannot load must fail here, not at the first prediction.
-    load_teacher(artifact, code_paths)
+    teacher = None
+    if selection.teacher:
+        candidate = selection.teacher.candidate
+        teacher = fit_teacher(candidate, frame.table[frame.index], frame.labels)
+    ensemble = _fit_student(data, learning, selection, teacher)
+    student = _complete(ensemble.student(learning.names, learning.scale), selection, frame, answers)
+    _check_export(data, learning, ensemble, student)
     metrics = {
-        "estimator": candidate.name,
+        "estimator": selection.name,
+        "student_estimator": selection.found.name,
+        "student_is_teacher": teacher is None,
+        "importance": importance(Student(student), frame.inputs),
         "target": spec.target,
+        "sample": None if data.sample.is_all else data.sample.records,
         "unlabelled": len(data.unlabelled.keys),
         "covering": data.covering,
         "not_covering": data.not_covering,
-        **report_on(frame, answers),
+        "all_rows": data.all_rows,
+        **report_on(
+            frame,
+            answers,
+            {"teacher": student.teacher_interval or student.interval, "student": student.interval},
+        ),
+        # A student that is the teacher reads no enrichment.
+        "columns": {
+            name: kind for name, kind in frame.columns.items() if teacher or is_input(spec, name)
+        },
     }
     return NewModel(
         metrics=metrics,
-        reads=data.reads,
+        reads=data.reads if teacher else {},
         student=Artifact(*encode_student(student)),
-        teacher=artifact,
+        teacher=_dump(teacher, code_paths) if teacher else None,
         out_of_fold=encode_out_of_fold(answers),
     )
 
 
+def _fit_student(
+    data: TrainingData, learning: DatasetProblem, selection: Selection, teacher: Estimator | None
+) -> Ensemble:
+    extra = None
+    if selection.learns_answers:
+        answers = answer(teacher, data.unlabelled.table, learning.names, learning.lowest)
+        answers = sharpen(answers, selection.teacher_factor)
+        records = len(data.frame.keys) + np.arange(len(data.unlabelled.keys))
+        extra = learning.as_target(records, answers)
+    return fit_found(learning.problem, selection.found, extra)
+
+
+def _dump(teacher: Estimator, code_paths: tuple[str, ...]) -> Artifact:
+    artifact = dump_teacher(teacher)
+    # A teacher that a worker cannot load must fail here, not at the first prediction.
+    load_teacher(artifact, code_paths)
+    return artifact
+
+
+def _complete(
+    student: StudentData, selection: Selection, frame: Frame, answers: OutOfFold
+) -> StudentData:
+    """Return the student with what is known of the teacher, and the intervals of both."""
+    is_teacher = selection.teacher is None
+    if answers.labels:
+        return msgspec.structs.replace(
+            student, is_teacher=is_teacher, teacher_factor=selection.teacher_factor
+        )
+    of_student, of_teacher = (
+        fit_interval(answers.rows(model)[frame.index, 0], frame.labels)
+        for model in ("student", "teacher")
+    )
+    return msgspec.structs.replace(
+        student,
+        is_teacher=is_teacher,
+        interval=of_student,
+        teacher_interval=None if is_teacher else of_teacher,
+    )
+
+
+def _check_export(
+    data: TrainingData, learning: DatasetProblem, ensemble: Ensemble, student: StudentData
+) -> None:
+    """Raise TrainingError if the student answers otherwise than the model that it was made from."""
+    inputs = data.frame.inputs[:CHECKED_ROWS]
+    scorer = Student(student)
+    answers = learning.answers(ensemble.scores(np.arange(len(inputs))))
+    own = [scorer.probabilities(one) if scorer.labels else [scorer.number(one)] for one in inputs]
+    tolerance = TOLERANCE * learning.scale.deviation
+    is_same = np.isclose(answers, own, rtol=TOLERANCE, atol=tolerance).all(axis=1)
+    if is_same.mean() < SHARE_ALIKE:
+        raise TrainingError(
+            f"{data.dataset.name}: the student answers otherwise than the model that it was made"
+            " from; please report this with your scikit-learn version"
+        )
+
+
 def _store_version(
     store: Store,
-    data: _TrainingData,
+    data: TrainingData,
     answers: OutOfFold,
     new: NewModel,
     settings: Settings,

@@ -149,14 +149,20 @@ def _type(spec: DatasetSpec) -> str:
 
 
 def read_labelled(
-    connection: Connection, dataset: Dataset, fingerprints: Mapping[str, str]
+    connection: Connection,
+    dataset: Dataset,
+    fingerprints: Mapping[str, str],
+    key_limit: bytes | None = None,
 ) -> Frame:
     """Return the labelled records, with their values of the enrichers in `fingerprints`.
 
-    Records that lack one of these values are left out, and so are observations with a label that
-    the spec excludes.
+    With `key_limit` only records with smaller keys. Records that lack one of these values are left
+    out, and so are observations with a label that the spec excludes.
     """
-    return _read(connection, dataset, fingerprints, None, tables.record.c.label.isnot(None))
+    where: list[ColumnElement[bool]] = [tables.record.c.label.isnot(None)]
+    if key_limit is not None:
+        where.append(tables.record.c.key < key_limit)
+    return _read(connection, dataset, fingerprints, None, *where)
 
 
 def read_unlabelled(

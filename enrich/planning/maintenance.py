@@ -112,7 +112,7 @@ def training_due(connection: Connection, dataset: Dataset, settings: Settings) -
     newest = next(iter(all_models(connection, dataset.id)), None)
     if newest is None:
         return "there is no model yet"
-    if has_grown(newest.metrics["rows"], labels):
+    if has_grown(newest.metrics.get("all_rows", newest.metrics["rows"]), labels):
         return f"labels have grown to {labels:,}"
     lost = lost_reads(newest, dataset.spec)
     if lost:

@@ -25,7 +25,6 @@ from db.errors import (
 from db.files.reader import check_rows, read_rows
 from db.records.enrichment import Vector
 from db.records.trained_model import Artifact
-from db.scoring.student import Student
 from db.settings import load_settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import BooleanField, NumberField, TextField, example_of
@@ -34,11 +33,13 @@ from db.spec.validation import read_value
 from enrich.enrichers.base import to_value
 from enrich.import_string import import_from_path
 from enrich.learning.column import columns_of, first_value, make_table
-from enrich.learning.cross_validation import OutOfFold, number_type
-from enrich.learning.student_design import spread
-from enrich.learning.student_training import StudentTrainingSet, fit_student
-from enrich.learning.teacher import load_teacher
+from enrich.learning.portable.features import spread
+from enrich.learning.portable.linear_model import LinearSettings
+from enrich.learning.quality.out_of_fold import pack_answers
+from enrich.learning.teacher_file import load_teacher
 from serve.api.query import read_item, read_query
+from tests.unit.enrich.learning.frames import spec_of
+from tests.unit.enrich.learning.portable.exported import case_of
 
 SPEC = """
 name = "guests"
@@ -203,28 +204,23 @@ def test_a_function_that_a_trusted_library_only_imports_is_not_trusted() -> None
 @pytest.mark.parametrize("constant", [0.1, 0.7, 1.1, 19.99, 1e9 / 3])
 def test_a_constant_column_has_no_spread(constant: float) -> None:
     """Its standard deviation is only rounding error, which must not be a divisor."""
-    assert spread(np.full(1000, constant)) == 1.0
+    assert spread(np.full(1000, constant), np.ones(1000)) == 1.0
 
 
 def test_a_student_answers_a_finite_number_far_outside_its_training_data() -> None:
     """JSON has no infinity and no NaN."""
-    spec_of_x = DatasetSpec(name="line", kind="regression", target="y", fields={"x": NumberField()})
-    xs = [float(number) for number in range(50)]
-    training_set = StudentTrainingSet([{"x": x} for x in xs], np.array(xs), [], np.zeros(0), [])
-    _, _, data = fit_student(spec_of_x, training_set)
-    assert math.isfinite(Student(data).number({"x": 1e100}))
-    assert math.isfinite(Student(data).number({"x": -1e100}))
+    case = case_of(
+        spec_of("regression", x=NumberField()), [{"x": x, "y": x} for x in range(-25, 25)]
+    )
+    student = case.student(case.fit_linear(LinearSettings("squares", 1.0, "piecewise-linear")))
+    assert math.isfinite(student.number({"x": 1e100}))
+    assert math.isfinite(student.number({"x": -1e100}))
 
 
 def test_large_targets_keep_their_digits_out_of_fold() -> None:
     """For example, seconds since 1970 would be minutes off as float32."""
     answers = np.array([1.7e9 + 1, 1.7e9 + 2])
-    out_of_fold = OutOfFold(
-        labels=[],
-        keys=b"a" * 16 + b"b" * 16,
-        teacher=answers.astype(number_type([])).tobytes(),
-        student=answers.astype(number_type([])).tobytes(),
-    )
+    out_of_fold = pack_answers([], [b"a" * 16, b"b" * 16], answers, answers)
     assert list(out_of_fold.answers("teacher").values()) == answers.tolist()
 
 

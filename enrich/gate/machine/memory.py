@@ -17,3 +17,10 @@ def read_memory(cgroup: Cgroup, own_bytes: int) -> float:
     host = psutil.virtual_memory()
     uses = [use for use in cgroup.memory_use() if use.limit_bytes < host.total]
     return free_share([*uses, Use(host.total, host.total - host.available)], own_bytes)
+
+
+def read_free_bytes(cgroup: Cgroup) -> int:
+    """Return how many bytes more may be used, within the tightest limit."""
+    host = psutil.virtual_memory()
+    left = (use.limit_bytes - use.used_bytes for use in cgroup.memory_use())
+    return max(min([*left, host.available]), 0)

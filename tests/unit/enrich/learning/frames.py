@@ -31,3 +31,12 @@ def frame_of(spec: DatasetSpec, rows: Sequence[Mapping[str, Any]]) -> Frame:
 def no_rows(spec: DatasetSpec) -> Frame:
     """Return a frame without records."""
     return make_frame(spec, [], [], [])
+
+
+def unlabelled_of(spec: DatasetSpec, inputs: Sequence[dict[str, Any]]) -> Frame:
+    """Return the frame of records without a label."""
+    return make_frame(spec, [(spec.key(one), one, ()) for one in inputs], inputs, [])
+
+
+def silent(note: str, records: int) -> None:
+    """Ignore the progress of training."""

@@ -2,63 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from db.errors import DataFileError, TrainingError
-from db.files.importer import import_files
-from db.records.dataset import Dataset
 from db.records.trained_model import active_model, read_student, read_teacher
 from db.scoring.response_body import decode_answer, student_answer
-from db.scoring.student import Student, decode_student
-from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec
+from db.scoring.student import Student
+from db.scoring.student_data import decode_student
 from db.spec.field import ChoiceField, DateField, NumberField
 from db.spec.stored_spec import encode_spec
-from db.store.store import Store
 from enrich.evaluation import evaluate_file
 from enrich.executors.recipe import PredictedRow, PredictionRecipe
 from enrich.learning.training import train_model
-from tests.conftest import make_store, register, settings_for
+from tests.conftest import register
 
 from .frames import spec_of
+from .place import Place
 
 TRIPS = spec_of("classification", trip=ChoiceField(), age=NumberField(optional=True))
 HEADER = "trip,age,y"
-
-
-@dataclass
-class Place:
-    """A store with its settings and a folder for files."""
-
-    store: Store
-    settings: Settings
-    folder: Path
-
-    def write(self, name: str, lines: Sequence[str]) -> Path:
-        """Write a data file and return its path."""
-        path = self.folder / name
-        path.write_text("\n".join(lines) + "\n", "utf-8")
-        return path
-
-    def load(self, spec: DatasetSpec, lines: Sequence[str]) -> Dataset:
-        """Register a dataset and import lines of a file."""
-        dataset = register(self.store, spec)
-        import_files(self.store, dataset, [self.write("rows.csv", lines)])
-        return dataset
-
-
-@pytest.fixture
-def place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    """Return an empty store."""
-    store = make_store(sqlite_url)
-    yield Place(store, settings_for(sqlite_url), tmp_path)
-    store.close()
 
 
 def trips(*counts: tuple[str, str, str, int]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from enrich.learning.cross_validation import OutOfFold
-from enrich.learning.promotion import decide_promotion
+from enrich.learning.quality.metrics import classification_report
+from enrich.learning.quality.out_of_fold import OutOfFold, decode_out_of_fold
+from enrich.learning.quality.promotion import decide_promotion
 
 LABELS = ["big", "small"]
 ROWS = 200
@@ -151,3 +153,70 @@ def test_numbers_are_compared_by_their_squared_error() -> None:
     refused = decide_promotion(numbers(near), numbers(near, far), truth(right))
     assert not refused.active
     assert refused.reason == "its student is worse on 200 rows"
+
+
+def odds(high: Sequence[float]) -> OutOfFold:
+    """Return answers of a classification by the probability of the label big."""
+    rows = np.array([(one, 1 - one) for one in high], dtype="<f4").tobytes()
+    keys = b"".join(map(key, range(len(high))))
+    return OutOfFold(labels=LABELS, keys=keys, teacher=rows, student=rows)
+
+
+def macro_f1(answers: OutOfFold, labels: Sequence[str]) -> float:
+    """Return macro-F1 of the teacher."""
+    named = np.array(list(answers.answers("teacher").values()))
+    return float(classification_report(np.array(labels), named, LABELS)["macro"]["f1"])
+
+
+def test_worse_probabilities_are_refused_even_if_more_answers_are_right() -> None:
+    """A model that is certain of what is wrong misleads whoever trusts its probabilities."""
+    labels = ["small" if at % 10 == 0 else "big" for at in range(ROWS)]
+    # The old one never answers small, but knows how likely it is.
+    old = odds([0.6 if label == "small" else 0.92 for label in labels])
+    sure = [0.0001 if label == "small" else 0.9999 for label in labels]
+    new = odds([1 - one if at % 20 == 3 else one for at, one in enumerate(sure)])
+    assert macro_f1(new, labels) > macro_f1(old, labels) + 0.2
+    refused = decide_promotion(old, new, truth(labels))
+    assert not refused.active
+    assert refused.reason == "its teacher is worse on 200 rows"
+    assert decide_promotion(new, old, truth(labels)).active
+
+
+def test_one_certain_error_does_not_refuse_a_better_model() -> None:
+    """A probability of zero counts as a very small one."""
+    old = odds([0.7 if label == "big" else 0.3 for label in TRUTH])
+    new = odds([0.0, *([0.99 if label == "big" else 0.01 for label in TRUTH][1:])])
+    assert decide_promotion(old, new, truth(TRUTH)).active
+
+
+# Answers to twelve rows, encoded by the code that chose models by macro-F1.
+OLD_LABELS = (
+    "eJxrWZaTmJSaUzxpcVJm+tLi3MScnCXZqZXFRw4w4AeMaHwmND4zGp8Fjc+KxmdD47Oj8TnQ+JxofC40PvfyktTE"
+    "5IzUoiMJZ8/42AOxHRTbU5u/vLikNCU1r+RIgrGxsf2smTPtQBjEpjYfADuNbE4="
+)
+OLD_NUMBERS = (
+    "eJxrWZaTmJSaUzxhSXZqZfGRAwz4ASManwmNz4zGZ0Hjs6Lx2dD47Gh8DjQ+JxqfC43PvbwkNTE5I7XoSAJE4IM9"
+    "VMYBaiCUFoDSIlBaAkrLQGkFKK0EpVWgtBqU1nBYXlxSmpKaVwKzifo2QGgtBwCw/hsO"
+)
+
+
+def test_answers_that_older_code_stored_are_compared_with_new_ones() -> None:
+    """A table whose active model is old can be trained again."""
+    old = decode_out_of_fold(base64.b64decode(OLD_LABELS))
+    assert old.labels == LABELS
+    assert old.rows("teacher")[0].tolist() == pytest.approx([0.8, 0.2])
+    assert old.rows("student")[1].tolist() == pytest.approx([0.3, 0.7])
+    worse, better = (odds([big, 1 - big] * 6) for big in (0.6, 0.9))
+    assert not decide_promotion(old, worse, truth(TRUTH[:12])).active
+    assert decide_promotion(old, better, truth(TRUTH[:12])).active
+
+
+def test_numbers_that_older_code_stored_are_compared_with_new_ones() -> None:
+    """They were wrong by one and by two."""
+    old = decode_out_of_fold(base64.b64decode(OLD_NUMBERS))
+    right = [float(at) for at in range(12)]
+    assert old.answers("teacher")[key(3)] == 4.0
+    refused = decide_promotion(old, numbers([one + 3 for one in right]), truth(right))
+    assert refused.reason == "its teacher is worse on 12 rows"
+    near = [one + (0.5, -0.6)[at % 2] for at, one in enumerate(right)]
+    assert decide_promotion(old, numbers(near), truth(right)).active

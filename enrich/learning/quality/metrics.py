@@ -1,4 +1,4 @@
-"""Metrics: the quality of out-of-fold answers, and whether one model is worse than another."""
+"""Metrics: the quality of answers, and whether one model is worse than another."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 Report: TypeAlias = dict[str, Any]
-
-RESAMPLES = 200
-SEED = 0
 
 
 def classification_report(truth: Array, answers: Array, names: Sequence[str]) -> Report:
@@ -71,53 +68,23 @@ def _score(precision: float, recall: float, f1: float) -> dict[str, float]:
 
 
 def regression_report(truth: Array, answers: Array) -> Report:
-    """Return R², the mean squared error (MSE) and its square root (RMSE).
+    """Return R², the mean squared error (MSE), its square root (RMSE), and the mean error (MAE).
 
     R² of a truth that never varies is 1 if every answer is right, and otherwise 0.
     """
     mse, variance = float(((answers - truth) ** 2).mean()), float(truth.var())
     r2 = 1 - mse / variance if variance else float(mse == 0)
-    return {"r2": r2, "mse": mse, "rmse": mse**0.5, "rows": len(truth)}
+    mae = float(np.abs(answers - truth).mean())
+    return {"r2": r2, "mse": mse, "rmse": mse**0.5, "mae": mae, "rows": len(truth)}
 
 
-def loss_rise(truth: Array, old: Array, new: Array, *, regression: bool) -> tuple[float, float]:
-    """Return the rise of the loss from old to new answers on the same rows, and its standard error.
-
-    The loss of a regression is the mean squared error, that of a classification is minus macro-F1,
-    whose standard error comes from a paired bootstrap.
-    """
-    if regression:
-        rises = (new - truth) ** 2 - (old - truth) ** 2
-        return float(rises.mean()), float(rises.std(ddof=1) / len(rises) ** 0.5)
-    names = sorted({*truth.tolist(), *old.tolist(), *new.tolist()})
-    triples, counts = np.unique(
-        np.stack([_places(labels, names) for labels in (truth, old, new)]),
-        axis=1,
-        return_counts=True,
-    )
-    generator = np.random.default_rng(SEED)
-    # Rows with the same three labels are alike, so that only their number is drawn.
-    samples = generator.multinomial(len(truth), counts / len(truth), RESAMPLES)
-    rises = np.array([_fall(triples, sample, len(names)) for sample in samples])
-    return _fall(triples, counts, len(names)), float(rises.std(ddof=1))
+def loss_rise(old: Array, new: Array) -> tuple[float, float]:
+    """Return the mean rise from old to new losses of the same rows, and its standard error."""
+    rises = new - old
+    return float(rises.mean()), float(rises.std(ddof=1) / len(rises) ** 0.5)
 
 
-def _fall(triples: Array, counts: Array, width: int) -> float:
-    """Return how much macro-F1 falls from old to new, where each triple occurs so often."""
-    truth, old, new = triples
-    return _macro_f1(truth, old, counts, width) - _macro_f1(truth, new, counts, width)
-
-
-def _macro_f1(truth: Array, answers: Array, counts: Array, width: int) -> float:
-    """Return the mean F1 of the labels that occur among truth or answers."""
-    true = np.bincount(truth, counts, width)
-    predicted = np.bincount(answers, counts, width)
-    right = np.bincount(truth, counts * (truth == answers), width)
-    occurring = true + predicted > 0
-    return float((2 * right[occurring] / (true + predicted)[occurring]).mean())
-
-
-def is_worse(truth: Array, old: Array, new: Array, *, regression: bool) -> bool:
-    """Return True if new answers are worse than old ones by more than one standard error."""
-    rise, error = loss_rise(truth, old, new, regression=regression)
+def is_worse(old: Array, new: Array) -> bool:
+    """Return True if new losses are larger than old ones by more than one standard error."""
+    rise, error = loss_rise(old, new)
     return rise > error

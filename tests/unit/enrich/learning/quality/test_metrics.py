@@ -8,14 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from enrich.learning.cross_validation import (
+from enrich.learning.quality.metrics import (
+    classification_report,
+    is_worse,
+    loss_rise,
+    regression_report,
+)
+from enrich.learning.quality.out_of_fold import (
     OutOfFold,
-    answer,
     decode_out_of_fold,
     encode_out_of_fold,
-    number_type,
+    losses_of,
+    pack_answers,
 )
-from enrich.learning.metrics import classification_report, is_worse, loss_rise, regression_report
+from enrich.learning.teacher import answer
 
 NAMES = ["big", "huge", "small"]
 TRUTH = np.array(["big", "big", "big", "small", "small", "big"])
@@ -45,35 +51,23 @@ def test_the_confusion_has_a_row_for_each_true_label() -> None:
 def test_a_regression_is_reported_by_its_squared_error() -> None:
     """Errors of 1, 1 and 2 around a truth that varies by 2/3."""
     report = regression_report(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 5.0]))
-    assert report == pytest.approx({"mse": 2.0, "rmse": 2**0.5, "r2": 1 - 6 / 2, "rows": 3})
+    assert report == pytest.approx(
+        {"mse": 2.0, "rmse": 2**0.5, "mae": 4 / 3, "r2": 1 - 6 / 2, "rows": 3}
+    )
 
 
-def test_the_rise_of_a_squared_error_has_the_standard_error_of_a_mean() -> None:
-    """The errors are paired row by row."""
-    truth, old = np.zeros(4), np.zeros(4)
-    new = np.array([1.0, 0.0, 1.0, 0.0])
-    rise, error = loss_rise(truth, old, new, regression=True)
+def test_the_rise_of_a_loss_has_the_standard_error_of_a_mean() -> None:
+    """The losses are paired row by row."""
+    rise, error = loss_rise(np.zeros(4), np.array([1.0, 0.0, 1.0, 0.0]))
     assert rise == pytest.approx(0.5)
     assert error == pytest.approx((1 / 3) ** 0.5 / 2)
 
 
-def test_the_rise_of_the_loss_is_the_fall_of_macro_f1() -> None:
-    """It is the same at each call, although its standard error is resampled."""
-    truth = np.array(["big", "small"] * 50)
-    rise, error = loss_rise(truth, truth, truth[::-1], regression=False)
-    assert rise == pytest.approx(1)
-    assert loss_rise(truth, truth, truth[::-1], regression=False) == (rise, error)
-    back, _ = loss_rise(truth, truth[::-1], truth, regression=False)
-    assert back == pytest.approx(-1)
-
-
-@pytest.mark.parametrize("regression", [True, False])
-def test_the_same_answers_are_neither_worse_nor_better(*, regression: bool) -> None:
+def test_the_same_losses_are_neither_worse_nor_better() -> None:
     """Answers that are both wrong do not differ."""
-    truth = np.arange(20) if regression else np.array(["big", "small"] * 10)
-    answers = truth[::-1]
-    assert loss_rise(truth, answers, answers, regression=regression) == (0, 0)
-    assert not is_worse(truth, answers, answers, regression=regression)
+    losses = np.arange(20.0)
+    assert loss_rise(losses, losses) == (0, 0)
+    assert not is_worse(losses, losses)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +80,31 @@ def test_the_same_answers_are_neither_worse_nor_better(*, regression: bool) -> N
 )
 def test_worse_means_by_more_than_one_standard_error(new: list[int], *, worse: bool) -> None:
     """A smaller rise may be chance."""
-    old = np.array([0, 0, 0, 1])
-    assert is_worse(np.zeros(4), old, np.array(new), regression=True) is worse
+    assert is_worse(np.array([0, 0, 0, 1]), np.array(new)) is worse
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.5, 10))
 def test_numbers_that_are_all_farther_off_are_worse(truth: list[float], by: float) -> None:
     """All are off by the same amount, so the standard error is 0."""
-    right = np.array(truth)
-    assert is_worse(right, right, right + by, regression=True)
-    assert not is_worse(right, right + by, right, regression=True)
+    labels = np.array(truth)
+    right, wrong = (losses_of((labels + off).reshape(-1, 1), labels, []) for off in (0.0, by))
+    assert is_worse(right, wrong)
+    assert not is_worse(wrong, right)
+
+
+def test_the_loss_of_a_label_is_minus_the_logarithm_of_its_probability() -> None:
+    """One that the model does not know, or held impossible, counts as the least likely one."""
+    rows = np.array([[0.5, 0.5], [0.9, 0.1], [1.0, 0.0], [0.3, 0.7]])
+    truth = np.array(["big", "small", "small", "huge"])
+    losses = losses_of(rows, truth, ["big", "small"])
+    least = np.log(1e6)
+    assert losses == pytest.approx([np.log(2), np.log(10), least, least])
 
 
 def out_of_fold(labels: list[str], teacher: list[float], student: list[float]) -> OutOfFold:
     """Return answers to two rows."""
-    return OutOfFold(
-        labels=labels,
-        keys=b"a" * 16 + b"b" * 16,
-        teacher=np.array(teacher, dtype=number_type(labels)).tobytes(),
-        student=np.array(student, dtype=number_type(labels)).tobytes(),
-    )
+    keys = [b"a" * 16, b"b" * 16]
+    return pack_answers(labels, keys, np.array(teacher), np.array(student))
 
 
 def test_answers_out_of_fold_are_the_most_likely_labels_by_key() -> None:

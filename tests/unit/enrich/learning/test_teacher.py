@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import operator
-import pickle
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
-from db.errors import ArtifactError, EnricherError, TrainingError
+from db.errors import EnricherError, TrainingError
 from db.records.enrichment import Vector
-from db.records.trained_model import Artifact
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, Field, NumberField, TextField
-from enrich.learning.column import Columns, Table, columns_of, make_table
-from enrich.learning.teacher import (
-    Candidate,
-    candidates,
-    dump_teacher,
-    fit_teacher,
-    load_teacher,
+from enrich.learning.column import (
+    Columns,
+    Table,
+    make_table,
 )
+from enrich.learning.teacher import Candidate, candidates, fit_teacher, sharpen
+from enrich.learning.teacher_file import dump_teacher, load_teacher
 from enrich.learning.training_table import Extent
-from tests.unit.sample_code import Middle
 
 CODE = "tests.unit.sample_code"
-COLUMNS: Columns = {"trip": "choice", "age": "number"}
-ROWS = [{"trip": ("work", "fun")[at % 2], "age": at} for at in range(40)]
+# The score is an enrichment; the spec has the other fields.
+COLUMNS: Columns = {"trip": "choice", "age": "number", "score": "number"}
+ROWS = [{"trip": ("work", "fun")[at % 2], "age": at, "score": at % 2} for at in range(40)]
 NAMES = np.array([("big", "small")[at % 2] for at in range(40)])
 NUMBERS = np.arange(40) * 2.5
 
 
-def spec(kind: str, teacher: str = "default") -> DatasetSpec:
+def spec(kind: str, teacher: str = "default", *, with_text: bool = False) -> DatasetSpec:
     """Return the spec of a small table."""
     fields: dict[str, Field] = {"trip": ChoiceField(choices=("work", "fun")), "age": NumberField()}
+    fields |= {"wish": TextField(optional=True)} if with_text else {}
     options: dict[str, Any] = {"kind": kind, "fields": fields, "teacher": teacher}
     return DatasetSpec(name="guests", target="room", **options)
 
@@ -48,7 +40,8 @@ def candidates_for(
     kind: str, columns: Columns = COLUMNS, teacher: str = "default"
 ) -> list[Candidate]:
     """Return the candidates for a table with enough rows of each label."""
-    return candidates(spec(kind, teacher), columns, extent(columns), ("datasets", "tests"))
+    made = spec(kind, teacher, with_text="wish" in columns)
+    return candidates(made, columns, extent(columns), ("datasets", "tests"))
 
 
 def extent(columns: Columns = COLUMNS, **more: Any) -> Extent:  # noqa: ANN401
@@ -62,7 +55,7 @@ def table() -> Table:
     return make_table(COLUMNS, ROWS)
 
 
-@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("at", [0, 1])
 def test_a_classifier_answers_the_same_after_it_was_stored(at: int) -> None:
     """Every candidate is loaded without a package in CODE_PATHS."""
     estimator = candidates_for("classification")[at].make().fit(table(), NAMES)
@@ -71,7 +64,7 @@ def test_a_classifier_answers_the_same_after_it_was_stored(at: int) -> None:
     assert np.array_equal(loaded.predict_proba(table()), estimator.predict_proba(table()))
 
 
-@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("at", [0, 1])
 def test_a_regressor_answers_the_same_after_it_was_stored(at: int) -> None:
     """Every candidate is loaded without a package in CODE_PATHS."""
     estimator = candidates_for("regression")[at].make().fit(table(), NUMBERS)
@@ -79,73 +72,90 @@ def test_a_regressor_answers_the_same_after_it_was_stored(at: int) -> None:
     assert np.array_equal(loaded.predict(table()), estimator.predict(table()))
 
 
-def test_a_teacher_of_texts_and_vectors_answers_the_same_after_it_was_stored() -> None:
-    """Sentences and their embeddings are columns of these types."""
-    columns: Columns = {"wish": "text", "meaning": "vector"}
-    dtype = [("wish", "O"), ("meaning", "f4", (3,))]
-    rows = np.array([(f"{name} room {at % 3}", (at, 1, 2)) for at, name in enumerate(NAMES)], dtype)
-    linear, _ = candidates_for("classification", columns)
+@pytest.mark.parametrize("near", ["words", "words and vectors", "words, vectors and others"])
+def test_a_teacher_of_texts_answers_the_same_after_it_was_stored(near: str) -> None:
+    """Its neighbours are sentences, and their embeddings if there are any."""
+    columns: Columns = {"wish": "text"}
+    columns |= {"meaning": "vector"} if "vectors" in near else {}
+    columns |= {"age": "number"} if "others" in near else {}
+    rows = make_table(
+        columns,
+        [
+            {"wish": f"{name} room {at % 3}", "meaning": Vector.of([at, 1, 2]), "age": at}
+            for at, name in enumerate(NAMES)
+        ],
+    )
+    linear = candidates_for("classification", columns)[0]
+    assert linear.name == "margin + neighbours"
     estimator = linear.make().fit(rows, NAMES)
     loaded = load_teacher(dump_teacher(estimator), ())
     assert np.array_equal(loaded.predict_proba(rows), estimator.predict_proba(rows))
+    assert loaded.predict_proba(rows).sum(axis=1) == pytest.approx(1)
     assert (loaded.predict(rows) == NAMES).all()
 
 
-def test_a_rare_label_can_still_be_learnt() -> None:
-    """It has too few rows for calibration, which needs some in each of its folds."""
-    labels = np.array(["big"] * 37 + ["small"] * 3)
-    linear = candidates(spec("classification"), COLUMNS, extent(rarest=3), ())[0]
-    probabilities = linear.make().fit(table(), labels).predict_proba(table())
-    assert probabilities.shape == (40, 2)
-    assert probabilities.sum(axis=1) == pytest.approx(1)
+def test_neighbours_answer_where_words_are_new() -> None:
+    """A sentence without a known word is near to those of the same meaning."""
+    columns: Columns = {"wish": "text", "meaning": "vector"}
+    signs = [1.0 if name == "big" else -1.0 for name in NAMES]
+    rows = [
+        {"wish": f"word{at} other{at}", "meaning": Vector.of([sign, 0.1 * (at % 3)])}
+        for at, sign in enumerate(signs)
+    ]
+    fitted = (
+        candidates_for("classification", columns)[0].make().fit(make_table(columns, rows), NAMES)
+    )
+    asked = [{"wish": "zzz", "meaning": Vector.of([sign, 0.05])} for sign in (1.0, -1.0)]
+    assert fitted.predict(make_table(columns, asked)).tolist() == ["big", "small"]
 
 
+@pytest.mark.parametrize("kind", ["classification", "regression"])
 @pytest.mark.parametrize(
     ("columns", "names"),
     [
-        (COLUMNS, ["linear", "linear-pairs", "gradient-boosting"]),
-        ({**COLUMNS, "wish": "text"}, ["linear", "gradient-boosting"]),
-        ({**COLUMNS, "meaning": "vector"}, ["linear", "gradient-boosting"]),
-        ({f"n{at}": "number" for at in range(31)}, ["linear", "gradient-boosting"]),
+        # A portable model reads as much.
+        ({"trip": "choice", "age": "number"}, []),
+        (COLUMNS, ["linear", "gradient-boosting"]),
+        ({"trip": "choice", "age": "number", "wish": "text"}, ["texts"]),
+        ({**COLUMNS, "wish": "text"}, ["texts", "gradient-boosting"]),
+        ({"trip": "choice", "age": "number", "meaning": "vector"}, ["texts"]),
+        ({"age": "number", "mood": "choice"}, ["linear", "gradient-boosting"]),
     ],
 )
-def test_the_candidates_depend_on_the_columns(columns: Columns, names: list[str]) -> None:
-    """Words, vectors and many features have too many pairs."""
-    assert [candidate.name for candidate in candidates_for("regression", columns)] == names
+def test_the_candidates_are_teachers_that_know_more_than_a_portable_model(
+    kind: str, columns: Columns, names: list[str]
+) -> None:
+    """Of texts a margin and neighbours say more, of enrichments whatever reads them."""
+    of_texts = "margin + neighbours" if kind == "classification" else "linear"
+    expected = [of_texts if name == "texts" else name for name in names]
+    assert [candidate.name for candidate in candidates_for(kind, columns)] == expected
 
 
-def test_a_choice_of_many_values_is_not_paired() -> None:
-    """Its products with other columns would take minutes."""
-    many = extent(features={"trip": 3000, "age": 1})
+def test_trees_of_many_labels_are_not_tried() -> None:
+    """Each label has trees of its own."""
+    many = extent(labels=21)
     tried = candidates(spec("classification"), COLUMNS, many, ())
-    assert [candidate.name for candidate in tried] == ["linear", "gradient-boosting"]
+    assert [candidate.name for candidate in tried] == ["linear"]
 
 
-def test_texts_alone_are_left_to_the_linear_teacher() -> None:
+def test_texts_alone_are_not_given_to_trees() -> None:
     """Trees learn little from words; beside a number or a choice they compete."""
     texts = DatasetSpec(
         name="wishes", kind="classification", target="room", fields={"wish": TextField()}
     )
     columns: Columns = {"wish": "text", "language": "choice"}
     tried = candidates(texts, columns, extent(columns), ())
-    assert [candidate.name for candidate in tried] == ["linear"]
+    assert [candidate.name for candidate in tried] == ["margin + neighbours"]
 
 
-def test_rows_that_repeat_few_records_are_also_fitted_with_more_shrinkage() -> None:
-    """A model that takes each of fourteen records at its word cannot answer a fifteenth."""
-    repeated = extent(rows=2201, records=14)
-    tried = candidates(spec("classification"), COLUMNS, repeated, ())
-    assert [candidate.name for candidate in tried] == [
-        *("linear", "linear-shrunk", "linear-shrunk-more"),
-        *("linear-pairs", "gradient-boosting"),
-    ]
-    for candidate in tried:
-        estimator = candidate.make().fit(table(), NAMES)
-        loaded = load_teacher(dump_teacher(estimator), ())
-        assert np.array_equal(loaded.predict(table()), estimator.predict(table()))
+def test_probabilities_are_sharpened_by_a_factor_of_their_logarithms() -> None:
+    """The factor 1 leaves them as they are, and a larger one makes the likely more likely."""
+    even = np.array([[0.8, 0.2], [0.5, 0.5]])
+    assert sharpen(even, 1.0) == pytest.approx(even)
+    assert sharpen(even, 2.0) == pytest.approx(np.array([[16 / 17, 1 / 17], [0.5, 0.5]]))
 
 
-MIXED: Columns = {"trip": "choice", "age": "number", "wish": "text", "meaning": "vector"}
+MIXED: Columns = {**COLUMNS, "wish": "text", "meaning": "vector"}
 WISHES = ("blue room", "", "red room", "")
 
 
@@ -155,13 +165,14 @@ def mixed_table(*, gaps: bool) -> Table:
         {
             "trip": ("work", None)[at % 2],
             "age": None if at % 3 else at,
+            "score": None if at % 5 else at % 2,
             "wish": WISHES[at % 4] or None,
             "meaning": None if at % 2 else Vector.of([at, 1.0]),
         }
         for at in range(40)
     ]
     full = [
-        {"trip": "work", "age": at, "wish": "a room", "meaning": Vector.of([at, 1.0])}
+        {"trip": "work", "age": at, "score": 1, "wish": "a room", "meaning": Vector.of([at, 1.0])}
         for at in range(40)
     ]
     return make_table(MIXED, rows if gaps else full)
@@ -184,22 +195,23 @@ def test_missing_values_are_learnt_and_answered(kind: str, at: int, *, gaps: boo
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_missing_value_is_a_value_of_its_own(at: int) -> None:
     """Only the gap tells the labels apart."""
-    columns: Columns = {"age": "number", "wish": "text"}
+    labels = np.tile(NAMES, 2)
+    columns: Columns = {"age": "number", "wish": "text", "score": "number"}
     for name, value in (("age", 30), ("wish", "a room")):
         rows = [
-            {"age": 30, "wish": "a room", name: None if label == "big" else value}
-            for label in NAMES
+            {"age": 30, "wish": "a room", "score": 1, name: None if label == "big" else value}
+            for label in labels
         ]
         numbers = make_table(columns, rows)
-        fitted = candidates_for("classification", columns)[at].make().fit(numbers, NAMES)
-        assert (fitted.predict(numbers) == NAMES).all()
+        fitted = candidates_for("classification", columns)[at].make().fit(numbers, labels)
+        assert (fitted.predict(numbers) == labels).all()
 
 
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_choice_that_training_had_not_is_answered(at: int) -> None:
     """Choices are open, and a missing one is unknown where training had none."""
     fitted = candidates_for("regression")[at].make().fit(table(), NUMBERS)
-    asked = make_table(COLUMNS, [{"trip": "sport", "age": 20}, {"trip": None, "age": 20}])
+    asked = make_table(COLUMNS, [{"trip": trip, "age": 20, "score": 0} for trip in ("sport", None)])
     first, second = fitted.predict(asked)
     assert first == second
     assert 0 < first < NUMBERS.max()
@@ -208,12 +220,13 @@ def test_a_choice_that_training_had_not_is_answered(at: int) -> None:
 @pytest.mark.parametrize("wishes", [["", "", "", "Ex"], ["?", "!", "", "..."]])
 def test_a_text_with_hardly_a_word_does_not_stop_training(wishes: list[str]) -> None:
     """scikit-learn refuses texts that leave no word to learn."""
-    columns: Columns = {"wish": "text", "age": "number"}
+    labels = np.tile(NAMES, 2)
+    columns: Columns = {"wish": "text", "score": "number"}
     rows = make_table(
-        columns, [{"wish": wishes[at % 4] or None, "age": at % 2} for at in range(40)]
+        columns, [{"wish": wishes[at % 4] or None, "score": at % 2} for at in range(80)]
     )
     for candidate in candidates_for("classification", columns):
-        assert (candidate.make().fit(rows, NAMES).predict(rows) == NAMES).all()
+        assert (candidate.make().fit(rows, labels).predict(rows) == labels).all()
 
 
 def test_rows_with_one_label_are_fitted_with_a_constant() -> None:
@@ -256,69 +269,15 @@ def test_a_users_teacher_outside_code_paths_is_refused() -> None:
         candidates(spec("regression", f"{CODE}.middle"), COLUMNS, extent(), ("datasets",))
 
 
-def test_a_type_outside_code_paths_is_not_loaded_from_a_file() -> None:
-    """The message names the type, so that its package can be added."""
-    stored = dump_teacher(Middle().fit(table(), NUMBERS))
-    with pytest.raises(ArtifactError, match=rf"outside CODE_PATHS: {CODE}\.Middle"):
-        load_teacher(stored, ("datasets",))
-
-
-def test_a_function_outside_code_paths_is_not_loaded_from_a_file() -> None:
-    """A transformer of scikit-learn may contain any function."""
-    stored = dump_teacher(make_pipeline(FunctionTransformer(operator.neg), Middle()))
-    with pytest.raises(ArtifactError, match=r"outside CODE_PATHS: .*operator\.neg"):
-        load_teacher(stored, ("datasets", "tests"))
-
-
-@pytest.mark.parametrize("at", [0, 100, -1])
-def test_a_damaged_teacher_is_refused(at: int) -> None:
-    """One changed bit is enough."""
-    stored = dump_teacher(Middle().fit(table(), NUMBERS))
-    damaged = bytearray(stored.data)
-    damaged[at] ^= 1
-    with pytest.raises(ArtifactError, match="do not match their SHA-256"):
-        load_teacher(Artifact(bytes(damaged), stored.sha256), ("tests",))
-
-
-def test_a_teacher_is_stored_with_the_sha256_of_its_bytes() -> None:
-    """The SHA-256 is checked when the teacher is loaded."""
-    stored = dump_teacher(Middle().fit(table(), NUMBERS))
-    assert stored.sha256 == hashlib.sha256(stored.data).hexdigest()
-
-
-class Trap:
-    """An object that creates a folder when it is unpickled."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.mkdir, (self._folder,)
-
-
-def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
-    """Its SHA-256 is right: write access to the store must not allow running code."""
-    data = pickle.dumps(Trap(tmp_path / "sprung"))
-    with pytest.raises((ArtifactError, zipfile.BadZipFile)):
-        load_teacher(Artifact(data, hashlib.sha256(data).hexdigest()), ("tests", "pathlib"))
-    assert not (tmp_path / "sprung").exists()
-
-
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_every_default_teacher_reads_a_column_without_any_number(kind: str) -> None:
-    """A field may be empty in all rows so far, and be filled in a later request."""
-    spec = DatasetSpec(
-        name="t",
-        kind=kind,  # type: ignore[arg-type]
-        target="y",
-        fields={"a": NumberField(), "empty": NumberField(optional=True)},
-    )
-    columns = columns_of(spec, {})
-    rows = [{"a": at, "empty": None} for at in range(60)]
-    labels = np.arange(60.0) if kind == "regression" else np.array(["x", "y"] * 30)
-    filled = make_table(columns, [{"a": 1, "empty": 5}])
-    extent = Extent(rows=60, records=60, labels=2, rarest=20, features={"a": 2, "empty": 2})
-    for candidate in candidates(spec, columns, extent, ()):
-        teacher = candidate.make().fit(make_table(columns, rows), labels)
+    """A field or enrichment may be empty in all rows so far, and be filled in a later request."""
+    rows = [{**row, "age": None, "score": None} for row in ROWS]
+    labels = NUMBERS if kind == "regression" else NAMES
+    filled = make_table(COLUMNS, [{"trip": "fun", "age": 5, "score": 5}])
+    tried = candidates_for(kind)
+    assert len(tried) == 2
+    for candidate in tried:
+        teacher = candidate.make().fit(make_table(COLUMNS, rows), labels)
         loaded = load_teacher(dump_teacher(teacher), ())
         assert loaded.predict(filled).tolist() == teacher.predict(filled).tolist()

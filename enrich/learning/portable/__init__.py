@@ -1,0 +1,1 @@
+"""Models that a student can hold: linear models and boosted trees over inputs alone."""

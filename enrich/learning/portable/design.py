@@ -1,0 +1,297 @@
+"""The features of a linear model as a matrix, and its fitted weights as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from db.scoring.linear.lanes import WEIGHT_BITS
+from db.scoring.linear.piecewise_scorer import MAX_DEVIATION
+from db.scoring.student_data import (
+    DatePart,
+    LinearData,
+    NormedTextPart,
+    PairsData,
+    Part,
+    PiecewisePart,
+    WordPart,
+)
+
+from .features import ChoiceFeatures, FieldFeatures, NumberFeatures, TextFeatures, spread
+from .pair_block import PairBlock
+
+Array: TypeAlias = npt.NDArray[Any]
+# What a linear model has of numbers and choices: the values, functions that bend, or products.
+Terms: TypeAlias = Literal["linear", "piecewise-linear", "pairs"]
+
+# These constants were chosen by five-fold cross-validation on real utterances.
+# Text features that occur in fewer rows are dropped.
+FEWEST_ROWS = 2
+# A text feature is scaled by this power of its inverse document frequency: rare features say more
+# about a text.
+IDF_POWER = 1.5
+# An n-gram says less than a word.
+GRAM_WEIGHT = 0.7
+# The scaled counts of a text are divided by their norm to this power.
+NORM_POWER = 0.7
+# The effect of a number may bend at so many of its quantiles.
+KNOTS = 7
+
+
+class _TextBlock:
+    """The columns of a text: one for each feature that occurs in enough of the training rows."""
+
+    def __init__(self, source: TextFeatures, rows: Array, weights: Array) -> None:
+        self.source = source
+        matrix = source.matrix[rows]
+        occurs = sparse.csr_array(
+            (np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape
+        )
+        frequencies = weights @ occurs
+        self._kept = np.flatnonzero(frequencies >= FEWEST_ROWS)
+        if not len(self._kept):
+            self._kept = np.array([0])
+        self.scales = idf_scales(frequencies[self._kept], float(weights.sum()))
+        is_gram = [name.startswith("=") for name in self.source.names[self._kept].tolist()]
+        self.scales[is_gram] *= GRAM_WEIGHT
+
+    def matrix(self, rows: Array) -> sparse.csr_array:
+        """Return the columns of some rows, scaled and normed."""
+        counts = self.source.matrix[rows][:, self._kept]
+        squares = counts @ self.scales**2
+        divisors = np.where(squares > 0, squares, 1.0) ** (NORM_POWER / 2)
+        return (sparse.diags_array(1 / divisors) @ counts @ sparse.diags_array(self.scales)).tocsr()
+
+    def part(self, weights: Array, shift: int) -> Part:
+        """Return the student's part; `weights` are columns by classes, unscaled."""
+        names = self.source.names[self._kept].tolist()
+        columns = np.column_stack([weights, self.scales**2])
+        return NormedTextPart(names, _pack(columns, shift), NORM_POWER)
+
+
+class _ChoiceBlock:
+    """The columns of a choice or boolean: one for each value, also for a missing one.
+
+    A value that occurs in one row keeps its column: the weights are shrunk, and its name says that
+    it was seen.
+    """
+
+    def __init__(self, source: ChoiceFeatures, rows: Array) -> None:
+        self.source = source
+        self._known = np.unique(source.codes[rows])
+        self._column = np.full(len(source.names), -1)
+        self._column[self._known] = np.arange(len(self._known))
+        self.scales = np.ones(len(self._known))
+
+    def matrix(self, rows: Array) -> sparse.csr_array:
+        """Return the columns of some rows."""
+        return one_hot(self._column[self.source.codes[rows]], len(self._known))
+
+    def part(self, weights: Array, shift: int) -> Part:
+        """Return the student's part; `weights` are columns by classes."""
+        names = [self.source.names[code] for code in self._known.tolist()]
+        return WordPart(names, _pack(weights, shift))
+
+
+class _NumberBlock:
+    """The columns of a number: its standardized value, and one for each knot if there are knots.
+
+    The columns of knots interpolate between the two knots next to a number, so that a fitted
+    function is linear between knots and bends there. If some numbers are missing there is a column
+    for that too.
+    """
+
+    def __init__(
+        self, source: NumberFeatures, rows: Array, weights: Array, *, with_knots: bool
+    ) -> None:
+        self.source = source
+        numbers = source.numbers[rows]
+        known = ~np.isnan(numbers)
+        self._has_missing = not known.all()
+        self._mean, self._scale, self._low, self._high = 0.0, 1.0, -math.inf, math.inf
+        self._knots = np.array([])
+        if known.any():
+            self._fit(numbers[known], weights[known], with_knots=with_knots)
+        # One column for the value itself, one for each knot, and one for a missing number.
+        self.scales = np.ones(1 + len(self._knots) + self._has_missing)
+
+    def _fit(self, numbers: Array, weights: Array, *, with_knots: bool) -> None:
+        self._mean = float(np.average(numbers, weights=weights))
+        self._scale = spread(numbers, weights)
+        self._low, self._high = float(numbers.min()), float(numbers.max())
+        if with_knots:
+            shares = np.linspace(0, 1, KNOTS)
+            knots = np.quantile(numbers, shares, weights=weights, method="inverted_cdf")
+            knots = np.unique(self._deviations(knots))
+            self._knots = knots if len(knots) > 2 else self._knots  # noqa: PLR2004
+
+    def _deviations(self, numbers: Array) -> Array:
+        deviations: Array = (numbers - self._mean) / self._scale
+        return np.clip(deviations, -MAX_DEVIATION, MAX_DEVIATION)
+
+    def matrix(self, rows: Array) -> sparse.csr_array:
+        """Return the columns of some rows."""
+        numbers = self.source.numbers[rows]
+        missing = np.isnan(numbers)
+        deviations = np.where(missing, 0.0, self._deviations(numbers))
+        columns = [sparse.csr_array(deviations.reshape(-1, 1))]
+        if len(self._knots):
+            columns.append(_interpolation(deviations, self._knots, ~missing))
+        if self._has_missing:
+            columns.append(sparse.csr_array(missing.astype(float).reshape(-1, 1)))
+        return sparse.hstack(columns, format="csr")
+
+    def part(self, weights: Array, shift: int) -> Part:  # noqa: ARG002  others are whole numbers
+        """Return the student's part; `weights` are columns by classes."""
+        knots = self._knots
+        at_knots, of_missing = weights[1 : 1 + len(knots)], weights[1 + len(knots) :]
+        offsets, slopes = np.zeros((1, weights.shape[1])), weights[:1]
+        if len(knots):
+            rises = np.diff(at_knots, axis=0) / np.diff(knots)[:, None]
+            offsets = at_knots[:-1] - rises * knots[:-1, None]
+            slopes = rises + weights[:1]
+        return PiecewisePart(
+            mean=self._mean,
+            scale=self._scale,
+            low=self._low,
+            high=self._high,
+            edges=(self._mean + self._scale * knots[1:-1]).tolist(),
+            offsets=offsets.astype("<f8").tobytes(),
+            slopes=slopes.astype("<f8").tobytes(),
+            missing=of_missing.ravel().tolist(),
+        )
+
+
+def _interpolation(numbers: Array, knots: Array, known: Array) -> sparse.csr_array:
+    """Return the weights of the two knots next to each number, numbers by knots.
+
+    Outside the knots these are the two outermost ones, whose line goes on. Rows of numbers that are
+    not known are empty.
+    """
+    left = np.clip(np.searchsorted(knots, numbers, side="right") - 1, 0, len(knots) - 2)
+    share = (numbers - knots[left]) / (knots[left + 1] - knots[left])
+    pairs = np.column_stack([1 - share, share])[known]
+    columns = np.column_stack([left, left + 1])[known]
+    ends = np.concatenate([[0], np.cumsum(2 * known)])
+    shape = (len(numbers), len(knots))
+    return sparse.csr_array((pairs.ravel(), columns.ravel(), ends), shape=shape)
+
+
+_Block: TypeAlias = _TextBlock | _ChoiceBlock | _NumberBlock
+
+
+class LinearDesign:
+    """The columns of a linear model, fitted on some rows of the features, and matrices of any rows.
+
+    `rows` are positions of records, `weights` say how often each of them occurs.
+    """
+
+    def __init__(
+        self, features: Sequence[FieldFeatures], rows: Array, weights: Array, terms: Terms
+    ) -> None:
+        with_knots = terms == "piecewise-linear"
+        self._blocks: list[_Block] = [
+            _make_block(one, rows, weights, with_knots=with_knots) for one in features
+        ]
+        self._pairs = PairBlock(features, rows, weights) if terms == "pairs" else None
+
+    def matrix(self, rows: Array) -> sparse.csr_array:
+        """Return the matrix of some rows, rows by columns."""
+        columns = [block.matrix(rows) for block in self._blocks]
+        if self._pairs:
+            columns.append(sparse.csr_array(self._pairs.matrix(rows)))
+        return _with_short_indices(sparse.hstack(columns, format="csr"))
+
+    def data(self, coefficients: Array, bias: Array, means: Array) -> LinearData:
+        """Return fitted weights as plain data.
+
+        `coefficients` belong to the columns of `matrix`, columns by classes; `means` are the mean
+        values of these columns.
+        """
+        scales = np.concatenate([block.scales for block in self._blocks])
+        # A feature counts 1 in the student and its scale in the matrix: fold the scale in here.
+        unscaled = coefficients[: len(scales)] * scales[:, None]
+        # The squares of scales are stored in the same unit.
+        shift = _shift(max(float(np.abs(unscaled).max()), float((scales**2).max())))
+        ends = np.cumsum([0, *(len(block.scales) for block in self._blocks)])
+        flat: dict[str, Part] = {}
+        mean_scores: dict[str, list[float]] = {}
+        for block, start, end in zip(self._blocks, ends[:-1], ends[1:], strict=True):
+            name = block.source.name
+            mean_scores[name] = (means[start:end] @ coefficients[start:end]).tolist()
+            flat[name] = block.part(unscaled[start:end], shift)
+        return LinearData(
+            bias=bias.tolist(),
+            shift=shift,
+            parts=_with_dates(flat),
+            means=mean_scores,
+            pairs=self._pair_data(coefficients[len(scales) :], means[len(scales) :]),
+        )
+
+    def _pair_data(self, coefficients: Array, means: Array) -> PairsData | None:
+        if self._pairs is None:
+            return None
+        scales = self._pairs.scales
+        return self._pairs.data(coefficients * scales[:, None], means / scales)
+
+
+def _with_short_indices(matrix: sparse.csr_array) -> sparse.csr_array:
+    """Return the matrix with indices of 32 bits, the only ones that liblinear takes."""
+    indices, ends = (one.astype(np.int32) for one in (matrix.indices, matrix.indptr))
+    return sparse.csr_array((matrix.data, indices, ends), shape=matrix.shape)
+
+
+def _with_dates(flat: Mapping[str, Any]) -> dict[str, Part]:
+    """Return parts such as day.month as the parts of one date."""
+    parts: dict[str, Any] = {}
+    for name, part in flat.items():
+        field, _, inner = name.partition(".")
+        if inner:
+            parts.setdefault(field, {})[inner] = part
+        else:
+            parts[field] = part
+    return {
+        name: DatePart(part) if isinstance(part, dict) else part for name, part in parts.items()
+    }
+
+
+def _make_block(source: FieldFeatures, rows: Array, weights: Array, *, with_knots: bool) -> _Block:
+    if isinstance(source, TextFeatures):
+        return _TextBlock(source, rows, weights)
+    if isinstance(source, ChoiceFeatures):
+        return _ChoiceBlock(source, rows)
+    return _NumberBlock(source, rows, weights, with_knots=with_knots)
+
+
+def one_hot(columns: Array, width: int) -> sparse.csr_array:
+    """Return a matrix with 1 in the given column of each row; a row with a negative one is empty.
+
+    It has a column even if `width` is 0.
+    """
+    kept = columns >= 0
+    ends = np.concatenate([[0], np.cumsum(kept)])
+    shape = (len(columns), max(width, 1))
+    return sparse.csr_array((np.ones(int(ends[-1])), columns[kept], ends), shape=shape)
+
+
+def idf_scales(frequencies: Array, rows: float) -> Array:
+    """Return the scale of each feature by its inverse document frequency, 1 on average.
+
+    `frequencies` are numbers of rows with the feature, out of `rows`.
+    """
+    scales: Array = (np.log((1 + rows) / (1 + frequencies)) + 1) ** IDF_POWER
+    return scales / scales.mean() if len(scales) else scales
+
+
+def _pack(weights: Array, shift: int) -> bytes:
+    return np.rint(weights * 2.0**shift).astype("<i4").tobytes()
+
+
+def _shift(largest: float) -> int:
+    """Return the largest shift with which all weights fit WEIGHT_BITS, for the finest unit."""
+    return WEIGHT_BITS - 1 - max(math.ceil(math.log2(largest)), 0)

@@ -1,0 +1,1 @@
+"""Quality: metrics of answers, their calibration, and the intervals of numbers."""

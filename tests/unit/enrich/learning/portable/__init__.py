@@ -1,0 +1,1 @@
+"""Tests of portable models: linear models and boosted trees."""
