@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
@@ -26,7 +27,8 @@ from serve.pages.login import Authenticator
 from serve.pages.page_views import Pages
 from serve.pages.rendering import fill, wants_page
 from serve.prediction.catalog import Served
-from serve.prediction.service import PredictionService
+from serve.prediction.explanation import explain, find_neighbours
+from serve.prediction.service import PredictionService, tag_of
 from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from serve.telemetry.prometheus import Metrics
 
@@ -72,23 +74,48 @@ class Views:
     def _predict(self, path: str) -> HTTPResponse:
         self._authenticator.require_read_key()
         cached = predict(self._service, path, request.query_string)
-        response = respond(cached.body)
-        response.set_header("ETag", cached.tag)
-        response.set_header("Cache-Control", self._cache_control[cached.source])
+        return self._cacheable(cached.body, cached.tag, cached.source)
+
+    def _cacheable(self, body: bytes, tag: str, source: str) -> HTTPResponse:
+        response = respond(body)
+        response.set_header("ETag", tag)
+        response.set_header("Cache-Control", self._cache_control[source])
         return response
+
+    def explain(self) -> HTTPResponse:
+        """Explain the answer of the one dataset that has these fields."""
+        return self._explain()
+
+    def explain_named(self, name: str) -> HTTPResponse:
+        """Explain the answer of a dataset."""
+        return self._explain(name)
+
+    def _explain(self, name: str = "") -> HTTPResponse:
+        self._authenticator.require_read_key()
+        fields, catalog = read_query(request.query_string), self._service.catalog
+        served = catalog.find(name) if name else catalog.match(fields)
+        inputs = self._service.find_inputs(served, fields)
+        neighbours = find_neighbours(self._service.store_reader, served, inputs)
+        explanation = explain(served, inputs, neighbours)
+        body = _encode(explanation)
+        return self._cacheable(body, tag_of(body), explanation.source)
 
     def predict_batch(self, name: str) -> HTTPResponse:
         """Predict for an array of inputs, in their order; a bad item gets its own problem."""
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
-        answers = [self._predict_item(served, item) for item in read_items(_body())]
+        predict_item = self._predict_explained if _wants_explanations() else self._predict_body
+        answers = [_answer_item(predict_item, served, item) for item in read_items(_body())]
         return respond(b"[" + b",".join(answers) + b"]")
 
-    def _predict_item(self, served: Served, item: msgspec.Raw) -> bytes:
-        try:
-            return self._service.predict(served, read_item(item)).body
-        except (InputError, UnknownRow) as error:
-            return _encode(problem_of(error))
+    def _predict_body(self, served: Served, raw: dict[str, Any]) -> bytes:
+        return self._service.predict(served, raw).body
+
+    def _predict_explained(self, served: Served, raw: dict[str, Any]) -> bytes:
+        """Return the body of a prediction with its explanation as the last member."""
+        body = self._predict_body(served, raw)
+        explanation = explain(served, self._service.find_inputs(served, raw))
+        return body[:-1] + b',"explanation":' + _encode(explanation) + b"}"
 
     def add_records(self, name: str) -> HTTPResponse:
         """Add rows, all or none; needs an API key."""
@@ -175,6 +202,24 @@ def _refuse_method(allowed: list[str]) -> NoReturn:
         raise HTTPResponse(b"", 204, {"Allow": allow})
     problem = make_problem(405, f"{request.method} is not allowed here; use {' or '.join(allowed)}")
     raise respond_problem(problem, Allow=allow)
+
+
+def _wants_explanations() -> bool:
+    """Return the parameter `explain` of a request; raises InputError."""
+    value = read_query(request.query_string, only=("explain",)).get("explain", "false")
+    if value not in {"true", "false"}:
+        raise InputError("explain", "must be true or false", "true")
+    return value == "true"
+
+
+def _answer_item(
+    predict_item: Callable[[Served, dict[str, Any]], bytes], served: Served, item: msgspec.Raw
+) -> bytes:
+    """Return the answer to one item of an array, or the problem with it."""
+    try:
+        return predict_item(served, read_item(item))
+    except (InputError, UnknownRow) as error:
+        return _encode(problem_of(error))
 
 
 def _body() -> bytes:

@@ -49,6 +49,8 @@ def make_routes(
         ("GET", "/predict", views.predict),
         ("GET", "/predict/<name>", views.predict_named),
         ("POST", "/predict/<name>", views.predict_batch),
+        ("GET", "/explain", views.explain),
+        ("GET", "/explain/<name>", views.explain_named),
         ("POST", "/records/<name>", views.add_records),
         ("GET", "/health", views.live),
         ("GET", "/api/health", views.live),

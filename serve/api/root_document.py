@@ -10,9 +10,9 @@ from serve.prediction.catalog import Served
 from .query import in_query
 
 
-def example_path(served: Served) -> str:
-    """Return the path of an example prediction."""
-    return f"/predict/{served.name}?{in_query(served.spec.example_inputs())}"
+def example_path(served: Served, route: str = "predict") -> str:
+    """Return the path of an example prediction, or of the explanation of one."""
+    return f"/{route}/{served.name}?{in_query(served.spec.example_inputs())}"
 
 
 def root_document(served: Sequence[Served]) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def root_document(served: Sequence[Served]) -> dict[str, Any]:
             one.name: {
                 "model": one.model or None,
                 "example": example_path(one),
+                "explain": example_path(one, "explain"),
                 "records": f"/records/{one.name}",
             }
             for one in served

@@ -9,6 +9,7 @@ from serve.api.api_keys import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
 from serve.api.query import MOST_ITEMS
 
+from .explanation import EXPLAIN_PARAMETER, EXPLANATION, explain_operation
 from .field_schema import Document, parameter, row_id_parameter
 from .schema import (
     ADDED,
@@ -40,7 +41,9 @@ _READ_KEYS: list[Document] = [{"key": []}, {"cookie": []}]
 
 def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> Document:
     """Return the description of all routes; if not `is_open`, all but HEALTH need a key."""
-    paths: Document = {"/predict": {"get": _predict_any(specs)}}
+    predict = _predict_any(specs)
+    explain = explain_operation(predict, "Explain the prediction of the dataset with these fields")
+    paths: Document = {"/predict": {"get": predict}, "/explain": {"get": explain}}
     for spec in specs:
         paths |= _dataset_paths(spec)
     paths |= _fixed_paths()
@@ -58,7 +61,12 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
         },
         "paths": paths,
         "components": {
-            "schemas": {"Prediction": PREDICTION, "Problem": PROBLEM, "Records": RECORDS},
+            "schemas": {
+                "Explanation": EXPLANATION,
+                "Prediction": PREDICTION,
+                "Problem": PROBLEM,
+                "Records": RECORDS,
+            },
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
@@ -98,26 +106,12 @@ def _predict_any(specs: Sequence[DatasetSpec]) -> Document:
 
 
 def _dataset_paths(spec: DatasetSpec) -> Document:
-    either = {"anyOf": [reference("Prediction"), reference("Problem")]}
     title = spec.title or spec.name
+    predict = _predict_one(spec, title)
+    explain = explain_operation(predict, f"{title}: explain the prediction of {spec.target}")
     paths: Document = {
-        f"/predict/{spec.name}": {
-            "get": _predict_one(spec, title),
-            "post": {
-                "summary": f"{title}: predict {spec.target} for many inputs",
-                "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, at most 2 MiB, and"
-                " returns an array in the same order; an invalid input gets a problem in place of a"
-                " prediction.",
-                "requestBody": array_body(inputs_schema(spec)),
-                "responses": {
-                    "200": json_response(
-                        {"type": "array", "items": either},
-                        "The predictions, in the order of the inputs.",
-                    ),
-                    **REFUSALS,
-                },
-            },
-        },
+        f"/predict/{spec.name}": {"get": predict, "post": _predict_many(spec, title)},
+        f"/explain/{spec.name}": {"get": explain},
         f"/records/{spec.name}": {
             "get": {
                 "summary": f"{title}: list records, a page at a time",
@@ -161,6 +155,23 @@ def _predict_one(spec: DatasetSpec, title: str) -> Document:
     if spec.id:
         operation["responses"] |= {"404": problem_response("No row has this id.")}
     return operation
+
+
+def _predict_many(spec: DatasetSpec, title: str) -> Document:
+    either = {"anyOf": [reference("Prediction"), reference("Problem")]}
+    predictions = {"type": "array", "items": either}
+    return {
+        "summary": f"{title}: predict {spec.target} for many inputs",
+        "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, at most 2 MiB, and"
+        " returns an array in the same order; an invalid input gets a problem in place of a"
+        " prediction. With `?explain=true`, each prediction gets its explanation.",
+        "parameters": [EXPLAIN_PARAMETER],
+        "requestBody": array_body(inputs_schema(spec)),
+        "responses": {
+            "200": json_response(predictions, "The predictions, in the order of the inputs."),
+            **REFUSALS,
+        },
+    }
 
 
 def _what_to_give(spec: DatasetSpec) -> str:

@@ -139,10 +139,23 @@ PREDICTION: Document = {
             "description": "Probabilities by label, the most likely first; not for regressions.",
             "additionalProperties": {"type": "number"},
         },
+        "interval": {
+            "type": "array",
+            "description": "Both ends of the interval that holds the truth in nine of ten cases;"
+            " only for regressions.",
+            "items": {"type": "number"},
+            "minItems": 2,
+            "maxItems": 2,
+            "example": [812.0, 1043.0],
+        },
         "source": {"enum": ["teacher", "student"]},
         "model": {"type": "string"},
         "enrichment": {"enum": ["done", "queued", "off"]},
         "warnings": {"type": "array", "items": {"type": "string"}},
+        "explanation": {
+            "description": "Only in answers to a POST with `explain=true`.",
+            "$ref": "#/components/schemas/Explanation",
+        },
     },
 }
 PROBLEM: Document = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ MOST_LABELS = 4
 LONG_LABELS = 60
 # A browser shows no more of a title.
 LONG_TITLE = 1000
+MOST_DECIMALS = 6
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -41,6 +43,26 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None:
         return "–"
     return f"{value:,.{digits}f}" if abs(value) < 10**6 else f"{value:,.4g}"
+
+
+def decimals_for(size: float) -> int:
+    """Return how many decimals show a number of this size with three digits, at most six."""
+    if not size or not math.isfinite(size):
+        return 0
+    return min(max(2 - math.floor(math.log10(abs(size))), 0), MOST_DECIMALS)
+
+
+def interval_text(interval: tuple[float, float]) -> str:
+    """Return a prediction interval in words; its width decides on the decimals."""
+    low, high = interval
+    digits = decimals_for(high - low)
+    return f"between {number(low, digits)} and {number(high, digits)} in nine of ten cases"
+
+
+def signed(amount: float, digits: int) -> str:
+    """Return a number with its sign, such as +1.50 or −0.25."""
+    text = number(abs(amount), digits)
+    return f"{'−' if amount < 0 else '+'}{text}"
 
 
 def label_text(label: str | None, *, regression: bool) -> str:

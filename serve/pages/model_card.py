@@ -29,6 +29,11 @@ class ModelCard:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def verdict(self) -> str:
+        """A sentence that says how good the model is; "" if it was trained before there was one."""
+        return str(self.metrics.get("verdict", ""))
+
+    @property
     def labels(self) -> list[str]:
         """The labels that the model knows, in the order of the confusion matrix."""
         return list(self.metrics.get("teacher", {}).get("labels", {}))

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 
 from bottle import HTTPResponse, request
 
-from db.errors import InputError, UnknownRow
-from db.scoring.response_body import decode_answer
+from db.errors import InputError, UnknownDataset, UnknownRecord, UnknownRow
+from db.records.dataset import find_dataset
+from db.records.observation import FoundRecord
+from db.records.record_detail import read_record_detail
+from db.scoring.response_body import Answer, decode_answer
 from serve.api.problem import problem_of
 from serve.api.query import in_query, read_query
 from serve.api.response import respond_page
 from serve.prediction.catalog import NoModelError, Served
+from serve.prediction.explanation import explain
 from serve.prediction.service import PredictionService
 from serve.store_reader import StoreUnreachable
 
 from .dashboard import Dashboard
 from .login import Authenticator, current_address
-from .predict_form import FormResult
+from .predict_form import FormResult, reason_table
 from .rendering import show
 
 
@@ -63,9 +67,26 @@ class Pages:
         found = self._service.find(served, given)
         is_row = served.spec.is_row_id_alone(given)
         inputs: Mapping[str, object] = {**found.inputs, **given} if is_row else given
-        cached = self._service.try_out(served, found)
-        path = f"/predict/{served.name}?{in_query(given)}"
-        return inputs, FormResult(decode_answer(cached.body), found.key.hex(), path)
+        answer = decode_answer(self._service.try_out(served, found).body)
+        explanation = explain(served, found.inputs) if served.student else None
+        result = FormResult(
+            answer,
+            found.key.hex() if self._has_record(served, found, answer) else "",
+            f"/predict/{served.name}?{in_query(given)}",
+            reason_table(explanation, served.spec, answer.source) if explanation else None,
+        )
+        return inputs, result
+
+    def _has_record(self, served: Served, found: FoundRecord, answer: Answer) -> bool:
+        """Return whether inputs have a record, or will have one in a moment."""
+        if found.body is not None or answer.enrichment == "queued":
+            return True
+        try:
+            with self._service.store_reader.reading() as connection:
+                dataset = find_dataset(connection, served.name)
+                return bool(read_record_detail(connection, dataset, found.key))
+        except (UnknownRecord, UnknownDataset, StoreUnreachable):
+            return False
 
     def _show(
         self,

@@ -21,12 +21,17 @@ from db.spec.field import (
     TextField,
 )
 from serve.api.query import as_text
+from serve.prediction.explanation import LOG_ODDS, ExplanationBody, ReasonBody
+
+from .formatting import decimals_for, number, signed
 
 LONG_TEXT = 60
 # A longer list of suggestions slows the page and helps nobody.
 MOST_SUGGESTIONS = 200
 # On the dashboard, a form with more fields is closed at first.
 MANY_FIELDS = 24
+# As many reasons as a reader takes in.
+MOST_REASONS = 6
 
 Kind: TypeAlias = Literal["select", "textarea", "input"]
 
@@ -36,10 +41,14 @@ _SHOWN = {
     "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     "datetime-local": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?"),
 }
+# By source and enrichment.
 _STATUS = {
-    "done": "predicted by the teacher",
-    "queued": "queued: a worker will compute the teacher's prediction",
-    "off": "predicted by the student; the input was not stored, so the teacher will not see it",
+    ("teacher", "done"): "predicted by the teacher",
+    ("teacher", "queued"): "predicted by the teacher; a worker will enrich the input",
+    ("teacher", "off"): "predicted by the teacher; the input was not stored",
+    ("student", "queued"): "queued: a worker will compute the teacher's prediction",
+    ("student", "off"): "predicted by the student; the input was not stored, so the teacher will"
+    " not see it",
 }
 
 
@@ -71,12 +80,43 @@ class FormField:
 
 
 @dataclass(frozen=True)
+class ReasonRow:
+    """One reason as the form shows it."""
+
+    field: str
+    shown: str
+    amount: str
+
+
+@dataclass(frozen=True)
+class ReasonTable:
+    """The strongest reasons as the form shows them; `rest` is the amount of others, "" if none."""
+
+    title: str
+    base: str
+    rows: list[ReasonRow]
+    rest: str
+    total: str
+
+
+@dataclass(frozen=True)
 class FormResult:
-    """A prediction as the form shows it."""
+    """A prediction as the form shows it; `key` is that of its record, "" if there is none."""
 
     answer: Answer
     key: str
     path: str
+    reasons: ReasonTable | None
+
+    @property
+    def headline(self) -> str:
+        """The label, or the number with the decimals of its interval."""
+        prediction, interval = self.answer.prediction, self.answer.interval
+        if isinstance(prediction, str):
+            return prediction
+        if isinstance(interval, tuple):
+            return number(prediction, decimals_for(interval[1] - interval[0]))
+        return number(prediction)
 
     @property
     def bars(self) -> list[tuple[str, float]]:
@@ -87,7 +127,48 @@ class FormResult:
     @property
     def status(self) -> str:
         """A phrase that says where the prediction comes from, and what happens next."""
-        return _STATUS[self.answer.enrichment]
+        return _STATUS[self.answer.source, self.answer.enrichment]
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether a teacher's prediction will follow."""
+        return (self.answer.source, self.answer.enrichment) == ("student", "queued")
+
+
+def reason_table(explanation: ExplanationBody, spec: DatasetSpec, source: str) -> ReasonTable:
+    """Return an explanation as the form shows it next to an answer of this source."""
+    shown = [reason for reason in explanation.reasons if reason.amount][:MOST_REASONS]
+    digits = decimals_for(max((abs(reason.amount) for reason in shown), default=0.0))
+    rest = explanation.total - explanation.base - sum(reason.amount for reason in shown)
+    has_rest = abs(rest) >= 0.5 * 10**-digits
+    return ReasonTable(
+        title=_reasons_title(explanation, source),
+        base=number(explanation.base, digits),
+        rows=[
+            ReasonRow(reason.field, _shown_value(reason, spec), signed(reason.amount, digits))
+            for reason in shown
+        ],
+        rest=signed(rest, digits) if has_rest else "",
+        total=number(explanation.total, digits),
+    )
+
+
+def _reasons_title(explanation: ExplanationBody, source: str) -> str:
+    whose = "" if explanation.source == source else "The student’s reasons. "
+    if explanation.unit != LOG_ODDS:
+        return f"{whose}How the {explanation.unit} comes about"
+    over = f" rather than {explanation.over}" if explanation.over else ""
+    return f"{whose}Why {explanation.prediction}{over}, in logarithms of odds"
+
+
+def _shown_value(reason: ReasonBody, spec: DatasetSpec) -> str:
+    if isinstance(reason.word, str):
+        return reason.word
+    if reason.value is None:
+        return "missing"
+    if isinstance(spec.fields[reason.field], TextField):
+        return "the text as a whole"
+    return _shortened(as_text(reason.value))
 
 
 def form_fields(spec: DatasetSpec, inputs: Mapping[str, object]) -> Iterator[FormField]:
@@ -153,5 +234,10 @@ def _date(field: DateField | DatetimeField) -> dict[str, Any]:
 
 def link_text(inputs: Mapping[str, object]) -> str:
     """Return the values of inputs as the text of a link, shortened to LONG_TEXT characters."""
-    text = ", ".join(as_text(value) for value in inputs.values() if value is not None) or "–"
+    return _shortened(
+        ", ".join(as_text(value) for value in inputs.values() if value is not None) or "–"
+    )
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= LONG_TEXT else f"{text[: LONG_TEXT - 1]}…"

@@ -8,6 +8,7 @@ from bottle import HTTPResponse, request
 
 from db.errors import InputError, UnknownRecord, UnknownRow
 from db.records.dataset import find_dataset
+from db.records.enrichment import Neighbour, existing_neighbours
 from db.records.listing import ListedRecord, ListingPage, list_records
 from db.records.record import forget_record
 from db.records.record_detail import RecordDetail, read_record_detail
@@ -15,6 +16,7 @@ from db.scoring.response_body import decode_answer
 from serve.api.query import read_query
 from serve.api.response import respond
 from serve.prediction.catalog import Served
+from serve.prediction.explanation import neighbours_enrichers
 from serve.prediction.service import PredictionService
 
 from .listing_query import (
@@ -113,6 +115,7 @@ class RecordPages:
             datasets=list(self._service.catalog.datasets),
             served=served,
             record=detail,
+            neighbours=self._neighbours(served, detail),
             answer=decode_answer(detail.prediction) if detail.prediction else None,
             problem=problem,
         )
@@ -122,6 +125,17 @@ class RecordPages:
         record_key = _read_key(key)
         with self._service.store_reader.reading() as connection:
             return read_record_detail(connection, find_dataset(connection, name), record_key)
+
+    def _neighbours(self, served: Served, detail: RecordDetail) -> dict[str, list[Neighbour]]:
+        """Return the neighbours that still exist, by the enricher that found them."""
+        names = neighbours_enrichers(served.spec)
+        values = {one.enricher: one.value for one in detail.values if one.enricher in names}
+        with self._service.store_reader.reading() as connection:
+            found = {
+                name: existing_neighbours(connection, served.id, value)
+                for name, value in values.items()
+            }
+        return {name: neighbours for name, neighbours in found.items() if neighbours is not None}
 
     def forget(self, name: str, key: str) -> HTTPResponse:
         """Delete one record and everything derived from it; needs a key from API_KEYS."""

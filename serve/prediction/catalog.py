@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from db.errors import ArtifactError, InputError, UnknownDataset, VeilleuseError
 from db.records.dataset import Dataset, all_datasets
 from db.records.trained_model import Model, active_model, model_name, read_student
-from db.scoring.student import Student, decode_student
+from db.scoring.student import Student
+from db.scoring.student_data import decode_student
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.store.generation import read_generation
@@ -41,9 +42,27 @@ class Served:
         return tuple(self.student.labels) if self.student else ()
 
     @property
+    def is_teacher(self) -> bool:
+        """Whether the student is the teacher itself, so that no stored prediction is better."""
+        return self.student is not None and self.student.is_teacher
+
+    def require_student(self) -> Student:
+        """Return the student; raises NoModelError, which says what to do."""
+        if self.student is None:
+            raise NoModelError(_why_no_student(self))
+        return self.student
+
+    @property
     def name(self) -> str:
         """The dataset's name."""
         return self.spec.name
+
+
+def _why_no_student(served: Served) -> str:
+    train = f"python -m enrich train {served.name}"
+    if served.model:
+        return f"{served.model} is damaged; activate another version, or train a new one: {train}"
+    return f"{served.name} has no model yet; train one: {train}"
 
 
 class Catalog:

@@ -6,11 +6,16 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Literal
 
 from db.errors import UnknownRow
 from db.records.observation import FoundRecord
-from db.scoring.response_body import decode_answer, decode_label, encode_answer, student_answer
+from db.scoring.response_body import (
+    Enrichment,
+    decode_answer,
+    decode_label,
+    encode_answer,
+    student_answer,
+)
 from db.settings import Settings
 from db.spec.field import Inputs
 from db.store.store import Store
@@ -21,7 +26,7 @@ from serve.store_reader import StoreReader
 from serve.telemetry.counters import RequestCounters
 
 from .cache import CachedResponse
-from .catalog import Catalog, NoModelError, Served, load_catalog
+from .catalog import Catalog, Served, load_catalog
 from .request_recorder import RequestRecorder
 
 POLL_SECONDS = 1.0
@@ -31,7 +36,10 @@ log = logging.getLogger("veilleuse.web")
 
 
 class PredictionService:
-    """Answers from the response cache, from the store, and from the student, in that order."""
+    """Answers from the response cache, from the store, and from the student, in that order.
+
+    A student that is the teacher answers inputs before the store is read.
+    """
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.settings = settings
@@ -101,7 +109,18 @@ class PredictionService:
             return self.find_row(served, next(iter(raw.values())))
         inputs = served.spec.read_inputs(raw)
         key = served.spec.key(inputs)
+        if served.is_teacher:
+            return FoundRecord(key, inputs, None)
         return FoundRecord(key, inputs, self.store_reader.find_prediction(served.id, key))
+
+    def find_inputs(self, served: Served, raw: Mapping[str, object]) -> Inputs:
+        """Return the inputs of a request, or those of the row whose id it gives alone.
+
+        Raises InputError, UnknownRow, or StoreUnreachable.
+        """
+        if served.spec.is_row_id_alone(raw):
+            return self.find_row(served, next(iter(raw.values()))).inputs
+        return served.spec.read_inputs(raw)
 
     def find_row(self, served: Served, raw_id: object) -> FoundRecord:
         """Return the record of a row; raises InputError, UnknownRow, or StoreUnreachable."""
@@ -120,7 +139,13 @@ class PredictionService:
         if body is not None:
             return _make_response(served, body, "teacher", decode_label(body)), float("inf")
         response = self._ask_student(served, found.inputs, found.key)
-        return response, self.settings.student_ttl if self.store_reader.is_up else 0.0
+        return response, self._valid_seconds(served)
+
+    def _valid_seconds(self, served: Served) -> float:
+        """Return how long a student's answer stays valid: forever if it is the teacher's."""
+        if served.is_teacher:
+            return float("inf")
+        return self.settings.student_ttl if self.store_reader.is_up else 0.0
 
     def _count(self, response: CachedResponse, came_from: str) -> None:
         self.counters.count_answer(
@@ -132,13 +157,18 @@ class PredictionService:
         )
 
     def _ask_student(self, served: Served, inputs: Inputs, key: bytes) -> CachedResponse:
-        if served.student is None:
-            raise NoModelError(_why_no_student(served))
-        enrichment: Literal["queued", "off"] = "off"
+        student = served.require_student()
+        enrichment = self._record(served, inputs, key)
+        answer = student_answer(served.name, served.model, student, inputs, enrichment)
+        return _make_response(served, encode_answer(answer), answer.source, answer.prediction)
+
+    def _record(self, served: Served, inputs: Inputs, key: bytes) -> Enrichment:
+        """Record inputs for the workers, if they have anything to do for them."""
+        if served.is_teacher and not served.spec.enrichers:
+            return "done"
         if served.spec.remember and self.recorder.put(served.id, pack_requested(key, inputs)):
-            enrichment = "queued"
-        answer = student_answer(served.name, served.model, served.student, inputs, enrichment)
-        return _make_response(served, encode_answer(answer), "student", answer.prediction)
+            return "queued"
+        return "off"
 
     def why_not_ready(self) -> str:
         """Return why this process should get no requests, "" where it should."""
@@ -165,13 +195,6 @@ class PredictionService:
             else:
                 log.info("serving generation %s", self.catalog.generation)
                 give_back()
-
-
-def _why_no_student(served: Served) -> str:
-    train = f"python -m enrich train {served.name}"
-    if served.model:
-        return f"{served.model} is damaged; activate another version, or train a new one: {train}"
-    return f"{served.name} has no model yet; train one: {train}"
 
 
 def _make_response(

@@ -1,5 +1,6 @@
 // Pages work without this script, which refreshes them in place.
 const REFRESH_MS = 5000, POLL_MS = 2000, MOST_POLLS = 300;
+const QUEUED = '.result[data-source="student"][data-enrichment="queued"]';
 
 async function fetchPage(url) {
   const reply = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-cache" });
@@ -46,7 +47,7 @@ async function requestPrediction(box, url) {
       if (page && !polls) fillFromRow(box, page);
     }
     const result = answer.querySelector(".result");
-    if (!result || result.dataset.enrichment !== "queued") return;
+    if (!result || !result.matches(QUEUED)) return;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
@@ -93,7 +94,7 @@ for (const box of document.querySelectorAll(".predict-form")) {
     fillForm(form, new URLSearchParams(link.search));
     requestPrediction(box, link.href);
   }));
-  if (box.querySelector('.result[data-enrichment="queued"]')) requestPrediction(box, location.href);
+  if (box.querySelector(QUEUED)) requestPrediction(box, location.href);
 }
 if (document.querySelector("[data-live]")) setInterval(refresh, REFRESH_MS);
 

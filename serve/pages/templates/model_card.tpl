@@ -2,6 +2,9 @@
 % metrics, name = model_card.metrics, served.name
 <details id="{{name}}-model" class="model"><summary>Model {{served.model}}: metrics, confusion, history</summary>
 <p>Trained {{date(model_card.model.made_at)}} on {{trained_rows(metrics)}}. The teacher, {{metrics.get("estimator", "an estimator")}}, reads {{", ".join(metrics.get("columns", []))}}. All metrics are out of fold.</p>
+% if model_card.verdict:
+<p>{{model_card.verdict}}</p>
+% end
 <div class="wide" tabindex="0" role="region" aria-label="Metrics of {{name}}"><table>
 % if metrics.get("labels"):
 <thead><tr><th scope="col">Model</th><th scope="col" class="n">Accuracy</th><th scope="col" class="n">Macro-F1</th><th scope="col" class="n">Precision</th><th scope="col" class="n">Recall</th></tr></thead><tbody>

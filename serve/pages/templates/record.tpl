@@ -2,7 +2,7 @@
 % import json
 % from serve.pages.svg import share_bar
 % from serve.api.query import as_text, in_query
-% from serve.pages.formatting import date, label_text, labels_text, number, summary_note
+% from serve.pages.formatting import date, interval_text, label_text, labels_text, number, summary_note
 % name, spec = served.name, served.spec
 % regression = spec.kind == "regression"
 <h1>{{spec.title or name}}: one record</h1>
@@ -42,6 +42,9 @@
 <section><h2>Prediction</h2>
 % if answer:
 <p class="headline"><strong>{{answer.prediction}}</strong> <span class="badge {{answer.source}}">{{answer.source}}</span></p>
+% if isinstance(answer.interval, tuple):
+<p>{{interval_text(answer.interval)}}</p>
+% end
 <p class="soft">{{answer.model}}, {{date(record.predicted_at)}}{{"" if record.prediction_fresh else "; made by an older model or from older enrichments"}}</p>
 % if isinstance(answer.probabilities, dict):
 <table class="bars"><caption class="quiet">Probabilities</caption><tbody>
@@ -105,6 +108,13 @@ Labels: {{labels_text(record.labels, regression=regression)[1]}}.
 <tr><th scope="row">{{value.enricher}}</th><td>
 % if value.numbers:
 <code>{{", ".join("%.4g" % item for item in value.value)}}</code>{{", … %d numbers" % value.numbers if value.numbers > len(value.value) else ""}}
+% elif value.enricher in neighbours:
+% for neighbour in neighbours[value.enricher]:
+<a href="/records/{{name}}/{{neighbour.key}}">{{label_text(neighbour.label, regression=regression)}}</a> <span class="soft">{{"%.2f" % neighbour.similarity}}</span><br>
+% end
+% if not neighbours[value.enricher]:
+<span class="soft">none</span>
+% end
 % else:
 <code>{{json.dumps(value.value, ensure_ascii=False)}}</code>
 % end
