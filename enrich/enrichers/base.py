@@ -45,9 +45,10 @@ Compute: TypeAlias = Callable[[Sequence[Row]], Sequence[Any]]
 # rows: from each row alone, in the compute child.
 # records: by an analysis of all records of the dataset.
 # answers: by an analysis of the labels and the model's out-of-fold answers.
+# vectors: by an analysis of the labels and of another enricher's vectors.
 # calls: by calls to a service, which the store grants.
 # lookup: from a table of the store.
-Kind: TypeAlias = Literal["rows", "records", "answers", "calls", "lookup"]
+Kind: TypeAlias = Literal["rows", "records", "answers", "vectors", "calls", "lookup"]
 
 BUILT_IN = {
     "language": "enrich.enrichers.language.Language",
@@ -55,6 +56,7 @@ BUILT_IN = {
     "embedding": "enrich.enrichers.embedding.Embedding",
     "near_duplicates": "enrich.enrichers.near_duplicates.NearDuplicates",
     "label_issues": "enrich.enrichers.label_issues.LabelIssues",
+    "neighbours": "enrich.enrichers.neighbours.Neighbours",
     "http": "enrich.enrichers.http.enricher.Http",
     "sql": "enrich.enrichers.sql.Sql",
 }
@@ -79,7 +81,7 @@ class Enricher:
     @property
     def is_analysis(self) -> bool:
         """Whether its values are found by an analysis of the whole dataset."""
-        return self.kind in {"records", "answers"}
+        return self.kind in {"records", "answers", "vectors"}
 
     @property
     def listing_column(self) -> Literal["", "issue", "duplicates"]:
@@ -148,6 +150,8 @@ def _check_kind(spec: DatasetSpec, name: str, code: Any) -> None:  # noqa: ANN40
 
 def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa: ANN401
     """Return what the spec says; else all text fields, or all fields, as the code declares."""
+    if getattr(code, "kind", "rows") == "vectors":
+        return (_read_vectors(spec, name),)
     if spec.enrichers[name].reads:
         return spec.enrichers[name].reads
     if not getattr(code, "text_only", False):
@@ -156,6 +160,19 @@ def _reads(spec: DatasetSpec, name: str, code: Any) -> tuple[str, ...]:  # noqa:
     if not texts:
         raise EnricherError(f"enrichers.{name}: reads text, and {spec.name} has no text field")
     return texts
+
+
+def _read_vectors(spec: DatasetSpec, name: str) -> str:
+    """Return the enricher whose vectors are read: the only embedding, if the spec names none."""
+    reads = spec.enrichers[name].reads or tuple(
+        other for other, wanted in spec.enrichers.items() if (wanted.use or other) == "embedding"
+    )
+    if len(reads) != 1 or reads[0] not in spec.enrichers:
+        raise EnricherError(
+            f"enrichers.{name}.reads: name one enricher whose values are vectors, such as"
+            f' ["embedding"]'
+        )
+    return reads[0]
 
 
 def find_enrichers(spec: DatasetSpec, code_paths: Sequence[str]) -> dict[str, Enricher]:

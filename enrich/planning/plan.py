@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from db.errors import EnricherError
@@ -12,7 +13,7 @@ from db.records.dataset import Dataset, PlanStep
 from db.records.trained_model import Model
 from db.scoring.response_body import BODY_FORMAT
 from db.spec.dataset_spec import DatasetSpec
-from enrich.enrichers.base import Enricher, find_enricher, find_enrichers, fingerprint
+from enrich.enrichers.base import Enricher, find_enrichers, fingerprint
 
 PREDICTION = "prediction"
 
@@ -26,8 +27,8 @@ def make_plan(
     """Return the steps of a dataset, each after those that it reads; the prediction is last.
 
     A step's fingerprint includes those of what it reads, so that a change makes everything that
-    depends on it stale, and nothing else. An enricher that needs an analysis has a step once the
-    analysis is there, and so have the enrichers that read it.
+    depends on it stale, and nothing else. An enricher that needs an analysis has a step once there
+    is one under its own fingerprint, and so have the enrichers that read it.
     """
     spec = dataset.spec
     reads = {
@@ -41,7 +42,7 @@ def make_plan(
         stamp = _stamp(enrichers[name], spec, [steps[read].fingerprint for read in reads[name]])
         if enrichers[name].is_analysis:
             analysis = analyses.get(name)
-            if analysis is None:
+            if analysis is None or analysis.fingerprint != stamp:
                 continue
             stamp = fingerprint(stamp, analysis.number, analysis.basis)
         steps[name] = PlanStep(name, stamp, tuple(reads[name]))
@@ -55,15 +56,32 @@ def _stamp(enricher: Enricher, spec: DatasetSpec, reads: Sequence[str]) -> str:
     return fingerprint(enricher.version, use, enricher.config, enricher.reads, reads)
 
 
-def stamp_alone(dataset: Dataset, name: str, code_paths: Sequence[str]) -> str:
-    """Return the fingerprint of an enricher that reads no other enricher."""
-    return _stamp(find_enricher(dataset.spec, name, code_paths), dataset.spec, [])
+@dataclass(frozen=True)
+class PlannedAnalysis:
+    """An enricher that needs an analysis, and the fingerprint of an analysis made now.
+
+    `reads` has the fingerprint of each enricher that it reads.
+    """
+
+    enricher: Enricher
+    fingerprint: str
+    reads: Mapping[str, str]
 
 
-def analysis_enrichers(dataset: Dataset, code_paths: Sequence[str]) -> list[Enricher]:
-    """Return the dataset's enrichers whose values are found by an analysis."""
-    enrichers = find_enrichers(dataset.spec, code_paths).values()
-    return [enricher for enricher in enrichers if enricher.is_analysis]
+def planned_analyses(
+    dataset: Dataset, analyses: Mapping[str, Analysis], code_paths: Sequence[str]
+) -> list[PlannedAnalysis]:
+    """Return the analyses of a dataset's enrichers, without those that read what has no step."""
+    enrichers = find_enrichers(dataset.spec, code_paths)
+    steps = {step.name: step.fingerprint for step in make_plan(dataset, None, enrichers, analyses)}
+    planned = []
+    for enricher in enrichers.values():
+        others = [read for read in enricher.reads if read in enrichers]
+        if enricher.is_analysis and steps.keys() >= set(others):
+            reads = {read: steps[read] for read in others}
+            stamp = _stamp(enricher, dataset.spec, list(reads.values()))
+            planned.append(PlannedAnalysis(enricher, stamp, reads))
+    return planned
 
 
 def _order(reads: dict[str, list[str]]) -> list[str]:

@@ -23,7 +23,7 @@ from enrich.executors.local import LocalExecutor
 from enrich.learning.training import train_model
 from enrich.planning.maintenance import refresh_plan
 from enrich.worker.worker import working
-from tests.conftest import ask, notes_spec, register
+from tests.conftest import WORDS_TEACHER, ask, notes_spec, register
 from tests.inline import enrich_now
 
 from . import sample_enrichers
@@ -36,10 +36,13 @@ def spec_with(**enrichers: EnricherSpec) -> DatasetSpec:
     return notes_spec(enrichers)
 
 
-CHAIN = spec_with(
-    length=EnricherSpec(use=f"{SAMPLES}.Length"),
-    double=EnricherSpec(use=f"{SAMPLES}.Double", reads=("length",)),
-    shout=EnricherSpec(use=f"{SAMPLES}.Shout"),
+CHAIN = notes_spec(
+    {
+        "length": EnricherSpec(use=f"{SAMPLES}.Length"),
+        "double": EnricherSpec(use=f"{SAMPLES}.Double", reads=("length",)),
+        "shout": EnricherSpec(use=f"{SAMPLES}.Shout"),
+    },
+    WORDS_TEACHER,
 )
 
 

@@ -192,7 +192,8 @@ def test_training_is_due_when_an_enricher_that_the_teacher_reads_is_removed(
 ) -> None:
     """Without the enricher's values there can be no predictions."""
     area = EnricherSpec(use="tests.store.sample_enrichers.Area", reads=("area",))
-    found = register(store, structs.replace(spec_with(), enrichers={"double": area}))
+    own = structs.replace(spec_with(f"{SAMPLES}.mean"), enrichers={"double": area})
+    found = register(store, own)
     fill(store, found, 80)
     enrich_now(store, settings)
     assert list(train_model(store, "rooms", settings).metrics["covering"]) == ["double"]
