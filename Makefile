@@ -6,7 +6,7 @@ XDIST := -n $(JOBS) --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all faults lint format lock measure scale bench-enrich bench-serve images rehearse headline reference clean
+.PHONY: help run test test-all faults lint format lock measure quality scale bench-enrich bench-serve images rehearse headline reference clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -25,6 +25,10 @@ $(VENV)/installed-benchmark: requirements-benchmark.txt | $(BIN)/python
 $(VENV)/installed-dev: requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/installed $(VENV)/installed-benchmark
+
+$(VENV)/installed-quality: requirements-quality.txt | $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-quality.txt
+	@touch $@
 
 run: $(VENV)/installed ## create a store with the samples, train, and run a web process on PORT and a worker
 	PORT=$(PORT) $(BIN)/python deploy/local.py
@@ -53,6 +57,9 @@ lock: $(VENV)/installed-dev ## pin and hash the requirements
 
 measure: $(VENV)/installed ## train and evaluate the samples on real data: make measure REAL_DATA=folder
 	$(BIN)/python deploy/measure.py $(REAL_DATA)
+
+quality: $(VENV)/installed-quality ## compare our models with scikit-learn's on public tables: make quality TABLES="wine oj" JSON=file
+	$(BIN)/python -m deploy.quality $(TABLES) $(if $(JSON),--json $(JSON))
 
 scale: $(VENV)/installed ## measure time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
 	$(BIN)/python -m deploy.scale $(RECORDS)

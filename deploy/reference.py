@@ -81,7 +81,7 @@ def routes_table() -> str:
     """Return a table of all routes of the API with their descriptions."""
     document = openapi_document([read_spec(SAMPLE)])
     rows = [
-        f"| `{method.upper()} {_shown_path(path)}{_query(path, operation)}`"
+        f"| `{method.upper()} {_shown_path(path)}{_query(path, method, operation)}`"
         f" | {_description(operation)} |"
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
@@ -90,16 +90,16 @@ def routes_table() -> str:
 
 
 def _shown_path(path: str) -> str:
-    return re.sub(r"^/(predict|records)/intents", r"/\1/DATASET", path)
+    return re.sub(r"^/(predict|explain|records)/intents", r"/\1/DATASET", path)
 
 
-def _query(path: str, operation: dict[str, Any]) -> str:
+def _query(path: str, method: str, operation: dict[str, Any]) -> str:
     names = [
         parameter["name"]
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query"
     ]
-    if path.startswith("/predict"):
+    if method == "get" and path.startswith(("/predict", "/explain")):
         return "?FIELD=…" if names else ""
     return f"?{'&'.join(f'{name}=…' for name in names)}" if names else ""
 
