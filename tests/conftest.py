@@ -153,14 +153,22 @@ def counts(**expected: int) -> dict[str, int]:
     return dict.fromkeys(names, 0) | expected
 
 
-def notes_spec(enrichers: dict[str, EnricherSpec]) -> DatasetSpec:
-    """Return a spec with a field for a short sentence and these enrichers."""
+# A teacher of the tests that reads words and enrichments.
+WORDS_TEACHER = "tests.store.sample_teachers.words"
+
+
+def notes_spec(enrichers: dict[str, EnricherSpec], teacher: str = "default") -> DatasetSpec:
+    """Return a spec with a field for a short sentence and these enrichers.
+
+    With the default teacher the student may be the teacher, which reads no enrichments.
+    """
     return DatasetSpec(
         name="notes",
         kind="classification",
         target="tone",
         fields={"sentence": TextField()},
         enrichers=enrichers,
+        teacher=teacher,
     )
 
 

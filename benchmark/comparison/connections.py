@@ -83,7 +83,7 @@ def send_unseen(setup: ComparisonSetup, port: int, count: int, mark: str) -> int
     """Send at least `count` unseen inputs, and return how many were sent."""
     sent = 0
     while sent < count:
-        figures = run_wrk(port, setup.paths(), f"{mark}{sent}x", round_load(setup))
+        figures = run_wrk(port, setup.paths(), f"+{mark}{sent}x", round_load(setup))
         sent += int(figures["requests"])
     return sent
 

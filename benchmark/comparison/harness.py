@@ -16,13 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from benchmark.load.inputs import predict_path, read_rows
 from benchmark.percentile import medians
 from benchmark.processes import (
     ROOT,
     call,
+    children,
+    cpu_seconds,
     environment_of,
     fill_store,
     free_port,
@@ -41,6 +43,9 @@ CONNECTIONS = 32
 REPEATED = 200
 THREADS = os.environ.get("WEB_THREADS", "4")
 
+# How inputs become unseen: their text gets one more word, or their last number more decimals.
+Vary: TypeAlias = Literal["", "word", "decimals"]
+
 
 @dataclass(frozen=True)
 class WorkloadScale:
@@ -56,13 +61,19 @@ class WorkloadScale:
 
 
 @dataclass(frozen=True)
-class ComparisonSetup:
-    """A store with a trained dataset, sentences to send, and the size of the measurements."""
+class StoreSetup:
+    """A store with a trained dataset, and the size of the measurements."""
 
-    data: Path
     scale: WorkloadScale
     environment: dict[str, str]
     folder: Path
+
+
+@dataclass(frozen=True)
+class ComparisonSetup(StoreSetup):
+    """A store with a trained dataset of sentences, and the sentences to send."""
+
+    data: Path
     rows: Path
     accuracy: float
 
@@ -93,7 +104,7 @@ def prepare_setup(data: Path, scale: WorkloadScale, url: str = "") -> Iterator[C
         models = json.loads(call(environment, "enrich", "models", "intents", "--json"))
         rows = folder / "rows.jsonl"
         rows.write_text(call(environment, "db", "export", "intents"), "utf-8")
-        yield ComparisonSetup(data, scale, environment, folder, rows, _accuracy(models))
+        yield ComparisonSetup(scale, environment, folder, data, rows, _accuracy(models))
 
 
 def _accuracy(models: list[dict[str, Any]]) -> float:
@@ -133,13 +144,13 @@ class WrkLoad:
 WARM_UP = WrkLoad(WARM_SECONDS)
 
 
-def round_load(setup: ComparisonSetup) -> WrkLoad:
+def round_load(setup: StoreSetup) -> WrkLoad:
     """Return the load on each server in each round."""
     return WrkLoad(setup.scale.apply(ROUND_SECONDS))
 
 
 def run_wrk(port: int, paths: Path, vary: str = "", load: WrkLoad = WARM_UP) -> dict[str, Any]:
-    """Run wrk against a port, and return its figures; `vary` makes every input unseen."""
+    """Run wrk against a port, and return its figures; `vary` is put between path and number."""
     command = [*pin_to_cores(LOAD_CORE), "wrk", "-t1", f"-c{load.connections}"]
     command += [f"-d{load.seconds:g}s", f"--timeout={load.timeout_seconds}s", "--latency"]
     done = subprocess.run(  # noqa: S603
@@ -159,7 +170,7 @@ class Contender:
 
     server: Server
     paths: Path
-    vary: bool = False
+    vary: Vary = ""
 
 
 def run_rounds(contenders: list[Contender], load: WrkLoad) -> dict[str, list[dict[str, Any]]]:
@@ -171,12 +182,27 @@ def run_rounds(contenders: list[Contender], load: WrkLoad) -> dict[str, list[dic
         for contender in contenders:
             port = free_port()
             with serving(contender.server, port) as process:
-                vary = f"{number}x" if contender.vary else ""
-                run_wrk(port, contender.paths, vary and f"w{vary}")
+                warm, vary = _separators(contender.vary, number)
+                run_wrk(port, contender.paths, warm)
+                before = tree_cpu_seconds(process.pid)
                 measured = run_wrk(port, contender.paths, vary, load)
-                memory = {"mebibytes": tree_mebibytes(process.pid)}
-                figures[contender.server.name].append(measured | memory)
+                used = tree_cpu_seconds(process.pid) - before
+                measured["cpu_microseconds"] = 1e6 * used / max(measured["requests"], 1)
+                measured["mebibytes"] = tree_mebibytes(process.pid)
+                figures[contender.server.name].append(measured)
     return figures
+
+
+def _separators(vary: Vary, number: int) -> tuple[str, str]:
+    """Return what comes before the numbers of the warm-up, and of a round: none are the same."""
+    if vary == "decimals":
+        return "9", f"{number}"
+    return (f"+w{number}x", f"+{number}x") if vary else ("", "")
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and its descendants have used."""
+    return cpu_seconds(pid) + sum(tree_cpu_seconds(child) for child in children(pid))
 
 
 def print_medians(figures: dict[str, list[dict[str, Any]]], baseline: str) -> None:
@@ -193,7 +219,7 @@ def print_medians(figures: dict[str, list[dict[str, Any]]], baseline: str) -> No
         )
 
 
-def veilleuse_server(setup: ComparisonSetup, name: str = "Veilleuse", **settings: str) -> Server:
+def veilleuse_server(setup: StoreSetup, name: str = "Veilleuse", **settings: str) -> Server:
     """Return this project's web process with some settings."""
     environment = {"WEB_THREADS": THREADS, **setup.environment, **settings}
     return Server(name, [sys.executable, "-m", "serve"], environment, "/readyz")

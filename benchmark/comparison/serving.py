@@ -1,7 +1,9 @@
 """Measure the web process against its peers and against a constant answer: `make bench-serve`.
 
 Usage: python -m benchmark.comparison.serving --data FILE [--share S] [--varied N] [PART...]
-Parts, all by default: ratios peers closed granian threads start users crowd connections
+Parts, all by default: ratios peers closed granian threads start users crowd connections rows
+
+All parts but `rows` need labelled sentences in FILE; `rows` makes a table of its own.
 
 `--share 0.02` makes a quick try: it scales all users, connections and seconds, to at least one
 second, and keeps the five rounds. `--varied` is the number of unseen inputs in `connections`; the
@@ -25,6 +27,7 @@ from .harness import (
     ROUNDS,
     ComparisonSetup,
     Contender,
+    Vary,
     WorkloadScale,
     WrkLoad,
     constant_server,
@@ -38,6 +41,7 @@ from .harness import (
     veilleuse_server,
 )
 from .open_load import crowd, users
+from .rows import prepare_table, rows
 
 CLOSED_CONNECTIONS, CLOSED_SECONDS, CLOSED_TIMEOUT_SECONDS = 1000, 10, 30
 
@@ -50,7 +54,7 @@ def ratios(setup: ComparisonSetup) -> None:
         Contender(baseline, repeated),
         Contender(veilleuse_server(setup, "repeated"), repeated),
         Contender(veilleuse_server(setup, "stored, not cached", CACHE_ENTRIES="0"), all_paths),
-        Contender(veilleuse_server(setup, "unseen"), all_paths, vary=True),
+        Contender(veilleuse_server(setup, "unseen"), all_paths, vary="word"),
     ]
     print_medians(run_rounds(contenders, round_load(setup)), baseline.name)
 
@@ -61,7 +65,7 @@ def peers(setup: ComparisonSetup) -> None:
     others = peer_servers(setup)
     all_paths = setup.paths()
     contenders = [
-        Contender(server, all_paths, vary=True) for server in (veilleuse_server(setup), *others)
+        Contender(server, all_paths, vary="word") for server in (veilleuse_server(setup), *others)
     ]
     figures = run_rounds(contenders, round_load(setup))
     best = max(
@@ -80,7 +84,7 @@ def closed(setup: ComparisonSetup) -> None:
         CLOSED_TIMEOUT_SECONDS,
     )
     servers, all_paths = [veilleuse_server(setup), *peer_servers(setup)], setup.paths()
-    contenders = [Contender(server, all_paths, vary=True) for server in servers]
+    contenders = [Contender(server, all_paths, vary="word") for server in servers]
     print_medians(run_rounds(contenders, load), servers[0].name)
 
 
@@ -97,11 +101,12 @@ def granian(setup: ComparisonSetup) -> None:
 def threads(setup: ComparisonSetup) -> None:
     """Unseen, stored and repeated inputs on 1, 2, 4 and 8 threads; × compares with 1 thread."""
     repeated, all_paths = setup.paths(REPEATED), setup.paths()
-    for name, paths, vary, settings in (
-        ("unseen", all_paths, True, {}),
-        ("stored", all_paths, False, {"CACHE_ENTRIES": "0"}),
-        ("repeated", repeated, False, {}),
-    ):
+    workloads: list[tuple[str, Path, Vary, dict[str, str]]] = [
+        ("unseen", all_paths, "word", {}),
+        ("stored", all_paths, "", {"CACHE_ENTRIES": "0"}),
+        ("repeated", repeated, "", {}),
+    ]
+    for name, paths, vary, settings in workloads:
         contenders = [
             Contender(
                 veilleuse_server(setup, f"{name}, threads: {count}", WEB_THREADS=count, **settings),
@@ -136,16 +141,17 @@ PARTS: dict[str, Callable[[ComparisonSetup], None]] = {
     "start": start,
     "users": users,
     "crowd": crowd,
-    # The last part, since it fills the store.
+    # The last of these parts, since it fills the store.
     "connections": connections,
 }
+ROWS = "rows"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmark.comparison.serving")
     add = parser.add_argument
-    add("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
-    add("--data", type=Path, required=True, help="labelled sentences")
+    add("parts", nargs="*", choices=[[], *PARTS, ROWS], default=[*PARTS, ROWS])
+    add("--data", type=Path, help="labelled sentences, which all parts but rows need")
     add(
         "--share",
         type=float,
@@ -163,12 +169,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Measure the parts that the command line names."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
     raise_open_file_limit()
     exit_on_sigterm()
     scale = WorkloadScale(arguments.share, arguments.varied)
-    with prepare_setup(arguments.data, scale) as setup:
-        for name in arguments.parts:
+    names = [name for name in arguments.parts if name != ROWS]
+    if names:
+        if not arguments.data:
+            parser.error("--data is required for all parts but rows")
+        _measure_sentences(arguments.data, scale, names)
+    if ROWS in arguments.parts:
+        print(f"{ROWS}: {rows.__doc__}", flush=True)
+        with prepare_table(scale) as table:
+            rows(table)
+
+
+def _measure_sentences(data: Path, scale: WorkloadScale, names: list[str]) -> None:
+    with prepare_setup(data, scale) as setup:
+        for name in names:
             print(f"{name}: {PARTS[name].__doc__}", flush=True)
             PARTS[name](setup)
 

@@ -1,5 +1,5 @@
--- Sends the paths of a file in turn; with VARY, each request gets a suffix of its own, so that none
--- repeats. Prints one line of JSON at the end.
+-- Sends the paths of a file in turn; with VARY, each path is followed by it and by a number of its own,
+-- so that none repeats. Prints one line of JSON at the end.
 
 local paths, count = {}, 0
 for line in io.lines(os.getenv("PATHS")) do
@@ -11,7 +11,7 @@ function request()
   count = count + 1
   local path = paths[(count - 1) % #paths + 1]
   if vary ~= "" then
-    path = path .. "+" .. vary .. count
+    path = path .. vary .. count
   end
   return wrk.format("GET", path)
 end

@@ -26,7 +26,11 @@ from .limits import LIMITS
 
 URL = f"{SQLITE}{FOLDER}/store.db"
 # The worker container runs this to its end, before the web container starts.
-WORK = "python -m db upgrade && python -m enrich train {dataset} && python -m enrich once"
+# The teacher reads what the first `once` computes.
+WORK = " && ".join(
+    f"python -m {command}"
+    for command in ("db upgrade", "enrich once", "enrich train {dataset}", "enrich once")
+)
 
 
 @contextmanager

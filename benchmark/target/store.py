@@ -37,6 +37,8 @@ def prepare_store(folder: Path) -> str:
 
 def _train_samples(environment: dict[str, str]) -> None:
     fill_samples(environment, SAMPLES)
+    # The teacher reads the embeddings. Without them the student would be the teacher.
+    call(environment, "enrich", "once")
     for name in SAMPLES:
         call(environment, "enrich", "train", name)
     call(environment, "enrich", "once")

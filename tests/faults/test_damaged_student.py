@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import find_dataset
-from db.records.trained_model import activate_model
+from db.records.trained_model import activate_model, active_model, read_student
+from db.scoring.student_data import decode_student, encode_student
 from db.store import tables
 from db.store.generation import raise_generation
 from db.store.store import Store, connect_store
@@ -26,6 +30,7 @@ from tests.integration.conftest import Site, query, serving_copy, until
 
 OTHER = "/predict/customers?age=42&education=Master&income=41500"
 DAMAGED = "do not match their SHA-256"
+UNUSABLE = "the student cannot be used"
 
 
 @contextmanager
@@ -55,6 +60,22 @@ def damage(store: Store, name: str) -> bytes:
         connection.execute(update(tables.model).where(active).values(student=after))
         raise_generation(connection)
     return before
+
+
+def spoil(store: Store, name: str) -> None:
+    """Give the active student a bias that is no number, with a SHA-256 that is right."""
+    with store.writing() as connection:
+        dataset = find_dataset(connection, name)
+        model = active_model(connection, dataset.id)
+        assert model
+        data = decode_student(*astuple(read_student(connection, model)))
+        bias = [math.nan] * len(data.bias)
+        student, sha256 = encode_student(msgspec.structs.replace(data, bias=bias))
+        changed = update(tables.model).where(
+            tables.model.c.dataset_id == dataset.id, tables.model.c.active
+        )
+        connection.execute(changed.values(student=student, student_sha256=sha256))
+        raise_generation(connection)
 
 
 def activate(store: Store, name: str, version: int) -> None:
@@ -101,8 +122,25 @@ def test_a_student_that_is_damaged_at_the_start_is_left_out(trained: Path, tmp_p
         (line,) = [each for each in site.log.read_text().splitlines() if DAMAGED in each]
         assert "intents@1" in line
         check_only_stored_answers(site, 1)
-        assert site.get(OTHER).json()["source"] == "student"
+        # The other dataset's student is its teacher.
+        assert site.get(OTHER).json()["source"] == "teacher"
         assert site.get("/readyz").status == 200
+
+
+def test_a_student_whose_numbers_would_make_no_answer_is_left_out(
+    trained: Path, tmp_path: Path
+) -> None:
+    """Its bytes match their SHA-256, but it was never written by training."""
+    with served(trained, tmp_path) as first:
+        spoil(first.store, "customers")
+    with serving_copy(tmp_path / "own" / trained.name, tmp_path / "next") as site:
+        until(lambda: UNUSABLE in site.log.read_text())
+        (line,) = [each for each in site.log.read_text().splitlines() if UNUSABLE in each]
+        assert "customers@1" in line
+        assert "train a new model" in line
+        assert site.get(OTHER).status == 503
+        assert site.get(f"/explain/{OTHER.removeprefix('/predict/')}").status == 503
+        assert site.get(PREDICT).status == 200
 
 
 def test_a_process_without_an_undamaged_student_is_not_ready(trained: Path, tmp_path: Path) -> None:

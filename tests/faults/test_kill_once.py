@@ -20,7 +20,7 @@ from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from enrich.learning.training import train_model
-from tests.conftest import ROOT, command_environment, notes_spec, register
+from tests.conftest import ROOT, WORDS_TEACHER, command_environment, notes_spec, register
 from tests.inline import enrich_now
 from tests.processes import PATIENCE_SECONDS
 
@@ -38,7 +38,8 @@ SPEC = notes_spec(
         "slow": EnricherSpec(use=f"{WHERE}.SlowLength"),
         "double": EnricherSpec(use="tests.store.sample_enrichers.Double", reads=("length",)),
         "length": EnricherSpec(use="tests.store.sample_enrichers.Length"),
-    }
+    },
+    WORDS_TEACHER,
 )
 
 

@@ -23,7 +23,7 @@ from db.store.generation import read_generation
 from db.store.store import Store
 from enrich.learning.training import train_model
 from enrich.worker_status import worker_status
-from tests.conftest import notes_spec, register
+from tests.conftest import WORDS_TEACHER, notes_spec, register
 from tests.inline import enrich_now
 from tests.integration.test_worker import wait_for
 
@@ -51,7 +51,8 @@ SPEC = notes_spec(
     {
         "double": EnricherSpec(use=f"{WHERE}.LoggedDouble", reads=("sentence", "length")),
         "length": EnricherSpec(use=f"{WHERE}.LoggedLength"),
-    }
+    },
+    WORDS_TEACHER,
 )
 
 

@@ -44,8 +44,8 @@ include-method = ["GET", "DELETE"]
 checks.positive_data_acceptance.expected-statuses = [200, 400, 401, 404]
 
 [[operations]]
-# It takes the fields of one dataset, but not of two.
-include-name = "GET /predict"
+# They take the fields of one dataset, but not of two.
+include-name = ["GET /predict", "GET /explain"]
 checks.positive_data_acceptance.expected-statuses = [200, 400, 401]
 """
 

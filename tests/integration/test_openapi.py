@@ -21,6 +21,8 @@ from .conftest import API_KEY, Reply, Site, query
 Document: TypeAlias = dict[str, Any]
 
 DATASETS = ("customers", "intents")
+# They take the fields of one dataset, not those of all.
+FOR_ANY_DATASET = ("/predict", "/explain")
 # Pages and their assets.
 UNDOCUMENTED = {
     *("/", "/docs", "/api/docs", "/docs/<name>", "/openapi.json", "/<path:path>"),
@@ -131,13 +133,13 @@ def test_every_reference_leads_somewhere(document: Document) -> None:
     schemas = document["components"]["schemas"]
     text = json.dumps(document)
     names = {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}
-    assert names == {"Prediction", "Problem", "Records"} == set(schemas)
+    assert names == {"Explanation", "Prediction", "Problem", "Records"} == set(schemas)
 
 
 def test_every_documented_route_answers_its_own_examples(site: Site, document: Document) -> None:
     """Status, media type and schema are those of the document."""
     for path, method, operation in operations(document):
-        if path == "/predict":
+        if path in FOR_ANY_DATASET:
             continue
         reply = call(site, path, method, operation)
         assert reply.status == 200, (method, path, reply.body)
@@ -147,17 +149,18 @@ def test_every_documented_route_answers_its_own_examples(site: Site, document: D
             check_schema(document, content["application/json"]["schema"], reply.json())
 
 
+@pytest.mark.parametrize("route", FOR_ANY_DATASET)
 def test_the_route_for_any_dataset_answers_the_examples_of_each(
-    site: Site, document: Document
+    site: Site, document: Document, route: str
 ) -> None:
     """The route takes the fields of one dataset at a time."""
-    operation = document["paths"]["/predict"]["get"]
+    operation = document["paths"][route]["get"]
     examples = {field["name"]: field["example"] for field in operation["parameters"]}
     assert not any(field["required"] for field in operation["parameters"])
     for name in DATASETS:
-        own = document["paths"][f"/predict/{name}"]["get"]["parameters"]
+        own = document["paths"][f"{route}/{name}"]["get"]["parameters"]
         inputs = {field["name"]: examples[field["name"]] for field in own}
-        reply = site.get(f"/predict?{query(**inputs)}")
+        reply = site.get(f"{route}?{query(**inputs)}")
         assert (reply.status, reply.json()["dataset"]) == (200, name)
 
 
@@ -186,7 +189,7 @@ def test_a_batch_with_a_bad_item_has_the_documented_form(site: Site, document: D
 def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
     """A key is needed exactly where the document says so."""
     for path, method, operation in operations(document):
-        if path == "/predict":
+        if path in FOR_ANY_DATASET:
             continue
         body = b"[]" if method == "post" else None
         without = site.ask(method.upper(), path, body)

@@ -12,10 +12,14 @@ import pytest
 
 from datasets.customers import write_customers
 from db.files.reader import read_rows
-from db.scoring.student import Student, decode_student, encode_student
+from db.scoring.student import Student
+from db.scoring.student_data import decode_student, encode_student
 from db.spec.dataset_spec import DatasetSpec
+from db.spec.field import Inputs
 from enrich.learning.column import columns_of, make_table
-from enrich.learning.student_training import StudentTrainingSet, fit_student
+from enrich.learning.portable.search import fit_found, search
+from enrich.learning.problem import DatasetProblem, make_problem
+from enrich.learning.training_table import make_frame
 from tests.conftest import ROOT, sample_spec
 
 # Two lines this similar would come from one template, perhaps on both sides of a fold.
@@ -28,36 +32,35 @@ def rows_of(name: str) -> tuple[DatasetSpec, list[dict[str, object]]]:
     return spec, [row.values for row in read_rows(ROOT / "datasets" / f"{name}.csv")]
 
 
-def training_set_of(name: str) -> tuple[DatasetSpec, StudentTrainingSet]:
-    """Return a sample's spec, and a training set of all its labelled rows."""
+def problem_of(name: str) -> tuple[list[Inputs], DatasetProblem]:
+    """Return the inputs of a sample's records, and the problem of learning from all its rows."""
     spec, rows = rows_of(name)
-    inputs = [spec.pick_inputs(row) for row in rows]
-    labels = [spec.read_label(row[spec.target]) for row in rows]
-    kind = "f8" if spec.kind == "regression" else "U"
-    training_set = StudentTrainingSet(
-        rows=inputs,
-        labels=np.array(labels).astype(kind),
-        unlabelled=[],
-        answers=np.zeros((0, 8)) if kind == "U" else np.zeros(0),
-        names=spec.labels,
-    )
-    return spec, training_set
+    labels: dict[bytes, list[str]] = {}
+    inputs: dict[bytes, Inputs] = {}
+    for row in rows:
+        picked = spec.pick_inputs(row)
+        inputs[spec.key(picked)] = picked
+        labels.setdefault(spec.key(picked), []).append(str(spec.read_label(row[spec.target])))
+    records = [(key, dict(picked), labels[key]) for key, picked in inputs.items()]
+    frame = make_frame(spec, records, list(inputs.values()), [])
+    unlabelled = make_frame(spec, [], [], [])
+    return list(inputs.values()), make_problem(spec, frame, unlabelled)
 
 
 @pytest.mark.parametrize("name", ["intents", "customers"])
 def test_student_and_scikit_learn_agree_on_every_record(name: str) -> None:
     """The student is the same model without NumPy; results agree to 1e-6."""
-    spec, training_set = training_set_of(name)
-    model, design, data = fit_student(spec, training_set)
+    inputs, learning = problem_of(name)
+    model = fit_found(learning.problem, search(learning.problem, lambda _note, _records: None))
+    data = model.student(learning.names, learning.scale)
     student = Student(decode_student(*encode_student(data)))
-    matrix = design.matrix(training_set.rows)
-    if spec.kind == "classification":
-        ours = np.array([student.probabilities(dict(row)) for row in training_set.rows])
-        assert np.abs(ours - model.predict_proba(matrix)).max() < 1e-6
+    theirs = learning.answers(model.scores(np.arange(len(inputs))))
+    if learning.names:
+        ours = np.array([student.probabilities(one) for one in inputs])
+        assert np.abs(ours - theirs).max() < 1e-6
     else:
-        theirs = data.target_mean + data.target_scale * model.predict(matrix)
-        numbers = np.array([student.number(dict(row)) for row in training_set.rows])
-        assert np.abs(numbers / theirs - 1).max() < 1e-6
+        numbers = np.array([student.number(one) for one in inputs])
+        assert np.abs(numbers / theirs[:, 0] - 1).max() < 1e-6
 
 
 def test_intents_has_enough_varied_utterances_of_each_kind() -> None:

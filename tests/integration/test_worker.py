@@ -20,10 +20,10 @@ from db.spec.dataset_spec import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from tests import processes
-from tests.conftest import ROOT, command_environment, notes_spec, register
+from tests.conftest import ROOT, WORDS_TEACHER, command_environment, notes_spec, register
 from tests.processes import PATIENCE_SECONDS
 
-SPEC = notes_spec({"text_profile": EnricherSpec()})
+SPEC = notes_spec({"text_profile": EnricherSpec()}, WORDS_TEACHER)
 
 wait_for = partial(processes.wait_for, look_seconds=0.2)
 
