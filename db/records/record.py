@@ -85,6 +85,13 @@ def count_labelled(connection: Connection, dataset_id: int) -> int:
     return connection.execute(query).scalar_one()
 
 
+def labelled_key(connection: Connection, dataset_id: int, position: int) -> bytes | None:
+    """Return the key at a position among the ordered keys of labelled records, None beyond them."""
+    record = tables.record.c
+    query = select(record.key).where(record.dataset_id == dataset_id, record.label.isnot(None))
+    return connection.execute(query.order_by(record.key).offset(position).limit(1)).scalar()
+
+
 def count_stale(connection: Connection, dataset_id: int, revision: int) -> int:
     """Return how many records are stale under this revision of the dataset."""
     query = select(func.count()).where(

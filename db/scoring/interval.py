@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+Offsets: TypeAlias = Annotated[list[float], msgspec.Meta(max_length=1000)]
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,9 +20,9 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     coverage: float
-    edges: list[float]
-    below: list[float]
-    above: list[float]
+    edges: Offsets
+    below: Offsets
+    above: Offsets
 
     def around(self, number: float, lowest: float = -math.inf) -> tuple[float, float]:
         """Return both ends of the interval around a predicted number, none below `lowest`."""

@@ -14,11 +14,14 @@ from .student_faults import find_fault
 from .student_parts import (
     MISSING,
     ChoiceInput,
+    Columns,
     DatePart,
     FlatPart,
+    Names,
     NormedTextPart,
     NumberInput,
     NumberPart,
+    Numbers,
     PairsData,
     Part,
     PiecewisePart,
@@ -54,7 +57,7 @@ __all__ = [
 OLDEST_FORMAT = 1
 NEWEST_FORMAT = 2
 # No honest student is larger when it is unpacked.
-MOST_BYTES = 256 * 2**20
+MOST_BYTES = 64 * 2**20
 
 
 class LinearData(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +68,10 @@ class LinearData(msgspec.Struct, frozen=True, kw_only=True):
     explanations start from them.
     """
 
-    bias: list[float]
+    bias: Numbers
     shift: int
     parts: dict[str, Part]
-    means: dict[str, list[float]] = {}
+    means: dict[str, Numbers] = {}
     pairs: PairsData | None = None
 
 
@@ -79,7 +82,7 @@ class TreesData(msgspec.Struct, frozen=True, kw_only=True):
     of the text fields. No tree reads the inputs in `unread`.
     """
 
-    columns: list[int]
+    columns: Columns
     inputs: list[NumberInput | ChoiceInput]
     nodes: TreeNodes
     texts: LinearData | None = None
@@ -102,7 +105,7 @@ class StudentData(LinearData, frozen=True, kw_only=True):
     """
 
     format: int = NEWEST_FORMAT
-    labels: list[str]
+    labels: Names
     target_mean: float = 0.0
     target_scale: float = 1.0
     lowest: float | None = None
@@ -114,8 +117,11 @@ class StudentData(LinearData, frozen=True, kw_only=True):
 
 
 def encode_student(data: StudentData) -> tuple[bytes, str]:
-    """Return the student as bytes, and their SHA-256."""
-    packed = zlib.compress(msgspec.msgpack.encode(data), 9)
+    """Return the student as bytes, and their SHA-256; raises ArtifactError if it is too large."""
+    encoded = msgspec.msgpack.encode(data)
+    if len(encoded) > MOST_BYTES:
+        raise ArtifactError(f"the student takes {len(encoded):,} bytes, at most {MOST_BYTES:,} fit")
+    packed = zlib.compress(encoded, 9)
     return packed, hashlib.sha256(packed).hexdigest()
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+# A number takes one byte when stored and 32 in memory: without a limit few bytes could fill it.
+Numbers: TypeAlias = Annotated[list[float], msgspec.Meta(max_length=10_000)]
+Names: TypeAlias = Annotated[list[str], msgspec.Meta(max_length=1_000_000)]
+Columns: TypeAlias = Annotated[list[int], msgspec.Meta(max_length=10_000)]
 
 # The only feature of a missing text, choice or boolean. No other feature is empty.
 MISSING = ""
@@ -16,7 +21,7 @@ class TextPart(msgspec.Struct, frozen=True, tag="text"):
     Students of format 1 have it: their features are those of `text_features`, each counted once.
     """
 
-    names: list[str]
+    names: Names
     weights: bytes
 
 
@@ -27,7 +32,7 @@ class NormedTextPart(msgspec.Struct, frozen=True, tag="normed-text"):
     feature adds to the square of the norm. The divisor is the norm to the power of `power`.
     """
 
-    names: list[str]
+    names: Names
     weights: bytes
     power: float
 
@@ -35,7 +40,7 @@ class NormedTextPart(msgspec.Struct, frozen=True, tag="normed-text"):
 class WordPart(msgspec.Struct, frozen=True, tag="word"):
     """Weights of a choice or boolean field's values, in the layout of TextPart."""
 
-    names: list[str]
+    names: Names
     weights: bytes
 
 
@@ -50,8 +55,8 @@ class NumberPart(msgspec.Struct, frozen=True, tag="number"):
     scale: float
     low: float
     high: float
-    edges: list[float]
-    slopes: list[float]
+    edges: Numbers
+    slopes: Numbers
     weights: bytes
     missing: bytes = b""
 
@@ -68,10 +73,10 @@ class PiecewisePart(msgspec.Struct, frozen=True, tag="piecewise"):
     scale: float
     low: float
     high: float
-    edges: list[float]
+    edges: Numbers
     offsets: bytes
     slopes: bytes
-    missing: list[float] = []
+    missing: Numbers = []
 
 
 class DatePart(msgspec.Struct, frozen=True, tag="date"):
@@ -99,11 +104,12 @@ class ChoiceInput(msgspec.Struct, frozen=True, tag="choice"):
     """A choice that trees read as the position of its value in `names` plus 1, or 0 for others.
 
     `rare` are values that occurred in training but have no code of their own: they read 0 as well.
+    It is None if these are too many to be listed.
     """
 
     name: str
-    names: list[str]
-    rare: list[str] = []
+    names: Names
+    rare: Names | None = []
 
 
 class ScaledNumber(msgspec.Struct, frozen=True, tag="scaled"):
@@ -121,7 +127,7 @@ class PairsData(msgspec.Struct, frozen=True, kw_only=True):
     scores in `columns`. `means` are the mean scores of each field, which has half of its products.
     """
 
-    columns: list[int]
+    columns: Columns
     inputs: list[ScaledNumber | ChoiceInput]
     weights: bytes
-    means: dict[str, list[float]]
+    means: dict[str, Numbers]

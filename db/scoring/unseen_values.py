@@ -39,7 +39,7 @@ class SeenValues:
         for one in inputs:
             if isinstance(one, NumberInput):
                 self._ranges[one.name] = one.low, one.high
-            else:
+            elif one.rare is not None:
                 self._choices[one.name] = frozenset((*one.names, *one.rare))
 
     def warnings(self, inputs: Mapping[str, Value], values: Mapping[str, Value]) -> list[str]:

@@ -13,6 +13,7 @@ from .lanes import pack_lanes, unpack_lanes
 
 # Requests repeat few words; cutting words into n-grams took half of the time of an answer.
 CACHED_WORDS = 1024
+LONGEST_CACHED = 50
 
 
 class TextScorer:
@@ -28,11 +29,11 @@ class TextScorer:
         lanes = dict(zip(part.names, pack_lanes(part.weights, width + 1), strict=True))
         self._lanes = lanes
 
-        @lru_cache(CACHED_WORDS)
         def lanes_of_word(word: str) -> int:
             return sum(lanes.get(feature, 0) for feature in grams_of_word(word))
 
         self._lanes_of_word = lanes_of_word
+        self._cached_lanes_of_word = lru_cache(CACHED_WORDS)(lanes_of_word)
 
     def scores(self, text: Value) -> list[float]:
         """Return what a text adds to the score of each class."""
@@ -40,11 +41,16 @@ class TextScorer:
             return self._divide(self._lanes.get(MISSING, 0))
         words = split_words(str(text))
         lanes = self._lanes
-        total = sum(map(self._lanes_of_word, dict.fromkeys(words)))
+        total = sum(map(self._of_word, dict.fromkeys(words)))
         for feature in context_features(str(text), words):
             if feature in lanes:
                 total += lanes[feature]
         return self._divide(total)
+
+    def _of_word(self, word: str) -> int:
+        """Return the lanes of a word and its n-grams; a long word hardly repeats."""
+        is_short = len(word) <= LONGEST_CACHED
+        return self._cached_lanes_of_word(word) if is_short else self._lanes_of_word(word)
 
     def _divide(self, total: int) -> list[float]:
         *sums, square = unpack_lanes(total, self._width + 1)
@@ -62,7 +68,7 @@ class TextScorer:
         words = split_words(str(text))
         lanes: dict[str | None, int] = {}
         for word in dict.fromkeys(words):
-            lanes[word] = self._lanes_of_word(word)
+            lanes[word] = self._of_word(word)
         for feature in context_features(str(text), words):
             if feature in self._lanes:
                 shown = _shown(feature)

@@ -95,6 +95,18 @@ def test_a_value_that_training_had_not_causes_a_warning(
     assert student.number(inputs) == 0.0
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_choice_with_too_many_values_to_list_causes_no_warning(*, is_read: bool) -> None:
+    """It may have been one of those that are not listed; other fields still warn."""
+    inputs: list[NumberInput | ChoiceInput] = [
+        NumberInput("age", 18, 80),
+        ChoiceInput("trip", ["fun"], rare=None),
+    ]
+    student = of_trees(inputs, []) if is_read else of_trees([], inputs)
+    assert student.warnings({"age": 18, "trip": "sport"}) == []
+    assert len(student.warnings({"age": 12, "trip": "sport"})) == 1
+
+
 def test_texts_and_booleans_cause_no_warning() -> None:
     """A text is nearly always new; a boolean has two values."""
     student = linear(wish=TextPart(["sea"], packed([0])), lift=words("True"))

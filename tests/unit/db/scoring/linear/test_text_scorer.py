@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.scoring.features import count_features
+from db.scoring.features import count_features, grams_of_word
+from db.scoring.linear import text_scorer
 from db.scoring.linear.text_scorer import TextScorer
 from db.scoring.student_data import NormedTextPart
 from tests.unit.db.scoring.random_students import LARGEST, SENTENCES, SHIFT, packed
@@ -97,3 +98,25 @@ def test_a_word_is_remembered_only_for_its_own_field() -> None:
     one = TextScorer(NormedTextPart(["sea"], packed([1, 1]), 1.0), 1, 0)
     other = TextScorer(NormedTextPart(["sea"], packed([5, 1]), 1.0), 1, 0)
     assert [one.scores("sea"), other.scores("sea"), one.scores("sea")] == [[1.0], [5.0], [1.0]]
+
+
+@pytest.mark.parametrize(("length", "cuts"), [(50, 1), (51, 3)])
+def test_only_words_that_may_repeat_are_remembered(
+    monkeypatch: pytest.MonkeyPatch, length: int, cuts: int
+) -> None:
+    """A long word scores the same each time, and takes no memory after its answer."""
+    cut: list[str] = []
+
+    def grams(word: str) -> list[str]:
+        cut.append(word)
+        return grams_of_word(word)
+
+    monkeypatch.setattr(text_scorer, "grams_of_word", grams)
+    word = "sea" * 16 + "x" * (length - 48)
+    part = NormedTextPart([word, "=se"], packed([1, 1, 1, 1]), 1.0)
+    scorer = TextScorer(part, 1, 0)
+    expected = part_scores(part, 1, 0, word)
+    assert scorer.scores(word) == pytest.approx(expected)
+    assert scorer.scores(word) == pytest.approx(expected)
+    assert scorer.scores_of_words(word)[word] == pytest.approx(expected)
+    assert cut == [word] * cuts

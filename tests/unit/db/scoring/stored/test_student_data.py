@@ -83,6 +83,28 @@ def test_unpacked_bytes_that_are_no_message_are_refused(unpacked: bytes) -> None
         decode_student(data, hashlib.sha256(data).hexdigest())
 
 
+@pytest.mark.parametrize(
+    ("start", "most"),
+    [
+        # One byte of each list would take eight to fifty-six bytes of memory.
+        (b"\x81\xa4bias", 10_000),
+        (b"\x81\xa5means\x81\xa3age", 10_000),
+        (b"\x81\xa6labels", 1_000_000),
+        (b"\x81\xa5trees\x81\xa7columns", 10_000),
+        (b"\x81\xa5pairs\x81\xa7columns", 10_000),
+        (b"\x81\xa8interval\x81\xa5edges", 1000),
+    ],
+)
+def test_a_list_with_more_members_than_any_student_has_is_refused_at_its_start(
+    start: bytes, most: int
+) -> None:
+    """Before one member is read: here, none follows."""
+    for length, reason in ((most, "truncated"), (most + 1, f"length <= {most}")):
+        data = zlib.compress(start + b"\xdd" + length.to_bytes(4, "big"))
+        with pytest.raises(ArtifactError, match=reason):
+            decode_student(data, hashlib.sha256(data).hexdigest())
+
+
 def test_a_student_that_unpacks_to_too_many_bytes_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
