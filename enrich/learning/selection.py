@@ -81,8 +81,9 @@ def select(
     best = min(tried, key=lambda one: _losses(one.rows, learning, frame).mean(), default=None)
     if best is None:
         return Selection(found, student)
-    losses = [_losses(rows, learning, frame) for rows in (best.rows, student)]
-    if not best.candidate.is_demanded and not is_worse(*losses):
+    teacher_losses = _losses(best.rows, learning, frame)
+    student_losses = _losses(student, learning, frame)
+    if not best.candidate.is_demanded and not is_worse(teacher_losses, student_losses, frame.index):
         return Selection(found, student)
     return _distil(learning, Selection(found, student, best), len(frame.keys), progress)
 
@@ -100,12 +101,14 @@ def try_teacher(
 ) -> TriedTeacher:
     """Return the answers of a teacher, for each fold fitted on all others."""
     rows = np.zeros((len(frame.keys), max(len(learning.names), 1)))
+    seen = np.zeros(rows.shape, dtype=bool)
     answered: dict[int, Array] = {}
     folds = np.unique(frame.folds).tolist()
     for fold in folds:
         train, test = np.flatnonzero(frame.row_folds != fold), np.flatnonzero(frame.folds == fold)
         estimator = fit_teacher(candidate, frame.table[frame.index[train]], frame.labels[train])
         rows[test] = answer(estimator, frame.table[test], learning.names, learning.lowest)
+        seen[test] = np.isin(learning.names, frame.labels[train]) if learning.names else True
         if len(unlabelled.keys):
             answered[fold] = answer(estimator, unlabelled.table, learning.names, learning.lowest)
         progress(f"{candidate.name}, fold {fold + 1} of {len(folds)}", len(frame.keys))
@@ -113,11 +116,11 @@ def try_teacher(
         return TriedTeacher(candidate, rows, unlabelled=answered)
     target = learning.problem.rows.target
     # A label that was absent from a fold has no probability, and says nothing about the others.
-    known = target.only(rows[target.records, target.labels] > 0)
+    known = target.only(seen[target.records, target.labels])
     logs = np.log(np.clip(rows, LEAST_PROBABILITY, 1.0))[known.records]
     factor = fit_temperature(logs, known.labels, known.weights)
     answered = {fold: sharpen(one, factor) for fold, one in answered.items()}
-    sharpened = np.where(rows > 0, sharpen(rows, factor), 0.0)
+    sharpened = np.where(seen, sharpen(rows, factor), 0.0)
     return TriedTeacher(candidate, sharpened, factor, answered)
 
 
@@ -131,6 +134,9 @@ def _distil(
     """
     teacher, found = selection.teacher, selection.found
     if teacher is None or not teacher.unlabelled or found.boosted or not found.linear:
+        return selection
+    if found.linear.settings.terms == "pairs":
+        # Products of so many more records would not fit.
         return selection
     answered = {
         fold: learning.as_target(labelled + np.arange(len(answers)), answers)

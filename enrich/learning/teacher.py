@@ -36,7 +36,7 @@ from .column import (
     is_input,
 )
 from .quality.calibration import LEAST_PROBABILITY
-from .text_teacher import TextTeacher
+from .text_teacher import TextCounts, TextTeacher
 from .training_table import Extent
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -123,8 +123,9 @@ def _text_teacher(columns: Columns) -> Estimator:
     if not texts:
         # Its words are in a field that no teacher can read: other columns take their place.
         texts, others = others, {}
+    counts = [(name, make_pipeline(Column(name, as_text=True), TextCounts())) for name in texts]
     return TextTeacher(
-        _features(texts),
+        FeatureUnion(counts) if "text" in texts.values() else _features(texts),
         _features(vectors) if vectors else None,
         _features(others) if others else None,
     )
@@ -252,4 +253,4 @@ def sharpen(probabilities: Array, factor: float) -> Array:
 
 
 # Our own estimators, which a stored teacher may have.
-OWN_TYPES = (Column, Numbers, Missing, WordWeights, FrequentWords, TextTeacher)
+OWN_TYPES = (Column, Numbers, Missing, WordWeights, FrequentWords, TextCounts, TextTeacher)

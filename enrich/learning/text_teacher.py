@@ -8,18 +8,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from .column import Table
+from .portable.design import FEWEST_ROWS, feature_scales
+from .portable.features import count_texts
 
 Array: TypeAlias = npt.NDArray[Any]
 Estimator: TypeAlias = Any
 
 # These constants were chosen by five-fold cross-validation on real utterances.
 # The weight of an embedding relative to the words of its text: it says less, and more than nothing.
-VECTOR_WEIGHT = 0.7
+VECTOR_WEIGHT = 0.5
+WORDS_WEIGHT = 1.4
 # By which power of how rare it is the weight of a rare label is raised.
 BALANCE = 0.35
 # Each row has so many neighbours; the vote of one falls with its distance, at this rate.
@@ -30,10 +33,48 @@ WORDS_SHARE = 0.5
 VOTE_WEIGHT = 0.2
 # Added to each share of votes, so that a label without any is not impossible.
 LEAST_SHARE = 0.02
-# The time that neighbours take grows with the square of the number of rows.
+# Of more rows a fair sample: the time that neighbours take grows with the square of their number.
 MOST_NEAR_ROWS = 20_000
 ROWS_AT_ONCE = 500
 SEED = 0
+
+
+class TextCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Counts the features of texts that students count, scaled, as rows of length 1."""
+
+    def fit(self, X: Array, y: object = None) -> TextCounts:  # noqa: N803
+        """Learn the features and their scales."""
+        self.fit_transform(X, y)
+        return self
+
+    def fit_transform(self, X: Array, y: object = None) -> Any:  # noqa: ANN401, ARG002, N803
+        """Learn the features and their scales, and return the texts by features."""
+        names, counts = count_texts(X.tolist())
+        frequencies = np.bincount(counts.indices, minlength=len(names))
+        kept = np.flatnonzero(frequencies >= FEWEST_ROWS)
+        # scikit-learn refuses a matrix without columns.
+        kept = kept if len(kept) else np.array([0])
+        self.names_ = names[kept].tolist()
+        self.scales_ = feature_scales(names[kept], frequencies[kept], float(len(X)))
+        return self._scale(counts[:, kept])
+
+    def transform(self, X: Array) -> Any:  # noqa: ANN401, N803
+        """Return the texts by the features that were learnt."""
+        names, counts = count_texts(X.tolist())
+        known, at, learnt = np.intersect1d(
+            names.astype(str), np.array(self.names_, dtype=str), return_indices=True
+        )
+        chosen = (np.ones(len(known)), (at, learnt))
+        select = sparse.csr_array(chosen, shape=(len(names), len(self.names_)))
+        return self._scale(counts @ select)
+
+    def _scale(self, counts: Any) -> Any:  # noqa: ANN401
+        return WORDS_WEIGHT * normalize(
+            sparse.csr_matrix(counts @ sparse.diags_array(self.scales_))
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "names_")
 
 
 class TextTeacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -60,11 +101,12 @@ class TextTeacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         margin = LinearSVC(C=1.0, random_state=SEED)
         joined = _join(words, vectors, self.others and self.others.fit_transform(X))
         self.margin_ = margin.fit(joined, labels, sample_weight=weights[labels])
-        self.labels_ = labels if len(labels) <= MOST_NEAR_ROWS else labels[:0]
-        near = normalize(words)[: len(self.labels_)]
+        kept = np.random.default_rng(SEED).permutation(len(labels))[:MOST_NEAR_ROWS]
+        self.labels_ = labels[kept]
+        near = normalize(words[kept])
         # As arrays, since a stored teacher has no other types than those of scikit-learn.
         self.near_words_ = near.data, near.indices, near.indptr
-        self.near_vectors_ = vectors[: len(self.labels_)]
+        self.near_vectors_ = vectors[kept]
         return self
 
     def predict_proba(self, X: Table) -> Array:  # noqa: N803

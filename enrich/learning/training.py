@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from db.errors import TrainingError, VeilleuseError
 from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
 from db.scoring.student import Student
-from db.scoring.student_data import StudentData, encode_student
+from db.scoring.student_data import StudentData, decode_student, encode_student
 from db.settings import Settings
 from db.store.store import Store
 from enrich.planning.maintenance import lost_reads, use_model
@@ -103,7 +103,8 @@ def train_model(
     except Exception as error:
         # An estimator may refuse the table, and a user's own teacher may raise anything.
         teacher = data.dataset.spec.teacher
-        words = f"{name}: the {teacher} teacher cannot be fitted: {type(error).__name__}: {error}"
+        model = "no model" if teacher == "default" else f"the teacher {teacher}"
+        words = f"{name}: {model} can be fitted: {type(error).__name__}: {error}"
         raise TrainingError(words) from error
     return _store_version(store, data, answers, new, settings, force=force)
 
@@ -150,16 +151,12 @@ def _fit(
         "student_is_teacher": teacher is None,
         "importance": importance(Student(student), frame.inputs),
         "target": spec.target,
-        "sample": None if data.sample.is_all else data.sample.records,
+        "sample": data.sample,
         "unlabelled": len(data.unlabelled.keys),
         "covering": data.covering,
         "not_covering": data.not_covering,
         "all_rows": data.all_rows,
-        **report_on(
-            frame,
-            answers,
-            {"teacher": student.teacher_interval or student.interval, "student": student.interval},
-        ),
+        **report_on(frame, answers),
         # A student that is the teacher reads no enrichment.
         "columns": {
             name: kind for name, kind in frame.columns.items() if teacher or is_input(spec, name)
@@ -219,7 +216,8 @@ def _check_export(
 ) -> None:
     """Raise TrainingError if the student answers otherwise than the model that it was made from."""
     inputs = data.frame.inputs[:CHECKED_ROWS]
-    scorer = Student(student)
+    # Read back, so that what the web process would refuse fails here.
+    scorer = Student(decode_student(*encode_student(student)))
     answers = learning.answers(ensemble.scores(np.arange(len(inputs))))
     own = [scorer.probabilities(one) if scorer.labels else [scorer.number(one)] for one in inputs]
     tolerance = TOLERANCE * learning.scale.deviation

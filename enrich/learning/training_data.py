@@ -13,8 +13,9 @@ from db.errors import TrainingError
 from db.records.dataset import Dataset, find_dataset
 from db.records.enrichment import enrichers_covering_labels
 from db.records.observation import adopt_labels, count_labels, has_uncounted_labels
-from db.records.record import count_labelled
+from db.records.record import count_labelled, first_inputs, labelled_key
 from db.settings import Settings
+from db.spec.field import TextField
 from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 from enrich.gate.machine.cgroup import Cgroup
@@ -22,11 +23,13 @@ from enrich.gate.machine.memory import read_free_bytes
 from enrich.planning.maintenance import FEWEST_LABELS
 from enrich.planning.plan import make_plan
 
-from .sample import Sample, choose_sample, describe_sample
+from .sample import Extent, describe_sample, sample_size
 from .training_table import Frame, read_labelled, read_unlabelled
 
 # An enrichment may be an embedding of hundreds of numbers.
 COLUMNS_OF_ENRICHMENT = 10
+# The texts of so many records tell how long they are.
+MEASURED_RECORDS = 200
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class TrainingData:
     reads: dict[str, str]
     frame: Frame
     unlabelled: Frame
-    sample: Sample
+    # How many records were sampled, None if all are there.
+    sample: int | None
     # Labelled rows in the store, of which those of the sample are a part.
     all_rows: int
 
@@ -65,7 +69,9 @@ def read_training_data(
             for enricher in enrichers_covering_labels(connection, dataset.id, fingerprints)
         }
         sample = _choose_sample(connection, dataset, covering, wanted, say)
-        frame = read_labelled(connection, dataset, covering, sample.key_limit)
+        # Keys are hashes, and so the smallest ones are a fair sample.
+        limit = None if sample is None else labelled_key(connection, dataset.id, sample)
+        frame = read_labelled(connection, dataset, covering, limit)
         unlabelled = read_unlabelled(connection, dataset, covering)
         all_rows = count_labels(connection, dataset.id)
     return TrainingData(
@@ -88,14 +94,32 @@ def _choose_sample(
     covering: Mapping[str, str],
     wanted: int | None,
     say: Callable[[str], None],
-) -> Sample:
-    records = count_labelled(connection, dataset.id)
-    columns = len(dataset.spec.fields) + COLUMNS_OF_ENRICHMENT * len(covering)
-    free = read_free_bytes(Cgroup())
-    sample = choose_sample(records, columns, free, wanted)
-    if not sample.is_all and wanted is None:
-        say(describe_sample(dataset.name, records, columns, sample, free))
-    return sample
+) -> int | None:
+    """Return the number of records to sample, None for all."""
+    extent = _find_extent(connection, dataset, len(covering))
+    free_bytes = read_free_bytes(Cgroup())
+    size = sample_size(extent, free_bytes, wanted)
+    if size >= extent.records:
+        return None
+    if size < FEWEST_LABELS:
+        raise TrainingError(
+            f"{dataset.name}: {free_bytes:,} bytes of memory are free, too few to train on"
+            f" {FEWEST_LABELS} records; free some, or train on another machine"
+        )
+    if wanted is None:
+        say(describe_sample(dataset.name, extent, size, free_bytes))
+    return size
+
+
+def _find_extent(connection: Connection, dataset: Dataset, enrichments: int) -> Extent:
+    texts = [name for name, field in dataset.spec.fields.items() if isinstance(field, TextField)]
+    some = first_inputs(connection, dataset.id, MEASURED_RECORDS)
+    characters = sum(len(str(inputs[name] or "")) for inputs in some for name in texts)
+    return Extent(
+        records=count_labelled(connection, dataset.id),
+        columns=len(dataset.spec.fields) + COLUMNS_OF_ENRICHMENT * enrichments,
+        characters=characters / max(len(some), 1),
+    )
 
 
 def check_enough(data: TrainingData) -> None:
@@ -117,6 +141,9 @@ def check_enough(data: TrainingData) -> None:
             f" learnt from them; import others, or add the columns in which the rows differ"
         )
     if spec.kind == "regression":
+        if np.ptp(frame.labels) == 0:
+            number = f"{frame.labels[0]:g}"
+            raise TrainingError(f"{name}: every {spec.target} is {number}; import rows with others")
         return
     labels, counts = np.unique(frame.labels, return_counts=True)
     if len(labels) == 1:

@@ -50,10 +50,16 @@ class TreeInputs:
 
     A choice is the position of its value in `names`; those that occur seldom, if there are more
     than MOST_CODES, are missing. `texts` are scores of the text fields, records by classes; the
-    last records may have none.
+    last records may have none. Only the first `labelled` records decide which values have a code.
     """
 
-    def __init__(self, features: Sequence[FieldFeatures], texts: Array | None = None) -> None:
+    def __init__(
+        self,
+        features: Sequence[FieldFeatures],
+        texts: Array | None = None,
+        labelled: int | None = None,
+    ) -> None:
+        self.labelled = labelled
         # scikit-learn puts choices first, too.
         self.sources: list[NumberFeatures | ChoiceFeatures] = [
             *(one for one in features if isinstance(one, ChoiceFeatures)),
@@ -64,7 +70,7 @@ class TreeInputs:
             if isinstance(source, NumberFeatures):
                 columns.append(source.numbers.astype(float))
             else:
-                self.names[source.name], codes = _most_frequent(source)
+                self.names[source.name], codes = _most_frequent(source, labelled)
                 columns.append(codes)
         self.width_of_texts = 0 if texts is None else texts.shape[1]
         if texts is not None:
@@ -82,10 +88,11 @@ def _pad(texts: Array, records: int) -> Array:
     return padded
 
 
-def _most_frequent(source: ChoiceFeatures) -> tuple[list[str], Array]:
+def _most_frequent(source: ChoiceFeatures, labelled: int | None) -> tuple[list[str], Array]:
     """Return the values with a code, and the code of each record, NaN where it has none."""
-    counts = np.bincount(source.codes, minlength=len(source.names))
-    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CODES])
+    counts = np.bincount(source.codes[:labelled], minlength=len(source.names))
+    most = np.argsort(-counts, kind="stable")[:MOST_CODES]
+    kept = np.sort(most[counts[most] > 0])
     codes = np.full(len(source.names), np.nan)
     codes[kept] = np.arange(len(kept))
     return [source.names[at] for at in kept.tolist()], codes[source.codes]

@@ -32,6 +32,8 @@ Terms: TypeAlias = Literal["linear", "piecewise-linear", "pairs"]
 # These constants were chosen by five-fold cross-validation on real utterances.
 # Text features that occur in fewer rows are dropped.
 FEWEST_ROWS = 2
+# The most frequent features are kept: the web process has to hold them.
+MOST_FEATURES = 100_000
 # A text feature is scaled by this power of its inverse document frequency: rare features say more
 # about a text.
 IDF_POWER = 1.5
@@ -41,6 +43,7 @@ GRAM_WEIGHT = 0.7
 NORM_POWER = 0.7
 # The effect of a number may bend at so many of its quantiles.
 KNOTS = 7
+LEAST_DISTANCE = 1e-6
 
 
 class _TextBlock:
@@ -53,12 +56,12 @@ class _TextBlock:
             (np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape
         )
         frequencies = weights @ occurs
-        self._kept = np.flatnonzero(frequencies >= FEWEST_ROWS)
+        most = np.argsort(-frequencies, kind="stable")[:MOST_FEATURES]
+        self._kept = np.sort(most[frequencies[most] >= FEWEST_ROWS])
         if not len(self._kept):
             self._kept = np.array([0])
-        self.scales = idf_scales(frequencies[self._kept], float(weights.sum()))
-        is_gram = [name.startswith("=") for name in self.source.names[self._kept].tolist()]
-        self.scales[is_gram] *= GRAM_WEIGHT
+        names = self.source.names[self._kept]
+        self.scales = feature_scales(names, frequencies[self._kept], float(weights.sum()))
 
     def matrix(self, rows: Array) -> sparse.csr_array:
         """Return the columns of some rows, scaled and normed."""
@@ -128,6 +131,8 @@ class _NumberBlock:
             shares = np.linspace(0, 1, KNOTS)
             knots = np.quantile(numbers, shares, weights=weights, method="inverted_cdf")
             knots = np.unique(self._deviations(knots))
+            # Between knots that differ by a rounding error a slope would be endless.
+            knots = knots[np.append(True, np.diff(knots) > LEAST_DISTANCE)]
             self._knots = knots if len(knots) > 2 else self._knots  # noqa: PLR2004
 
     def _deviations(self, numbers: Array) -> Array:
@@ -277,6 +282,13 @@ def one_hot(columns: Array, width: int) -> sparse.csr_array:
     ends = np.concatenate([[0], np.cumsum(kept)])
     shape = (len(columns), max(width, 1))
     return sparse.csr_array((np.ones(int(ends[-1])), columns[kept], ends), shape=shape)
+
+
+def feature_scales(names: Array, frequencies: Array, rows: float) -> Array:
+    """Return the scales of text features; `frequencies` are numbers of rows out of `rows`."""
+    scales = idf_scales(frequencies, rows)
+    scales[[name.startswith("=") for name in names.tolist()]] *= GRAM_WEIGHT
+    return scales
 
 
 def idf_scales(frequencies: Array, rows: float) -> Array:

@@ -60,7 +60,7 @@ def _make(name: str, kind: str, column: Array) -> FieldFeatures:
         return NumberFeatures(name, column)
     if kind == "choice":
         return ChoiceFeatures(name, *_codes(column.tolist()))
-    return TextFeatures(name, *_counts(column.tolist()))
+    return TextFeatures(name, *count_texts(column.tolist()))
 
 
 def _codes(values: Sequence[str]) -> tuple[list[str], Array]:
@@ -70,7 +70,7 @@ def _codes(values: Sequence[str]) -> tuple[list[str], Array]:
     return names, np.array([at[value] for value in values], dtype=np.int32)
 
 
-def _counts(texts: Sequence[str]) -> tuple[Array, sparse.csr_array]:
+def count_texts(texts: Sequence[str]) -> tuple[Array, sparse.csr_array]:
     """Return the features of all texts in order, and how often each text has them."""
     seen: dict[str, int] = {}
     columns, counts, ends = array("i"), array("d"), array("q", [0])

@@ -51,6 +51,10 @@ class Problem:
         """The features of the text fields alone."""
         return [one for one in self.features if isinstance(one, TextFeatures)]
 
+    def tree_inputs(self, texts: Array | None) -> TreeInputs:
+        """Return what trees read, with the scores of the texts."""
+        return TreeInputs(self.features, texts, len(self.rows.folds))
+
     @property
     def is_text(self) -> bool:
         """Whether there are only text fields."""
@@ -97,7 +101,7 @@ def search(problem: Problem, progress: Progress) -> Found:
     )
     found = [_single(rows.target, linear)]
     if problem.can_boost:
-        inputs = TreeInputs(problem.features, texts.scores if texts else None)
+        inputs = problem.tree_inputs(texts.scores if texts else None)
         boosted = _best(
             rows,
             BOOSTING,
@@ -216,14 +220,14 @@ def fit_found(problem: Problem, found: Found, extra: Target | None = None) -> En
     if found.texts:
         texts = fit_linear(problem.text_features, target, found.texts.settings)
     if found.boosted:
-        inputs = TreeInputs(problem.features, found.texts.scores if found.texts else None)
+        inputs = problem.tree_inputs(found.texts.scores if found.texts else None)
         boosted, _ = fit_boosting(
             inputs, target, found.boosted.settings, rounds=found.boosted.rounds
         )
         if texts:
             # Trees learn from out-of-fold scores, but answer with those of the fitted model.
             scores = texts.scores(np.arange(len(inputs.matrix)))
-            boosted = replace(boosted, inputs=TreeInputs(problem.features, scores))
+            boosted = replace(boosted, inputs=problem.tree_inputs(scores))
     return Ensemble(
         width=target.width,
         linear=linear,

@@ -11,6 +11,8 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[Any]
 
 SEED = 0
+# A label with fewer items is not sampled.
+RARE_ITEMS = 100
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,14 @@ class Target:
         )
 
     def sample(self, items: int) -> Target:
-        """Return the target with a fair sample of its items, at most so many."""
+        """Return the target with a fair sample of its items, at most so many; rare labels stay."""
         if items >= len(self):
             return self
-        return self.only(np.random.default_rng(SEED).permutation(len(self))[:items])
+        order = np.random.default_rng(SEED).permutation(len(self))
+        if not self.is_number:
+            counts = np.bincount(self.labels, minlength=self.width)
+            order = order[np.argsort(counts[self.labels[order]] >= RARE_ITEMS, kind="stable")]
+        return self.only(order[:items])
 
     def plus(self, other: Target) -> Target:
         """Return the items of both."""

@@ -17,6 +17,9 @@ from .linear_model import ABSENT
 
 Array: TypeAlias = npt.NDArray[Any]
 
+# The web process holds no more values that are known only to have occurred.
+MOST_RARE = 10_000
+
 
 @dataclass
 class _Nodes:
@@ -172,8 +175,12 @@ def _input(inputs: TreeInputs, at: int) -> NumberInput | ChoiceInput:
     source = inputs.sources[at]
     if isinstance(source, ChoiceFeatures):
         names = inputs.names[source.name]
-        rare = sorted(set(source.names).difference(names))
-        return ChoiceInput(name=source.name, names=names, rare=rare)
-    numbers = source.numbers[~np.isnan(source.numbers)]
+        seen = {source.names[code] for code in np.unique(source.codes[: inputs.labelled])}
+        rare = sorted(seen.difference(names))
+        return ChoiceInput(
+            name=source.name, names=names, rare=rare if len(rare) <= MOST_RARE else None
+        )
+    numbers = source.numbers[: inputs.labelled]
+    numbers = numbers[~np.isnan(numbers)]
     low, high = (numbers.min(), numbers.max()) if len(numbers) else (-np.inf, np.inf)
     return NumberInput(name=source.name, low=float(low), high=float(high))

@@ -32,10 +32,8 @@ def fit_interval(predictions: Array, truth: Array) -> Interval:
 
 
 def _are_groups_better(predictions: Array, truth: Array, groups: int) -> bool:
-    order = np.random.default_rng(SEED).permutation(len(truth))
-    halves = order[::2], order[1::2]
     losses = [0.0, 0.0]
-    for fitted, held_out in (halves, halves[::-1]):
+    for fitted, held_out in _both_ways(len(truth)):
         for place, number in enumerate((1, groups)):
             interval = _fit_groups(predictions[fitted], truth[fitted], number)
             losses[place] += interval_score(interval, predictions[held_out], truth[held_out])
@@ -65,7 +63,8 @@ def _offsets(residuals: Array, all_residuals: Array) -> tuple[float, float]:
     # 1 - 0.9 is a little less than a tenth.
     outside = math.floor((len(ordered) + 1) * (1 - COVERAGE) / 2 + 1e-9)
     at = max(outside - 1, 0)
-    return float(ordered[at]), float(ordered[len(ordered) - 1 - at])
+    # An interval holds its own prediction, even where most errors have the same sign.
+    return min(float(ordered[at]), 0.0), max(float(ordered[len(ordered) - 1 - at]), 0.0)
 
 
 def ends_of(interval: Interval, predictions: Array) -> tuple[Array, Array]:
@@ -79,6 +78,22 @@ def coverage_of(interval: Interval, predictions: Array, truth: Array) -> float:
     """Return the share of truths that lie within their interval."""
     low, high = ends_of(interval, predictions)
     return float(np.mean((low <= truth) & (truth <= high)))
+
+
+def held_out_coverage(predictions: Array, truth: Array) -> float:
+    """Return the share of truths within intervals fitted on the other half of the rows."""
+    held = [
+        coverage_of(fit_interval(predictions[one], truth[one]), predictions[other], truth[other])
+        for one, other in _both_ways(len(truth))
+    ]
+    return float(np.mean(held))
+
+
+def _both_ways(rows: int) -> list[tuple[Array, Array]]:
+    """Return two halves of the rows in both orders."""
+    order = np.random.default_rng(SEED).permutation(rows)
+    halves = order[::2], order[1::2]
+    return [halves, halves[::-1]]
 
 
 def interval_score(interval: Interval, predictions: Array, truth: Array) -> float:

@@ -78,13 +78,21 @@ def regression_report(truth: Array, answers: Array) -> Report:
     return {"r2": r2, "mse": mse, "rmse": mse**0.5, "mae": mae, "rows": len(truth)}
 
 
-def loss_rise(old: Array, new: Array) -> tuple[float, float]:
-    """Return the mean rise from old to new losses of the same rows, and its standard error."""
+def loss_rise(old: Array, new: Array, records: Array) -> tuple[float, float]:
+    """Return the mean rise from old to new losses of the same rows, and its standard error.
+
+    `records` has the record of each row, a position: rows of the same record are not independent.
+    """
     rises = new - old
-    return float(rises.mean()), float(rises.std(ddof=1) / len(rises) ** 0.5)
+    sums = np.bincount(records, rises - rises.mean())
+    count = len(np.unique(records))
+    if count < 2:  # noqa: PLR2004  one record has no spread
+        return float(rises.mean()), 0.0
+    error = ((sums**2).sum() * count / (count - 1)) ** 0.5 / len(rises)
+    return float(rises.mean()), float(error)
 
 
-def is_worse(old: Array, new: Array) -> bool:
+def is_worse(old: Array, new: Array, records: Array) -> bool:
     """Return True if new losses are larger than old ones by more than one standard error."""
-    rise, error = loss_rise(old, new)
+    rise, error = loss_rise(old, new, records)
     return rise > error

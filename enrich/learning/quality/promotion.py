@@ -51,7 +51,7 @@ def decide_promotion(
             losses_of(answers.rows(model)[at], labels, new.labels)
             for answers, at in zip((old, new), rows, strict=True)
         )
-        if is_worse(before, after):
+        if is_worse(before, after, np.array(rows[0])):
             return PromotionDecision(
                 active=False, reason=f"its {model} is worse on {len(common):,} rows"
             )

@@ -28,10 +28,11 @@ def find_thresholds(
     the precision and recall of all rows whose probability is at least as large.
     """
     shares = np.bincount(truth[truth >= 0], minlength=len(names)) / max(len(truth), 1)
+    limit = min(RARE_SHARE, 0.5 / max(len(names), 1))
     return {
         name: _best_threshold(probabilities[:, at], truth == at)
         for at, name in enumerate(names)
-        if shares[at] * len(truth) >= FEWEST_ROWS and shares[at] < RARE_SHARE
+        if shares[at] * len(truth) >= FEWEST_ROWS and shares[at] < limit
     }
 
 

@@ -14,7 +14,7 @@ from db.traffic.prediction_counts import prediction_name
 from enrich.learning.training_table import Frame
 
 from .calibration import calibration_error
-from .conformal import coverage_of, ends_of
+from .conformal import coverage_of, ends_of, fit_interval, held_out_coverage
 from .metrics import Report, classification_report, loss_rise, regression_report
 from .out_of_fold import ModelKind, OutOfFold, losses_of, positions_of
 from .rare_labels import find_thresholds
@@ -22,17 +22,23 @@ from .rare_labels import find_thresholds
 Array: TypeAlias = npt.NDArray[Any]
 Intervals: TypeAlias = Mapping[ModelKind, Interval | None]
 
+# A difference of so many standard errors is chance in one of forty tables.
+ERRORS_OF_CHANCE = 2.0
 
-def report_on(frame: Frame, answers: OutOfFold, intervals: Intervals) -> Report:
+
+def report_on(frame: Frame, answers: OutOfFold, intervals: Intervals | None = None) -> Report:
     """Return the metrics of teacher, student and baseline, and the fidelity of the student.
 
     They count rows, of which a record may have several. The baseline answers the share of each
-    label, of which the largest is its prediction, or the mean, for every row.
+    label, of which the largest is its prediction, or the mean, for every row. If `intervals` is
+    None, those of each half of the rows are fitted on the other half.
     """
     teacher, student = (_ordered(frame, answers, model) for model in ("teacher", "student"))
     constant = _constant(frame, answers)
-    losses = (losses_of(rows, frame.labels, answers.labels) for rows in (constant, teacher))
-    rise, error = loss_rise(*losses)
+    # Only numbers have intervals.
+    held: Intervals | None = {} if answers.labels else intervals
+    old, new = (losses_of(rows, frame.labels, answers.labels) for rows in (constant, teacher))
+    rise, error = loss_rise(old, new, frame.index)
     baseline = _score(frame.labels, constant, answers)
     for name in ("labels", "confusion"):
         baseline.pop(name, None)
@@ -42,10 +48,12 @@ def report_on(frame: Frame, answers: OutOfFold, intervals: Intervals) -> Report:
         "labels": answers.labels,
         "single_records": _count_single(frame) if answers.labels else 0,
         "columns": frame.columns,
-        "teacher": _score(frame.labels, teacher, answers, intervals.get("teacher")),
-        "student": _score(frame.labels, student, answers, intervals.get("student")),
+        "teacher": _score(frame.labels, teacher, answers)
+        | _score_interval(frame.labels, teacher, held, "teacher"),
+        "student": _score(frame.labels, student, answers)
+        | _score_interval(frame.labels, student, held, "student"),
         "baseline": baseline,
-        "beats_baseline": rise < -error,
+        "beats_baseline": rise < -ERRORS_OF_CHANCE * error,
         "fidelity": _fidelity(answers.named(teacher), answers.named(student), answers),
         "rare_labels": find_thresholds(
             teacher, positions_of(frame.labels, answers.labels), answers.labels
@@ -85,12 +93,10 @@ def _constant(frame: Frame, answers: OutOfFold) -> Array:
     return np.tile(counts / max(counts.sum(), 1), (len(frame), 1))
 
 
-def _score(
-    truth: Array, rows: Array, answers: OutOfFold, interval: Interval | None = None
-) -> Report:
+def _score(truth: Array, rows: Array, answers: OutOfFold) -> Report:
     predictions = answers.named(rows)
     if not answers.labels:
-        return regression_report(truth, predictions) | _score_interval(truth, predictions, interval)
+        return regression_report(truth, predictions)
     known = positions_of(truth, answers.labels)
     # A file to evaluate on may hold labels that the model does not know.
     names = sorted({*answers.labels, *truth.tolist()})
@@ -100,14 +106,23 @@ def _score(
     }
 
 
-def _score_interval(truth: Array, predictions: Array, interval: Interval | None) -> Report:
-    if interval is None:
-        return {}
+def _score_interval(
+    truth: Array, rows: Array, intervals: Intervals | None, model: ModelKind
+) -> Report:
+    """Return how good the intervals of a model are; nothing if it has none."""
+    predictions = rows[:, 0]
+    if intervals is None:
+        interval, coverage = (
+            fit_interval(predictions, truth),
+            held_out_coverage(predictions, truth),
+        )
+    else:
+        found = intervals.get(model)
+        if found is None:
+            return {}
+        interval, coverage = found, coverage_of(found, predictions, truth)
     low, high = ends_of(interval, predictions)
-    return {
-        "coverage": coverage_of(interval, predictions, truth),
-        "interval_width": float(np.median(high - low)),
-    }
+    return {"coverage": coverage, "interval_width": float(np.median(high - low))}
 
 
 def _fidelity(teacher: Array, student: Array, answers: OutOfFold) -> float:

@@ -155,7 +155,8 @@ def test_a_teacher_s_probabilities_are_calibrated() -> None:
     (text,) = candidates(spec, frame.columns, extent_of(frame), ())
     tried = try_teacher(text, learning, frame, no_rows(spec), silent)
     labels = learning.problem.rows.target.labels
-    assert calibration_error(tried.rows, labels) < 0.07
+    is_common = np.char.startswith(np.array(learning.names), "red")[labels]
+    assert calibration_error(tried.rows[is_common], labels[is_common]) < 0.07
     assert tried.factor != 1
     assert tried.rows.max(axis=1).mean() > 0.8
 

@@ -91,6 +91,17 @@ def test_rows_that_cannot_be_learnt_from_are_refused(
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(("number", "shown"), [("7.50", "7.5"), ("0", "0"), ("-3", "-3")])
+def test_a_number_that_never_varies_is_refused(place: Place, number: str, shown: str) -> None:
+    """A constant answers it; the message says which number it is."""
+    place.load(
+        spec_of("regression", age=NumberField()),
+        ["age,y", *(f"{at},{number}" for at in range(40))],
+    )
+    with pytest.raises(TrainingError, match=f"^rooms: every y is {shown}; import rows with others"):
+        train_model(place.store, "rooms", place.settings)
+
+
 @pytest.mark.parametrize(("negative", "lowest"), [(False, 0.0), (True, -float("inf"))])
 def test_teacher_and_student_are_served_with_the_same_warnings(
     place: Place, *, negative: bool, lowest: float

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student, encode_student
 from db.spec.dataset_spec import DatasetSpec
-from enrich.learning.portable.boosting import BoostingSettings, TreeInputs, fit_boosting
+from enrich.learning.portable.boosting import BoostingSettings, fit_boosting
 from enrich.learning.portable.ensemble import Ensemble
 from enrich.learning.portable.linear_model import LinearSettings, fit_linear
 from enrich.learning.problem import DatasetProblem, make_problem
@@ -38,8 +38,7 @@ class Case:
         """Return trees fitted on all labelled records."""
         problem = self.learning.problem
         target = problem.rows.target
-        inputs = TreeInputs(problem.features)
-        boosted, _ = fit_boosting(inputs, target, settings, rounds=rounds)
+        boosted, _ = fit_boosting(problem.tree_inputs(None), target, settings, rounds=rounds)
         return Ensemble(width=target.width, boosted=boosted)
 
     def fit_linear(self, settings: LinearSettings) -> Ensemble:

@@ -12,6 +12,7 @@ from enrich.learning.quality.conformal import (
     coverage_of,
     ends_of,
     fit_interval,
+    held_out_coverage,
     interval_score,
 )
 
@@ -27,7 +28,9 @@ def simulated(
     """Return predictions, and truths around them."""
     chance = np.random.default_rng(seed)
     predictions = chance.uniform(0, 10, rows)
-    noise = chance.standard_normal(rows) if shape == "normal" else chance.exponential(1, rows)
+    # The mean of the noise is zero, as that of the errors of a model is.
+    skewed = chance.exponential(1, rows) - 1
+    noise = chance.standard_normal(rows) if shape == "normal" else skewed
     return predictions, predictions + deviation(predictions) * noise
 
 
@@ -80,6 +83,33 @@ def test_intervals_of_twenty_rows_still_hold_nine_in_ten_on_average() -> None:
         interval = fit_interval(*simulated(CONSTANT, 39, seed))
         covered.append(coverage_of(interval, *simulated(CONSTANT, 2000, 1000 + seed)))
     assert 0.88 < np.mean(covered) < 0.92
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_an_interval_holds_its_own_prediction(sign: float) -> None:
+    """Even where all errors have the same sign, in one group of predictions or in all."""
+    chance = np.random.default_rng(9)
+    predictions = chance.uniform(0, 10, 2000)
+    errors = sign * chance.exponential(1, 2000)
+    for truth in (predictions + errors, predictions + errors * (predictions > 5) * predictions):
+        interval = fit_interval(predictions, truth)
+        low, high = ends_of(interval, predictions)
+        assert ((low <= predictions) & (predictions <= high)).all()
+        assert coverage_of(interval, predictions, truth) >= 0.9
+
+
+def test_held_out_coverage_is_that_of_new_rows() -> None:
+    """Intervals hold more of the rows that they were fitted on, the more so if these are few."""
+    own, held_out, new = [], [], []
+    for seed in range(200):
+        rows = simulated(CONSTANT, 19, seed)
+        own.append(coverage_of(fit_interval(*rows), *rows))
+        held_out.append(held_out_coverage(*rows))
+        half = fit_interval(*simulated(CONSTANT, 10, 3000 + seed))
+        new.append(coverage_of(half, *simulated(CONSTANT, 1000, 1000 + seed)))
+    assert np.mean(own) == 1
+    assert np.mean(held_out) == pytest.approx(np.mean(new), abs=0.02)
+    assert np.mean(held_out) < 0.9
 
 
 def test_equal_predictions_have_one_interval() -> None:

@@ -58,16 +58,32 @@ def test_a_regression_is_reported_by_its_squared_error() -> None:
 
 def test_the_rise_of_a_loss_has_the_standard_error_of_a_mean() -> None:
     """The losses are paired row by row."""
-    rise, error = loss_rise(np.zeros(4), np.array([1.0, 0.0, 1.0, 0.0]))
+    rise, error = loss_rise(np.zeros(4), np.array([1.0, 0.0, 1.0, 0.0]), np.arange(4))
     assert rise == pytest.approx(0.5)
     assert error == pytest.approx((1 / 3) ** 0.5 / 2)
+
+
+def test_rows_of_the_same_record_are_no_further_evidence() -> None:
+    """However often a record is repeated, the standard error is that of its mean rise."""
+    records = np.array([0, 1, 2, 3])
+    once = loss_rise(np.zeros(4), np.array([1.0, 0.0, 1.0, 0.0]), records)
+    often = loss_rise(np.zeros(400), np.repeat([1.0, 0.0, 1.0, 0.0], 100), np.repeat(records, 100))
+    assert often == pytest.approx(once)
+    assert loss_rise(np.zeros(3), np.array([1.0, 2.0, 3.0]), np.zeros(3, dtype=int)) == (2, 0)
+
+
+def test_a_record_with_many_rows_does_not_make_a_model_worse_alone() -> None:
+    """Thirty rows are worse, and all are the same passenger."""
+    old, new = np.zeros(60), np.r_[np.full(30, 0.5), np.full(30, -0.3)]
+    assert not is_worse(old, new, np.r_[np.zeros(30, dtype=int), np.arange(1, 31)])
+    assert is_worse(old, new, np.arange(60))
 
 
 def test_the_same_losses_are_neither_worse_nor_better() -> None:
     """Answers that are both wrong do not differ."""
     losses = np.arange(20.0)
-    assert loss_rise(losses, losses) == (0, 0)
-    assert not is_worse(losses, losses)
+    assert loss_rise(losses, losses, np.arange(20)) == (0, 0)
+    assert not is_worse(losses, losses, np.arange(20))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +96,7 @@ def test_the_same_losses_are_neither_worse_nor_better() -> None:
 )
 def test_worse_means_by_more_than_one_standard_error(new: list[int], *, worse: bool) -> None:
     """A smaller rise may be chance."""
-    assert is_worse(np.array([0, 0, 0, 1]), np.array(new)) is worse
+    assert is_worse(np.array([0, 0, 0, 1]), np.array(new), np.arange(4)) is worse
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.5, 10))
@@ -88,8 +104,8 @@ def test_numbers_that_are_all_farther_off_are_worse(truth: list[float], by: floa
     """All are off by the same amount, so the standard error is 0."""
     labels = np.array(truth)
     right, wrong = (losses_of((labels + off).reshape(-1, 1), labels, []) for off in (0.0, by))
-    assert is_worse(right, wrong)
-    assert not is_worse(wrong, right)
+    assert is_worse(right, wrong, np.arange(len(truth)))
+    assert not is_worse(wrong, right, np.arange(len(truth)))
 
 
 def test_the_loss_of_a_label_is_minus_the_logarithm_of_its_probability() -> None:

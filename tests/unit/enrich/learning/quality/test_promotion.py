@@ -220,3 +220,15 @@ def test_numbers_that_older_code_stored_are_compared_with_new_ones() -> None:
     assert refused.reason == "its teacher is worse on 12 rows"
     near = [one + (0.5, -0.6)[at % 2] for at, one in enumerate(right)]
     assert decide_promotion(old, numbers(near), truth(right)).active
+
+
+@pytest.mark.parametrize(("repeats", "active"), [(True, True), (False, False)])
+def test_rows_of_one_record_do_not_keep_a_model_from_being_activated(
+    *, repeats: bool, active: bool
+) -> None:
+    """Thirty rows are answered worse and thirty a little better; the former may be one record."""
+    worse = 1 if repeats else 30
+    old = numbers([0.0] * worse + [0.3**0.5] * 30)
+    new = numbers([0.5**0.5] * worse + [0.0] * 30)
+    first = truth([0.0] * worse) * (30 // worse)
+    assert decide_promotion(old, new, [*first, *truth([0.0] * 30, worse)]).active is active

@@ -12,8 +12,9 @@ from db.scoring.student import Student
 from db.scoring.student_data import StudentData
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField
+from enrich.learning.quality.conformal import fit_interval
 from enrich.learning.quality.importance import importance
-from enrich.learning.quality.out_of_fold import pack_answers
+from enrich.learning.quality.out_of_fold import ModelKind, pack_answers
 from enrich.learning.quality.report import Intervals, report_on
 from enrich.learning.quality.report_text import format_report
 from tests.hand_made_student import rents
@@ -35,7 +36,7 @@ def report_of(
     labels = sorted({row["y"] for row in rows}) if spec.kind == "classification" else []
     teacher, student = np.array(answers), np.array(of_student or answers)
     packed = pack_answers(labels, frame.keys, teacher, student)
-    return {"estimator": "linear", "target": "y", **report_on(frame, packed, intervals or {})}
+    return {"estimator": "linear", "target": "y", **report_on(frame, packed, intervals)}
 
 
 def report_lines(
@@ -170,7 +171,48 @@ def test_the_share_of_truths_within_their_intervals_is_reported() -> None:
     assert format_report("rooms@1", report)[1].endswith("75% within their interval")
 
 
-MODELS = ("teacher", "student")
+def test_the_share_that_training_reports_is_that_of_rows_that_were_held_out() -> None:
+    """An interval that was fitted on twenty rows holds them all."""
+    chance = np.random.default_rng(3)
+    rows = [{"trip": f"t{at}", "y": float(chance.standard_normal())} for at in range(20)]
+    report = report_of(AREAS, rows, [[0.0]] * 20)
+    whole = fit_interval(np.zeros(20), np.array([row["y"] for row in rows]))
+    assert report["teacher"]["coverage"] < 1
+    assert report["teacher"]["interval_width"] == pytest.approx(whole.above[0] - whole.below[0])
+    assert "coverage" not in report["baseline"]
+
+
+def test_a_student_without_intervals_has_no_share_within_them() -> None:
+    """Older ones have none; neither have labels."""
+    rows = [{"trip": f"t{at}", "y": float(at)} for at in range(20)]
+    without = report_of(AREAS, rows, [[0.0]] * 20, intervals=dict.fromkeys(MODELS))
+    of_labels = report_of(TRIPS, trips(work=(10, 5), fun=(0, 10)), [[0.9, 0.1], [0.1, 0.9]])
+    assert all("coverage" not in report[one] for report in (without, of_labels) for one in MODELS)
+
+
+@pytest.mark.parametrize(("rise", "beats"), [(1.8, False), (1.0, True)])
+def test_what_may_be_chance_does_not_beat_a_constant_answer(rise: float, *, beats: bool) -> None:
+    """The squared errors of thirty rows fall by one; the gain is 1.6 or 3.6 standard errors."""
+    rows = [{"trip": f"t{at}", "y": float((-1) ** at)} for at in range(40)]
+    wrong = 1 - (1 + rise) ** 0.5
+    answers = [[(-1) ** at * (1.0 if at < 30 else wrong)] for at in range(40)]
+    report = report_of(AREAS, rows, answers)
+    assert report["teacher"]["mse"] < report["baseline"]["mse"]
+    assert report["beats_baseline"] is beats
+
+
+def test_a_record_that_is_often_repeated_does_not_beat_a_constant_answer_alone() -> None:
+    """Half of the rows are answered better, and all are of one record; all others are worse."""
+    rows = [{"trip": "work", "y": 1.0}] * 30 + [{"trip": f"t{at}", "y": -1.0} for at in range(30)]
+    apart = [{**row, "trip": f"t{at}"} for at, row in enumerate(rows)]
+    wrong = 1.5**0.5 - 1
+    of_each = report_of(AREAS, apart, [[1.0]] * 30 + [[wrong]] * 30)
+    repeated = report_of(AREAS, rows, [[1.0]] + [[wrong]] * 30)
+    assert of_each["teacher"]["mse"] == pytest.approx(repeated["teacher"]["mse"])
+    assert (of_each["beats_baseline"], repeated["beats_baseline"]) == (True, False)
+
+
+MODELS: tuple[ModelKind, ...] = ("teacher", "student")
 
 
 def test_the_report_says_whether_the_student_is_the_teacher() -> None:

@@ -1,0 +1,86 @@
+"""Tests of the columns of linear models: knots of odd numbers, and the limit of text features."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from db.scoring.student_data import NormedTextPart, PiecewisePart
+from db.spec.field import NumberField, TextField
+from enrich.learning.portable import design
+from enrich.learning.portable.linear_model import LinearSettings
+from enrich.learning.portable.search import fit_found, search
+from tests.unit.enrich.learning.frames import silent, spec_of
+
+from .exported import answers_of, case_of
+
+BENT = LinearSettings("squares", 1.0, "piecewise-linear")
+TENTHS = (0.1 + 0.2, 0.3, math.nextafter(0.3, 0), 0.7, 0.1 * 7)
+
+
+def sentinel(at: int) -> float:
+    """Return a number, or one that stands for a missing one."""
+    return 1e15 if at % 50 == 0 else at * 37 % 101
+
+
+ODD: dict[str, Callable[[int], float]] = {
+    "rounding errors": lambda at: TENTHS[at % 5],
+    "rounding errors among others": lambda at: (*TENTHS, 5.0, 9.0)[at % 7],
+    "a sentinel": sentinel,
+    "a negative sentinel": lambda at: -sentinel(at),
+    "next to each other": lambda at: 1e9 + at * 1e-7,
+}
+
+
+@pytest.mark.parametrize("numbers", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("rows", [40, 200])
+def test_numbers_that_hardly_differ_are_learnt(numbers: Callable[[int], float], rows: int) -> None:
+    """A slope between two of them would be as good as endless, and answers would be noise."""
+    made = [{"size": numbers(at), "other": at, "y": at % 13} for at in range(rows)]
+    case = case_of(spec_of("regression", size=NumberField(), other=NumberField()), made)
+    ensemble = case.fit_linear(BENT)
+    part = ensemble.student([], case.learning.scale).parts["size"]
+    assert isinstance(part, PiecewisePart)
+    assert np.abs(np.frombuffer(part.slopes, "<f8")).max() < 1e6
+    assert case.difference(ensemble) < 1e-6
+    found = search(case.learning.problem, silent)
+    assert case.difference(fit_found(case.learning.problem, found)) < 1e-6
+
+
+def test_a_bend_stays_where_numbers_are_far_enough_from_each_other() -> None:
+    """A sentinel that is not too large leaves the others their bend."""
+    made = [{"size": at % 200 if at % 50 else 1e5, "y": abs(at % 200 - 100)} for at in range(600)]
+    case = case_of(spec_of("regression", size=NumberField()), made)
+    student = case.student(case.fit_linear(LinearSettings("squares", 100.0, "piecewise-linear")))
+    asked: list[dict[str, Any]] = [{"size": size} for size in (5, 100, 195)]
+    low, middle, high = answers_of(student, asked)[:, 0]
+    assert middle < low - 40
+    assert middle < high - 40
+
+
+def test_of_too_many_features_of_texts_the_most_frequent_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The web process has to hold them; the student still answers as its model."""
+    chance = random.Random(1)
+    rows = []
+    for at in range(200):
+        rare = "".join(chance.choice("ghijklm") for _ in range(6))
+        rows.append({"wish": f"{rare} {'sea' if at % 2 else 'hill'} {rare}", "y": at % 2 * 10})
+    case = case_of(spec_of("regression", wish=TextField()), rows)
+    monkeypatch.setattr(design, "MOST_FEATURES", 30)
+    ensemble = case.fit_linear(LinearSettings("squares", 1.0))
+    data = ensemble.student([], case.learning.scale)
+    part = data.parts["wish"]
+    assert isinstance(part, NormedTextPart)
+    assert len(part.names) == 30
+    assert {"sea", "hill", "=<s"} <= {*part.names}
+    assert case.difference(ensemble) < 1e-6
+    of_sea, of_hill = answers_of(case.student(ensemble), [{"wish": "a sea"}, {"wish": "a hill"}])
+    assert of_sea > 8
+    assert of_hill < 2
