@@ -27,7 +27,7 @@ from serve.pages.login import Authenticator
 from serve.pages.page_views import Pages
 from serve.pages.rendering import fill, wants_page
 from serve.prediction.catalog import Served
-from serve.prediction.explanation import explain, find_neighbours
+from serve.prediction.explanation import explain, find_neighbours, neighbours_enrichers
 from serve.prediction.service import PredictionService, tag_of
 from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from serve.telemetry.prometheus import Metrics
@@ -98,14 +98,18 @@ class Views:
         neighbours = find_neighbours(self._service.store_reader, served, inputs)
         explanation = explain(served, inputs, neighbours)
         body = _encode(explanation)
-        return self._cacheable(body, tag_of(body), explanation.source)
+        # Neighbours may change at any time, as a student's answer may.
+        source = "student" if neighbours_enrichers(served.spec) else explanation.source
+        return self._cacheable(body, tag_of(body), source)
 
     def predict_batch(self, name: str) -> HTTPResponse:
         """Predict for an array of inputs, in their order; a bad item gets its own problem."""
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
-        predict_item = self._predict_explained if _wants_explanations() else self._predict_body
-        answers = [_answer_item(predict_item, served, item) for item in read_items(_body())]
+        explained = _wants_explanations()
+        predict_item = self._predict_explained if explained else self._predict_body
+        items = read_items(_body(), explained=explained)
+        answers = [_answer_item(predict_item, served, item) for item in items]
         return respond(b"[" + b",".join(answers) + b"]")
 
     def _predict_body(self, served: Served, raw: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
--- Sends the paths of a file in turn; with VARY, each path is followed by it and by a number of its own,
--- so that none repeats. Prints one line of JSON at the end.
+-- Sends the paths of a file in turn; with VARY, each path is followed by it, by a number of its own
+-- and by a 1, so that none repeats: without the 1, 12.32 and 12.320 would be the same input. Prints
+-- one line of JSON at the end.
 
 local paths, count = {}, 0
 for line in io.lines(os.getenv("PATHS")) do
@@ -11,7 +12,7 @@ function request()
   count = count + 1
   local path = paths[(count - 1) % #paths + 1]
   if vary ~= "" then
-    path = path .. vary .. count
+    path = path .. vary .. count .. "1"
   end
   return wrk.format("GET", path)
 end

@@ -7,7 +7,7 @@ from statistics import mean
 
 from .result import Result
 
-_SHARED = ("columns", "peer", "teacher", "student", "compared with the peer")
+_SHARED = ("columns", "peer", "teacher", "student", "student compared with the peer")
 _TIMES = ("train: time, CPU", "answer: CPU")
 COVERAGE = 0.9
 COVERED = (0.88, 0.92)
@@ -92,7 +92,7 @@ def counts(results: Sequence[Result]) -> Iterator[str]:
     total, verdicts = len(results), [one.comparison.verdict for one in results]
     lower = sum(one.comparison.difference < 0 for one in results)
     yield (
-        f"teacher and peer: not worse by more than one standard error on"
+        f"student and peer: the student is not worse by more than one standard error on"
         f" {total - verdicts.count('worse')} of {total}; lower loss on {lower},"
         f" by more than one standard error on {verdicts.count('better')}"
     )

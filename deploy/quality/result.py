@@ -21,7 +21,7 @@ NEAR = 1.01
 
 @dataclass(frozen=True)
 class Result:
-    """Metrics on the held-out rows; `comparison` is that of the teacher with the peer."""
+    """Metrics on the held-out rows; `comparison` is that of the student with the peer."""
 
     table: str
     kind: Kind

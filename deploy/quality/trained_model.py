@@ -72,7 +72,7 @@ class TrainedModel:
             for one in timed:
                 score(one)
             rounds.append(time.thread_time() - began)
-        # The first round compiles the trees.
+        # The first round fills caches.
         return statistics.median(rounds[1:]) / len(timed) * 1e6
 
 

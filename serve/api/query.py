@@ -13,6 +13,8 @@ from db.errors import InputError
 from .problem import Refusal
 
 MOST_ITEMS = 1000
+# Reasons take longer than an answer, and many more bytes.
+MOST_EXPLAINED = 100
 MOST_PARAMETERS = 1000
 
 
@@ -44,8 +46,11 @@ def _decode(name: str, raw: bytes) -> str:
         raise InputError(name, "is not UTF-8") from None
 
 
-def read_items(body: bytes) -> list[msgspec.Raw]:
-    """Return the items of a JSON array, not decoded yet; raises Refusal."""
+def read_items(body: bytes, *, explained: bool = False) -> list[msgspec.Raw]:
+    """Return the items of a JSON array, not decoded yet; raises Refusal.
+
+    Fewer items can be explained than answered.
+    """
     try:
         # The items are only separated here, so msgspec does not check their bytes.
         body.decode("utf-8")
@@ -58,6 +63,12 @@ def read_items(body: bytes) -> list[msgspec.Raw]:
         raise Refusal(400, f"the body is not JSON: {error}") from None
     if len(items) > MOST_ITEMS:
         raise Refusal(413, f"the body has {len(items)} items, more than {MOST_ITEMS}; send fewer")
+    if explained and len(items) > MOST_EXPLAINED:
+        raise Refusal(
+            413,
+            f"the body has {len(items)} items, and at most {MOST_EXPLAINED} can be explained at"
+            " once; send fewer, or leave out explain=true",
+        )
     return items
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.api_keys import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
-from serve.api.query import MOST_ITEMS
+from serve.api.query import MOST_EXPLAINED, MOST_ITEMS
 
 from .explanation import EXPLAIN_PARAMETER, EXPLANATION, explain_operation
 from .field_schema import Document, parameter, row_id_parameter
@@ -164,7 +164,8 @@ def _predict_many(spec: DatasetSpec, title: str) -> Document:
         "summary": f"{title}: predict {spec.target} for many inputs",
         "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, at most 2 MiB, and"
         " returns an array in the same order; an invalid input gets a problem in place of a"
-        " prediction. With `?explain=true`, each prediction gets its explanation.",
+        " prediction. With `?explain=true`, each prediction gets its explanation; then the array"
+        f" has up to {MOST_EXPLAINED} inputs.",
         "parameters": [EXPLAIN_PARAMETER],
         "requestBody": array_body(inputs_schema(spec)),
         "responses": {

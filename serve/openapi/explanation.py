@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from serve.api.query import MOST_EXPLAINED
+
 from .field_schema import Document
 from .schema import choice, json_response, reference
 
 EXPLAIN_PARAMETER = choice(
-    "explain", {"type": "boolean"}, "Whether each prediction gets a member `explanation`."
+    "explain",
+    {"type": "boolean"},
+    "Whether each prediction gets a member `explanation`; then the array may have up to"
+    f" {MOST_EXPLAINED} inputs, and more are refused with 413.",
 )
 _REASON: Document = {
     "type": "object",
-    "required": ["field", "value", "amount"],
+    "required": ["field", "amount"],
     "properties": {
         "field": {"type": "string"},
         "value": {
             "type": ["string", "number", "boolean", "null"],
-            "description": "The value of the field, in normal form.",
+            "description": "The value of the field, in normal form; not in a reason with `word`.",
         },
         "word": {
             "type": "string",
@@ -96,7 +101,7 @@ EXPLANATION: Document = {
         "base": 702.25,
         "reasons": [
             {"field": "area", "value": 61, "amount": 180.5},
-            {"field": "notice", "value": "Bright flat", "word": "bright", "amount": 42.0},
+            {"field": "notice", "word": "bright", "amount": 42.0},
         ],
         "rest": 2.75,
         "total": 927.5,

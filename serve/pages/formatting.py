@@ -15,6 +15,9 @@ LONG_LABELS = 60
 # A browser shows no more of a title.
 LONG_TITLE = 1000
 MOST_DECIMALS = 6
+USUAL_DECIMALS = 3
+# From these numbers on, decimals and plain digits are not read.
+WITHOUT_DECIMALS, WITH_EXPONENT = 1e6, 1e15
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -38,11 +41,24 @@ def date(at: float | None) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with `digits` decimals, or a dash for None."""
+def number(value: float | None, digits: int | None = None) -> str:
+    """Return a number with `digits` decimals, by default the usual ones, or a dash for None."""
     if value is None:
         return "–"
-    return f"{value:,.{digits}f}" if abs(value) < 10**6 else f"{value:,.4g}"
+    digits = usual_decimals(value) if digits is None else digits
+    text = f"{value:z,.{digits}f}" if abs(value) < WITH_EXPONENT else f"{value:,.4g}"
+    # A hyphen is hard to see.
+    return text.replace("-", "−", 1)
+
+
+def usual_decimals(value: float) -> int:
+    """Return how many decimals a number has if nothing else decides on them."""
+    return USUAL_DECIMALS if abs(value) < WITHOUT_DECIMALS else 0
+
+
+def exact_decimals(value: float) -> int:
+    """Return how many decimals show a number in full, at most six."""
+    return len(f"{value:.{MOST_DECIMALS}f}".rstrip("0").partition(".")[2])
 
 
 def decimals_for(size: float) -> int:
@@ -52,10 +68,16 @@ def decimals_for(size: float) -> int:
     return min(max(2 - math.floor(math.log10(abs(size))), 0), MOST_DECIMALS)
 
 
-def interval_text(interval: tuple[float, float]) -> str:
-    """Return a prediction interval in words; its width decides on the decimals."""
+def interval_decimals(interval: tuple[float, float], value: float) -> int:
+    """Return how many decimals suit a number: by its interval's width, or by itself without one."""
     low, high = interval
-    digits = decimals_for(high - low)
+    return decimals_for(high - low) if high > low else exact_decimals(value)
+
+
+def interval_text(interval: tuple[float, float], digits: int | None = None) -> str:
+    """Return a prediction interval in words; by default its width decides on the decimals."""
+    low, high = interval
+    digits = interval_decimals(interval, low) if digits is None else digits
     return f"between {number(low, digits)} and {number(high, digits)} in nine of ten cases"
 
 

@@ -73,7 +73,7 @@ class Pages:
             answer,
             found.key.hex() if self._has_record(served, found, answer) else "",
             f"/predict/{served.name}?{in_query(given)}",
-            reason_table(explanation, served.spec, answer.source) if explanation else None,
+            reason_table(explanation, served.spec, answer) if explanation else None,
         )
         return inputs, result
 

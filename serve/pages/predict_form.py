@@ -23,15 +23,15 @@ from db.spec.field import (
 from serve.api.query import as_text
 from serve.prediction.explanation import LOG_ODDS, ExplanationBody, ReasonBody
 
-from .formatting import decimals_for, number, signed
+from .formatting import decimals_for, interval_decimals, number, signed, usual_decimals
 
 LONG_TEXT = 60
 # A longer list of suggestions slows the page and helps nobody.
 MOST_SUGGESTIONS = 200
 # On the dashboard, a form with more fields is closed at first.
 MANY_FIELDS = 24
-# As many reasons as a reader takes in.
-MOST_REASONS = 6
+# As many reasons as a reader takes in; an explanation has more.
+SHOWN_REASONS = 6
 
 Kind: TypeAlias = Literal["select", "textarea", "input"]
 
@@ -90,13 +90,18 @@ class ReasonRow:
 
 @dataclass(frozen=True)
 class ReasonTable:
-    """The strongest reasons as the form shows them; `rest` is the amount of others, "" if none."""
+    """The strongest reasons as the form shows them; `rest` is the amount of others, "" if none.
+
+    `answered` is the answer, "" if that is the total. All numbers have `digits` decimals.
+    """
 
     title: str
     base: str
     rows: list[ReasonRow]
     rest: str
     total: str
+    answered: str
+    digits: int
 
 
 @dataclass(frozen=True)
@@ -110,13 +115,14 @@ class FormResult:
 
     @property
     def headline(self) -> str:
-        """The label, or the number with the decimals of its interval."""
-        prediction, interval = self.answer.prediction, self.answer.interval
-        if isinstance(prediction, str):
-            return prediction
-        if isinstance(interval, tuple):
-            return number(prediction, decimals_for(interval[1] - interval[0]))
-        return number(prediction)
+        """The label, or the number with the decimals of its interval and reasons."""
+        prediction = self.answer.prediction
+        return prediction if isinstance(prediction, str) else number(prediction, self.digits)
+
+    @property
+    def digits(self) -> int:
+        """The decimals of a number, of its interval and of its reasons."""
+        return self.reasons.digits if self.reasons else _decimals(self.answer)
 
     @property
     def bars(self) -> list[tuple[str, float]]:
@@ -135,14 +141,14 @@ class FormResult:
         return (self.answer.source, self.answer.enrichment) == ("student", "queued")
 
 
-def reason_table(explanation: ExplanationBody, spec: DatasetSpec, source: str) -> ReasonTable:
-    """Return an explanation as the form shows it next to an answer of this source."""
-    shown = [reason for reason in explanation.reasons if reason.amount][:MOST_REASONS]
-    digits = decimals_for(max((abs(reason.amount) for reason in shown), default=0.0))
+def reason_table(explanation: ExplanationBody, spec: DatasetSpec, answer: Answer) -> ReasonTable:
+    """Return an explanation as the form shows it next to an answer."""
+    shown = [reason for reason in explanation.reasons if reason.amount][:SHOWN_REASONS]
+    raised, digits = _raised(explanation), _decimals(answer, _deciding_size(explanation))
     rest = explanation.total - explanation.base - sum(reason.amount for reason in shown)
     has_rest = abs(rest) >= 0.5 * 10**-digits
     return ReasonTable(
-        title=_reasons_title(explanation, source),
+        title=_reasons_title(explanation, answer.source),
         base=number(explanation.base, digits),
         rows=[
             ReasonRow(reason.field, _shown_value(reason, spec), signed(reason.amount, digits))
@@ -150,7 +156,33 @@ def reason_table(explanation: ExplanationBody, spec: DatasetSpec, source: str) -
         ],
         rest=signed(rest, digits) if has_rest else "",
         total=number(explanation.total, digits),
+        answered="" if raised is None else number(raised, digits),
+        digits=digits,
     )
+
+
+def _raised(explanation: ExplanationBody) -> float | None:
+    """Return the lowest answer if it was given since the total is below it."""
+    answer = explanation.prediction
+    return answer if isinstance(answer, float) and answer > explanation.total else None
+
+
+def _deciding_size(explanation: ExplanationBody) -> float:
+    """Return the largest amount, 0 for a number that decides on the decimals by itself."""
+    if isinstance(explanation.prediction, float) and _raised(explanation) is None:
+        return 0.0
+    return max((abs(reason.amount) for reason in explanation.reasons), default=0.0)
+
+
+def _decimals(answer: Answer, size: float = 0.0) -> int:
+    """Return the decimals of a number and its interval; those of a size if neither decides."""
+    value, interval = answer.prediction, answer.interval
+    if isinstance(value, str):
+        return decimals_for(size)
+    if not isinstance(interval, tuple):
+        return usual_decimals(value)
+    has_width = interval[0] < interval[1]
+    return max(interval_decimals(interval, value), 0 if has_width else decimals_for(size))
 
 
 def _reasons_title(explanation: ExplanationBody, source: str) -> str:

@@ -42,9 +42,13 @@ class Served:
         return tuple(self.student.labels) if self.student else ()
 
     @property
-    def is_teacher(self) -> bool:
-        """Whether the student is the teacher itself, so that no stored prediction is better."""
-        return self.student is not None and self.student.is_teacher
+    def is_final(self) -> bool:
+        """Whether the student's answer is all that there will be.
+
+        It is the teacher itself, and there are no enrichments to wait for.
+        """
+        is_teacher = self.student is not None and self.student.is_teacher
+        return is_teacher and not self.spec.enrichers
 
     def require_student(self) -> Student:
         """Return the student; raises NoModelError, which says what to do."""

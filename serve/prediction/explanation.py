@@ -21,10 +21,13 @@ NEIGHBOURS = "neighbours"
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What one value adds to an answer, or one word of a text."""
+    """What one value adds to an answer, or one word of a text.
+
+    A reason with a word has no value: a long text would be repeated for each of its words.
+    """
 
     field: str
-    value: Value
+    value: Value | msgspec.UnsetType = msgspec.UNSET
     word: str | msgspec.UnsetType = msgspec.UNSET
     amount: float
 
@@ -99,7 +102,7 @@ def explain(
 def _reason_body(reason: Reason) -> ReasonBody:
     return ReasonBody(
         field=reason.field,
-        value=reason.value,
+        value=reason.value if reason.word is None else msgspec.UNSET,
         word=msgspec.UNSET if reason.word is None else reason.word,
         amount=round_number(reason.amount),
     )

@@ -109,7 +109,7 @@ class PredictionService:
             return self.find_row(served, next(iter(raw.values())))
         inputs = served.spec.read_inputs(raw)
         key = served.spec.key(inputs)
-        if served.is_teacher:
+        if served.is_final:
             return FoundRecord(key, inputs, None)
         return FoundRecord(key, inputs, self.store_reader.find_prediction(served.id, key))
 
@@ -142,8 +142,8 @@ class PredictionService:
         return response, self._valid_seconds(served)
 
     def _valid_seconds(self, served: Served) -> float:
-        """Return how long a student's answer stays valid: forever if it is the teacher's."""
-        if served.is_teacher:
+        """Return how long a student's answer stays valid: forever if no other will come."""
+        if served.is_final:
             return float("inf")
         return self.settings.student_ttl if self.store_reader.is_up else 0.0
 
@@ -164,7 +164,7 @@ class PredictionService:
 
     def _record(self, served: Served, inputs: Inputs, key: bytes) -> Enrichment:
         """Record inputs for the workers, if they have anything to do for them."""
-        if served.is_teacher and not served.spec.enrichers:
+        if served.is_final:
             return "done"
         if served.spec.remember and self.recorder.put(served.id, pack_requested(key, inputs)):
             return "queued"

@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from db.files.importer import import_files
 from db.records.prediction import Prediction, write_predictions
 from db.scoring.response_body import encode_answer, student_answer
 from db.scoring.student import Student
+from db.spec.dataset_spec import EnricherSpec
 from tests.conftest import make_store, register
-from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
+from tests.hand_made_student import RENTS, TONES, as_teacher, rents, serve_student, tones
 
 from .conftest import API_KEY, Reply, Site, query, serving, until
 
+CARDS = msgspec.structs.replace(
+    TONES, name="cards", enrichers={"embedding": EnricherSpec(), "neighbours": EnricherSpec()}
+)
 RENT = {"area": 95, "town": "Paris"}
 TONE = {"sentence": "Ravi, vraiment super superbe !", "town": "Paris"}
 
@@ -38,6 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with store.writing() as connection:
         write_predictions(connection, dataset.id, [prediction])
     serve_student(store, TONES, tones())
+    serve_student(store, CARDS, as_teacher(tones()))
     store.close()
     with serving(url, folder / "log.txt", CORS_ORIGINS="https://a.example", MAX_AGE="60") as found:
         yield found
@@ -94,14 +100,11 @@ def test_the_reasons_for_a_label_add_up_to_its_log_odds(site: Site, sentence: st
 def test_the_reasons_for_a_text_are_its_words(site: Site) -> None:
     """What several words share counts for the first of them."""
     explanation = explain(site, "tones", **TONE)
+    # A long text would be repeated for each of its words.
+    assert all(("value" in one) != ("word" in one) for one in explanation["reasons"])
     words = {one["word"]: one["amount"] for one in explanation["reasons"] if "word" in one}
     assert words == {"ravi": 1.5, "super": 0.75}
-    assert explanation["reasons"][0] == {
-        "field": "sentence",
-        "value": TONE["sentence"],
-        "word": "ravi",
-        "amount": 1.5,
-    }
+    assert explanation["reasons"][0] == {"field": "sentence", "word": "ravi", "amount": 1.5}
 
 
 def test_an_explanation_names_the_model_that_it_explains(site: Site) -> None:
@@ -167,6 +170,29 @@ def test_each_answer_of_a_batch_gets_its_explanation_on_demand(site: Site) -> No
     check_problem(problem, 400, field="explain")
 
 
+def test_at_most_a_hundred_answers_are_explained_at_once(site: Site) -> None:
+    """The problem says so, as that of any batch that is too large."""
+    assert len(site.post("/predict/rents?explain=true", [RENT] * 100).json()) == 100
+    refused = site.post("/predict/rents?explain=true", [RENT] * 101)
+    check_problem(refused, 413, title="Request Entity Too Large")
+    assert "at most 100 can be explained" in refused.json()["detail"]
+    assert len(site.post("/predict/rents", [RENT] * 101).json()) == 101
+    operation = site.get("/openapi.json").json()["paths"]["/predict/rents"]["post"]
+    assert "up to 100 inputs" in operation["description"]
+
+
+def test_an_explanation_that_may_list_neighbours_is_cached_as_a_students_answer(
+    site: Site,
+) -> None:
+    """Neighbours change while the teacher's answer stays."""
+    target = f"cards?{query(**TONE)}"
+    explained, predicted = site.get(f"/explain/{target}"), site.get(f"/predict/{target}")
+    assert explained.json()["source"] == predicted.json()["source"] == "teacher"
+    of_student = site.get(f"/explain/tones?{query(**TONE)}").headers["Cache-Control"]
+    assert explained.headers["Cache-Control"] == of_student
+    assert predicted.headers["Cache-Control"] != of_student
+
+
 def test_an_explanation_is_cached_as_the_prediction_is(site: Site) -> None:
     """ETag and Cache-Control allow it; pages of other origins may read it."""
     for name, inputs in (("rents", RENT), ("tones", TONE)):
@@ -229,6 +255,19 @@ def test_the_try_page_shows_the_strongest_reasons_with_their_signs(site: Site) -
     assert "Why happy rather than " in text
     assert '<th scope="row">sentence</th><td>ravi</td><td class="n">+1.50</td>' in text
     assert "in nine of ten cases" not in text
+
+
+def test_the_try_page_says_if_the_answer_is_the_lowest_one(site: Site) -> None:
+    """The total alone would contradict it."""
+    page = site.get(f"/try/rents?{query(area=-900, town='Lyon')}", Accept="text/html").body.decode()
+    assert "<strong>0</strong>" in page
+    total, answered = (
+        f'<tr><th scope="row" colspan="2">{name}</th><td class="n">{amount}</td></tr>'
+        for name, amount in (("Total", "−648"), ("Answered, since no answer is lower", "0"))
+    )
+    assert f"{total}\n{answered}\n" in page
+    usual = site.get(f"/try/rents?{query(**RENT)}", Accept="text/html").body.decode()
+    assert "no answer is lower" not in usual
 
 
 def test_the_page_of_a_record_shows_the_interval_of_its_prediction(site: Site) -> None:

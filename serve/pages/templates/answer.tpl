@@ -4,7 +4,7 @@
 <div class="result" data-source="{{prediction.source}}" data-enrichment="{{prediction.enrichment}}">
 <p class="headline"><strong>{{answer.headline}}</strong> <span class="badge {{prediction.source}}">{{prediction.source}}</span></p>
 % if isinstance(prediction.interval, tuple):
-<p>{{interval_text(prediction.interval)}}</p>
+<p>{{interval_text(prediction.interval, answer.digits)}}</p>
 % end
 % if answer.bars:
 <table class="bars"><caption class="quiet">Probabilities</caption><tbody>
@@ -25,6 +25,9 @@
 <tr><th scope="row" colspan="2">Everything else</th><td class="n">{{reasons.rest}}</td></tr>
 % end
 <tr><th scope="row" colspan="2">Total</th><td class="n">{{reasons.total}}</td></tr>
+% if reasons.answered:
+<tr><th scope="row" colspan="2">Answered, since no answer is lower</th><td class="n">{{reasons.answered}}</td></tr>
+% end
 </tbody></table>
 % end
 % for warning in prediction.warnings:

@@ -7,6 +7,7 @@ import csv
 import importlib
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 
-from benchmark.comparison import serving
+from benchmark.comparison import harness, serving
 from benchmark.comparison.harness import _separators
 from benchmark.comparison.rows import SPEC, row_path, rows_table
 from benchmark.peers import table_data, table_models
@@ -30,6 +31,7 @@ from benchmark.peers.table_predictors import (
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.toml_file import read_spec
 
+WRK_SCRIPT = Path(harness.__file__).with_name("wrk.lua")
 FILES = (HIST_GRADIENT_BOOSTING, LIGHTGBM, ONNX)
 ROWS = make_rows(300, 7)
 
@@ -95,18 +97,26 @@ def test_a_request_path_has_the_fields_of_the_dataset(spec: DatasetSpec) -> None
         assert spec.read_inputs(asked) == spec.read_inputs(row.inputs)
 
 
+def varied(path: str, vary: str, count: int) -> str:
+    """Return the path as wrk.lua varies it."""
+    [terms] = re.findall(r"^ +path = (path .*)$", WRK_SCRIPT.read_text("utf-8"), re.MULTILINE)
+    values = {"path": path, "vary": vary, "count": str(count)}
+    return "".join(values.get(term) or term.strip('"') for term in terms.split(" .. "))
+
+
 def test_no_request_repeats_a_row(spec: DatasetSpec) -> None:
     """Digits at the end make another row of each, hardly different from it."""
     row = make_rows(1, 3)[0]
     seen = set()
     for number in range(5):
         for separator in _separators("decimals", number):
-            path = f"{row_path(row)}{separator}{17}"
-            inputs = spec.read_inputs(dict(parse_qsl(urlsplit(path).query)))
-            assert inputs["d"] == pytest.approx(row.d, abs=0.001)
-            assert inputs | {"d": row.d} == row.inputs
-            seen.add((number, inputs["d"]))
-    assert len(seen) == 10
+            for count in (2, 20, 200_000):
+                path = varied(row_path(row), separator, count)
+                inputs = spec.read_inputs(dict(parse_qsl(urlsplit(path).query)))
+                assert inputs["d"] == pytest.approx(row.d, abs=0.001)
+                assert inputs | {"d": row.d} == row.inputs
+                seen.add((number, inputs["d"]))
+    assert len(seen) == 30
 
 
 def test_the_fewest_trees_with_a_low_enough_error_are_taken() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.scoring.interval import Interval
 from db.scoring.response_body import Answer, student_answer
 from db.scoring.student import Student
 from db.scoring.student_data import StudentData
@@ -18,7 +19,7 @@ from serve.pages.formatting import decimals_for, interval_text, signed
 from serve.pages.predict_form import FormResult, ReasonTable, reason_table
 from serve.prediction.catalog import NoModelError, Served
 from serve.prediction.explanation import ExplanationBody, ReasonBody, explain
-from tests.hand_made_student import RENTS, TONES, as_teacher, rents, tones
+from tests.hand_made_student import INTERVAL, RENTS, TONES, as_teacher, rents, tones
 
 TONE: Inputs = {"sentence": "super ravi", "town": None}
 RENT: Inputs = {"area": 95, "town": "Paris"}
@@ -82,9 +83,23 @@ def test_a_dataset_without_a_student_has_no_explanation() -> None:
         explain(Served(1, RENTS, "rents@2"), {})
 
 
+def answer_of(data: StudentData, inputs: Inputs) -> Answer:
+    """Return the answer of a student."""
+    return student_answer("a", "a@1", Student(data), inputs, "done")
+
+
+def result_of(data: StudentData, inputs: Inputs = RENT) -> tuple[FormResult, ReasonTable]:
+    """Return a rent as the page shows it, and its reasons."""
+    answer = answer_of(data, inputs)
+    reasons = reason_table(explain(served(RENTS, data), inputs), RENTS, answer)
+    return FormResult(answer, "", "", reasons), reasons
+
+
 def table(spec: DatasetSpec, data: StudentData, inputs: Inputs, source: str) -> ReasonTable:
     """Return the table of reasons next to an answer of this source."""
-    return reason_table(explain(served(spec, data), inputs), spec, source)
+    answer = answer_of(data, inputs)
+    named = msgspec.structs.replace(answer, source=source)
+    return reason_table(explain(served(spec, data), inputs), spec, named)
 
 
 def test_the_page_shows_reasons_with_signs_and_as_many_digits_as_they_need() -> None:
@@ -102,10 +117,10 @@ def test_the_page_shows_the_strongest_reasons_and_the_sum_of_the_others() -> Non
     body = explain(served(RENTS, rents()), RENT)
     base = body.total - 36.0
     shown = reason_table(
-        msgspec.structs.replace(body, base=base, reasons=reasons), RENTS, "teacher"
+        msgspec.structs.replace(body, base=base, reasons=reasons), RENTS, answer_of(rents(), RENT)
     )
-    assert [row.amount for row in shown.rows][-1] == "+3.00"
-    assert (len(shown.rows), shown.rest) == (6, "+3.00")
+    assert [row.amount for row in shown.rows][-1] == "+3"
+    assert (len(shown.rows), shown.rest) == (6, "+3")
 
 
 def test_the_page_shows_a_number_with_the_decimals_of_its_interval() -> None:
@@ -114,6 +129,54 @@ def test_the_page_shows_a_number_with_the_decimals_of_its_interval() -> None:
     assert FormResult(answer, "", "", None).headline == "1,136"
     bare = msgspec.structs.replace(answer, interval=msgspec.UNSET)
     assert FormResult(bare, "", "", None).headline == "1,136.250"
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "mean", "scale", "headline", "between", "area"),
+    [
+        (0.0, 0.0, 0.25, 0.0, "0.25", "0.25 and 0.25", None),
+        (0.0, 0.0, 7.0, 1 / 4.3625, "8", "8 and 8", "+1"),
+        (-0.02, 0.02, 7.0, 1.0, "11.3625", "11.3425 and 11.3825", "+3.0625"),
+        (-133.0, 299.0, 1.2e6, 1e4, "1,243,625", "1,243,492 and 1,243,924", "+30,625"),
+        (-3e5, 3e5, -4e7, 1e4, "−39,956,375", "−40,256,375 and −39,656,375", "+30,625"),
+    ],
+)
+def test_a_number_its_interval_and_its_reasons_have_the_same_decimals(  # noqa: PLR0913
+    below: float,
+    above: float,
+    mean: float,
+    scale: float,
+    headline: str,
+    between: str,
+    area: str | None,
+) -> None:
+    """Those that suit the width, or the number where there is no width; large ones are plain."""
+    interval = Interval(coverage=0.9, edges=[], below=[below], above=[above])
+    data = rents(lowest=None)
+    data = msgspec.structs.replace(data, interval=interval, target_mean=mean, target_scale=scale)
+    result, reasons = result_of(data)
+    assert isinstance(result.answer.interval, tuple)
+    assert result.headline == reasons.total == headline
+    assert interval_text(result.answer.interval, result.digits) == (
+        f"between {between} in nine of ten cases"
+    )
+    assert next((row.amount for row in reasons.rows), None) == area
+
+
+def test_the_page_says_if_no_answer_is_lower() -> None:
+    """Without a width, all numbers have the decimals of the reasons."""
+    certain = Interval(coverage=0.9, edges=[], below=[0.0], above=[0.0])
+    data = msgspec.structs.replace(
+        rents(), interval=certain, target_mean=-2.0, target_scale=0.1, lowest=0.0
+    )
+    result, reasons = result_of(data)
+    assert [row.amount for row in reasons.rows] == ["+0.306", "+0.070"]
+    assert (reasons.total, reasons.answered) == ("−1.564", "0.000")
+    assert (result.headline, result.digits) == ("0.000", 3)
+    result, reasons = result_of(msgspec.structs.replace(data, interval=INTERVAL))
+    assert (reasons.total, reasons.answered, result.headline) == ("−2", "0", "0")
+    assert not result_of(rents(lowest=500.0))[1].answered
+    assert not table(TONES, tones(), TONE, "student").answered
 
 
 @pytest.mark.parametrize("source", ["teacher", "student"])
@@ -149,8 +212,10 @@ def test_the_page_says_if_the_reasons_are_not_those_of_the_answer() -> None:
         ((812.4, 1043.3), "between 812 and 1,043 in nine of ten cases"),
         ((0.0, 0.0251), "between 0.0000 and 0.0251 in nine of ten cases"),
         ((7.0, 7.0), "between 7 and 7 in nine of ten cases"),
-        ((-12.3456, 2.0), "between -12.3 and 2.0 in nine of ten cases"),
-        ((-1.5e308, 1.5e308), "between -1.5e+308 and 1.5e+308 in nine of ten cases"),
+        ((0.25, 0.25), "between 0.25 and 0.25 in nine of ten cases"),
+        ((1_234_567.0, 1_234_999.0), "between 1,234,567 and 1,234,999 in nine of ten cases"),
+        ((-12.3456, 2.0), "between −12.3 and 2.0 in nine of ten cases"),
+        ((-1.5e308, 1.5e308), "between −1.5e+308 and 1.5e+308 in nine of ten cases"),
     ],
 )
 def test_an_interval_is_shown_with_three_digits_of_its_width(

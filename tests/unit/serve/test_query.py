@@ -117,6 +117,16 @@ def test_a_body_has_at_most_a_thousand_items() -> None:
     )
 
 
+def test_at_most_a_hundred_items_are_explained_at_once() -> None:
+    """Their reasons take longer than answers; the refusal says what to do."""
+    body = b"[" + b"1," * 100 + b"1]"
+    assert len(read_items(body)) == 101
+    assert len(read_items(body[:-3] + b"]", explained=True)) == 100
+    with pytest.raises(Refusal, match="101 items, and at most 100 can be explained") as refused:
+        read_items(body, explained=True)
+    assert refused.value.problem.status == 413
+
+
 @pytest.mark.parametrize("item", [None, 1, "text", [], [{"wish": "a"}]])
 def test_an_item_that_is_not_an_object_is_refused(item: object) -> None:
     """Only this item is refused; the others are answered."""

@@ -58,8 +58,11 @@ def test_times_and_numbers_are_formatted_for_people() -> None:
     assert ago(200.0, 100.0) == "0 s ago"
     assert date(None) == "not known"
     assert date(0.0) == "1970-01-01 00:00 UTC"
-    assert [number(value) for value in (None, 0.5, 1234.5678, 2.5e7)] == [
-        *("–", "0.500", "1,234.568", "2.5e+07"),
+    assert [number(value) for value in (None, 0.5, -1234.5678, 2.5e7, -0.0)] == [
+        *("–", "0.500", "−1,234.568", "25,000,000", "0.000"),
+    ]
+    assert [number(value, 0) for value in (-0.4, 1_282_999.7, 9.4e14, -1.5e15)] == [
+        *("0", "1,283,000", "940,000,000,000,000", "−1.5e+15"),
     ]
 
 
