@@ -28,7 +28,7 @@ from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.executors.recipe import EnricherRecipe
 from enrich.learning.quality.out_of_fold import decode_out_of_fold, pack_answers
 from enrich.learning.quality.report import Intervals, report_on
-from enrich.learning.teacher import answer, sharpen
+from enrich.learning.teacher import answer
 from enrich.learning.teacher_file import load_teacher
 from enrich.learning.training_table import Frame, make_frame
 from enrich.planning.maintenance import lost_reads
@@ -80,9 +80,7 @@ def evaluate_file(
     by_student = by_teacher = _ask_student(student, frame)
     if stored_teacher:
         teacher = load_teacher(stored_teacher, settings.code_paths)
-        by_teacher = answer(teacher, frame.table, names, student.lowest)
-        if names:
-            by_teacher = sharpen(by_teacher, student.teacher_factor)
+        by_teacher = answer(teacher, frame.table, names, student.lowest, student.teacher_factor)
     answers = pack_answers(names, frame.keys, by_teacher, by_student)
     intervals: Intervals = {
         "teacher": student.teacher_interval or student.interval,

@@ -99,16 +99,14 @@ class PredictionRecipe:
 
     def _start_teacher(self, name: str, student: Student, artifact: Artifact) -> ComputeRows:
         from enrich.learning.column import make_table  # noqa: PLC0415
-        from enrich.learning.teacher import answer, sharpen  # noqa: PLC0415
+        from enrich.learning.teacher import answer  # noqa: PLC0415
         from enrich.learning.teacher_file import load_teacher  # noqa: PLC0415
 
         teacher = load_teacher(artifact, self.code_paths)
 
         def step(rows: Sequence[Row]) -> list[Any]:
             table = make_table(self.columns, rows)
-            answers = answer(teacher, table, list(student.labels), student.lowest)
-            if student.labels:
-                answers = sharpen(answers, student.teacher_factor)
+            answers = answer(teacher, table, student.labels, student.lowest, student.teacher_factor)
             return [
                 self._predict(name, student, row, numbers)
                 for row, numbers in zip(rows, answers, strict=True)

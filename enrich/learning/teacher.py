@@ -230,11 +230,12 @@ def answer(
     rows: Any,  # noqa: ANN401
     names: list[str],
     lowest: float = -math.inf,
+    factor: float = 1.0,
 ) -> Array:
     """Return the estimator's answers, one row for each of `rows`.
 
-    A row has a probability for each of `names`, or one number of at least `lowest` if `names` is
-    empty.
+    A row has a probability for each of `names`, calibrated by `factor`, or one number of at least
+    `lowest` if `names` is empty.
     """
     if not names:
         numbers: Array = np.asarray(estimator.predict(rows), dtype=float).reshape(-1, 1)
@@ -242,7 +243,8 @@ def answer(
     probabilities = np.zeros((rows.shape[0], len(names)))
     columns = [names.index(str(name)) for name in estimator.classes_]
     probabilities[:, columns] = estimator.predict_proba(rows)
-    return probabilities
+    # Models from before there were factors have the factor 1: their answers stay as they were.
+    return probabilities if factor == 1 else sharpen(probabilities, factor)
 
 
 def sharpen(probabilities: Array, factor: float) -> Array:

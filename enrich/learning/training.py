@@ -35,7 +35,7 @@ from .quality.out_of_fold import (
 from .quality.promotion import PromotionDecision, decide_promotion
 from .quality.report import report_on
 from .selection import Selection, select
-from .teacher import Estimator, answer, candidates, fit_teacher, sharpen
+from .teacher import Estimator, answer, candidates, fit_teacher
 from .teacher_file import dump_teacher, load_teacher
 from .training_data import TrainingData, check_enough, read_training_data
 from .training_table import Frame, extent_of
@@ -103,8 +103,8 @@ def train_model(
     except Exception as error:
         # An estimator may refuse the table, and a user's own teacher may raise anything.
         teacher = data.dataset.spec.teacher
-        model = "no model" if teacher == "default" else f"the teacher {teacher}"
-        words = f"{name}: {model} can be fitted: {type(error).__name__}: {error}"
+        what = "no model can" if teacher == "default" else f"the teacher {teacher} cannot"
+        words = f"{name}: {what} be fitted: {type(error).__name__}: {error}"
         raise TrainingError(words) from error
     return _store_version(store, data, answers, new, settings, force=force)
 
@@ -176,8 +176,8 @@ def _fit_student(
 ) -> Ensemble:
     extra = None
     if selection.learns_answers:
-        answers = answer(teacher, data.unlabelled.table, learning.names, learning.lowest)
-        answers = sharpen(answers, selection.teacher_factor)
+        table, factor = data.unlabelled.table, selection.teacher_factor
+        answers = answer(teacher, table, learning.names, learning.lowest, factor)
         records = len(data.frame.keys) + np.arange(len(data.unlabelled.keys))
         extra = learning.as_target(records, answers)
     return fit_found(learning.problem, selection.found, extra)

@@ -71,6 +71,23 @@ def middle(columns: Columns) -> Any:  # noqa: ANN401, ARG001
     return Middle()
 
 
+class Prices(BaseEstimator):  # type: ignore[misc]
+    """Knows the price that the first word of a wish ends in, such as 120 of "tram120"."""
+
+    def fit(self, X: Any, y: Any) -> Prices:  # noqa: ANN401, ARG002, N803
+        """Do nothing."""
+        return self
+
+    def predict(self, X: Any) -> Any:  # noqa: ANN401, N803
+        """Return the price of each wish."""
+        return np.array([float(wish.split()[0][4:]) for wish in X["wish"]])
+
+
+def prices(columns: Columns) -> Any:  # noqa: ANN401, ARG001
+    """Return a teacher that is never wrong."""
+    return Prices()
+
+
 def no_teacher(columns: Columns) -> Any:  # noqa: ANN401
     """Return an object that cannot be fitted."""
     return columns

@@ -127,6 +127,31 @@ def test_a_spec_s_own_teacher_is_kept_as_a_file(place: Place) -> None:
     assert loaded.predict(np.zeros(1)) == pytest.approx(1195, abs=40)
 
 
+def test_a_student_learns_the_numbers_that_a_teacher_answers_for_unlabelled_rows(
+    place: Place,
+) -> None:
+    """Few labelled wishes have few of the words; the student knows the price of the others."""
+    chance = random.Random(7)
+    wishes = [f"tram{100 + 5 * chance.randrange(60)} {chance.random()}" for _ in range(900)]
+    lines = [f"{wish},{wish[4:7] if at < 60 else ''}" for at, wish in enumerate(wishes)]
+    spec = msgspec.structs.replace(WISHES, teacher=f"{CODE}.prices")
+    dataset = place.load(spec, ["wish,y", *lines])
+    train_model(place.store, dataset.name, place.settings)
+    _, student, teacher = active(place, dataset)
+    assert teacher is not None
+    errors = [student.number({"wish": wish}) - float(wish[4:7]) for wish in wishes[60:]]
+    assert np.mean(np.abs(errors)) < 30
+
+
+def test_a_spec_s_own_teacher_that_raises_is_named(place: Place) -> None:
+    """The message says what it is, that it failed and why."""
+    spec = msgspec.structs.replace(WISHES, teacher=f"{CODE}.prices")
+    dataset = place.load(spec, ["wish,y", *(f"tram{at}x rapide,{at}" for at in range(30))])
+    words = rf"the teacher {CODE}.prices cannot be fitted: ValueError"
+    with pytest.raises(TrainingError, match=words):
+        train_model(place.store, dataset.name, place.settings)
+
+
 def test_a_teacher_that_reads_an_enrichment_that_tells_more_is_kept_as_a_file(
     place: Place,
 ) -> None:
