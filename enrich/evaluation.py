@@ -77,13 +77,13 @@ def evaluate_file(
     frame = _frame(dataset, rows, tuple(model.reads), settings)
     student = Student(decode_student(stored_student.data, stored_student.sha256))
     names = list(student.labels)
-    by_student = by_teacher = _ask_student(student, frame)
+    by_student = by_teacher = np.array([student.outputs(one) for one in frame.inputs])
     if stored_teacher:
         teacher = load_teacher(stored_teacher, settings.code_paths)
         by_teacher = answer(teacher, frame.table, names, student.lowest, student.teacher_factor)
     answers = pack_answers(names, frame.keys, by_teacher, by_student)
     intervals: Intervals = {
-        "teacher": student.teacher_interval or student.interval,
+        "teacher": student.teacher_interval,
         "student": student.interval,
     }
     from_training = {name: model.metrics[name] for name in ("estimator", "target")}
@@ -96,13 +96,6 @@ def evaluate_file(
         **from_training,
         **report_on(frame, answers, intervals),
     }
-
-
-def _ask_student(student: Student, frame: Frame) -> Any:  # noqa: ANN401
-    """Return the student's answers: for each record a row of probabilities or of one number."""
-    if student.labels:
-        return np.array([student.probabilities(one) for one in frame.inputs])
-    return np.array([[student.number(one)] for one in frame.inputs])
 
 
 def _keys(out_of_fold: bytes | None) -> set[bytes]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from db.spec.date_value import date_parts
+from db.spec.date_value import date_parts, part_name
 from db.spec.field import Value
 
 from .student_parts import MISSING
@@ -140,8 +140,3 @@ def with_date_parts(inputs: Mapping[str, Value], dates: Mapping[str, bool]) -> M
         parts = date_parts(inputs[name], has_time=has_time)  # type: ignore[arg-type]
         values.update((part_name(name, part), value) for part, value in parts.items())
     return values
-
-
-def part_name(field: str, part: str) -> str:
-    """Return the name of a part of a date; no field has a point in its name."""
-    return f"{field}.{part}"

@@ -11,8 +11,9 @@ from db.spec.field import Inputs, Value
 
 from .explanation import MOST_REASONS, Explanation, merge_reasons, pick
 from .features import with_date_parts
-from .linear.linear_scorer import Contribution, LinearScorer, flat_parts
+from .linear.linear_scorer import Contribution, LinearScorer
 from .student_data import StudentData
+from .student_parts import flat_parts
 from .trees.trees_scorer import TEXTS, TreesScorer
 from .unseen_values import SeenValues
 
@@ -29,7 +30,7 @@ class Student:
         self.labels = data.labels
         self.is_teacher = data.is_teacher
         self.interval = data.interval
-        self.teacher_interval = data.teacher_interval
+        self.teacher_interval = data.teacher_interval or data.interval
         self.teacher_factor = data.teacher_factor
         # The smallest number that teacher and student may answer.
         self.lowest = -math.inf if data.lowest is None else data.lowest
@@ -45,12 +46,17 @@ class Student:
 
     def probabilities(self, inputs: Inputs) -> list[float]:
         """Return the probability of each label."""
-        return softmax(self._scores(inputs))
+        return softmax(self._scores(with_date_parts(inputs, self._dates)))
 
     def number(self, inputs: Inputs) -> float:
         """Return the predicted number."""
         mean, scale = self._target
-        return max(mean + scale * self._scores(inputs)[0], self.lowest)
+        scores = self._scores(with_date_parts(inputs, self._dates))
+        return max(mean + scale * scores[0], self.lowest)
+
+    def outputs(self, inputs: Inputs) -> list[float]:
+        """Return the probability of each label, or the predicted number alone."""
+        return self.probabilities(inputs) if self.labels else [self.number(inputs)]
 
     def warnings(self, inputs: Mapping[str, Value]) -> list[str]:
         """Return a warning for each value unlike those of training."""
@@ -64,7 +70,7 @@ class Student:
             tree_base, amounts = self._trees.reasons(values)
             self._add_to(base, tree_base)
             contributions += self._of_trees(amounts, values)
-        scores = self._scores(inputs)
+        scores = self._scores(values)
         order = self._two_likeliest(scores)
         mean, scale = (0.0, 1.0) if self.labels else self._target
         total = mean + scale * pick(scores, order)
@@ -88,8 +94,7 @@ class Student:
         others = sorted((at for at in places if at != answered), key=lambda at: -scores[at])
         return [answered, *others[:1]]
 
-    def _scores(self, inputs: Mapping[str, Value]) -> Scores:
-        values = with_date_parts(inputs, self._dates)
+    def _scores(self, values: Mapping[str, Value]) -> Scores:
         scores = self._linear.scores(values)
         if self._trees:
             self._add_to(scores, self._trees.scores(values))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from db.spec.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS
@@ -11,7 +10,6 @@ from db.spec.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS
 from .packed_numbers import are_sound, unpack_float64
 from .student_parts import (
     ChoiceInput,
-    DatePart,
     FlatPart,
     NormedTextPart,
     NumberInput,
@@ -21,6 +19,7 @@ from .student_parts import (
     ScaledNumber,
     TextPart,
     WordPart,
+    flat_parts,
 )
 
 if TYPE_CHECKING:
@@ -83,20 +82,12 @@ def _find_fault_of_linear(data: LinearData) -> str:
         return "it has another number of mean scores than of scores, or one that is no number"
     if abs(data.shift) > LARGEST_SHIFT:
         return f"its weights are shifted by more than {LARGEST_SHIFT} bits"
-    parts = [*_named_parts(data)]
+    parts = [*flat_parts(data.parts)]
     if not all(_is_kind_of_name(name, isinstance(part, WordPart)) for name, part in parts):
         return "its dates have parts that no date has"
     if not all(_fits(name, part, width) for name, part in parts):
         return "weights are missing or are no numbers"
     return "" if data.pairs is None or _fits_pairs(data.pairs, width) else "pairs do not fit"
-
-
-def _named_parts(data: LinearData) -> Iterator[tuple[str, FlatPart]]:
-    for name, part in data.parts.items():
-        if isinstance(part, DatePart):
-            yield from ((f"{name}.{inner}", one) for inner, one in part.parts.items())
-        else:
-            yield name, part
 
 
 def _is_kind_of_name(name: str, is_word: bool) -> bool:  # noqa: FBT001  given by position

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, TypeAlias
 
 import msgspec
+
+from db.spec.date_value import part_name
 
 # A number takes one byte when stored and 32 in memory: without a limit few bytes could fill it.
 Numbers: TypeAlias = Annotated[list[float], msgspec.Meta(max_length=10_000)]
@@ -131,3 +134,12 @@ class PairsData(msgspec.Struct, frozen=True, kw_only=True):
     inputs: list[ScaledNumber | ChoiceInput]
     weights: bytes
     means: dict[str, Numbers]
+
+
+def flat_parts(parts: Mapping[str, Part]) -> Iterator[tuple[str, FlatPart]]:
+    """Yield each part by its name; those of a date by names such as day.month."""
+    for name, part in parts.items():
+        if isinstance(part, DatePart):
+            yield from ((part_name(name, inner), one) for inner, one in part.parts.items())
+        else:
+            yield name, part

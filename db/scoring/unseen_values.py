@@ -8,9 +8,8 @@ from typing import TypeAlias
 from db.spec.field import Value
 
 from .features import date_of_days
-from .linear.linear_scorer import flat_parts
 from .student_data import LinearData, StudentData
-from .student_parts import ChoiceInput, NumberInput, NumberPart, PiecewisePart, WordPart
+from .student_parts import ChoiceInput, NumberInput, NumberPart, PiecewisePart, WordPart, flat_parts
 
 # The part of a date that says how late it is; the others give no warning.
 DAYS = "days"

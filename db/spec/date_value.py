@@ -134,3 +134,8 @@ def date_parts(value: str | None, *, has_time: bool) -> dict[str, float | str | 
     # Two digits, so that the words sort like the numbers.
     parts |= {"month": f"{moment.month:02}", "weekday": str(moment.isoweekday())}
     return parts | ({"hour": f"{moment.hour:02}"} if has_time else {})
+
+
+def part_name(field: str, part: str) -> str:
+    """Return the name of a part of a date; no field has a point in its name."""
+    return f"{field}.{part}"

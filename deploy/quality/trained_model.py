@@ -57,10 +57,7 @@ class TrainedModel:
 
     def answers(self, inputs: list[Inputs]) -> Answers:
         """Return the student's answers."""
-        if self.student.labels:
-            rows = [self.student.probabilities(one) for one in inputs]
-        else:
-            rows = [[self.student.number(one)] for one in inputs]
+        rows = [self.student.outputs(one) for one in inputs]
         return Answers(list(self.student.labels), np.array(rows))
 
     def microseconds(self, inputs: list[Inputs]) -> float:

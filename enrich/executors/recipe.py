@@ -121,7 +121,6 @@ class PredictionRecipe:
         self, dataset: str, student: Student, row: Row, numbers: Sequence[float]
     ) -> PredictedRow:
         ranked = rank(student.labels, numbers) if student.labels else None
-        interval = student.teacher_interval or student.interval
         return _to_row(
             Answer(
                 dataset=dataset,
@@ -129,7 +128,7 @@ class PredictionRecipe:
                 probabilities=ranked or msgspec.UNSET,
                 interval=msgspec.UNSET
                 if ranked
-                else interval_around(interval, numbers[0], student.lowest),
+                else interval_around(student.teacher_interval, numbers[0], student.lowest),
                 source="teacher",
                 model=self.model,
                 enrichment="done",

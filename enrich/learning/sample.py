@@ -14,7 +14,7 @@ SHARE_OF_FREE = 0.7
 
 
 @dataclass(frozen=True)
-class Extent:
+class DatasetSize:
     """The number of labelled records, that of their columns, and the mean length of their texts."""
 
     records: int
@@ -28,17 +28,17 @@ class Extent:
         return BYTES_OF_RECORD + self.columns * BYTES_OF_CELL + texts
 
 
-def sample_size(extent: Extent, free_bytes: int, wanted: int | None) -> int:
+def sample_size(dataset: DatasetSize, free_bytes: int, wanted: int | None) -> int:
     """Return on how many records to train: as many as `wanted`, or as memory has room for."""
-    room = int(SHARE_OF_FREE * free_bytes / extent.record_bytes)
-    return min(room if wanted is None else wanted, extent.records)
+    room = int(SHARE_OF_FREE * free_bytes / dataset.record_bytes)
+    return min(room if wanted is None else wanted, dataset.records)
 
 
-def describe_sample(name: str, extent: Extent, size: int, free_bytes: int) -> str:
+def describe_sample(name: str, dataset: DatasetSize, size: int, free_bytes: int) -> str:
     """Return the sentence that says why training works on a sample."""
-    needed, free = extent.records * extent.record_bytes / 2**30, free_bytes / 2**30
+    needed, free = dataset.records * dataset.record_bytes / 2**30, free_bytes / 2**30
     return (
-        f"{name}: training on all {extent.records:,} records needs some {needed:,.1f} GiB, and"
+        f"{name}: training on all {dataset.records:,} records needs some {needed:,.1f} GiB, and"
         f" {free:,.1f} GiB are free: it works on a fair sample of {size:,};"
         f" choose another size with --sample"
     )

@@ -35,6 +35,7 @@ from .column import (
     WordWeights,
     is_input,
 )
+from .portable.search import MOST_LABELS_OF_TREES
 from .quality.calibration import LEAST_PROBABILITY
 from .text_teacher import TextCounts, TextTeacher
 from .training_table import Extent
@@ -46,8 +47,6 @@ Factory: TypeAlias = Callable[[], Estimator]
 # Trees read this many words of a text, and vectors up to this length. More are slow.
 MOST_WORDS = 50
 MOST_DIMENSIONS = 64
-# Each label has trees of its own.
-MOST_LABELS_OF_TREES = 20
 # On fewer rows no model is fitted.
 FEWEST_FITTED = 5
 VECTOR_WEIGHT = 0.5

@@ -13,8 +13,9 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from .column import Table
-from .portable.design import FEWEST_ROWS, feature_scales
+from .portable.design import one_hot
 from .portable.features import count_texts
+from .portable.text_block import feature_scales, kept_features
 
 Array: TypeAlias = npt.NDArray[Any]
 Estimator: TypeAlias = Any
@@ -51,9 +52,7 @@ class TextCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Learn the features and their scales, and return the texts by features."""
         names, counts = count_texts(X.tolist())
         frequencies = np.bincount(counts.indices, minlength=len(names))
-        kept = np.flatnonzero(frequencies >= FEWEST_ROWS)
-        # scikit-learn refuses a matrix without columns.
-        kept = kept if len(kept) else np.array([0])
+        kept = kept_features(frequencies, len(names))
         self.names_ = names[kept].tolist()
         self.scales_ = feature_scales(names[kept], frequencies[kept], float(len(X)))
         return self._scale(counts[:, kept])
@@ -61,11 +60,9 @@ class TextCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Array) -> Any:  # noqa: ANN401, N803
         """Return the texts by the features that were learnt."""
         names, counts = count_texts(X.tolist())
-        known, at, learnt = np.intersect1d(
-            names.astype(str), np.array(self.names_, dtype=str), return_indices=True
-        )
-        chosen = (np.ones(len(known)), (at, learnt))
-        select = sparse.csr_array(chosen, shape=(len(names), len(self.names_)))
+        learnt = {name: column for column, name in enumerate(self.names_)}
+        columns = np.array([learnt.get(name, -1) for name in names.tolist()])
+        select = one_hot(columns, len(self.names_))
         return self._scale(counts @ select)
 
     def _scale(self, counts: Any) -> Any:  # noqa: ANN401

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from db.errors import TrainingError, VeilleuseError
 from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
+from db.scoring.interval import Interval
 from db.scoring.student import Student
 from db.scoring.student_data import StudentData, decode_student, encode_student
 from db.settings import Settings
@@ -27,6 +28,7 @@ from .problem import DatasetProblem, make_problem
 from .quality.conformal import fit_interval
 from .quality.importance import importance
 from .quality.out_of_fold import (
+    ModelKind,
     OutOfFold,
     decode_out_of_fold,
     encode_out_of_fold,
@@ -144,12 +146,15 @@ def _fit(
         teacher = fit_teacher(candidate, frame.table[frame.index], frame.labels)
     ensemble = _fit_student(data, learning, selection, teacher)
     student = _complete(ensemble.student(learning.names, learning.scale), selection, frame, answers)
-    _check_export(data, learning, ensemble, student)
+    stored = Artifact(*encode_student(student))
+    # Read back, so that what the web process would refuse fails here.
+    scorer = Student(decode_student(stored.data, stored.sha256))
+    _check_export(data, learning, ensemble, scorer)
     metrics = {
         "estimator": selection.name,
         "student_estimator": selection.found.name,
         "student_is_teacher": teacher is None,
-        "importance": importance(Student(student), frame.inputs),
+        "importance": importance(scorer, frame.inputs),
         "target": spec.target,
         "sample": data.sample,
         "unlabelled": len(data.unlabelled.keys),
@@ -165,7 +170,7 @@ def _fit(
     return NewModel(
         metrics=metrics,
         reads=data.reads if teacher else {},
-        student=Artifact(*encode_student(student)),
+        student=stored,
         teacher=_dump(teacher, code_paths) if teacher else None,
         out_of_fold=encode_out_of_fold(answers),
     )
@@ -199,27 +204,25 @@ def _complete(
         return msgspec.structs.replace(
             student, is_teacher=is_teacher, teacher_factor=selection.teacher_factor
         )
-    of_student, of_teacher = (
-        fit_interval(answers.rows(model)[frame.index, 0], frame.labels)
-        for model in ("student", "teacher")
-    )
     return msgspec.structs.replace(
         student,
         is_teacher=is_teacher,
-        interval=of_student,
-        teacher_interval=None if is_teacher else of_teacher,
+        interval=_interval_of("student", frame, answers),
+        teacher_interval=None if is_teacher else _interval_of("teacher", frame, answers),
     )
 
 
+def _interval_of(model: ModelKind, frame: Frame, answers: OutOfFold) -> Interval:
+    return fit_interval(answers.rows(model)[frame.index, 0], frame.labels)
+
+
 def _check_export(
-    data: TrainingData, learning: DatasetProblem, ensemble: Ensemble, student: StudentData
+    data: TrainingData, learning: DatasetProblem, ensemble: Ensemble, student: Student
 ) -> None:
     """Raise TrainingError if the student answers otherwise than the model that it was made from."""
     inputs = data.frame.inputs[:CHECKED_ROWS]
-    # Read back, so that what the web process would refuse fails here.
-    scorer = Student(decode_student(*encode_student(student)))
     answers = learning.answers(ensemble.scores(np.arange(len(inputs))))
-    own = [scorer.probabilities(one) if scorer.labels else [scorer.number(one)] for one in inputs]
+    own = [student.outputs(one) for one in inputs]
     tolerance = TOLERANCE * learning.scale.deviation
     is_same = np.isclose(answers, own, rtol=TOLERANCE, atol=tolerance).all(axis=1)
     if is_same.mean() < SHARE_ALIKE:

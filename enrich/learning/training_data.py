@@ -23,7 +23,7 @@ from enrich.gate.machine.memory import read_free_bytes
 from enrich.planning.maintenance import FEWEST_LABELS
 from enrich.planning.plan import make_plan
 
-from .sample import Extent, describe_sample, sample_size
+from .sample import DatasetSize, describe_sample, sample_size
 from .training_table import Frame, read_labelled, read_unlabelled
 
 # An enrichment may be an embedding of hundreds of numbers.
@@ -96,10 +96,10 @@ def _choose_sample(
     say: Callable[[str], None],
 ) -> int | None:
     """Return the number of records to sample, None for all."""
-    extent = _find_extent(connection, dataset, len(covering))
+    whole = _find_size(connection, dataset, len(covering))
     free_bytes = read_free_bytes(Cgroup())
-    size = sample_size(extent, free_bytes, wanted)
-    if size >= extent.records:
+    size = sample_size(whole, free_bytes, wanted)
+    if size >= whole.records:
         return None
     if size < FEWEST_LABELS:
         raise TrainingError(
@@ -107,15 +107,15 @@ def _choose_sample(
             f" {FEWEST_LABELS} records; free some, or train on another machine"
         )
     if wanted is None:
-        say(describe_sample(dataset.name, extent, size, free_bytes))
+        say(describe_sample(dataset.name, whole, size, free_bytes))
     return size
 
 
-def _find_extent(connection: Connection, dataset: Dataset, enrichments: int) -> Extent:
+def _find_size(connection: Connection, dataset: Dataset, enrichments: int) -> DatasetSize:
     texts = [name for name, field in dataset.spec.fields.items() if isinstance(field, TextField)]
     some = first_inputs(connection, dataset.id, MEASURED_RECORDS)
     characters = sum(len(str(inputs[name] or "")) for inputs in some for name in texts)
-    return Extent(
+    return DatasetSize(
         records=count_labelled(connection, dataset.id),
         columns=len(dataset.spec.fields) + COLUMNS_OF_ENRICHMENT * enrichments,
         characters=characters / max(len(some), 1),

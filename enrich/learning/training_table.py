@@ -67,15 +67,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Extent:
-    """What training works on: how many rows, records, labels, and features of each column.
-
-    `rarest` is the smallest number of rows that any label has in all folds but one.
-    """
+    """What training works on: how many rows, records, labels, and features of each column."""
 
     rows: int
     records: int
     labels: int
-    rarest: int
     features: Mapping[str, int]
 
     @property
@@ -88,16 +84,10 @@ class Extent:
 def extent_of(frame: Frame) -> Extent:
     """Return the extent of a frame; a regression has no labels."""
     is_regression = frame.labels.dtype.kind == "f"
-    labels = np.array([""]) if is_regression else frame.labels
-    folds = frame.folds[:1] if is_regression else frame.row_folds
-    names, at = np.unique(labels, return_inverse=True)
-    counts = np.zeros((len(names), int(folds.max()) + 1), dtype=int)
-    np.add.at(counts, (at, folds), 1)
     return Extent(
         rows=len(frame),
         records=len(frame.keys),
-        labels=0 if is_regression else len(names),
-        rarest=int((counts.sum(axis=1) - counts.max(axis=1)).min()),
+        labels=0 if is_regression else len(np.unique(frame.labels)),
         features=feature_counts(frame.columns, frame.table),
     )
 

@@ -11,31 +11,25 @@ from db.scoring.features import (
     bin_of,
     features_of_word,
     pairs_of,
-    part_name,
     split_words,
     word_feature,
 )
 from db.scoring.student_data import LinearData
 from db.scoring.student_parts import (
     MISSING,
-    DatePart,
-    FlatPart,
     NormedTextPart,
     NumberPart,
-    Part,
     PiecewisePart,
     TextPart,
     WordPart,
+    flat_parts,
 )
 from db.spec.field import Value
 
 from .lanes import pack_lanes, unpack_lanes
 from .pairs_scorer import PairsScorer
-from .piecewise_scorer import MAX_DEVIATION, PiecewiseScorer, PiecewiseSum
-from .text_scorer import TextScorer
-
-# Requests repeat few words; cutting words into n-grams took half of the time of an answer.
-CACHED_WORDS = 1024
+from .piecewise_scorer import PiecewiseScorer, PiecewiseSum, deviation_of
+from .text_scorer import CACHED_WORDS, TextScorer
 
 Scores: TypeAlias = list[float]
 
@@ -195,24 +189,12 @@ class LinearScorer:
 
 
 def _with_slopes(scores: Sequence[float], part: NumberPart, number: float) -> Scores:
-    # Farther out the linear term is meaningless, and it must not overflow.
-    deviation = max(-MAX_DEVIATION, min((number - part.mean) / part.scale, MAX_DEVIATION))
+    deviation = deviation_of(number, part.mean, part.scale)
     return [score + slope * deviation for score, slope in zip(scores, part.slopes, strict=True)]
 
 
 def _minus(amounts: Sequence[float], means: Sequence[float]) -> Scores:
     return [amount - mean for amount, mean in zip(amounts, means, strict=True)]
-
-
-def flat_parts(
-    parts: Mapping[str, Part],
-) -> Iterator[tuple[str, FlatPart]]:
-    """Yield each part by its name; those of a date by names such as day.month."""
-    for name, part in parts.items():
-        if isinstance(part, DatePart):
-            yield from ((part_name(name, inner), one) for inner, one in part.parts.items())
-        else:
-            yield name, part
 
 
 def _lanes_of_word(lanes: Mapping[str, int], word: str) -> dict[str, int]:

@@ -10,7 +10,7 @@ from db.scoring.packed_numbers import unpack_float64
 from db.scoring.student_parts import PairsData, ScaledNumber
 from db.spec.field import Value
 
-from .piecewise_scorer import MAX_DEVIATION
+from .piecewise_scorer import deviation_of
 
 # An atom that a row has: its position, its value, and the name of its field.
 Atom: TypeAlias = tuple[int, float, str]
@@ -69,8 +69,7 @@ class PairsScorer:
         for at, number in self._numbers:
             value = values[number.name]
             if value is not None:
-                deviation = (float(value) - number.mean) / number.scale
-                yield at, max(-MAX_DEVIATION, min(deviation, MAX_DEVIATION)), number.name
+                yield at, deviation_of(float(value), number.mean, number.scale), number.name
         for name, places in self._choices:
             place = places.get(word_feature(values[name]))
             if place is not None:

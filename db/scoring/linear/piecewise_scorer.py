@@ -34,7 +34,7 @@ class PiecewiseScorer:
         """Return what a number adds to the score of each class."""
         if value is None:
             return self.missing
-        deviation = _deviation(float(value), self.mean, self.scale)
+        deviation = deviation_of(float(value), self.mean, self.scale)
         piece = self.pieces[bisect_right(self.edges, float(value))]
         return [offset + slope * deviation for offset, slope in piece]
 
@@ -64,7 +64,7 @@ class PiecewiseSum:
                     continue
                 deviation = (value - mean) / scale  # type: ignore[operator]
                 if not -MAX_DEVIATION <= deviation <= MAX_DEVIATION:
-                    deviation = _deviation(float(value), mean, scale)
+                    deviation = deviation_of(float(value), mean, scale)
                 offset, slope = pieces[bisect_right(edges, value)]
                 total += offset + slope * deviation
             added[column] += total
@@ -92,5 +92,6 @@ def _adds(scorer: PiecewiseScorer, column: int) -> bool:
     return bool(scorer.missing[column]) or any(any(piece[column]) for piece in scorer.pieces)
 
 
-def _deviation(number: float, mean: float, scale: float) -> float:
+def deviation_of(number: float, mean: float, scale: float) -> float:
+    """Return by how many units of `scale` a number differs from `mean`, within limits."""
     return max(-MAX_DEVIATION, min((number - mean) / scale, MAX_DEVIATION))

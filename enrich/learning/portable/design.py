@@ -11,70 +11,26 @@ import numpy.typing as npt
 from scipy import sparse
 
 from db.scoring.linear.lanes import WEIGHT_BITS
-from db.scoring.linear.piecewise_scorer import MAX_DEVIATION
 from db.scoring.student_data import (
     DatePart,
     LinearData,
-    NormedTextPart,
     PairsData,
     Part,
     PiecewisePart,
     WordPart,
 )
 
-from .features import ChoiceFeatures, FieldFeatures, NumberFeatures, TextFeatures, spread
+from .features import ChoiceFeatures, FieldFeatures, NumberFeatures, TextFeatures, fit_scale
 from .pair_block import PairBlock
+from .text_block import TextBlock, pack_weights
 
 Array: TypeAlias = npt.NDArray[Any]
 # What a linear model has of numbers and choices: the values, functions that bend, or products.
 Terms: TypeAlias = Literal["linear", "piecewise-linear", "pairs"]
 
-# These constants were chosen by five-fold cross-validation on real utterances.
-# Text features that occur in fewer rows are dropped.
-FEWEST_ROWS = 2
-# The most frequent features are kept: the web process has to hold them.
-MOST_FEATURES = 100_000
-# A text feature is scaled by this power of its inverse document frequency: rare features say more
-# about a text.
-IDF_POWER = 1.5
-# An n-gram says less than a word.
-GRAM_WEIGHT = 0.7
-# The scaled counts of a text are divided by their norm to this power.
-NORM_POWER = 0.7
-# The effect of a number may bend at so many of its quantiles.
+# A function of a number changes its slope at so many quantiles of that number.
 KNOTS = 7
 LEAST_DISTANCE = 1e-6
-
-
-class _TextBlock:
-    """The columns of a text: one for each feature that occurs in enough of the training rows."""
-
-    def __init__(self, source: TextFeatures, rows: Array, weights: Array) -> None:
-        self.source = source
-        matrix = source.matrix[rows]
-        occurs = sparse.csr_array(
-            (np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape
-        )
-        frequencies = weights @ occurs
-        most = np.argsort(-frequencies, kind="stable")[:MOST_FEATURES]
-        self._kept = np.sort(most[frequencies[most] >= FEWEST_ROWS])
-        if not len(self._kept):
-            self._kept = np.array([0])
-        names = self.source.names[self._kept]
-        self.scales = feature_scales(names, frequencies[self._kept], float(weights.sum()))
-
-    def matrix(self, rows: Array) -> sparse.csr_array:
-        """Return the columns of some rows, scaled and normed."""
-        counts = self.source.matrix[rows][:, self._kept]
-        squares = counts @ self.scales**2
-        divisors = np.where(squares > 0, squares, 1.0) ** (NORM_POWER / 2)
-        return (sparse.diags_array(1 / divisors) @ counts @ sparse.diags_array(self.scales)).tocsr()
-
-    def part(self, weights: Array, shift: int) -> Part:
-        """Return the student's part; `weights` are columns by classes, unscaled."""
-        names = self.source.names[self._kept].tolist()
-        columns = np.column_stack([weights, self.scales**2])
-        return NormedTextPart(names, _pack(columns, shift), NORM_POWER)
 
 
 class _ChoiceBlock:
@@ -98,7 +54,7 @@ class _ChoiceBlock:
     def part(self, weights: Array, shift: int) -> Part:
         """Return the student's part; `weights` are columns by classes."""
         names = [self.source.names[code] for code in self._known.tolist()]
-        return WordPart(names, _pack(weights, shift))
+        return WordPart(names, pack_weights(weights, shift))
 
 
 class _NumberBlock:
@@ -116,34 +72,20 @@ class _NumberBlock:
         numbers = source.numbers[rows]
         known = ~np.isnan(numbers)
         self._has_missing = not known.all()
-        self._mean, self._scale, self._low, self._high = 0.0, 1.0, -math.inf, math.inf
-        self._knots = np.array([])
+        self._scale = fit_scale(numbers, weights)
+        self._low, self._high, self._knots = -math.inf, math.inf, np.array([])
         if known.any():
-            self._fit(numbers[known], weights[known], with_knots=with_knots)
+            self._low, self._high = float(numbers[known].min()), float(numbers[known].max())
+            if with_knots:
+                self._knots = _find_knots(self._scale.deviations(numbers[known]), weights[known])
         # One column for the value itself, one for each knot, and one for a missing number.
         self.scales = np.ones(1 + len(self._knots) + self._has_missing)
-
-    def _fit(self, numbers: Array, weights: Array, *, with_knots: bool) -> None:
-        self._mean = float(np.average(numbers, weights=weights))
-        self._scale = spread(numbers, weights)
-        self._low, self._high = float(numbers.min()), float(numbers.max())
-        if with_knots:
-            shares = np.linspace(0, 1, KNOTS)
-            knots = np.quantile(numbers, shares, weights=weights, method="inverted_cdf")
-            knots = np.unique(self._deviations(knots))
-            # Between knots that differ by a rounding error a slope would be endless.
-            knots = knots[np.append(True, np.diff(knots) > LEAST_DISTANCE)]
-            self._knots = knots if len(knots) > 2 else self._knots  # noqa: PLR2004
-
-    def _deviations(self, numbers: Array) -> Array:
-        deviations: Array = (numbers - self._mean) / self._scale
-        return np.clip(deviations, -MAX_DEVIATION, MAX_DEVIATION)
 
     def matrix(self, rows: Array) -> sparse.csr_array:
         """Return the columns of some rows."""
         numbers = self.source.numbers[rows]
         missing = np.isnan(numbers)
-        deviations = np.where(missing, 0.0, self._deviations(numbers))
+        deviations = np.where(missing, 0.0, self._scale.deviations(numbers))
         columns = [sparse.csr_array(deviations.reshape(-1, 1))]
         if len(self._knots):
             columns.append(_interpolation(deviations, self._knots, ~missing))
@@ -161,15 +103,24 @@ class _NumberBlock:
             offsets = at_knots[:-1] - rises * knots[:-1, None]
             slopes = rises + weights[:1]
         return PiecewisePart(
-            mean=self._mean,
-            scale=self._scale,
+            mean=self._scale.mean,
+            scale=self._scale.spread,
             low=self._low,
             high=self._high,
-            edges=(self._mean + self._scale * knots[1:-1]).tolist(),
+            edges=(self._scale.mean + self._scale.spread * knots[1:-1]).tolist(),
             offsets=offsets.astype("<f8").tobytes(),
             slopes=slopes.astype("<f8").tobytes(),
             missing=of_missing.ravel().tolist(),
         )
+
+
+def _find_knots(numbers: Array, weights: Array) -> Array:
+    """Return the quantiles between which a function may bend; none of too few distinct ones."""
+    shares = np.linspace(0, 1, KNOTS)
+    knots: Array = np.unique(np.quantile(numbers, shares, weights=weights, method="inverted_cdf"))
+    # Between knots that differ by a rounding error a slope would be endless.
+    knots = knots[np.append(True, np.diff(knots) > LEAST_DISTANCE)]
+    return knots if len(knots) > 2 else knots[:0]  # noqa: PLR2004
 
 
 def _interpolation(numbers: Array, knots: Array, known: Array) -> sparse.csr_array:
@@ -187,7 +138,7 @@ def _interpolation(numbers: Array, knots: Array, known: Array) -> sparse.csr_arr
     return sparse.csr_array((pairs.ravel(), columns.ravel(), ends), shape=shape)
 
 
-_Block: TypeAlias = _TextBlock | _ChoiceBlock | _NumberBlock
+_Block: TypeAlias = TextBlock | _ChoiceBlock | _NumberBlock
 
 
 class LinearDesign:
@@ -267,7 +218,7 @@ def _with_dates(flat: Mapping[str, Any]) -> dict[str, Part]:
 
 def _make_block(source: FieldFeatures, rows: Array, weights: Array, *, with_knots: bool) -> _Block:
     if isinstance(source, TextFeatures):
-        return _TextBlock(source, rows, weights)
+        return TextBlock(source, rows, weights)
     if isinstance(source, ChoiceFeatures):
         return _ChoiceBlock(source, rows)
     return _NumberBlock(source, rows, weights, with_knots=with_knots)
@@ -282,26 +233,6 @@ def one_hot(columns: Array, width: int) -> sparse.csr_array:
     ends = np.concatenate([[0], np.cumsum(kept)])
     shape = (len(columns), max(width, 1))
     return sparse.csr_array((np.ones(int(ends[-1])), columns[kept], ends), shape=shape)
-
-
-def feature_scales(names: Array, frequencies: Array, rows: float) -> Array:
-    """Return the scales of text features; `frequencies` are numbers of rows out of `rows`."""
-    scales = idf_scales(frequencies, rows)
-    scales[[name.startswith("=") for name in names.tolist()]] *= GRAM_WEIGHT
-    return scales
-
-
-def idf_scales(frequencies: Array, rows: float) -> Array:
-    """Return the scale of each feature by its inverse document frequency, 1 on average.
-
-    `frequencies` are numbers of rows with the feature, out of `rows`.
-    """
-    scales: Array = (np.log((1 + rows) / (1 + frequencies)) + 1) ** IDF_POWER
-    return scales / scales.mean() if len(scales) else scales
-
-
-def _pack(weights: Array, shift: int) -> bytes:
-    return np.rint(weights * 2.0**shift).astype("<i4").tobytes()
 
 
 def _shift(largest: float) -> int:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from db.scoring.features import count_features, part_name
+from db.scoring.features import count_features
+from db.scoring.linear.piecewise_scorer import MAX_DEVIATION
 from db.scoring.student_data import MISSING
-from db.spec.dataset_spec import DatasetSpec, date_fields
-from db.spec.date_value import DATE_PARTS, date_words
-from db.spec.field import IntegerField, NumberField, TextField
-from enrich.learning.column import Table
+from db.spec.dataset_spec import DatasetSpec
+from enrich.learning.column import Table, columns_of
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -52,7 +51,7 @@ FieldFeatures: TypeAlias = TextFeatures | ChoiceFeatures | NumberFeatures
 
 def make_features(spec: DatasetSpec, table: Table) -> list[FieldFeatures]:
     """Return the features of each field, or of each part of a date, of all records of a table."""
-    return [_make(name, kind, table[name]) for name, kind in _kinds(spec)]
+    return [_make(name, kind, table[name]) for name, kind in columns_of(spec, {}).items()]
 
 
 def _make(name: str, kind: str, column: Array) -> FieldFeatures:
@@ -90,18 +89,26 @@ def count_texts(texts: Sequence[str]) -> tuple[Array, sparse.csr_array]:
     return names[order], matrix
 
 
-def _kinds(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
-    """Yield the name of each field, or of each part of a date, and its kind."""
-    dates = dict(date_fields(spec))
-    for name, field in spec.fields.items():
-        if name in dates:
-            yield from ((part_name(name, part), "number") for part in DATE_PARTS)
-            words = date_words(has_time=dates[name])
-            yield from ((part_name(name, part), "choice") for part in words)
-        elif isinstance(field, NumberField | IntegerField):
-            yield name, "number"
-        else:
-            yield name, "text" if isinstance(field, TextField) else "choice"
+class NumberScale(NamedTuple):
+    """What a number is standardized by."""
+
+    mean: float
+    spread: float
+
+    def deviations(self, numbers: Array) -> Array:
+        """Return standardized numbers, within the limits of a student; missing ones stay NaN."""
+        deviations = (numbers - self.mean) / self.spread
+        limited: Array = np.clip(deviations, -MAX_DEVIATION, MAX_DEVIATION)
+        return limited
+
+
+def fit_scale(numbers: Array, weights: Array) -> NumberScale:
+    """Return the scale of the numbers that are not missing."""
+    known = ~np.isnan(numbers)
+    if not known.any():
+        return NumberScale(0.0, 1.0)
+    numbers, weights = numbers[known], weights[known]
+    return NumberScale(float(np.average(numbers, weights=weights)), spread(numbers, weights))
 
 
 def spread(numbers: Array, weights: Array) -> float:

@@ -8,10 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from db.scoring.linear.piecewise_scorer import MAX_DEVIATION
 from db.scoring.student_data import ChoiceInput, PairsData, ScaledNumber
 
-from .features import ChoiceFeatures, FieldFeatures, NumberFeatures, spread
+from .features import ChoiceFeatures, FieldFeatures, NumberFeatures, fit_scale, spread
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -75,21 +74,15 @@ class PairBlock:
 class _Number:
     def __init__(self, source: NumberFeatures, rows: Array, weights: Array) -> None:
         self._source, self.name, self.size = source, source.name, 1
-        numbers = source.numbers[rows]
-        known = ~np.isnan(numbers)
-        self._mean, self._scale = 0.0, 1.0
-        if known.any():
-            self._mean = float(np.average(numbers[known], weights=weights[known]))
-            self._scale = spread(numbers[known], weights[known])
+        self._scale = fit_scale(source.numbers[rows], weights)
 
     def atoms(self, rows: Array) -> Array:
-        deviations = (self._source.numbers[rows] - self._mean) / self._scale
-        deviations = np.clip(np.nan_to_num(deviations), -MAX_DEVIATION, MAX_DEVIATION)
+        deviations = np.nan_to_num(self._scale.deviations(self._source.numbers[rows]))
         column: Array = deviations.reshape(-1, 1)
         return column
 
     def input(self) -> ScaledNumber:
-        return ScaledNumber(self.name, self._mean, self._scale)
+        return ScaledNumber(self.name, self._scale.mean, self._scale.spread)
 
 
 class _Choice:

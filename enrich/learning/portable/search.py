@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -107,10 +107,8 @@ def search(problem: Problem, progress: Progress) -> Found:
             BOOSTING,
             lambda settings, some: try_boosting(inputs, some, settings, progress),
         )
-        found += [
-            _single(rows.target, boosted, texts),
-            *_blends(rows.target, linear, boosted, texts),
-        ]
+        found.append(_single(rows.target, boosted, texts))
+        found += _blends(*found)
     return min(found, key=lambda one: loss_of(one.scores, rows.target))
 
 
@@ -184,20 +182,18 @@ def _fit_factor(target: Target, scores: Array) -> float:
     return fit_temperature(scores[known.records], known.labels, known.weights)
 
 
-def _blends(
-    target: Target, linear: LinearTrial, boosted: BoostingTrial, texts: LinearTrial | None
-) -> Iterator[Found]:
-    """Yield sums of both models; a few fixed shares chose better than fitted ones."""
-    of_linear, of_boosted = (_single(target, one) for one in (linear, boosted))
-    for share in SHARES:
-        yield Found(
-            scores=share * of_linear.scores + (1 - share) * of_boosted.scores,
-            linear=linear,
-            linear_factor=share * of_linear.linear_factor,
-            boosted=boosted,
-            boosted_factor=(1 - share) * of_boosted.boosted_factor,
-            texts=texts,
+def _blends(linear: Found, boosted: Found) -> list[Found]:
+    """Return sums of both models; a few fixed shares chose better than fitted ones."""
+    return [
+        replace(
+            boosted,
+            scores=share * linear.scores + (1 - share) * boosted.scores,
+            linear=linear.linear,
+            linear_factor=share * linear.linear_factor,
+            boosted_factor=(1 - share) * boosted.boosted_factor,
         )
+        for share in SHARES
+    ]
 
 
 def loss_of(scores: Array, target: Target) -> float:

@@ -39,17 +39,17 @@ def classification_report(truth: Array, answers: Array, names: Sequence[str]) ->
 
 def _confusion(truth: Array, answers: Array, names: Sequence[str]) -> Array:
     width = len(names)
-    places = [_places(labels, names) for labels in (truth, answers)]
+    places = [positions_of(labels, names) for labels in (truth, answers)]
     counts: Array = np.bincount(places[0] * width + places[1], minlength=width**2)
     return counts.reshape(width, width)
 
 
-def _places(labels: Array, names: Sequence[str]) -> Array:
-    """Return the position of each label in `names`."""
-    at = {name: place for place, name in enumerate(names)}
-    distinct, index = np.unique(labels, return_inverse=True)
-    places: Array = np.array([at[name] for name in distinct.tolist()], dtype=int)[index]
-    return places
+def positions_of(truth: Array, labels: Sequence[str]) -> Array:
+    """Return the position of each true label among `labels`, -1 where it is none of them."""
+    at = {name: position for position, name in enumerate(labels)}
+    distinct, index = np.unique(truth, return_inverse=True)
+    positions: Array = np.array([at.get(name, -1) for name in distinct.tolist()], dtype=int)[index]
+    return positions
 
 
 def _scores(confusion: Array) -> tuple[Array, Array, Array]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from db.spec.record_key import KEY_BYTES
 
 from .calibration import log_losses
+from .metrics import positions_of
 
 Array: TypeAlias = npt.NDArray[Any]
 ModelKind: TypeAlias = Literal["teacher", "student"]
@@ -77,14 +78,6 @@ def encode_out_of_fold(answers: OutOfFold) -> bytes:
 def decode_out_of_fold(stored: bytes) -> OutOfFold:
     """Return the answers that `encode_out_of_fold` encoded."""
     return msgspec.msgpack.decode(zlib.decompress(stored), type=OutOfFold)
-
-
-def positions_of(truth: Array, labels: Sequence[str]) -> Array:
-    """Return the position of each true label among `labels`, -1 where it is none of them."""
-    at = {name: position for position, name in enumerate(labels)}
-    distinct, index = np.unique(truth, return_inverse=True)
-    positions: Array = np.array([at.get(name, -1) for name in distinct.tolist()], dtype=int)[index]
-    return positions
 
 
 def losses_of(rows: Array, truth: Array, labels: Sequence[str]) -> Array:

@@ -15,8 +15,14 @@ from enrich.learning.training_table import Frame
 
 from .calibration import calibration_error
 from .conformal import coverage_of, ends_of, fit_interval, held_out_coverage
-from .metrics import Report, classification_report, loss_rise, regression_report
-from .out_of_fold import ModelKind, OutOfFold, losses_of, positions_of
+from .metrics import (
+    Report,
+    classification_report,
+    loss_rise,
+    positions_of,
+    regression_report,
+)
+from .out_of_fold import ModelKind, OutOfFold, losses_of
 from .rare_labels import find_thresholds
 
 Array: TypeAlias = npt.NDArray[Any]

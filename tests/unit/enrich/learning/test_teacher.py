@@ -46,7 +46,7 @@ def candidates_for(
 
 def extent(columns: Columns = COLUMNS, **more: Any) -> Extent:  # noqa: ANN401
     """Return the extent of a table of 40 records, each with one row."""
-    usual: dict[str, Any] = {"rows": 40, "records": 40, "labels": 2, "rarest": 20}
+    usual: dict[str, Any] = {"rows": 40, "records": 40, "labels": 2}
     return Extent(**usual | {"features": dict.fromkeys(columns, 2)} | more)
 
 

@@ -24,7 +24,7 @@ MEANINGS = {"big": [1.0, 0.0, 0.0], "huge": [0.0, 1.0, 0.0], "small": [0.0, 0.0,
 
 def fitted() -> Any:  # noqa: ANN401
     """Return a teacher fitted on sentences, no two of which share a word."""
-    extent = Extent(rows=180, records=180, labels=3, rarest=48, features={"wish": 0, "meaning": 3})
+    extent = Extent(rows=180, records=180, labels=3, features={"wish": 0, "meaning": 3})
     spec = spec_of("classification", wish=TextField())
     (candidate,) = candidates(spec, COLUMNS, extent, ())
     rows = [

@@ -12,7 +12,7 @@ import pytest
 
 from db.scoring.student_data import NormedTextPart, PiecewisePart
 from db.spec.field import NumberField, TextField
-from enrich.learning.portable import design
+from enrich.learning.portable import text_block
 from enrich.learning.portable.linear_model import LinearSettings
 from enrich.learning.portable.search import fit_found, search
 from tests.unit.enrich.learning.frames import silent, spec_of
@@ -73,7 +73,7 @@ def test_of_too_many_features_of_texts_the_most_frequent_are_kept(
         rare = "".join(chance.choice("ghijklm") for _ in range(6))
         rows.append({"wish": f"{rare} {'sea' if at % 2 else 'hill'} {rare}", "y": at % 2 * 10})
     case = case_of(spec_of("regression", wish=TextField()), rows)
-    monkeypatch.setattr(design, "MOST_FEATURES", 30)
+    monkeypatch.setattr(text_block, "MOST_FEATURES", 30)
     ensemble = case.fit_linear(LinearSettings("squares", 1.0))
     data = ensemble.student([], case.learning.scale)
     part = data.parts["wish"]

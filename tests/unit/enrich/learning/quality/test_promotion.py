@@ -169,7 +169,7 @@ def macro_f1(answers: OutOfFold, labels: Sequence[str]) -> float:
 
 
 def test_worse_probabilities_are_refused_even_if_more_answers_are_right() -> None:
-    """A model that is certain of what is wrong misleads whoever trusts its probabilities."""
+    """People act on probabilities: wrong answers must not have probabilities near 1."""
     labels = ["small" if at % 10 == 0 else "big" for at in range(ROWS)]
     # The old one never answers small, but knows how likely it is.
     old = odds([0.6 if label == "small" else 0.92 for label in labels])
