@@ -10,7 +10,7 @@ import numpy as np
 
 from db.errors import DataFileError, InputError, TrainingError
 from db.files.column_check import missing_columns
-from db.files.reader import BadRows, check_rows, read_layout, read_rows
+from db.files.reader import BadRows, SourceRow, check_rows, open_source
 from db.records.dataset import Dataset, find_dataset
 from db.records.trained_model import (
     active_model,
@@ -22,6 +22,7 @@ from db.records.trained_model import (
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
 from db.settings import Settings
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.stored_spec import encode_spec
 from db.store.store import Store
 from enrich.enrichers.base import find_enricher, find_enrichers
@@ -106,28 +107,34 @@ def _keys(out_of_fold: bytes | None) -> set[bytes]:
 def _read(dataset: Dataset, path: Path, trained_on: set[bytes]) -> _Rows:
     """Return the labelled rows whose inputs were not used in training."""
     rows = _Rows()
-    if missing := missing_columns(dataset.spec, path, read_layout(path)):
-        rows.notes.append(f"the file has no column {', '.join(missing)}")
-    check_rows(path)
-    for row in read_rows(path):
-        if row.fault:
-            rows.add_fault(path, row.line, row.fault)
-            continue
-        try:
-            inputs = dataset.spec.pick_inputs(row.values)
-            label = dataset.spec.pick_label(row.values)
-        except InputError as error:
-            rows.add_fault(path, row.line, str(error))
-            continue
-        key = dataset.spec.key(inputs)
-        if key in trained_on:
-            rows.seen += 1
-        elif label is not None:
-            rows.inputs[key] = inputs
-            rows.labels.setdefault(key, []).append(label)
+    with open_source(path) as source:
+        if missing := missing_columns(dataset.spec, source, source.layout()):
+            rows.notes.append(f"the file has no column {', '.join(missing)}")
+        check_rows(source)
+        for row in source.rows():
+            _add_row(dataset.spec, row, trained_on, rows, source.name)
     if sum(map(len, rows.labels.values())) < FEWEST_ROWS:
         raise DataFileError(f"{path}: {_why_too_few(dataset.spec.target, rows)}")
     return rows
+
+
+def _add_row(
+    spec: DatasetSpec, row: SourceRow, trained_on: set[bytes], rows: _Rows, source: str
+) -> None:
+    if row.fault:
+        rows.add_fault(source, row.line, row.fault)
+        return
+    try:
+        inputs, label = spec.pick_inputs(row.values), spec.pick_label(row.values)
+    except InputError as error:
+        rows.add_fault(source, row.line, str(error))
+        return
+    key = spec.key(inputs)
+    if key in trained_on:
+        rows.seen += 1
+    elif label is not None:
+        rows.inputs[key] = inputs
+        rows.labels.setdefault(key, []).append(label)
 
 
 def _why_too_few(target: str, rows: _Rows) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from db.spec.normalization import LARGEST_WHOLE, normal_number, normal_text
 
@@ -159,6 +160,8 @@ def text_of(raw: object) -> str:
         return str(raw).lower()
     if isinstance(raw, float):
         return str(normal_number(raw))
+    if isinstance(raw, Decimal):
+        return format(raw, "f")
     try:
         return normal_text(str(raw))
     except ValueError:

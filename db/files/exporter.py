@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 import msgspec
-from sqlalchemy import Connection, select
 
 from db.records.dataset import Dataset
 from db.records.enrichment import Enrichment, Vector, enrichments_between
 from db.records.observation import observations_between
-from db.records.record import Record, batches, each_record
+from db.records.predictor import find_bodies
+from db.records.record import batches, each_record
 from db.scoring.response_body import decode_answer
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import IntegerField, NumberField, Value
 from db.spec.normalization import normal_number
 from db.spec.number_format import parse_format
-from db.store import tables
 from db.store.store import Store
 
 PAGE_RECORDS = 500
@@ -89,7 +88,7 @@ def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
     with store.reading() as connection:
         for page in batches(each_record(connection, dataset.id), PAGE_RECORDS):
             values = enrichments_between(connection, dataset.id, page[0].id, page[-1].id)
-            bodies = _find_bodies(connection, dataset.id, page)
+            bodies = find_bodies(connection, dataset.id, {record.key for record in page})
             rows = observations_between(connection, page[0].id, page[-1].id)
             for record in page:
                 yield {
@@ -109,14 +108,6 @@ def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
                     "enrichments": _plain(values.get(record.id, {})),
                     "prediction": _decode(bodies.get(record.key)),
                 }
-
-
-def _find_bodies(connection: Connection, dataset_id: int, page: list[Record]) -> dict[bytes, bytes]:
-    query = select(tables.prediction.c.key, tables.prediction.c.body).where(
-        tables.prediction.c.dataset_id == dataset_id,
-        tables.prediction.c.key.in_([record.key for record in page]),
-    )
-    return {row.key: row.body for row in connection.execute(query)}
 
 
 def _label(dataset: Dataset, label: str | None) -> str | float | None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
 from db.errors import DataFileError, InputError
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.date_value import DateOrder
+from db.spec.dates.date_value import DateOrder
 from db.spec.toml_file import check_spec
 
 from .column_type import ColumnProfile
-from .draft.dataset_toml import dataset_toml, distinct_count, field_names, slug
+from .draft.column_report import ColumnReport, report_column, report_target, short_name
+from .draft.dataset_toml import dataset_toml, field_names, slug
 from .draft.label_check import check_choices, check_labels
 from .draft.leak import find_leaks
 from .draft.table import Table, read_table
@@ -28,30 +29,14 @@ from .evidence.number_marks import FileMarks, Mark, read_marks
 from .evidence.odd_cells import NEARLY_ALL
 from .evidence.row_id import keep_learnable, pick_row_id
 from .evidence.short_year import read_short_year
+from .reader import open_source
+from .source_file import Source
 
-MAX_SHOWN_CHARACTERS = 40
+# Endings of the names of compressed files.
+COMPRESSED = frozenset((".gz", ".bz2", ".xz", ".zip"))
 MAX_SHOWN_COLUMNS = 50
-MAX_SHOWN_WORDS = 5
 # Above this share of rows with one value, a column hardly differs between rows.
 _NEARLY_CONSTANT = 0.995
-
-
-class ColumnReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was found out about a column; `field` is its name in the dataset, if it is used."""
-
-    name: str
-    type: str
-    missing: int
-    rows: int
-    distinct: str
-    field: str = ""
-    note: str = ""
-
-    def __str__(self) -> str:
-        gaps = f"{self.missing:,} of {self.rows:,} missing" if self.missing else ""
-        parts = [self.type, gaps, f"{self.distinct} distinct"] if self.field else [self.type]
-        renamed = f"as {self.field}" if self.field not in {"", self.name} else ""
-        return ", ".join(filter(None, [*parts, renamed, self.note]))
 
 
 @dataclass(frozen=True)
@@ -74,23 +59,40 @@ def infer_dataset(
     decimal: Mark | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> InferredDataset:
-    """Infer a dataset from the columns of a file; raises DataFileError.
+    """Infer a dataset from the columns of a file as `infer_from` does; by default named like it."""
+    with open_source(path) as source:
+        name = name or slug(_stem(path), "-", "_") or "dataset"
+        return infer_from(source, target, name, missing, decimal, progress)
 
-    `missing` contains words that mean "missing" in the file, in addition to the usual ones.
+
+def _stem(path: Path) -> str:
+    """Return a file's name without what says that it is compressed, and its format."""
+    return PurePath(path.stem if path.suffix in COMPRESSED else path.name).stem
+
+
+def infer_from(
+    source: Source,
+    target: str,
+    name: str,
+    missing: Collection[str] = (),
+    decimal: Mark | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> InferredDataset:
+    """Infer a dataset from the columns of a source; raises DataFileError.
+
+    `missing` contains words that mean "missing" in the source, in addition to the usual ones.
     `decimal` is the decimal mark of numbers that can be read in two ways.
     """
-    table = read_table(path, frozenset(missing), progress)
+    table = read_table(source, frozenset(missing), progress)
     if target not in table.columns:
-        raise _no_column(path, target, list(table.columns))
+        raise _no_column(source.name, target, list(table.columns))
     file = file_marks(table, decimal)
-    label = read_target(path, table.columns[target], file)
+    label = read_target(source.name, table.columns[target], file)
     others = [column for each, column in table.columns.items() if each != target]
-    columns = _decide(path, target, others, file, next(iter(table.columns)))
-    _check_numbers(path, label, columns)
+    columns = _decide(source.name, target, others, file, next(iter(table.columns)))
+    _check_numbers(source.name, label, columns)
     names = field_names(columns, target)
-    text = dataset_toml(
-        name or slug(path.stem, "-", "_") or "dataset", path.name, label, columns, names
-    )
+    text = dataset_toml(name, PurePath(source.name).name, label, columns, names)
     spec = msgspec.convert(tomllib.loads(text), DatasetSpec)
     check_spec(spec)
     warnings = list(_warnings(table, label, columns))
@@ -99,7 +101,7 @@ def infer_dataset(
     return InferredDataset(
         text,
         spec,
-        [_report_target(label), *(_report(column, names) for column in columns)],
+        [report_target(label), *(report_column(column, names) for column in columns)],
         {c.profile.name: c.reason for c in columns if c.kind == "unused"},
         list(_notes(table)),
         warnings,
@@ -118,13 +120,15 @@ def _refused_rows(spec: DatasetSpec, table: Table) -> Iterator[str]:
         yield f"import refuses {len(reasons):,} of {len(table.sample.rows):,} rows; {reasons[0]}"
 
 
-def _no_column(path: Path, target: str, columns: list[str]) -> DataFileError:
+def _no_column(source: str, target: str, columns: list[str]) -> DataFileError:
     close = get_close_matches(target[:200].lower(), [each[:200].lower() for each in columns], 1)
     similar = next((each for each in columns if close and each[:200].lower() == close[0]), "")
-    hint = f"; did you mean {_short(similar)}?" if similar else ""
-    shown = ", ".join(map(_short, columns[:MAX_SHOWN_COLUMNS]))
+    hint = f"; did you mean {short_name(similar)}?" if similar else ""
+    shown = ", ".join(map(short_name, columns[:MAX_SHOWN_COLUMNS]))
     more = f" and {len(columns) - MAX_SHOWN_COLUMNS:,} more" * (len(columns) > MAX_SHOWN_COLUMNS)
-    return DataFileError(f"{path}: has no column {_short(target)}; it has {shown}{more}{hint}")
+    return DataFileError(
+        f"{source}: has no column {short_name(target)}; it has {shown}{more}{hint}"
+    )
 
 
 def file_marks(table: Table, decimal: Mark | None) -> FileMarks:
@@ -148,7 +152,7 @@ def _proven_mark(column: ColumnProfile) -> Mark | None:
 
 
 def _decide(
-    path: Path, target: str, profiles: Iterable[ColumnProfile], file: FileMarks, first: str
+    source: str, target: str, profiles: Iterable[ColumnProfile], file: FileMarks, first: str
 ) -> list[ColumnType]:
     """Return the types of all columns but the target; raises DataFileError if none is used."""
     columns = [decide_type(profile, file) for profile in profiles]
@@ -157,14 +161,16 @@ def _decide(
     if all(column.kind in {"id", "unused"} for column in columns):
         keep_learnable(columns, kinds)
     if all(column.kind in {"id", "unused"} for column in columns):
-        why = "; ".join(f"{_short(c.profile.name)} {c.reason}" for c in columns[:MAX_SHOWN_COLUMNS])
+        why = "; ".join(
+            f"{short_name(c.profile.name)} {c.reason}" for c in columns[:MAX_SHOWN_COLUMNS]
+        )
         raise DataFileError(
-            f"{path}: has no column to predict {_short(target)} from{': ' * bool(why)}{why}"
+            f"{source}: has no column to predict {short_name(target)} from{': ' * bool(why)}{why}"
         )
     return columns
 
 
-def _check_numbers(path: Path, label: Target, columns: list[ColumnType]) -> None:
+def _check_numbers(source: str, label: Target, columns: list[ColumnType]) -> None:
     """Raise DataFileError if a number can be read in two ways."""
     cells = {label.profile.name: label.ambiguous}
     cells |= {c.profile.name: c.reading.ambiguous for c in columns if c.kind == "number"}
@@ -173,63 +179,20 @@ def _check_numbers(path: Path, label: Target, columns: list[ColumnType]) -> None
             mark, other = (",", ".") if "," in cell else (".", ",")
             decimal, whole = cell.replace(",", "."), cell.replace(mark, "")
             raise DataFileError(
-                f"{path}: {_short(column)}: {cell} can be {decimal} or {whole}; add --decimal"
+                f"{source}: {short_name(column)}: {cell} can be {decimal} or {whole}; add --decimal"
                 f" {mark} for the first, or --decimal {other} for the second"
             )
-
-
-def _report_target(label: Target) -> ColumnReport:
-    profile = label.profile
-    kind = "numbers to predict" if label.is_regression else "labels to predict"
-    count = len(label.labels) or len(profile.distinct)
-    distinct = f"more than {count:,}" if profile.has_more else f"{count:,}"
-    missing = profile.rows - profile.filled - profile.marked + label.missing.total()
-    return ColumnReport(
-        profile.name,
-        kind,
-        missing,
-        profile.rows,
-        distinct,
-        profile.name,
-        "; ".join(label.notes),
-    )
-
-
-def _report(column: ColumnType, names: Mapping[str, str]) -> ColumnReport:
-    is_field = column.kind not in {"id", "unused"}
-    return ColumnReport(
-        column.profile.name,
-        "not used" if column.kind == "unused" else column.kind,
-        column.empty,
-        column.profile.rows,
-        distinct_count(column),
-        names[column.profile.name] if is_field else "",
-        "; ".join([*_missing_note(column), *column.notes]) if is_field else column.reason,
-    )
-
-
-def _missing_note(column: ColumnType) -> Iterator[str]:
-    """Yield the words that mean "missing", each with its count."""
-    words = [f"{_short(word)} ({count:,})" for word, count in column.missing.most_common()]
-    if words:
-        more = f" and {len(words) - MAX_SHOWN_WORDS:,} more" * (len(words) > MAX_SHOWN_WORDS)
-        yield f"read as missing: {', '.join(words[:MAX_SHOWN_WORDS])}{more}"
 
 
 def describe_inference(inferred: InferredDataset) -> Iterator[str]:
     """Yield the notes, a line for each column, one for the enrichers, and the warnings."""
     yield from inferred.notes
-    width = max(len(_short(column.name)) for column in inferred.columns)
+    width = max(len(short_name(column.name)) for column in inferred.columns)
     for column in inferred.columns:
-        yield f"  {_short(column.name) + ':':<{width + 1}} {column}"
+        yield f"  {short_name(column.name) + ':':<{width + 1}} {column}"
     if inferred.spec.enrichers:
         yield f"  enrichers: {', '.join(inferred.spec.enrichers)}"
     yield from (f"check {warning}" for warning in inferred.warnings)
-
-
-def _short(name: str) -> str:
-    cut = name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[: MAX_SHOWN_CHARACTERS - 1]}…"
-    return " ".join(cut.split())
 
 
 def _notes(table: Table) -> Iterator[str]:
@@ -241,7 +204,7 @@ def _notes(table: Table) -> Iterator[str]:
 
 def _warnings(table: Table, label: Target, columns: list[ColumnType]) -> Iterator[str]:
     """Yield what a person should look at, each beginning with the column."""
-    name = _short(label.profile.name)
+    name = short_name(label.profile.name)
     yield from (f"{name}: {warning}" for warning in label.warnings)
     if label.profile.numbering.is_progression and label.profile.is_integer:
         yield f"{name}: numbers the rows, so there may be nothing to predict"
@@ -249,7 +212,7 @@ def _warnings(table: Table, label: Target, columns: list[ColumnType]) -> Iterato
         yield from (f"{name}: {warning}" for warning in check_labels(label.labels))
     used = [column for column in columns if column.kind not in {"id", "unused"}]
     for column in columns:
-        short = _short(column.profile.name)
+        short = short_name(column.profile.name)
         warnings = [*column.doubts.values(), *column.warnings]
         yield from (f"{short}: {warning}" for warning in warnings)
         if column.kind == "choice":
@@ -260,7 +223,7 @@ def _warnings(table: Table, label: Target, columns: list[ColumnType]) -> Iterato
     if len(used) > 1:
         seen = f" (a sample of {len(table.sample.rows):,} rows)" * table.sample.is_partial
         for leak in find_leaks(used, label, table.sample.rows):
-            yield f"{_short(leak.column)}: {leak}{seen}"
+            yield f"{short_name(leak.column)}: {leak}{seen}"
 
 
 def _totals(table: Table, label: Target) -> Iterator[str]:
@@ -281,5 +244,5 @@ def _nearly_constant(column: ColumnType) -> str:
     value, count = counts.most_common(1)[0]
     if count < _NEARLY_CONSTANT * rows:
         return ""
-    what = f"the value {_short(value)!r}" if value else "no value"
+    what = f"the value {short_name(value)!r}" if value else "no value"
     return f"{count:,} of {rows:,} rows have {what}, so little can be learned from it"

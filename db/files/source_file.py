@@ -1,16 +1,20 @@
-"""The text of a data file: its rows, its lines, and why it cannot be decoded."""
+"""Data files and other sources of rows: their rows, their lines, and why they cannot be decoded."""
 
 from __future__ import annotations
 
 import codecs
+import hashlib
+import io
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from db.errors import DataFileError
+
+from .compression import open_bytes
 
 # A file without line ends would otherwise be read whole. Real rows are far shorter.
 MAX_ROW_CHARACTERS = 1_000_000
@@ -39,6 +43,23 @@ class Layout:
     names: tuple[str, ...]
     header_line: int
     notes: tuple[str, ...]
+
+
+class Source(Protocol):
+    """A table to be read, such as a file or the result of a query, as often as is needed.
+
+    `name` is what messages call it. `rows` and `layout` raise DataFileError if the source as a
+    whole cannot be read; `digest` is SHA-256 over its content.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def layout(self) -> Layout: ...
+
+    def rows(self) -> Iterator[SourceRow]: ...
+
+    def digest(self) -> bytes: ...
 
 
 class TextLines:
@@ -82,14 +103,25 @@ class TextLines:
 
 @contextmanager
 def open_text(path: Path, newline: str | None = "") -> Iterator[IO[str]]:
-    """Open a file of UTF-8 text; raises DataFileError."""
+    """Open a file of UTF-8 text, unpacked if it is compressed.
+
+    Raises DataFileError, or ValueError if it cannot be unpacked.
+    """
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        file = path.open(encoding="utf-8-sig", newline=newline)
+        with (
+            open_bytes(path) as file,
+            io.TextIOWrapper(file, "utf-8-sig", newline=newline) as text,
+        ):
+            yield text
     except OSError as error:
         raise DataFileError(f"{path}: {error.strerror}") from None
-    with file:
-        yield file
+
+
+def digest_of_file(path: Path) -> bytes:
+    """Return SHA-256 over a file as it is."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def quote(text: str) -> str:
@@ -102,22 +134,31 @@ def quote(text: str) -> str:
     )
 
 
+_OLD_FORMAT = b"\xd0\xcf\x11\xe0"
 # By the first bytes of a file that is not UTF-8 text: what it is, and what to do.
 _OTHER_FORMATS = {
-    b"PK": "is a spreadsheet or another archive; open it and save it as CSV UTF-8",
-    b"\xd0\xcf\x11\xe0": "is a spreadsheet; open it and save it as CSV UTF-8",
-    b"\x1f\x8b": "is compressed; unpack it: gunzip",
+    _OLD_FORMAT: "is a spreadsheet of an old format; open it and save it as .xlsx",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it: unzstd",
     b"\xff\xfe": "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8",
     b"\xfe\xff": "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8",
-    b"PAR1": "is Parquet; save it as CSV UTF-8",
-    b"SQLite format 3": "is an SQLite database; export the table as CSV",
+    b"PARE": "is an encrypted Parquet file; decrypt it first",
+    b"SQLite format 3": (
+        "is an SQLite database; name it and a query: --from sqlite:///FILE --query 'SELECT …'"
+    ),
 }
+
+
+# Programs of Office keep a file with a password in a file of the old format.
+_PASSWORD_PART = "EncryptedPackage".encode("utf-16-le")
+_MAX_OLD_BYTES = 64 << 20
 
 
 def why_undecodable(path: Path) -> str:
     """Return what a file is that is not UTF-8 text, and what to do."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         head = file.read(4096)
+        if head.startswith(_OLD_FORMAT) and _PASSWORD_PART in head + file.read(_MAX_OLD_BYTES):
+            return "has a password; open it and save it without one"
     for start, why in _OTHER_FORMATS.items():
         if head.startswith(start):
             return why
@@ -134,7 +175,7 @@ def _undecodable_line(path: Path) -> int:
     """Return the line of the first byte that is not UTF-8; lines may end as on old computers."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     line, last = 1, ""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         while read := file.read(_READ_BYTES):
             try:
                 text = decoder.decode(read)

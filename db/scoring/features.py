@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from db.spec.date_value import date_parts, part_name
+from db.spec.dates.date_value import date_parts, part_name
 from db.spec.field import Value
 
 from .student_parts import MISSING

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from db.spec.date_value import TIME_WORDS
+from db.spec.dates.date_value import TIME_WORDS
 from db.spec.field import Inputs, Value
 
 from .explanation import MOST_REASONS, Explanation, merge_reasons, pick

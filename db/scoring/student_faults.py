@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from db.spec.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS
+from db.spec.dates.date_value import DATE_PARTS, DATE_WORDS, TIME_WORDS
 
 from .packed_numbers import are_sound, unpack_float64
 from .student_parts import (

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from db.spec.date_value import part_name
+from db.spec.dates.date_value import part_name
 
 # A number takes one byte when stored and 32 in memory: without a limit few bytes could fill it.
 Numbers: TypeAlias = Annotated[list[float], msgspec.Meta(max_length=10_000)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,7 @@ from .field import (
 )
 from .normalization import normal_number
 from .record_key import key_of
+from .section import EnricherSpec, PublicationSpec, SourceSpec
 from .validation import read_cell_number, read_value
 
 MAX_LABEL_CHARACTERS = 200
@@ -35,16 +37,6 @@ _NO_ROW_ID = frozenset(("", "nan", "null", "#n/a", "<na>", "?"))
 _WHOLE_AS_DECIMAL = re.compile(r"[0-9]{1,20}\.0+")
 # How numbers are written in data files of a spec with `decimal = ","`.
 _DECIMAL_COMMA_FORMAT = "1 234,5"
-
-
-class EnricherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The configuration of one enricher of a dataset."""
-
-    use: str = ""
-    """A built-in enricher or a dotted path; if empty, the built-in one with this name."""
-    reads: tuple[str, ...] = ()
-    """Fields and other enrichers; if empty, all fields that the enricher accepts."""
-    config: dict[str, Any] = {}
 
 
 class DatasetSpec(
@@ -91,6 +83,8 @@ class DatasetSpec(
     """The decimal mark of numbers in data files."""
     missing: tuple[str, ...] = ()
     """Values that mean "missing" in data files, in addition to an empty cell."""
+    source: SourceSpec | None = None
+    publish: PublicationSpec | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -155,6 +149,8 @@ class DatasetSpec(
         raw = row.get(self._target_column)
         if raw in self.missing:
             return None
+        if isinstance(raw, Decimal):
+            raw = float(raw) if self.kind == "regression" else _digits(raw)
         if isinstance(raw, str) and self.kind == "regression":
             raw = self._cell_number(self.target, raw, self.target_format)
         return self.read_label(raw)
@@ -176,6 +172,8 @@ class DatasetSpec(
 
     def read_row_id(self, raw: object) -> str:
         """Return a row id in its normal form, which is text; raises InputError."""
+        if isinstance(raw, Decimal):
+            raw = _digits(raw)
         if isinstance(raw, int | float) and not isinstance(raw, bool):
             raw = str(normal_number(raw))
         if raw is None or (isinstance(raw, str) and raw.strip().lower() in _NO_ROW_ID):
@@ -187,6 +185,8 @@ class DatasetSpec(
 
     def _cell(self, name: str, field: Field, raw: object) -> object:
         """Return a cell of a data file as a request would send it; raises InputError."""
+        if isinstance(raw, Decimal):
+            return _digits(raw) if isinstance(field, TextField | ChoiceField) else float(raw)
         if isinstance(field, TextField | ChoiceField) and isinstance(raw, bool | int | float):
             # JSON files have codes as numbers.
             return str(raw).lower() if isinstance(raw, bool) else str(normal_number(raw))
@@ -268,6 +268,11 @@ class DatasetSpec(
     def key(self, inputs: Mapping[str, Value]) -> bytes:
         """Return the key of inputs in normal form."""
         return key_of(inputs[name] for name in self.fields)
+
+
+def _digits(number: Decimal) -> str:
+    """Return a decimal number of a database as CSV has it, with all its digits."""
+    return format(number, "f")
 
 
 def _header(name: str) -> str:

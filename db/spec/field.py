@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from .date_value import DateOrder
+from .dates.date_value import DateOrder
 from .normalization import normal_number
 
 # A value in its normal form; None is a missing value, dates are ISO 8601 text.

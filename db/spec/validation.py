@@ -11,7 +11,7 @@ from typing import NoReturn, TypeAlias
 
 from db.errors import InputError
 
-from .date_value import from_epoch, read_moment
+from .dates.date_value import from_epoch, read_moment
 from .field import (
     MAX_CHOICE_CHARACTERS,
     BooleanField,

@@ -22,7 +22,7 @@ from db.errors import (
     SettingError,
     SpecError,
 )
-from db.files.reader import check_rows, read_rows
+from db.files.reader import read_rows
 from db.records.enrichment import Vector
 from db.records.trained_model import Artifact
 from db.settings import load_settings
@@ -116,7 +116,7 @@ def test_a_huge_integer_is_not_a_boolean() -> None:
 def test_a_file_nested_too_deeply_is_refused(tmp_path: Path, nested: bytes) -> None:
     """The user gets one line, not the traceback of a RecursionError."""
     with pytest.raises(DataFileError):
-        check_rows(write_data_file(tmp_path, nested))
+        list(read_rows(write_data_file(tmp_path, nested)))
 
 
 def test_a_number_split_by_the_window_is_read_whole(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_an_error_that_makes_a_file_unreadable_is_described(
 ) -> None:
     """The user has to find the error in the file."""
     with pytest.raises(DataFileError) as caught:
-        check_rows(write_data_file(tmp_path, data))
+        list(read_rows(write_data_file(tmp_path, data)))
     assert words in str(caught.value)
 
 

@@ -233,7 +233,12 @@ def _quotes_better(single: Fit, fit: Fit, plain: list[Record]) -> bool:
 
 def measure(sample: Sample, dialect: Dialect) -> Fit:
     """Return how well a dialect fits, with the width of the table."""
-    records = _without_comments(split(sample, dialect))
+    return measure_records(split(sample, dialect), dialect)
+
+
+def measure_records(found: Iterable[Record], dialect: Dialect) -> Fit:
+    """Return how well records are rows of one table, with its width."""
+    records = _without_comments(found)
     if dialect.delimiter == NO_DELIMITER:
         return Fit(dialect, records, fitting=sum(record.fits(1) for record in records))
     edges = {edge for record in records for edge in (record.reach, len(record.cells))}
@@ -241,7 +246,7 @@ def measure(sample: Sample, dialect: Dialect) -> Fit:
     return max(fits, key=_strength, default=Fit(dialect, records))
 
 
-def _without_comments(records: Iterator[Record]) -> list[Record]:
+def _without_comments(records: Iterable[Record]) -> list[Record]:
     """Return the first records without comments, but with rows like `#love,4` if they are many."""
     read: list[Record] = []
     others = 0

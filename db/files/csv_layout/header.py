@@ -38,6 +38,18 @@ class Header:
         """Return whether a row has a cell for each name, and no filled cell beyond the header."""
         return len(cells) >= self.columns.required and reach <= len(self.columns.names)
 
+    def used_names(self, records: Sequence[Record]) -> tuple[str, ...]:
+        """Return the columns' names; one without a name only if a record has a value in it."""
+        filled = {
+            at
+            for record in records
+            if record.line > self.line
+            for at, cell in enumerate(record.cells)
+            if at in self.columns.unnamed and cell.strip()
+        }
+        empty = self.columns.unnamed - filled
+        return tuple(name for at, name in enumerate(self.columns.names) if at not in empty)
+
 
 def find_header(fit: Fit, records: list[Record]) -> Header:
     """Return the header; raises ValueError if there is none, UnclearNames if it may be two."""

@@ -11,7 +11,7 @@ from db.files.evidence.column_decision import ColumnType
 from db.files.evidence.odd_cells import row_count
 from db.files.evidence.word_kind import SUBSTANTIAL_WORDS
 from db.files.guess_language import guess_language
-from db.spec.date_value import read_moment
+from db.spec.dates.date_value import read_moment
 from db.spec.field import Value
 from db.spec.normalization import normal_number, normal_text
 from db.spec.toml_file import FIELD_NAME, MAX_CHARACTERS, RESERVED_NAMES

@@ -1,14 +1,13 @@
-"""One pass over a data file: the profiles of its columns, and a sample of its rows."""
+"""One pass over a source: the profiles of its columns, and a sample of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from db.errors import DataFileError
 from db.files.column_type import ColumnProfile
-from db.files.reader import read_layout, read_rows
+from db.files.source_file import Source
 
 from .row_sample import RowSample
 from .total_row import TotalRows
@@ -30,16 +29,16 @@ class Table:
 
 
 def read_table(
-    path: Path,
+    source: Source,
     missing: frozenset[str] = frozenset(),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Table:
-    """Read a whole file once, in bounded memory; raises DataFileError."""
-    layout = read_layout(path)
+    """Read a whole source once, in bounded memory; raises DataFileError."""
+    layout = source.layout()
     table = Table(layout.delimiter, layout.notes)
     for name in layout.names:
         table.columns[name] = ColumnProfile(name, missing=missing)
-    for row in read_rows(path):
+    for row in source.rows():
         if row.fault:
             table.faults += 1
             table.first_fault = table.first_fault or f"line {row.line:,}: {row.fault}"
@@ -55,7 +54,7 @@ def read_table(
     table.totals.finish()
     if not table.sample.seen:
         why = f"; {table.first_fault}" if table.faults else ""
-        raise DataFileError(f"{path}: has no rows{why}")
+        raise DataFileError(f"{source.name}: has no rows{why}")
     for column in table.columns.values():
         column.rows = table.sample.seen
     return table

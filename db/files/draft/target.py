@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from db.errors import DataFileError
 from db.files.column_type import ColumnProfile
@@ -56,21 +55,21 @@ class Target:
         return NumberReading(self.format).read(text) if self.is_regression else text
 
 
-def read_target(path: Path, profile: ColumnProfile, file: FileMarks) -> Target:
+def read_target(source: str, profile: ColumnProfile, file: FileMarks) -> Target:
     """Return what there is to predict; raises DataFileError if nothing is."""
     column = decide_type(profile, file)
     if column.kind in {"date", "datetime"}:
         raise DataFileError(
-            f"{path}: {profile.name} contains dates, which cannot be predicted; choose a column"
+            f"{source}: {profile.name} contains dates, which cannot be predicted; choose a column"
             " with numbers or labels"
         )
     number = decide_number(profile, file)
     if profile.nested or (number is None and not profile.distinct and not profile.marks):
-        raise DataFileError(f"{path}: {profile.name} {column.reason}, so it cannot be predicted")
+        raise DataFileError(f"{source}: {profile.name} {column.reason}, so it cannot be predicted")
     if number is None:
-        return _labels(path, profile)
+        return _labels(source, profile)
     if len(number.numbers) < 2:  # noqa: PLR2004
-        return _labels(path, profile)
+        return _labels(source, profile)
     _drop_codes(number)
     return _classes(number) if _has_classes(number) else _amounts(number)
 
@@ -92,9 +91,9 @@ def _are_whole(values: Iterable[float]) -> bool:
     return all(float(value).is_integer() for value in values)
 
 
-def _one_value(path: Path, profile: ColumnProfile) -> DataFileError:
+def _one_value(source: str, profile: ColumnProfile) -> DataFileError:
     return DataFileError(
-        f"{path}: {profile.name} has fewer than two values, so there is nothing to predict"
+        f"{source}: {profile.name} has fewer than two values, so there is nothing to predict"
     )
 
 
@@ -197,24 +196,24 @@ def _have(count: int) -> str:
     return "has" if count == 1 else "have"
 
 
-def _labels(path: Path, profile: ColumnProfile) -> Target:
+def _labels(source: str, profile: ColumnProfile) -> Target:
     clear, kept = split_marks(profile, NO_LABEL)
     labels = profile.distinct + kept
     if len(labels) == 1:
         # A word such as "null" is then the other label.
         labels, kept, clear = labels + clear, kept + clear, Counter()
     if len(labels) < 2:  # noqa: PLR2004
-        raise _one_value(path, profile)
+        raise _one_value(source, profile)
     if profile.longest > MAX_LABEL_CHARACTERS:
         raise DataFileError(
-            f"{path}: {profile.name} has a label of {profile.longest:,} characters, more than"
+            f"{source}: {profile.name} has a label of {profile.longest:,} characters, more than"
             f" {MAX_LABEL_CHARACTERS}"
         )
     repeats = profile.mean_count >= MIN_REPEATS and not profile.has_more
     if len(labels) > MANY_LABELS and not (repeats and len(labels) <= MAX_LABELS):
         many = f"more than {len(labels):,}" if profile.has_more else f"{len(labels):,}"
         raise DataFileError(
-            f"{path}: {profile.name} has {many} different values that are not numbers; choose a"
+            f"{source}: {profile.name} has {many} different values that are not numbers; choose a"
             f" column with numbers, with at most {MANY_LABELS} labels, or with labels that repeat"
             f" (at most {MAX_LABELS:,})"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from db.spec.date_value import DateOrder, read_moment
+from db.spec.dates.date_value import DateOrder, read_moment
 from db.spec.number_format import CURRENCIES, PLAIN_NUMBER
 
 # Longer cells are neither numbers nor dates.

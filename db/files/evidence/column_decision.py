@@ -9,7 +9,7 @@ from datetime import date
 from typing import Literal
 
 from db.files.column_type import ColumnProfile
-from db.spec.date_value import DateOrder, read_moment
+from db.spec.dates.date_value import DateOrder, read_moment
 from db.spec.normalization import normal_number
 
 from .date_order import ORDER_WORDS, DateReading, are_days, epoch_unit, read_order

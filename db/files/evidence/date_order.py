@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from db.spec.date_value import DateOrder
+from db.spec.dates.date_value import DateOrder
 
 from .cell import DateShape
 from .groups import Group, Groups

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from db.errors import InputError
-from db.spec.date_value import DateOrder
+from db.spec.dates.date_value import DateOrder
 from db.spec.field import NumberField
 from db.spec.number_format import CURRENCIES, MAX_FORMAT_CHARACTERS, NumberFormat
 from db.spec.validation import read_cell_number, read_value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from db.spec.date_value import DateOrder, read_moment
+from db.spec.dates.date_value import DateOrder, read_moment
 
 from .cell import DateShape, read_cell
 from .groups import Groups

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.errors import DataFileError
-from db.files.reader import Layout, SourceRow, check_rows, read_layout, read_rows
+from db.files.reader import Layout, SourceRow, read_layout, read_rows
 
 
 def write_data(folder: Path, data: str | bytes) -> Path:
@@ -51,7 +51,7 @@ def error_message(folder: Path, data: str | bytes) -> str:
     """Return the error about a file that cannot be read, without the file's name."""
     path = write_data(folder, data)
     with pytest.raises(DataFileError) as caught:
-        check_rows(path)
+        list(read_rows(path))
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.spec.date_value import DateOrder, date_parts, from_epoch, moment_of, read_moment
+from db.spec.dates.date_value import DateOrder, date_parts, from_epoch, moment_of, read_moment
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.errors import DataFileError
-from db.files.reader import check_rows, read_layout, read_rows
+from db.files.reader import read_layout, read_rows
 
 from .data_file import error_message, faults, layout, numbered, row_values, rows, write_data
 
@@ -156,8 +156,8 @@ def test_a_file_in_another_encoding_is_refused_with_the_fix(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"PK\x03\x04\xff", "save it as CSV"),
-        (b"\x1f\x8b\x08\xff", "gunzip"),
+        (b"PK\x03\x04\xff", "is damaged"),
+        (b"\x1f\x8b\x08\xff", "is damaged"),
         (b"\x89PNG\r\n\0\0", "is not a text file"),
     ],
 )
@@ -177,9 +177,9 @@ def test_an_unclosed_quotation_mark_is_reported_where_it_opens(folder: Path) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A folder is refused as well."""
     with pytest.raises(DataFileError, match=r"none\.csv: No such file"):
-        check_rows(tmp_path / "none.csv")
+        list(read_rows(tmp_path / "none.csv"))
     with pytest.raises(DataFileError, match="Is a directory"):
-        check_rows(tmp_path)
+        list(read_rows(tmp_path))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

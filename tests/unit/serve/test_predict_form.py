@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.date_value import DateOrder
+from db.spec.dates.date_value import DateOrder
 from db.spec.field import (
     BooleanField,
     ChoiceField,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import IO
 
-from .source_file import MAX_ROW_CHARACTERS
+from db.files.source_file import MAX_ROW_CHARACTERS
 
 _READ_CHARACTERS = 1 << 16
 # The characters that can follow a value. The window's end, "", is not one of them.
@@ -26,6 +26,7 @@ class JsonWindow:
         self._at = 0
         self._decoder = json.JSONDecoder(parse_constant=missing_constant)
         self.line = 1
+        self.raw = ""
 
     def peek(self) -> str:
         """Skip white space and return the next character, "" at the end."""
@@ -60,7 +61,7 @@ class JsonWindow:
             self.expect(",")
 
     def value(self) -> object:
-        """Return the next JSON value; raises ValueError if there is none."""
+        """Return the next JSON value, and let `raw` be its text; raises ValueError without one."""
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
@@ -72,7 +73,8 @@ class JsonWindow:
             # A number at the end of the window may continue after it.
             if self._text[end : end + 1] not in _ENDS and self._extend():
                 continue
-            self.line += self._text.count("\n", self._at, end)
+            self.raw = self._text[self._at : end]
+            self.line += self.raw.count("\n")
             self._at = end
             return value
 

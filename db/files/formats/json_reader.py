@@ -8,8 +8,9 @@ from typing import IO, Any
 
 import msgspec
 
+from db.files.source_file import MAX_ROW_CHARACTERS, SourceRow, TextLines
+
 from .json_window import JsonWindow, missing_constant
-from .source_file import MAX_ROW_CHARACTERS, SourceRow, TextLines
 
 # The names of nested members repeat the names around them, so they can be far longer than the
 # file's text.
@@ -25,18 +26,22 @@ def read_json_lines(file: IO[str]) -> Iterator[SourceRow]:
     for text in lines:
         line = lines.number
         lines.start_row()
-        if not text.strip():
-            continue
-        try:
-            yield flat_row(line, _decode_line(text))
-        except msgspec.ValidationError as error:
-            is_not_object = str(error).startswith("Expected `object`")
-            yield SourceRow(line, {}, "is not a JSON object" if is_not_object else str(error))
-        except msgspec.DecodeError as error:
-            item = _with_constants(text)
-            if item is None:
-                raise ValueError(f"line {line}: is not JSON: {error}") from None
-            yield flat_row(line, item)
+        if text.strip():
+            yield line_row(line, text)
+
+
+def line_row(line: int, text: str) -> SourceRow:
+    """Return the row of a line of JSON; raises ValueError if it is not JSON."""
+    try:
+        return flat_row(line, _decode_line(text))
+    except msgspec.ValidationError as error:
+        is_not_object = str(error).startswith("Expected `object`")
+        return SourceRow(line, {}, "is not a JSON object" if is_not_object else str(error))
+    except msgspec.DecodeError as error:
+        item = _with_constants(text)
+        if item is None:
+            raise ValueError(f"line {line}: is not JSON: {error}") from None
+        return flat_row(line, item)
 
 
 def _with_constants(text: str) -> dict[str, Any] | None:
@@ -52,11 +57,15 @@ def _with_constants(text: str) -> dict[str, Any] | None:
 
 def read_json_array(file: IO[str]) -> Iterator[SourceRow]:
     """Yield the row of each item of an array; raises ValueError for what is not JSON."""
-    for line, value in _array_items(file):
-        if isinstance(value, dict):
-            yield flat_row(line, value)
-        else:
-            yield SourceRow(line, {}, "is not a JSON object")
+    for line, value in array_items(JsonWindow(file)):
+        yield item_row(line, value)
+
+
+def item_row(line: int, value: object) -> SourceRow:
+    """Return the row of a value in an array; it has a fault if the value is no object."""
+    if isinstance(value, dict):
+        return flat_row(line, value)
+    return SourceRow(line, {}, "is not a JSON object")
 
 
 def flat_row(line: int, item: dict[str, Any]) -> SourceRow:
@@ -95,9 +104,8 @@ def _leaves(item: dict[str, Any]) -> Iterator[tuple[str, object]]:
             stack.pop()
 
 
-def _array_items(file: IO[str]) -> Iterator[tuple[int, object]]:
+def array_items(window: JsonWindow) -> Iterator[tuple[int, object]]:
     """Yield the line and value of each item, with only a part of the file in memory."""
-    window = JsonWindow(file)
     yield from window.array()
     if window.peek():
         raise ValueError(f"line {window.line}: there is more text after the end of the array")

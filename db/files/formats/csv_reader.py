@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
-from .csv_layout.dialect import (
+from db.files.csv_layout.dialect import (
     NO_DELIMITER,
     UNQUOTED_DELIMITERS,
     Dialect,
@@ -20,9 +20,9 @@ from .csv_layout.dialect import (
     separator_of,
     split,
 )
-from .csv_layout.header import Header, UnclearNames, find_header
-from .csv_layout.rare_delimiter import rare_fit
-from .source_file import Layout, SourceRow, TextLines, quote
+from db.files.csv_layout.header import Header, UnclearNames, find_header
+from db.files.csv_layout.rare_delimiter import rare_fit
+from db.files.source_file import Layout, SourceRow, TextLines, quote
 
 # The lines by which the layout is decided.
 _SAMPLE_LINES = 500
@@ -34,7 +34,7 @@ _QUOTED_CELLS = 20
 
 
 @dataclass(frozen=True)
-class _Table:
+class CsvTable:
     """How a file is read; `records` are its first ones."""
 
     dialect: Dialect
@@ -45,39 +45,26 @@ class _Table:
 
 def read_csv(file: IO[str]) -> Iterator[SourceRow]:
     """Yield the file's rows; raises ValueError if it is not CSV or has no header."""
-    table = _examine(file)
+    table = examine_csv(file)
     columns = table.header.columns
-    lines = _lines_from(file, table.header.line)
-    rows = _closed_rows(table.dialect, lines)
+    lines = lines_from(file, table.header.line)
+    rows = closed_rows(table.dialect, lines)
     _, header = next(rows, (0, []))
     for line, cells in rows:
-        if cells == header and columns.required > 1:
-            yield SourceRow(line, {}, "repeats the columns' names; delete the line")
+        fault = why_unreadable(line, cells, lines.row, table, header)
+        if fault is None:
             continue
-        is_usual = columns.required <= len(cells) <= len(columns.names)
-        if is_usual and len(lines.row) < _SWALLOWED_LINES:
-            row = _row(line, cells, columns.names)
-        else:
-            row = _unusual_row(line, cells, lines.row, table)
+        row = SourceRow(line, {}, fault) if fault else _row(line, cells, columns.names)
         if row.values or row.fault:
             yield row
 
 
 def csv_layout(file: IO[str]) -> Layout:
     """Return how the file is read; raises ValueError if it is not CSV or has no header."""
-    table = _examine(file)
-    columns, line = table.header.columns, table.header.line
-    filled = {
-        at
-        for record in table.records
-        if record.line > line
-        for at, cell in enumerate(record.cells)
-        if at in columns.unnamed and cell.strip()
-    }
-    empty = columns.unnamed - filled
-    names = tuple(name for at, name in enumerate(columns.names) if at not in empty)
+    table = examine_csv(file)
     delimiter = "," if table.dialect.delimiter == NO_DELIMITER else table.dialect.delimiter
-    return Layout(delimiter, names, line, table.notes)
+    names = table.header.used_names(table.records)
+    return Layout(delimiter, names, table.header.line, table.notes)
 
 
 def _row(line: int, cells: list[str], names: tuple[str, ...]) -> SourceRow:
@@ -86,27 +73,37 @@ def _row(line: int, cells: list[str], names: tuple[str, ...]) -> SourceRow:
     return SourceRow(line, {name: text for name, cell in pairs if (text := cell.strip())})
 
 
-def _unusual_row(line: int, cells: list[str], text: list[str], table: _Table) -> SourceRow:
-    """Return a row with many lines or with more or fewer cells than the header.
+def why_unreadable(
+    line: int, cells: list[str], text: list[str], table: CsvTable, header: list[str]
+) -> str | None:
+    """Return what is wrong with a row's cells, "" if nothing is, and None if it is a comment.
 
-    It has neither values nor a fault if it is blank or a comment.
+    `text` are the row's lines, and `header` the cells of the header.
     """
+    columns = table.header.columns
+    if cells == header and columns.required > 1:
+        return "repeats the columns' names; delete the line"
+    if columns.required <= len(cells) <= len(columns.names) and len(text) < _SWALLOWED_LINES:
+        return ""
+    return _why_unusual(line, cells, text, table)
+
+
+def _why_unusual(line: int, cells: list[str], text: list[str], table: CsvTable) -> str | None:
+    """Return the same for a row with many lines, or with more or fewer cells than the header."""
     columns, reach = table.header.columns, reach_of(cells)
     is_comment = bool(reach) and cells[0].lstrip().startswith("#")
     if _is_swallowed(text, table.dialect.delimiter, len(columns.names)):
         lines = f"lines {line:,} to {line + len(text) - 1:,}"
-        return SourceRow(
-            line, {}, f"a quotation mark makes one row of {lines}, which look like rows; close it"
-        )
+        return f"a quotation mark makes one row of {lines}, which look like rows; close it"
     if not reach or table.header.is_full(cells, reach):
-        return _row(line, cells, columns.names)
+        return ""
     if is_comment and table.header.has_comments:
-        return SourceRow(line, {})
+        return None
     wanted = columns.required if len(cells) < columns.required else len(columns.names)
     shown = quote(", ".join(cell.strip() for cell in cells[:_QUOTED_CELLS]))
     hint = "; delete the line if it is a comment" if is_comment else ""
     count = f"{len(cells):,} cell{'s' * (len(cells) != 1)}"
-    return SourceRow(line, {}, f"has {count}, the header has {wanted:,}: {shown}{hint}")
+    return f"has {count}, the header has {wanted:,}: {shown}{hint}"
 
 
 def _is_swallowed(text: list[str], delimiter: str, count: int) -> bool:
@@ -120,7 +117,7 @@ def _is_swallowed(text: list[str], delimiter: str, count: int) -> bool:
     return alike >= _SWALLOWED_SHARE * len(text)
 
 
-def _closed_rows(dialect: Dialect, lines: TextLines) -> Iterator[tuple[int, list[str]]]:
+def closed_rows(dialect: Dialect, lines: TextLines) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the cells of each row; raises ValueError for a row that is not CSV."""
     rows = dialect.rows(lines)
     while True:
@@ -147,8 +144,8 @@ def _why_not_csv(error: str, line: int, lines: TextLines) -> str:
     return f"line {lines.number}: is not CSV: {error}"
 
 
-def _examine(file: IO[str]) -> _Table:
-    """Return how the file is read, by its first lines; raises ValueError."""
+def examine_csv(file: IO[str]) -> CsvTable:
+    """Return how the file is read, by its first lines; raises ValueError if it is not CSV."""
     sample, notes = _sample(file), []
     if "\0" in sample.lines[0]:
         raise ValueError("has zero bytes, as UTF-16 has; save the table as CSV UTF-8")
@@ -189,15 +186,15 @@ def _escaped_fit(sample: Sample, fit: Fit) -> Fit | None:
     return escaped if plain and is_better and not escaped.broken else None
 
 
-def _table(sample: Sample, fit: Fit, notes: list[str]) -> _Table:
+def _table(sample: Sample, fit: Fit, notes: list[str]) -> CsvTable:
     records = list(split(sample, fit.dialect))
     header = find_header(fit, records)
-    return _Table(fit.dialect, header, records, (*notes, *header.notes))
+    return CsvTable(fit.dialect, header, records, (*notes, *header.notes))
 
 
 def _sample(file: IO[str]) -> Sample:
     """Return the first lines of a file, without blank lines before them."""
-    lines = _lines_from(file, 1)
+    lines = lines_from(file, 1)
     read: list[str] = []
     characters = 0
     for text in lines:
@@ -210,7 +207,7 @@ def _sample(file: IO[str]) -> Sample:
     return Sample(read, lines.number - len(read) + 1, is_whole=not file.read(1))
 
 
-def _lines_from(file: IO[str], first: int) -> TextLines:
+def lines_from(file: IO[str], first: int) -> TextLines:
     """Return the lines of a file from a line on."""
     file.seek(0)
     lines = TextLines(file)
@@ -230,10 +227,10 @@ def _stray_quote(file: IO[str], fit: Fit) -> int:
         return 0
     first = fit.records[fit.start]
     strict = replace(fit.dialect, quote=fit.dialect.quote or '"')
-    lines = _lines_from(file, first.line)
+    lines = lines_from(file, first.line)
     first_joined = excess = 0
     try:
-        for line, cells in _closed_rows(strict, lines):
+        for line, cells in closed_rows(strict, lines):
             kind = _kind_of_quotes(lines.row, cells, len(first.cells), strict)
             first_joined = first_joined or (line if kind == "joins" else 0)
             excess += (kind == "joins") - (kind == "encloses")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from db.files.source_file import SourceRow, quote
+
 from .json_reader import flat_row, read_json_lines
 from .json_window import JsonWindow
-from .source_file import SourceRow, quote
 
 _USUAL_NAMES = frozenset(("data", "records", "rows", "items", "results", "features"))
 _ORIENT = 'export the rows from pandas with df.to_json(path, orient="records")'
@@ -111,14 +112,24 @@ def _are_numbered(members: list[_Member]) -> bool:
 
 
 def _rows_in(file: IO[str], wanted: str) -> Iterator[SourceRow]:
-    window = JsonWindow(file)
+    for line, item in member_items(JsonWindow(file), wanted):
+        yield flat_row(line, own_values(item))
+
+
+def member_items(window: JsonWindow, wanted: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the line and value of each object in the list of this name in an object."""
     for name in _names(window):
         if window.peek() != "[":
             window.value()
             continue
         for line, item in window.array():
             if name == wanted and isinstance(item, dict):
-                yield flat_row(line, _properties(item) or item)
+                yield line, item
+
+
+def own_values(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an object in a list: of a feature on a map, those of its properties."""
+    return _properties(item) or item
 
 
 def _properties(item: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,0 +1,1 @@
+"""Dates: how people and programs spell them, and the moments that they mean."""
