@@ -26,6 +26,10 @@ class DataFileError(VeilleuseError):
     """A data file cannot be read."""
 
 
+class ExchangeError(VeilleuseError):
+    """A user's database cannot be read or written."""
+
+
 class SubmissionRefused(VeilleuseError):
     """The same rows cannot be submitted again in this way."""
 

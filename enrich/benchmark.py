@@ -16,8 +16,9 @@ from db.migrations import upgrade
 from db.records.dataset import Dataset, find_dataset, register_dataset
 from db.records.record import batches
 from db.settings import Settings, load_settings
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.spec.section import EnricherSpec
 from db.store.store import Store, connect_store
 from enrich.enrichers.base import find_enricher, to_value
 from enrich.worker.worker import working

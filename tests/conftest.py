@@ -22,8 +22,9 @@ from db.ingestion.row import NewRow
 from db.migrations import upgrade
 from db.records.dataset import Dataset, find_dataset, register_dataset
 from db.settings import Settings, load_settings
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.spec.section import EnricherSpec
 from db.spec.toml_file import read_spec
 from db.store.store import Store, connect_store
 from db.traffic.requested_inputs import pack_requested, record_requested

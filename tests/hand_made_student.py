@@ -21,8 +21,9 @@ from db.scoring.student_data import (
     WordPart,
     encode_student,
 )
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, NumberField, TextField
+from db.spec.section import EnricherSpec
 from db.store.store import Store
 
 from .conftest import register

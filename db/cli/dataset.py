@@ -11,7 +11,9 @@ import click
 import msgspec
 
 from db.errors import VeilleuseError
-from db.files.infer import InferredDataset, describe_inference, infer_dataset
+from db.exchange.query_source import query_source
+from db.exchange.user_database import database_url, open_database, shown_url
+from db.files.infer import InferredDataset, describe_inference, infer_dataset, infer_from
 from db.records.dataset import find_dataset, register_dataset
 from db.records.delete_dataset import drop_dataset
 from db.settings import load_settings
@@ -20,6 +22,7 @@ from db.store.store import connect_store, sqlite_file
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
 from .console import ProgressBar
+from .source_options import check_query_options, from_option, query_option
 
 
 @click.command()
@@ -41,7 +44,9 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE, required=False)
+@from_option
+@query_option
 @click.option("--target", required=True, help="Column to predict.")
 @click.option("--name", default="", help="Name of the dataset; by default the name of FILE.")
 @click.option("--out", type=FILE, help="TOML file to write; by default NAME.toml.")
@@ -56,7 +61,9 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
 @click.option("--force", is_flag=True, help="Overwrite an existing TOML file.")
 @json_option
 def infer(  # noqa: PLR0913  one parameter per option
-    file: Path,
+    file: Path | None,
+    from_: str | None,
+    query: str | None,
     target: str,
     name: str,
     out: Path | None,
@@ -68,10 +75,23 @@ def infer(  # noqa: PLR0913  one parameter per option
 ) -> None:
     """Write a dataset's TOML file, inferred from the columns of FILE, for you to review.
 
-    Prints the commands to run next.
+    With --from and --query, they are the columns of the query. Prints the commands to run next.
     """
-    progress = ProgressBar(f"infer {file.name}")
-    inferred = infer_dataset(file, target, name, missing, decimal, progress.advance)
+    check_query_options(from_, query, has_files=file is not None)
+    progress = ProgressBar(f"infer {file.name if file else name}")
+    if file is not None:
+        inferred = infer_dataset(file, target, name, missing, decimal, progress.advance)
+        rows = shlex.quote(str(file))
+    elif from_ is not None and query is not None:
+        if not name:
+            raise click.UsageError("--name is needed with --from: a query has no name")
+        with open_database(database_url(from_), read_only=True) as database:
+            reading = query_source(database, query)
+            with reading as source:
+                inferred = infer_from(source, target, name, missing, decimal, progress.advance)
+        rows = f"--from {shlex.quote(shown_url(from_))} --query {shlex.quote(query)}"
+    else:
+        raise click.UsageError("name FILE, or --from and --query")
     progress.end()
     written = out or Path(f"{inferred.spec.name}.toml")
     if written.exists() and not force:
@@ -88,18 +108,18 @@ def infer(  # noqa: PLR0913  one parameter per option
         "warnings": inferred.warnings,
     }
     lines = [f"{written}: {inferred.spec.kind} of {target}", *describe_inference(inferred)]
-    lines += ["Review the file, then run:", *_next_steps(inferred, written, file)]
+    lines += ["Review the file, then run:", *_next_steps(inferred, written, rows)]
     print_result(result, "\n".join(lines), as_json_=as_json_)
 
 
-def _next_steps(inferred: InferredDataset, written: Path, file: Path) -> Iterator[str]:
+def _next_steps(inferred: InferredDataset, written: Path, rows: str) -> Iterator[str]:
     """Yield the commands that lead from the inferred file to its predictions."""
-    name, quoted = inferred.spec.name, shlex.quote(str(file))
+    name = inferred.spec.name
     store = sqlite_file(connect_store(load_settings()))
     if store is not None and not store.exists():
         yield "  python -m db upgrade"
     yield f"  python -m db load {shlex.quote(str(written))}"
-    yield f"  python -m db import {name} {quoted}"
+    yield f"  python -m db import {name} {rows}"
     if inferred.spec.enrichers:
         yield f"  python -m enrich once {name}"
     yield f"  python -m enrich train {name}"

@@ -4,87 +4,89 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from db.errors import VeilleuseError
+from db.exchange.incremental_import import import_from_source
 from db.files.exporter import export_csv, export_lines
-from db.files.importer import ImportResult, import_files
+from db.files.importer import import_files
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
-from db.spec.dataset_spec import DatasetSpec
+from db.spec.exchange_check import MOST_OVERLAP_SECONDS
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
-from .console import ProgressBar, counted
+from .console import ProgressBar
+from .import_report import describe_import, import_warnings
+from .source_options import (
+    SourceOptions,
+    check_source_options,
+    chosen_source,
+    from_option,
+    query_option,
+)
 
 
 @click.command("import")
 @dataset_argument
-@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.argument("files", type=FILE, nargs=-1)
+@from_option
+@query_option
+@click.option("--since-column", help="Read only rows whose COLUMN rose since the last import.")
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, MOST_OVERLAP_SECONDS),
+    help="Begin this many seconds before the last import's end; by default 300.",
+)
+@click.option("--all", "read_all", is_flag=True, help="Read all rows, despite --since-column.")
+@click.option(
+    "--remove-missing", is_flag=True, help="Remove rows whose id is no longer in the source."
+)
 @click.option("--strict", is_flag=True, help="Import nothing if any row is bad.")
 @click.option(
     "--add", is_flag=True, help="Add the rows beside those that are there, once per file."
 )
 @json_option
-def import_(
-    dataset: str, files: tuple[Path, ...], *, strict: bool, add: bool, as_json_: bool
+def import_(  # noqa: PLR0913  one parameter per option
+    dataset: str,
+    files: tuple[Path, ...],
+    from_: str | None,
+    query: str | None,
+    since_column: str | None,
+    overlap: int | None,
+    *,
+    read_all: bool,
+    remove_missing: bool,
+    strict: bool,
+    add: bool,
+    as_json_: bool,
 ) -> None:
-    """Import the rows of FILES (CSV, a JSON array or JSON lines) into DATASET.
+    """Import the rows of FILES (CSV, JSON, Parquet, Excel) or of a database into DATASET.
 
     Importing a file again changes nothing, and a corrected file corrects. If the dataset has an id
     column, a row replaces the row with the same id. Otherwise the rows of FILES replace all rows
     with the same inputs, unless --add says that they are further rows, such as another month's.
+    Without FILES and --from, the rows of the query in DATASET's [source] are imported.
     """
+    given = SourceOptions(from_, query, since_column, overlap, remove_missing=remove_missing)
+    check_source_options(given, has_files=bool(files), read_all=read_all)
     store = open_configured_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
     progress = ProgressBar(f"import {dataset}")
-    result = import_files(
-        store, found, list(files), strict=strict, add=add, progress=progress.advance
-    )
+    options: dict[str, Any] = {"strict": strict, "add": add, "progress": progress.advance}
+    if files:
+        result = import_files(store, found, list(files), remove_missing=remove_missing, **options)
+    else:
+        source = chosen_source(given, found.spec)
+        result = import_from_source(store, found, source, read_all=read_all, **options)
     progress.end()
-    for warning in _warnings(result, found.spec):
+    for warning in import_warnings(result, found.spec):
         click.echo(warning, err=True)
     counts = {**dataclasses.asdict(result.counts), "skipped": result.bad}
-    print_result(counts, f"{dataset}: {_describe(result)}", as_json_=as_json_)
-
-
-def _describe(result: ImportResult) -> str:
-    """Return what became of the rows, in one line."""
-    if result.added_before is not None:
-        day = datetime.fromtimestamp(result.added_before, UTC).date()
-        return (
-            f"this file was imported before, on {day}, so nothing was added; rows that were deleted"
-            " since then stay deleted"
-        )
-    counts = dataclasses.asdict(result.counts)
-    records = counts.pop("records")
-    shown = {
-        name: count
-        for name, count in {**counts, "skipped": result.bad}.items()
-        if count or name in {"added", "corrected", "unchanged", "skipped"}
-    }
-    parts = ", ".join(f"{count:,} {outcome}" for outcome, count in shown.items())
-    total = counted(result.rows + result.bad, "row")
-    return f"{total}: {parts}; {counted(records, 'new record')}"
-
-
-def _warnings(result: ImportResult, spec: DatasetSpec) -> Iterator[str]:
-    """Yield a line for each thing that a user should know about an import besides its counts."""
-    yield from result.notes
-    yield from result.faults
-    if result.bad > len(result.faults):
-        yield f"and {counted(result.bad - len(result.faults), 'more bad row')}"
-    if repeated := result.counts.repeated:
-        rows = counted(repeated, "row")
-        yield f"{rows} with the {spec.id} of an earlier row; the last one counts"
-    if result.unused:
-        yield f"unused columns: {', '.join(sorted(result.unused))}"
-    if not result.labelled and result.added_before is None:
-        yield f"no row has a value for {spec.target}, so these rows cannot be used for training"
+    print_result(counts, f"{dataset}: {describe_import(result)}", as_json_=as_json_)
 
 
 @click.command()

@@ -1,25 +1,28 @@
-"""Import the rows of data files as observations of records."""
+"""Import the rows of data files and other sources as observations of records."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from db.errors import DataFileError, InputError
+from db.ingestion.present_ids import PresentIds, opened_ids
 from db.ingestion.row import NewRow, RowCounts, RowTarget
 from db.ingestion.row_ledger import RowLedger
+from db.ingestion.row_removal import remove_absent_rows
 from db.ingestion.row_writer import write_rows
 from db.ingestion.settlement import settle_records
 from db.ingestion.submission import (
     Submission,
     begin_rows,
     begin_submission,
-    digest_of_files,
     find_submission,
     finish_submission,
+    joined_digest,
     opened_ledger,
 )
 from db.records.dataset import Dataset
@@ -28,7 +31,7 @@ from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store
 
 from .column_check import missing_columns
-from .reader import BadRows, SourceRow, check_rows, read_layout, read_rows
+from .reader import BadRows, Source, SourceRow, check_rows, open_source
 
 BATCH_ROWS = 5000
 
@@ -38,38 +41,71 @@ class ImportResult(BadRows):
     """The result of an import: counts, bad rows, unused columns.
 
     `added_before` is the time at which the same files were added before; then nothing was done.
+    `unread` rows are bad ones whose cells could not be told apart, so that their ids are unknown.
     """
 
     counts: RowCounts = field(default_factory=RowCounts)
     rows: int = 0
+    unread: int = 0
     unused: set[str] = field(default_factory=set)
     labelled: int = 0
     notes: list[str] = field(default_factory=list)
     added_before: float | None = None
 
 
-def import_files(
+def import_files(  # noqa: PLR0913  one parameter per option
     store: Store,
     target: Dataset,
-    paths: list[Path],
+    paths: Sequence[Path],
     *,
     strict: bool = False,
     add: bool = False,
+    remove_missing: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> ImportResult:
+    """Import the rows of files as `import_sources` does; with `remove_missing`, of all files."""
+    if remove_missing and not target.spec.id:
+        raise DataFileError(
+            f"{target.name}: has no id, by which missing rows are recognised; add id = "
+            '"COLUMN" to its TOML file and load it again'
+        )
+    with ExitStack() as opened:
+        sources = [opened.enter_context(open_source(path)) for path in paths]
+        ids: AbstractContextManager[PresentIds | None]
+        ids = opened_ids() if remove_missing else nullcontext()
+        present = opened.enter_context(ids)
+        return import_sources(
+            store, target, sources, strict=strict, add=add, present=present, progress=progress
+        )
+
+
+def import_sources(  # noqa: PLR0913  one parameter per option
+    store: Store,
+    target: Dataset,
+    sources: Sequence[Source],
+    *,
+    strict: bool = False,
+    add: bool = False,
+    present: PresentIds | None = None,
+    is_part: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
     """Import rows in one transaction per batch, so that others can write in between.
 
-    The rows of the files are all rows of the inputs that they mention; with `add` they stand beside
-    the rows that are there. An interrupted import is completed by running it again. Raises
-    DataFileError before anything is imported if a file cannot be read to its end or, with `strict`,
-    if any row is bad.
+    The rows of the sources are all rows of the inputs that they mention; with `add` they stand
+    beside the rows that are there. An interrupted import is completed by running it again. Raises
+    DataFileError before anything is imported if a source cannot be read to its end or, with
+    `strict`, if any row is bad.
+
+    With `present`, the ids of the sources' rows are added to it, and rows of earlier imports with
+    other ids are removed. If the sources are only a part of all rows, `present` has the ids of all.
     """
     # A row with an id is that row, however its file is imported.
     add = add and not target.spec.id
-    notes = [note for path in paths for note in _check(target.spec, path)]
+    notes = [note for source in sources for note in _check(target.spec, source)]
     if strict:
-        _check_strictly(target.spec, paths)
-    digest = digest_of_files(paths)
+        _check_strictly(target.spec, sources)
+    digest = joined_digest([source.digest() for source in sources])
     before = _earlier(store, target, digest, add=add)
     if before is not None:
         return ImportResult(added_before=before.finished_at)
@@ -78,25 +114,33 @@ def import_files(
         begin_submission,
         dataset_id=target.id,
         digest=digest,
-        name=", ".join(path.name for path in paths),
+        name=", ".join(PurePath(source.name).name for source in sources),
         is_added=add,
     )
     submission = store.write(begin)
-    _write_all(store, target, paths, submission.id if add else 0, result, progress)
+    with store.reading() as connection:
+        row_target = begin_rows(connection, target, "import", submission.id if add else 0)
+    with opened_ledger() as ledger:
+        rows = _new_rows(target.spec, sources, result, present)
+        _write_all(store, row_target, rows, ledger, result, progress)
+        if present is not None:
+            _remove_missing(store, row_target, present, ledger, result)
+        _settle(store, row_target, ledger, result)
     store.write(partial(finish_submission, submission_id=submission.id, counts=result.counts))
-    if result.bad and not result.rows:
+    if result.bad and not result.rows and not is_part:
         raise DataFileError(f"no row could be imported; the first fault: {result.faults[0]}")
     return result
 
 
-def _check(spec: DatasetSpec, path: Path) -> Iterator[str]:
-    """Read a whole file, and yield what a person should know about it; raises DataFileError."""
-    layout = read_layout(path)
-    missing = missing_columns(spec, path, layout)
-    check_rows(path)
-    yield from (f"{path}: {note}" for note in layout.notes)
+def _check(spec: DatasetSpec, source: Source) -> Iterator[str]:
+    """Read a whole source, and yield what a person should know about it; raises DataFileError."""
+    layout = source.layout()
+    missing = missing_columns(spec, source, layout)
+    check_rows(source)
+    yield from (f"{source.name}: {note}" for note in layout.notes)
     if missing:
-        yield f"{path}: has no column {', '.join(missing)}, so these values are missing in each row"
+        columns = ", ".join(missing)
+        yield f"{source.name}: has no column {columns}, so these values are missing in each row"
 
 
 def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Submission | None:
@@ -118,22 +162,35 @@ def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Subm
 
 def _write_all(
     store: Store,
-    target: Dataset,
-    paths: list[Path],
-    submission_id: int,
+    target: RowTarget,
+    rows: Iterator[NewRow],
+    ledger: RowLedger,
     result: ImportResult,
     progress: Callable[[int], None],
 ) -> None:
-    with store.reading() as connection:
-        row_target = begin_rows(connection, target, "import", submission_id)
-    with opened_ledger() as ledger:
-        for rows in batches(_new_rows(target.spec, paths, result), BATCH_ROWS):
-            write = partial(write_rows, target=row_target, rows=rows, ledger=ledger)
-            result.rows += len(rows)
-            result.counts += store.write(write)
-            progress(len(rows))
-            _let_others_write()
-        _settle(store, row_target, ledger, result)
+    for batch in batches(rows, BATCH_ROWS):
+        write = partial(write_rows, target=target, rows=batch, ledger=ledger)
+        result.rows += len(batch)
+        result.counts += store.write(write)
+        progress(len(batch))
+        _let_others_write()
+
+
+def _remove_missing(
+    store: Store, target: RowTarget, present: PresentIds, ledger: RowLedger, result: ImportResult
+) -> None:
+    """Remove the rows that are not `present`; raises DataFileError if there are none at all."""
+    if result.unread:
+        result.notes.append(
+            f"no row was removed, because the ids of {result.unread:,} bad rows cannot be read;"
+            " mend these rows and import again"
+        )
+        return
+    if present.is_empty():
+        raise DataFileError(
+            "the source has no row, so no row was removed; to delete all of them, drop the dataset"
+        )
+    result.counts += remove_absent_rows(store, target, present, ledger)
 
 
 def _settle(store: Store, target: RowTarget, ledger: RowLedger, result: ImportResult) -> None:
@@ -149,9 +206,9 @@ def _let_others_write() -> None:
     time.sleep(0.001)
 
 
-def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
+def _check_strictly(spec: DatasetSpec, sources: Sequence[Source]) -> None:
     result = ImportResult()
-    for _ in _new_rows(spec, paths, result):
+    for _ in _new_rows(spec, sources, result):
         pass
     if result.bad:
         raise DataFileError(
@@ -159,17 +216,35 @@ def _check_strictly(spec: DatasetSpec, paths: list[Path]) -> None:
         )
 
 
-def _new_rows(spec: DatasetSpec, paths: list[Path], result: ImportResult) -> Iterator[NewRow]:
-    for path in paths:
-        for row in read_rows(path):
-            new = _new_row(spec, path, row, result)
-            if new is not None:
-                yield new
+def _new_rows(
+    spec: DatasetSpec,
+    sources: Sequence[Source],
+    result: ImportResult,
+    present: PresentIds | None = None,
+) -> Iterator[NewRow]:
+    for source in sources:
+        for batch in batches(source.rows(), BATCH_ROWS):
+            if present is not None:
+                present.add(_ids_of(spec, batch))
+            for row in batch:
+                new = _new_row(spec, source.name, row, result)
+                if new is not None:
+                    yield new
 
 
-def _new_row(spec: DatasetSpec, path: Path, row: SourceRow, result: ImportResult) -> NewRow | None:
+def _ids_of(spec: DatasetSpec, rows: Sequence[SourceRow]) -> set[str]:
+    """Return the ids of rows, also of those with bad values: they are not missing."""
+    ids: set[str] = set()
+    for row in rows:
+        with suppress(InputError):
+            ids.add(spec.pick_row_id(row.values) or "")
+    return ids
+
+
+def _new_row(spec: DatasetSpec, source: str, row: SourceRow, result: ImportResult) -> NewRow | None:
     if row.fault:
-        result.add_fault(path, row.line, row.fault)
+        result.add_fault(source, row.line, row.fault)
+        result.unread += 1
         return None
     result.unused.update(row.values.keys() - spec.columns)
     try:
@@ -178,7 +253,7 @@ def _new_row(spec: DatasetSpec, path: Path, row: SourceRow, result: ImportResult
             spec.key(inputs), inputs, spec.pick_label(row.values), spec.pick_row_id(row.values)
         )
     except InputError as error:
-        result.add_fault(path, row.line, str(error))
+        result.add_fault(source, row.line, str(error))
         return None
     result.labelled += new.label is not None
     return new

@@ -143,7 +143,7 @@ def _write_identified(
     seen = {row_id for row_id, old in existing.items() if old.id > target.last_id}
     if changes:
         connection.execute(_update_observation, changes)
-        _leave_records(connection, target, [old for _, old in changed], ledger)
+        leave_records(connection, target, [old for _, old in changed], ledger)
     corrected = sum(old.id <= target.last_id for _, old in changed)
     _mark_shared([*new, *(row for row, _ in changed)], records, ledger)
     return RowCounts(
@@ -181,10 +181,10 @@ def _mark_shared(rows: Collection[NewRow], records: Records, ledger: RowLedger) 
     ledger.mention((row.key, row.label or "") for row in rows)
 
 
-def _leave_records(
+def leave_records(
     connection: Connection, target: RowTarget, moved: Collection[Row[Any]], ledger: RowLedger
 ) -> None:
-    """Take care of the records that rows belonged to before their inputs were corrected.
+    """Take care of the records of rows that were corrected or removed.
 
     A record that no row and no request has brought is deleted. Web processes cache the answers to
     row ids, so the generation rises.

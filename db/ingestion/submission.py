@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,13 +35,9 @@ class Submission:
     counts: RowCounts
 
 
-def digest_of_files(paths: Sequence[Path]) -> bytes:
-    """Return SHA-256 over the contents of files."""
-    whole = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.digest()
+def joined_digest(digests: Iterable[bytes]) -> bytes:
+    """Return SHA-256 over the digests of sources."""
+    return hashlib.sha256(b"".join(digests)).digest()
 
 
 def find_submission(connection: Connection, dataset_id: int, digest: bytes) -> Submission | None:

@@ -8,8 +8,9 @@ import msgspec
 
 from db.errors import SpecError
 
-from .dataset_spec import DatasetSpec, EnricherSpec
+from .dataset_spec import DatasetSpec
 from .field import Field
+from .section import EnricherSpec, PublicationSpec, SourceSpec
 
 _FIELDS = {kind.__struct_config__.tag: kind for kind in get_args(Field)}
 
@@ -31,6 +32,9 @@ def decode_spec(text: str) -> DatasetSpec:
             _drop_unknown(field, {"type", *_FIELDS[field["type"]].__struct_fields__})
     for enricher in raw.get("enrichers", {}).values():
         _drop_unknown(enricher, {*EnricherSpec.__struct_fields__})
+    for name, kind in (("source", SourceSpec), ("publish", PublicationSpec)):
+        if raw.get(name):
+            _drop_unknown(raw[name], {*kind.__struct_fields__})
     _drop_unknown(raw, {*DatasetSpec.__struct_fields__})
     try:
         return msgspec.convert(raw, DatasetSpec)

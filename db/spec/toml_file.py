@@ -12,10 +12,12 @@ import msgspec
 
 from db.errors import InputError, SpecError
 
-from .dataset_spec import DatasetSpec, EnricherSpec
+from .dataset_spec import DatasetSpec
+from .exchange_check import check_exchange
 from .field import ChoiceField, Field, IntegerField, NumberField, TextField
 from .normalization import normal_text
 from .number_format import parse_format
+from .section import EnricherSpec
 from .validation import read_value
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -117,6 +119,7 @@ def check_spec(spec: DatasetSpec) -> None:
         _check_enricher(spec, name, enricher)
     if spec.flat_route is not None:
         _check_flat_route(spec)
+    check_exchange(spec)
 
 
 def _check_names(spec: DatasetSpec) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from tests.conftest import ROOT, command_environment, make_store, notes_spec, register

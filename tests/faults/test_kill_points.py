@@ -17,7 +17,7 @@ from db.queue.planner import CHUNK_RECORDS
 from db.records.dataset import Dataset, find_dataset
 from db.records.record import count_stale
 from db.settings import Settings
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.generation import read_generation
 from db.store.store import Store

@@ -25,7 +25,7 @@ from db.ingestion.submission import add_rows
 from db.queue.chunk import MOST_ATTEMPTS
 from db.queue.worker_registry import all_workers
 from db.records.dataset import Dataset
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store.store import Store
 from enrich.enrichers.base import Row
 from enrich.gate.machine.cgroup import Cgroup

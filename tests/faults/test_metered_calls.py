@@ -31,8 +31,9 @@ from db.queue.worker_registry import _process, all_workers, register_worker
 from db.records.dataset import Dataset
 from db.records.record import each_record, forget_record, slices
 from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from enrich.enrichers.base import find_enricher

@@ -25,7 +25,8 @@ from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.chunk import MOST_ATTEMPTS
 from db.records.dataset import Dataset
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.section import EnricherSpec
 from db.spec.stored_spec import encode_spec
 from db.store import tables
 from db.store.store import Store

@@ -19,7 +19,7 @@ from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
 from db.records.record import count_stale
 from db.settings import Settings
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from enrich.planning.maintenance import refresh_plan

@@ -25,7 +25,7 @@ from db.queue.run_history import begin_run, is_running
 from db.queue.worker_registry import count_workers, register_worker
 from db.records.dataset import Dataset
 from db.settings import Settings
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from db.traffic.web_load import WebLoad, read_load, write_load

@@ -14,7 +14,7 @@ from db.files.importer import import_files
 from db.records.prediction import Prediction, write_predictions
 from db.scoring.response_body import encode_answer, student_answer
 from db.scoring.student import Student
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from tests.conftest import make_store, register
 from tests.hand_made_student import RENTS, TONES, as_teacher, rents, serve_student, tones
 

@@ -29,7 +29,7 @@ from db.queue.planner import CHUNK_RECORDS
 from db.queue.worker_registry import all_workers
 from db.records.dataset import Dataset
 from db.records.enrichment import count_enrichments
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from db.traffic.web_load import WebLoad, write_load

@@ -23,8 +23,9 @@ from typing import Any
 import psutil
 import pytest
 
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.spec.section import EnricherSpec
 from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Row
 from enrich.executors.base import Computed, Stopped, Suspended

@@ -16,8 +16,9 @@ from db.ingestion.submission import add_rows
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset
 from db.records.trained_model import active_model
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.spec.section import EnricherSpec
 from db.store.store import Store
 from tests.conftest import WORDS_TEACHER, Done, notes_spec, register
 from tests.faults.conftest import FULL

@@ -16,7 +16,8 @@ from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset, find_dataset
 from db.records.prediction import find_body
 from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
+from db.spec.section import EnricherSpec
 from db.store.store import Store
 from enrich.executors.base import RecipeError
 from enrich.executors.local import LocalExecutor

@@ -16,8 +16,9 @@ from db.ingestion.submission import add_rows
 from db.queue.quarantine import list_quarantine
 from db.records.dataset import Dataset
 from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
+from db.spec.section import EnricherSpec
 from db.store.store import Store
 from enrich.enrichers.sql import Sql
 from enrich.executors.local import LocalExecutor

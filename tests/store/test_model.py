@@ -15,8 +15,9 @@ from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
 from db.records.trained_model import active_model, all_models
 from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField
+from db.spec.section import EnricherSpec
 from db.store.generation import read_generation
 from db.store.store import Store
 from enrich.learning.training import train_model

@@ -12,7 +12,7 @@ from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
 from db.settings import Settings
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from tests.conftest import ask, register

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from enrich.enrichers.base import Row
 
 

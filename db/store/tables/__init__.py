@@ -16,6 +16,7 @@ from .queue import (
 from .records import (
     dataset,
     enrichment,
+    import_position,
     model,
     observation,
     prediction,
@@ -26,7 +27,7 @@ from .records import (
 from .web import generation, served, web_signal
 
 # The oldest migration that this code works with. Migrations are compared as text.
-SCHEMA = "0006"
+SCHEMA = "0007"
 
 __all__ = [
     "SCHEMA",
@@ -35,6 +36,7 @@ __all__ = [
     "dataset",
     "enrichment",
     "generation",
+    "import_position",
     "metadata",
     "meter",
     "model",

@@ -134,6 +134,9 @@ meter = Table(
     # The time of the next free slot under the rate limit, on the lease clock.
     Column("next_call", Double, nullable=False, server_default="0"),
     Column("next_boot", Text, nullable=False, server_default=""),
+    # Tokens of a language model in this period: read, and written by it.
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("answer_tokens", BigInteger, nullable=False, server_default="0"),
 )
 
 response = Table(

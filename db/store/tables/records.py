@@ -166,6 +166,24 @@ submission = Table(
     sqlite_autoincrement=True,
 )
 
+# How far the rows of a query have been imported.
+import_position = Table(
+    "import_position",
+    metadata,
+    Column(
+        "dataset_id",
+        BigId,
+        ForeignKey("dataset.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    # SHA-256 of the query and its column; the database's URL is not kept.
+    Column("source", LargeBinary(32), primary_key=True),
+    # The highest value of the column, as JSON.
+    Column("position", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+)
+
 enrichment = Table(
     "enrichment",
     metadata,

@@ -17,7 +17,7 @@ from db.errors import EnricherError
 from db.records.analysis import Analysis
 from db.records.dataset import Dataset, PlanStep
 from db.records.enrichment import Neighbour, VectorOfRecord
-from db.spec.dataset_spec import EnricherSpec
+from db.spec.section import EnricherSpec
 from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.enrichers.neighbours import BLOCK_RECORDS, Neighbours
 from enrich.planning.plan import make_plan, planned_analyses

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from db.records.enrichment import Neighbour
-from db.spec.dataset_spec import EnricherSpec
 from db.spec.field import Inputs
+from db.spec.section import EnricherSpec
 from db.store.store import connect_store
 from serve.prediction.catalog import Served
 from serve.prediction.explanation import explain, find_neighbours, neighbours_enrichers

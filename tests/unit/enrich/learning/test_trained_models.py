@@ -26,8 +26,9 @@ from db.records.trained_model import (
 )
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
-from db.spec.dataset_spec import DatasetSpec, EnricherSpec
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, NumberField, TextField
+from db.spec.section import EnricherSpec
 from db.store import tables
 from enrich.evaluation import evaluate_file
 from enrich.learning.portable.linear_model import LinearModel

@@ -1,0 +1,1 @@
+"""Exchange with users' databases: rows are imported from queries, predictions are published."""

@@ -1,0 +1,214 @@
+"""Connections to users' databases, whose passwords no message, log line or table of ours shows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import immutabledict
+
+from db.errors import ExchangeError
+from db.store.store import error_reason
+
+CONNECT_SECONDS = 10
+# The drivers in our requirements files, by the usual first part of a URL.
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+_TIMEOUTS = {
+    "psycopg": ("connect_timeout",),
+    "pymysql": ("connect_timeout", "read_timeout"),
+    "pysqlite": ("timeout",),
+}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+_]*://")
+_READERS = "requirements-sources.txt"
+
+
+@dataclass(frozen=True)
+class UserDatabase:
+    """A database of the user; `name` is its URL without password and options."""
+
+    name: str
+    engine: Engine
+    secrets: frozenset[str]
+
+    def hide(self, text: str) -> str:
+        """Return a text with every secret of the URL in it replaced by ***."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise an ExchangeError that names the database for each error of it."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise ExchangeError(f"{self.name}: {self.hide(_reason(error))}") from None
+        except ModuleNotFoundError as error:
+            raise _missing_driver(self.name, error) from None
+
+    def connect(self) -> Connection:
+        """Return a new connection; raises ExchangeError."""
+        with self.errors():
+            try:
+                return self.engine.connect()
+            except (TypeError, ValueError, OSError) as error:
+                # Drivers raise these for options that they do not know, and for odd host names.
+                reason = self.hide(" ".join(str(error).split()))
+                raise ExchangeError(
+                    f"{self.name}: the options of the URL are not valid: {reason}"
+                ) from None
+
+
+def database_url(named: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return a URL that is given as it is, or as the name of an environment variable."""
+    if _SCHEME.match(named):
+        return named
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", named):
+        raise ExchangeError(
+            "the database must be a URL such as postgresql://USER:PASSWORD@HOST/NAME, or the name"
+            " of an environment variable that has it"
+        )
+    url = environ.get(named, "").strip()
+    if not url:
+        raise ExchangeError(f"the environment variable {named} is not set; set it to the URL")
+    if not _SCHEME.match(url):
+        raise ExchangeError(f"{named}: must be a URL such as postgresql://USER:PASSWORD@HOST/NAME")
+    return url
+
+
+def shown_url(named: str) -> str:
+    """Return the name of a variable as it is, and a URL with *** for each secret in it."""
+    if not _SCHEME.match(named):
+        return named
+    secrets = sorted(_secrets(_parse(named)), key=len, reverse=True)
+    scheme, mark, rest = named.partition("://")
+    for secret in secrets:
+        rest = rest.replace(secret, "***")
+    return scheme + mark + rest
+
+
+@contextmanager
+def open_database(
+    url: str, *, must_exist: bool = True, read_only: bool = False
+) -> Iterator[UserDatabase]:
+    """Yield the database of a URL without connecting yet; raises ExchangeError.
+
+    An SQLite file is created when it is written to, unless it `must_exist`. Only an SQLite file
+    can be opened `read_only`; other databases need a transaction that is.
+    """
+    parsed = _parse(url)
+    name = _without_secrets(parsed)
+    if must_exist:
+        _check_file(name, parsed)
+    if read_only:
+        parsed = _read_only(parsed)
+    try:
+        engine = create_engine(
+            parsed, poolclass=NullPool, hide_parameters=True, connect_args=_limits(parsed)
+        )
+    except NoSuchModuleError:
+        raise ExchangeError(
+            f"{parsed.drivername}: no such kind of database is installed; use postgresql://,"
+            " mysql://, mariadb:// or sqlite:///, or install its SQLAlchemy dialect"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise _missing_driver(name, error) from None
+    except (ArgumentError, TypeError, ValueError):
+        raise ExchangeError(f"{name}: the options of the URL are not valid") from None
+    if engine.driver == "pymysql" and "read_timeout" not in parsed.query:
+        event.listen(engine, "connect", _wait_for_slow_queries)
+    try:
+        yield UserDatabase(name, engine, _secrets(parsed))
+    finally:
+        engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The message does not show the URL: the part that is wrong may be the password.
+        raise ExchangeError(
+            "the URL of the database cannot be read; it must be like"
+            " postgresql://USER:PASSWORD@HOST:PORT/NAME, with %40 for an @ in the password"
+        ) from None
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _without_secrets(url: URL) -> str:
+    # `URL.set` cannot remove a password.
+    plain = url._replace(drivername=url.get_backend_name(), password=None, query=immutabledict())
+    return plain.render_as_string()
+
+
+def _secrets(url: URL) -> frozenset[str]:
+    """Return the password, and the options that may be secrets, in each spelling of a URL."""
+    values = [str(url.password or "")]
+    for name, option in url.query.items():
+        if re.search("pass|key|token|secret", name, re.IGNORECASE):
+            values += [option] if isinstance(option, str) else option
+    spelt = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
+    return frozenset(spelt - {""})
+
+
+def _check_file(name: str, url: URL) -> None:
+    """Raise ExchangeError for an SQLite file that is not there: connecting would create it."""
+    if url.get_backend_name() != "sqlite":
+        return
+    file = url.database or ""
+    if not file.startswith("file:") and not Path(file).is_file():
+        raise ExchangeError(f"{name}: there is no such file")
+
+
+def _read_only(url: URL) -> URL:
+    """Return the URL that opens an SQLite file without changing it; another URL as it is."""
+    if url.get_backend_name() != "sqlite":
+        return url
+    file = url.database or ""
+    if not file.startswith("file:"):
+        file = f"file:{quote(file)}"
+    return url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
+
+
+def _limits(url: URL) -> dict[str, int]:
+    """Return the limits of the time to connect; options of the URL come first."""
+    options = _TIMEOUTS.get(url.get_driver_name(), ())
+    return {option: CONNECT_SECONDS for option in options if option not in url.query}
+
+
+def _wait_for_slow_queries(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """End the limit of PyMySQL's reads, which is for a server that accepts and says nothing."""
+    connection._read_timeout = None  # noqa: SLF001  there is no public way
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """Return the driver's message on one line, without its error number and a part of the query."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    diagnosis = getattr(original, "diag", None)
+    if diagnosis is not None and diagnosis.message_primary:
+        parts = [diagnosis.message_primary, diagnosis.message_detail, diagnosis.message_hint]
+        return "; ".join(" ".join(part.split()) for part in parts if part)
+    numbered: tuple[object, ...] = getattr(original, "args", ())
+    if len(numbered) == 2 and isinstance(numbered[0], int):  # noqa: PLR2004  PyMySQL's
+        return " ".join(str(numbered[1]).split())
+    return error_reason(error)
+
+
+def _missing_driver(name: str, error: ModuleNotFoundError) -> ExchangeError:
+    package = (error.name or "its driver").partition(".")[0]
+    where = f"-r {_READERS}" if package == "pymysql" else package
+    return ExchangeError(f"{name}: needs {package}; run: pip install {where}")

@@ -1,0 +1,55 @@
+"""The row ids that a source has, in flat memory however many they are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from db.records.record import KEYS_PER_STATEMENT, slices
+
+CACHE_KIB = 32_768
+
+
+class PresentIds:
+    """Row ids in a temporary SQLite database, which goes to disk above CACHE_KIB."""
+
+    def __init__(self) -> None:
+        self._ids = sqlite3.connect("", isolation_level=None)
+        self._ids.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB};"
+            " CREATE TABLE present (id TEXT PRIMARY KEY) WITHOUT ROWID; BEGIN"
+        )
+
+    def close(self) -> None:
+        """Remove the ids."""
+        self._ids.close()
+
+    def add(self, ids: Collection[str]) -> None:
+        """Note that the source has rows with these ids."""
+        # The order of the table makes its pages be written once.
+        values = ((row_id,) for row_id in sorted(ids))
+        self._ids.executemany("INSERT OR IGNORE INTO present VALUES (?)", values)
+
+    def is_empty(self) -> bool:
+        """Return whether the source has no row with an id."""
+        return self._ids.execute("SELECT 1 FROM present LIMIT 1").fetchone() is None
+
+    def absent(self, ids: Collection[str]) -> set[str]:
+        """Return those of the ids that the source does not have."""
+        absent = set(ids)
+        for part in slices(sorted(ids), KEYS_PER_STATEMENT):
+            places = ", ".join("?" * len(part))
+            query = f"SELECT id FROM present WHERE id IN ({places})"  # noqa: S608
+            absent.difference_update(row_id for (row_id,) in self._ids.execute(query, part))
+        return absent
+
+
+@contextmanager
+def opened_ids() -> Iterator[PresentIds]:
+    """Yield an empty set of ids, and remove it at the end."""
+    ids = PresentIds()
+    try:
+        yield ids
+    finally:
+        ids.close()
