@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .cli import admin, dataset, records
+from .cli import admin, dataset, predict, publish, records
 from .cli.completion import VARIABLE
 from .cli.console import run_command
 
@@ -26,7 +26,9 @@ for command in (
     dataset.infer,
     dataset.drop,
     records.import_,
+    predict.predict,
     records.export,
+    publish.publish,
     admin.status,
     admin.doctor,
     admin.prune,

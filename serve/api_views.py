@@ -17,9 +17,17 @@ from db.records.dataset import find_dataset
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.api_keys import AccessControl
 from serve.api.fast_path import cache_control_values, predict
+from serve.api.media_type import CSV, is_csv, wants_json
 from serve.api.problem import Refusal, make_problem, problem_of
-from serve.api.query import read_item, read_items, read_query
-from serve.api.response import DOCS_POLICY, respond, respond_page, respond_problem
+from serve.api.query import MOST_BODY_BYTES, read_item, read_items, read_query
+from serve.api.response import (
+    DOCS_POLICY,
+    JSON,
+    respond,
+    respond_page,
+    respond_parts,
+    respond_problem,
+)
 from serve.api.root_document import root_document
 from serve.openapi.document import openapi_document
 from serve.pages.assets import read_asset
@@ -103,14 +111,26 @@ class Views:
         return self._cacheable(body, tag_of(body), source)
 
     def predict_batch(self, name: str) -> HTTPResponse:
-        """Predict for an array of inputs, in their order; a bad item gets its own problem."""
+        """Predict for an array or a CSV table, in their order; a bad item gets its own problem."""
         self._authenticator.require_read_key()
         served = self._service.catalog.find(name)
+        if is_csv():
+            return self._predict_csv(served)
         explained = _wants_explanations()
         predict_item = self._predict_explained if explained else self._predict_body
         items = read_items(_body(), explained=explained)
         answers = [_answer_item(predict_item, served, item) for item in items]
         return respond(b"[" + b",".join(answers) + b"]")
+
+    def _predict_csv(self, served: Served) -> HTTPResponse:
+        from serve.api.csv_body import open_csv  # noqa: PLC0415  most processes never need it
+
+        if _wants_explanations():
+            raise InputError("explain", "cannot be used with text/csv; send JSON", "false")
+        table = open_csv(_body(), served)
+        if wants_json():
+            return respond_parts(table.json(self._service, served), JSON)
+        return respond_parts(table.csv(self._service, served), CSV)
 
     def _predict_body(self, served: Served, raw: dict[str, Any]) -> bytes:
         return self._service.predict(served, raw).body
@@ -227,7 +247,9 @@ def _answer_item(
 
 
 def _body() -> bytes:
-    body: bytes = request.body.read()
+    body: bytes = request.body.read(MOST_BODY_BYTES + 1)
+    if len(body) > MOST_BODY_BYTES:
+        raise Refusal(413, f"the body has more than {MOST_BODY_BYTES:,} bytes; send fewer")
     return body
 
 

@@ -9,6 +9,7 @@ from serve.api.api_keys import AccessControl
 from serve.api.cors import Cors
 from serve.api.error_handling import handle_errors
 from serve.api.middleware import RequestMiddleware
+from serve.api.query import MOST_BODY_BYTES
 from serve.api.response import error_body
 from serve.pages.dashboard import Dashboard
 from serve.pages.login import Authenticator
@@ -21,8 +22,7 @@ from serve.telemetry.prometheus import Metrics
 
 from .api_views import Views
 
-# Larger ones are refused by the server already; Bottle would keep them in a file.
-MOST_BODY_BYTES = 2 * 2**20
+__all__ = ["MOST_BODY_BYTES", "make_app", "make_routes"]
 
 
 def make_app(
@@ -39,6 +39,7 @@ def make_routes(
     service: PredictionService, access: AccessControl, metrics: Metrics, dashboard: Dashboard
 ) -> Bottle:
     """Return the application without its middleware."""
+    # Bottle would keep larger bodies in a file.
     bottle.BaseRequest.MEMFILE_MAX = MOST_BODY_BYTES
     app = Bottle()
     authenticator = Authenticator(access)

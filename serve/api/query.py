@@ -12,10 +12,14 @@ from db.errors import InputError
 
 from .problem import Refusal
 
+# waitress refuses larger bodies before it has read them; granian has no such limit.
+MOST_BODY_BYTES = 2 * 2**20
 MOST_ITEMS = 1000
 # Reasons take longer than an answer, and many more bytes.
 MOST_EXPLAINED = 100
 MOST_PARAMETERS = 1000
+# Rows in CSV are shorter, and the answers are sent while they are made.
+MOST_CSV_ROWS = 20_000
 
 
 def read_query(query: str, only: Collection[str] | None = None) -> dict[str, str]:

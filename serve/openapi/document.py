@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.api_keys import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
-from serve.api.query import MOST_EXPLAINED, MOST_ITEMS
+from serve.api.query import MOST_ITEMS
 
 from .explanation import EXPLAIN_PARAMETER, EXPLANATION, explain_operation
 from .field_schema import Document, parameter, row_id_parameter
 from .schema import (
     ADDED,
+    BATCH_DESCRIPTION,
     BY_ACCEPT,
     IDEMPOTENCY_KEY,
     LISTING_PARAMETERS,
@@ -32,6 +33,7 @@ from .schema import (
     problem_response,
     reference,
     row_schema,
+    with_csv,
 )
 
 # Reading accepts a bearer key or the cookie; writing accepts only a bearer key.
@@ -162,14 +164,13 @@ def _predict_many(spec: DatasetSpec, title: str) -> Document:
     predictions = {"type": "array", "items": either}
     return {
         "summary": f"{title}: predict {spec.target} for many inputs",
-        "description": f"Takes an array of up to {MOST_ITEMS:,} inputs, at most 2 MiB, and"
-        " returns an array in the same order; an invalid input gets a problem in place of a"
-        " prediction. With `?explain=true`, each prediction gets its explanation; then the array"
-        f" has up to {MOST_EXPLAINED} inputs.",
+        "description": BATCH_DESCRIPTION,
         "parameters": [EXPLAIN_PARAMETER],
-        "requestBody": array_body(inputs_schema(spec)),
+        "requestBody": with_csv(array_body(inputs_schema(spec))),
         "responses": {
-            "200": json_response(predictions, "The predictions, in the order of the inputs."),
+            "200": with_csv(
+                json_response(predictions, "The predictions, in the order of the inputs.")
+            ),
             **REFUSALS,
         },
     }

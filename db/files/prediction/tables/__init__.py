@@ -1,0 +1,1 @@
+"""The formats of the files whose rows are predicted: how rows are read and written again."""
