@@ -1,0 +1,139 @@
+"""The rows that are published: an id and the values of its answer, read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from msgspec import UNSET
+from sqlalchemy import Connection, func, select
+
+from db.records.dataset import Dataset
+from db.records.predictor import Predictor
+from db.records.record import KEYS_PER_STATEMENT, count_records, decode_inputs, slices
+from db.scoring.response_body import Answer
+from db.spec.dataset_spec import DatasetSpec
+from db.store import tables
+
+PAGE_ROWS = 2000
+_KEY_BYTES = 16
+
+Value: TypeAlias = str | float | None
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A row of the table; its values are those of `value_names`, in their order."""
+
+    id: str
+    values: tuple[Value, ...]
+
+
+def number_names(spec: DatasetSpec) -> tuple[str, ...]:
+    """Return the columns that have numbers."""
+    if spec.kind == "classification":
+        return ("probability",)
+    return ("prediction", "interval_low", "interval_high")
+
+
+def value_names(spec: DatasetSpec) -> tuple[str, ...]:
+    """Return the columns that are compared, which are all but the id and the time."""
+    numbers = number_names(spec)
+    label = () if "prediction" in numbers else ("prediction",)
+    return (*label, *numbers, "source", "model")
+
+
+def count_rows(connection: Connection, dataset: Dataset) -> int:
+    """Return how many rows are published: those with a row id, or all records without an id."""
+    if not dataset.spec.id:
+        return count_records(connection, dataset.id)
+    rows = tables.observation.c
+    query = select(func.count()).where(rows.dataset_id == dataset.id, rows.row_id.isnot(None))
+    return connection.execute(query).scalar_one()
+
+
+def pages(connection: Connection, predictor: Predictor) -> Iterator[list[PublishedRow]]:
+    """Yield all rows in pages, so that neither memory nor a transaction grows with the dataset."""
+    last: str | bytes = "" if predictor.dataset.spec.id else b""
+    while found := _read_page(connection, predictor.dataset, last):
+        yield _answered(connection, predictor, found)
+        last = found[-1].at
+
+
+def present_ids(connection: Connection, dataset: Dataset, ids: Sequence[str]) -> set[str]:
+    """Return those ids that the dataset has."""
+    if not dataset.spec.id:
+        return _present_keys(connection, dataset.id, ids)
+    rows = tables.observation.c
+    present: set[str] = set()
+    for part in slices(ids, KEYS_PER_STATEMENT):
+        query = select(rows.row_id).where(rows.dataset_id == dataset.id, rows.row_id.in_(part))
+        present.update(connection.execute(query).scalars())
+    return present
+
+
+def _read_page(connection: Connection, dataset: Dataset, last: str | bytes) -> list[Any]:
+    """Return the next rows after a row id or key: `at`, `key` and `inputs`.
+
+    They are in the order of an index that begins with the dataset. In the order of their numbers,
+    SQLite would sort the rest of the dataset for each page.
+    """
+    record, rows = tables.record.c, tables.observation.c
+    if dataset.spec.id:
+        query = (
+            select(rows.row_id.label("at"), record.key, record.inputs)
+            .join_from(tables.observation, tables.record, rows.record_id == record.id)
+            .where(rows.dataset_id == dataset.id, rows.row_id.isnot(None), rows.row_id > last)
+            .order_by(rows.row_id)
+        )
+    else:
+        query = (
+            select(record.key.label("at"), record.key, record.inputs)
+            .where(record.dataset_id == dataset.id, record.key > last)
+            .order_by(record.key)
+        )
+    return list(connection.execute(query.limit(PAGE_ROWS)))
+
+
+def _answered(
+    connection: Connection, predictor: Predictor, found: Sequence[Any]
+) -> list[PublishedRow]:
+    """Return a page's rows with their answers; rows with the same inputs share one."""
+    inputs = {row.key: row.inputs for row in found}
+    asked = [(key, decode_inputs(encoded)) for key, encoded in inputs.items()]
+    answers = predictor.answers(connection, asked)
+    spec = predictor.dataset.spec
+    values = {
+        key: answer_values(spec, answer) for (key, _), answer in zip(asked, answers, strict=True)
+    }
+    return [PublishedRow(row.at if spec.id else row.at.hex(), values[row.key]) for row in found]
+
+
+def answer_values(spec: DatasetSpec, answer: Answer) -> tuple[Value, ...]:
+    """Return the values of an answer, in the order of `value_names`."""
+    if spec.kind == "classification":
+        label = str(answer.prediction)
+        shares = {} if answer.probabilities is UNSET else answer.probabilities
+        return label, shares.get(label), answer.source, answer.model
+    low, high = (None, None) if answer.interval is UNSET else answer.interval
+    return float(answer.prediction), low, high, answer.source, answer.model
+
+
+def _present_keys(connection: Connection, dataset_id: int, ids: Sequence[str]) -> set[str]:
+    keys = [key for key in map(_key, ids) if key is not None]
+    columns = tables.record.c
+    present: set[str] = set()
+    for part in slices(keys, KEYS_PER_STATEMENT):
+        query = select(columns.key).where(columns.dataset_id == dataset_id, columns.key.in_(part))
+        present.update(key.hex() for key in connection.execute(query).scalars())
+    return present
+
+
+def _key(text: str) -> bytes | None:
+    """Return the key that an id is, None if it is none; `fromhex` also accepts spaces."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return key if len(key) == _KEY_BYTES and key.hex() == text else None
