@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from db.admin.store_status import dataset_status
 from db.queue.call_quota import spent_calls
+from db.queue.meter import spent_tokens
 from db.queue.pause import paused_at
 from db.queue.worker_registry import (
     all_workers,
@@ -19,6 +20,7 @@ from db.records.dataset import Dataset, all_datasets
 from db.records.record import count_records, count_stale
 from db.store.dialect import wall_seconds
 from db.store.store import Store
+from enrich.enrichers.llm.price import token_cost
 
 
 def worker_status(store: Store) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def worker_status(store: Store) -> dict[str, Any]:
                 **dataset_status(connection, dataset),
                 "stale": _stale(connection, dataset),
                 "calls": spent_calls(connection, dataset.id),
+                "tokens": _tokens(connection, dataset),
             }
             for dataset in all_datasets(connection)
         ]
@@ -58,3 +61,13 @@ def _stale(connection: Connection, dataset: Dataset) -> int:
         # No worker has made the plan yet: every record is stale.
         return count_records(connection, dataset.id)
     return count_stale(connection, dataset.id, dataset.revision)
+
+
+def _tokens(connection: Connection, dataset: Dataset) -> dict[str, dict[str, float | None]]:
+    """Return the tokens of each language model that was called, and their cost if it has prices."""
+    enrichers = dataset.spec.enrichers
+    return {
+        name: {**used._asdict(), "cost": token_cost(used, enrichers[name].config)}
+        for name, used in spent_tokens(connection, dataset.id).items()
+        if name in enrichers and (enrichers[name].use or name) == "llm"
+    }

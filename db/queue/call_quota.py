@@ -5,9 +5,10 @@ period, the reserved calls, and the next free slot under the rate limit. `grant_
 meter and reserves, until a set time, those of the wanted calls that rate and budget allow, with
 every try that they may take. Responses are stored by the hash of the request, so that no call is
 made twice; while a call is being made, its row has no text, and other workers and enrichers wait.
-`settle_calls` stores the responses, counts the calls that were made, and returns the rest of the
-reservation. If a worker dies, its reservations end at the set time or when another worker notices
-(`release_calls`). All their calls then count as made; those without a response may be made again.
+`settle_calls` stores the responses, counts the calls that were made and their tokens, and returns
+the rest of the reservation. If a worker dies, its reservations end at the set time or when another
+worker notices (`release_calls`). All their calls then count as made; those without a response may
+be made again.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from db.store import tables
-from db.store.dialect import insert, lease_clock, wall_seconds
+from db.store.dialect import insert
 
-DAY_SECONDS = 86_400.0
+from .meter import DAY_SECONDS, Meter, Tokens, add_usage, lock_meter
+
 # The longest wait for a free slot; a worker that would wait longer does other work meanwhile.
 MOST_WAIT_SECONDS = 1.0
 # The pause while the rest of a budget is reserved: part of it may be returned.
 BUDGET_RETRY_SECONDS = 3.0
+NO_TOKENS = Tokens()
 
 
 @dataclass(frozen=True)
@@ -70,24 +73,11 @@ class Grant:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class _Meter:
-    """A locked meter, with the time on the lease clock and on the wall clock."""
-
-    now: float
-    boot: str
-    wall: float
-    calls: int
-    reserved: int
-    period_at: float
-    next_call: float
-
-
 def grant_calls(
     connection: Connection, caller: Caller, wanted: Mapping[str, int], quota: Quota
 ) -> Grant:
     """Reserve the calls that may be made now; `wanted` maps a request's hash to a record id."""
-    meter = _lock_meter(connection, caller, quota)
+    meter = lock_meter(connection, _meter_key(caller), caller.worker_id, quota.budget_days)
     answers, in_progress = _read_responses(connection, caller, wanted, meter)
     missing = [hash_ for hash_ in wanted if hash_ not in answers and hash_ not in in_progress]
     affordable, reason, postponed = _apply_quota(missing, meter, quota)
@@ -113,45 +103,8 @@ def _meter_key(caller: Caller) -> dict[str, Any]:
     return {"dataset_id": caller.dataset_id, "enricher": caller.enricher}
 
 
-def _lock_meter(connection: Connection, caller: Caller, quota: Quota) -> _Meter:
-    clock, boot = lease_clock(connection)
-    now = connection.execute(select(clock)).scalar_one()
-    wall = wall_seconds(connection)
-    key = _meter_key(caller)
-    new = insert(connection, tables.meter).values(**key, period_at=wall)
-    connection.execute(new.on_conflict_do_nothing())
-    row = connection.execute(select(tables.meter).filter_by(**key).with_for_update()).one()
-    is_over = wall - row.period_at >= quota.budget_days * DAY_SECONDS
-    lost = _delete_lost_grants(connection, caller, now, boot)
-    return _Meter(
-        now=now,
-        boot=boot,
-        wall=wall,
-        calls=lost + (0 if is_over else row.calls),
-        # Reserved calls count in the new period too: it is not known when they are made.
-        reserved=row.held - lost,
-        period_at=wall if is_over else row.period_at,
-        next_call=max(row.next_call, now) if row.next_boot == boot else now,
-    )
-
-
-def _delete_lost_grants(connection: Connection, caller: Caller, now: float, boot: str) -> int:
-    """Delete the grants that will not be settled; return their calls, which may all have been made.
-
-    A worker asks only while it makes no calls. So a grant that it still has is one whose reply
-    never reached it.
-    """
-    is_lost = or_(
-        tables.call_grant.c.held_boot != boot,
-        tables.call_grant.c.held_until <= now,
-        tables.call_grant.c.worker_id == caller.worker_id,
-    )
-    lost = delete(tables.call_grant).filter_by(**_meter_key(caller)).where(is_lost)
-    return sum(connection.execute(lost.returning(tables.call_grant.c.calls)).scalars())
-
-
 def _read_responses(
-    connection: Connection, caller: Caller, hashes: Collection[str], meter: _Meter
+    connection: Connection, caller: Caller, hashes: Collection[str], meter: Meter
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Return the stored responses by hash, and the calls that other workers are making."""
     query = select(tables.response).where(tables.response.c.hash.in_(hashes))
@@ -168,7 +121,7 @@ def _read_responses(
     return answers, in_progress
 
 
-def _apply_quota(missing: list[str], meter: _Meter, quota: Quota) -> tuple[list[str], str, float]:
+def _apply_quota(missing: list[str], meter: Meter, quota: Quota) -> tuple[list[str], str, float]:
     """Return the calls that rate and budget allow now, or why there are none and for how long."""
     count = quota.most_calls
     if quota.budget_calls is not None and missing:
@@ -183,7 +136,7 @@ def _apply_quota(missing: list[str], meter: _Meter, quota: Quota) -> tuple[list[
     return missing[:count], "", 0.0
 
 
-def _budget_wait(budget: int, meter: _Meter, quota: Quota) -> tuple[str, float]:
+def _budget_wait(budget: int, meter: Meter, quota: Quota) -> tuple[str, float]:
     if meter.calls + quota.tries <= budget:
         return f"the rest of its budget of {budget:,} calls is reserved", BUDGET_RETRY_SECONDS
     left = meter.period_at + quota.budget_days * DAY_SECONDS - meter.wall
@@ -202,7 +155,7 @@ def _reserve_responses(
     caller: Caller,
     token: str,
     records: Mapping[str, int],
-    meter: _Meter,
+    meter: Meter,
     quota: Quota,
 ) -> list[str]:
     """Mark calls as being made; return those that no other enricher has reserved meanwhile."""
@@ -232,7 +185,7 @@ def _reserve_responses(
 
 
 def _reserve_calls(
-    connection: Connection, caller: Caller, token: str, meter: _Meter, quota: Quota, count: int
+    connection: Connection, caller: Caller, token: str, meter: Meter, quota: Quota, count: int
 ) -> None:
     """Write the grant, and the meter with the calls that it reserves."""
     calls = count * quota.tries
@@ -255,7 +208,12 @@ def _reserve_calls(
 
 
 def settle_calls(
-    connection: Connection, caller: Caller, grant: Grant, answers: Mapping[str, str], calls: int
+    connection: Connection,
+    caller: Caller,
+    grant: Grant,
+    answers: Mapping[str, str],
+    calls: int,
+    tokens: Tokens = NO_TOKENS,
 ) -> None:
     """Store the answers, count the `calls` that were made, and release everything else granted."""
     key = _meter_key(caller)
@@ -274,12 +232,9 @@ def settle_calls(
     connection.execute(delete(tables.response).where(of_grant, tables.response.c.text.is_(None)))
     release = update(tables.response).where(of_grant)
     connection.execute(release.values(held_by=None, held_worker=None))
-    if reserved is None:
-        # The grant was lost and is counted in full, or it has been settled before.
-        return
-    meter = tables.meter.c
-    counts = {"calls": meter.calls + calls, "held": meter.held - reserved}
-    connection.execute(update(tables.meter).filter_by(**key).values(**counts))
+    # Without a grant, it was lost and is counted in full, or it has been settled before.
+    if reserved is not None:
+        add_usage(connection, key, calls, reserved, tokens)
 
 
 def release_calls(connection: Connection, worker_id: int) -> None:

@@ -68,7 +68,8 @@ def format_status(report: dict[str, Any]) -> Iterator[str]:
             bar = "█" * int(20 * share)
             yield f"  {name:<16} {bar:·<20} {fresh:>10,} of {records:,} fresh"
         for name, calls in dataset["calls"].items():
-            yield f"  {name:<16} {calls:,} calls in this budget period"
+            used = _format_tokens(calls, dataset["tokens"].get(name))
+            yield f"  {name:<16} {calls:,} calls{used} in this budget period"
         if dataset["quarantined"]:
             count = dataset["quarantined"]
             yield f"  {count:,} records are quarantined; see: python -m enrich quarantine list"
@@ -79,6 +80,16 @@ def format_status(report: dict[str, Any]) -> Iterator[str]:
         yield from _worker_lines(worker, report["now"])
     if not report["workers"]:
         yield "no worker runs; start one: python -m enrich run"
+
+
+def _format_tokens(calls: int, tokens: dict[str, float | None] | None) -> str:
+    """Return what a language model's calls have used; "" for another service."""
+    if tokens is None:
+        return ""
+    if calls and not tokens["prompt"] and not tokens["answer"]:
+        return " (the service reports no tokens)"
+    used = f", {tokens['prompt']:,} prompt tokens, {tokens['answer']:,} answer tokens"
+    return used if tokens["cost"] is None else f"{used}, cost {tokens['cost']:,.4f}"
 
 
 def _time_left(report: dict[str, Any]) -> str:

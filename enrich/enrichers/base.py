@@ -58,6 +58,7 @@ BUILT_IN = {
     "label_issues": "enrich.enrichers.label_issues.LabelIssues",
     "neighbours": "enrich.enrichers.neighbours.Neighbours",
     "http": "enrich.enrichers.http.enricher.Http",
+    "llm": "enrich.enrichers.llm.enricher.Llm",
     "sql": "enrich.enrichers.sql.Sql",
 }
 
@@ -82,6 +83,12 @@ class Enricher:
     def is_analysis(self) -> bool:
         """Whether its values are found by an analysis of the whole dataset."""
         return self.kind in {"records", "answers", "vectors"}
+
+    @property
+    def value_config(self) -> dict[str, Any]:
+        """The configuration that its values depend on."""
+        apart: frozenset[str] = getattr(self.code, "apart_from_values", frozenset())
+        return {key: value for key, value in self.config.items() if key not in apart}
 
     @property
     def listing_column(self) -> Literal["", "issue", "duplicates"]:

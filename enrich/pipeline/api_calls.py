@@ -13,8 +13,8 @@ from db.queue.worker_registry import remove_dead_workers
 from db.records.record import Record
 from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Unavailable, to_value
-from enrich.enrichers.http.enricher import Http
-from enrich.enrichers.http.outcome import Answered, Failed, Later, Request
+from enrich.enrichers.http.outcome import NO_TOKENS, Answered, Failed, Later, Request
+from enrich.enrichers.http.service import Limits, Service
 from enrich.enrichers.http.template import RowFault
 from enrich.executors.base import ChildDied, RecipeError
 from enrich.executors.recipe import REQUEST, CallRecipe, Recipe
@@ -36,7 +36,7 @@ def each_call(
     step_run: StepRun, stale: Sequence[Record], check: Callable[[], None]
 ) -> Iterator[RecordOutcome]:
     """Yield the service's answer for each record; raises Unavailable while it cannot be called."""
-    code: Http = step_run.make_code()
+    code: Service = step_run.make_code()
     batch = step_run.context.batches.setdefault(
         step_run.step.fingerprint, MicroBatch(rows=FIRST_CALLS)
     )
@@ -50,7 +50,7 @@ def each_call(
         start += len(records)
 
 
-def quota_of(code: Http, calls: int, suspend_seconds: float) -> Quota:
+def quota_of(code: Limits, calls: int, suspend_seconds: float) -> Quota:
     """Return the quota under which the store grants that many calls at once."""
     longest = code.tries * (code.timeout_seconds + MOST_PAUSE_SECONDS)
     return Quota(
@@ -67,7 +67,7 @@ def quota_of(code: Http, calls: int, suspend_seconds: float) -> Quota:
 class _CallRound:
     """The calls for a few records, repeated until each has an outcome."""
 
-    def __init__(self, step_run: StepRun, code: Http, check: Callable[[], None]) -> None:
+    def __init__(self, step_run: StepRun, code: Service, check: Callable[[], None]) -> None:
         self._step_run = step_run
         self._code = code
         self._check = check
@@ -154,6 +154,9 @@ class _CallRound:
         return CallRecipe(encode_spec(spec), self._step_run.step.name, code_paths)
 
     def _settle(self, grant: Grant, answers: dict[str, Answer], made: int) -> None:
+        tokens = NO_TOKENS
+        for given in answers.values():
+            tokens = tokens.plus(given.tokens)
         texts = {one: given.text for one, given in answers.items() if isinstance(given, Answered)}
         self._step_run.context.write(
             partial(
@@ -162,6 +165,7 @@ class _CallRound:
                 grant=grant,
                 answers=texts,
                 calls=made,
+                tokens=tokens,
             )
         )
 

@@ -53,7 +53,7 @@ def make_plan(
 
 def _stamp(enricher: Enricher, spec: DatasetSpec, reads: Sequence[str]) -> str:
     use = spec.enrichers[enricher.name].use or enricher.name
-    return fingerprint(enricher.version, use, enricher.config, enricher.reads, reads)
+    return fingerprint(enricher.version, use, enricher.value_config, enricher.reads, reads)
 
 
 @dataclass(frozen=True)

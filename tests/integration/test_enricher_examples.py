@@ -24,8 +24,12 @@ from tests.bad_server import bad_server
 from tests.conftest import ROOT, make_store, register, run_command
 from tests.test_docs import blocks
 
+from .llm_server import ROUTE, prompt_of, says
+
 PAGE = (ROOT / "docs" / "enrichers.md").read_text("utf-8")
 HOST = "https://api.example.com"
+MODEL_HOST = "https://api.openai.com"
+LOCAL_HOST = "http://127.0.0.1:11434"
 SECRET = "s3cret-of-the-examples"  # noqa: S105
 NOTICES = (
     "deux pièces au calme avec balcon, proche du métro",
@@ -45,10 +49,15 @@ def store(sqlite_url: str) -> Iterator[Store]:
     enrichments.close()
 
 
-def example(enricher: str) -> str:
-    """Return the TOML example in an enricher's section of the docs."""
+def examples(enricher: str) -> list[str]:
+    """Return the TOML examples in an enricher's section of the docs."""
     section = PAGE.split(f"\n### {enricher}\n")[1].split("\n### ")[0].split("\n## ")[0]
-    [block] = blocks(section, "toml")
+    return blocks(section, "toml")
+
+
+def example(enricher: str) -> str:
+    """Return the only TOML example in an enricher's section of the docs."""
+    [block] = examples(enricher)
     return block
 
 
@@ -95,6 +104,46 @@ def test_the_http_example_calls_a_service(store: Store, sqlite_url: str, tmp_pat
     assert {(call.method, call.path) for call in calls} == {("POST", "/v1/tone?lang=fr")}
     assert {call.headers["authorization"] for call in calls} == {f"Bearer {SECRET}"}
     assert SECRET.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
+
+
+def test_the_llm_example_asks_a_hosted_service(
+    store: Store, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Prompt, header and answer are those of the example; only the host differs."""
+    hosted, _ = examples("llm")
+    assert MODEL_HOST in hosted
+    answer = {"mood": "warm", "rooms": None}
+    with bad_server() as server:
+        server.on(ROUTE, says(answer))
+        toml = hosted.replace(MODEL_HOST, server.url)
+        dataset = make_dataset(store, toml, FLATS, [700, 710, 1500, 400])
+        enrich(sqlite_url, "once", OPENAI_API_KEY=SECRET)
+        calls = server.calls
+    assert [values(store, dataset, "judged")[notice] for notice in NOTICES] == [answer] * 4
+    asked = sorted(prompt_of(call).partition("Notice: ")[2].strip() for call in calls)
+    assert asked == sorted(NOTICES)
+    assert {call.headers["authorization"] for call in calls} == {f"Bearer {SECRET}"}
+    assert SECRET.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
+    status = run_command(sqlite_url, "enrich", "status").out
+    assert "4 calls, 80 prompt tokens, 20 answer tokens, cost 0.0001 in this budget" in status
+
+
+def test_the_llm_example_asks_a_local_model(store: Store, sqlite_url: str) -> None:
+    """It needs no key, and one member is the value by itself."""
+    _, local = examples("llm")
+    assert LOCAL_HOST in local
+    with bad_server() as server:
+        server.on(ROUTE, says({"mood": "cold"}, usage=None))
+        toml = local.replace(LOCAL_HOST, server.url)
+        dataset = make_dataset(store, toml, FLATS, [700, 710, 1500, 400])
+        enrich(sqlite_url, "once")
+        [prompt, *_] = sorted(prompt_of(call) for call in server.calls)
+        headers = server.calls[0].headers
+    assert values(store, dataset, "mood") == dict.fromkeys(NOTICES, "cold")
+    assert prompt.endswith(f'such as {{"mood": "cold"}}. Notice: {min(NOTICES)}')
+    assert "authorization" not in headers
+    status = run_command(sqlite_url, "enrich", "status").out
+    assert "4 calls (the service reports no tokens) in this budget period" in status
 
 
 def test_the_near_duplicates_example_finds_duplicates(store: Store, sqlite_url: str) -> None:

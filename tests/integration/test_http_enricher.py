@@ -18,15 +18,10 @@ import pytest
 
 from db.errors import EnricherError
 from db.records.enrichment import Vector
-from enrich.enrichers.http.client import (
-    LATER_SECONDS,
-    LIMIT_BYTES,
-    LONGEST_SECONDS,
-    hide,
-    read_retry_after,
-)
+from enrich.enrichers.http.client import LATER_SECONDS, LONGEST_SECONDS, read_retry_after
 from enrich.enrichers.http.enricher import Http
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Outcome
+from enrich.enrichers.http.reply import LIMIT_BYTES, hide
 from enrich.enrichers.http.template import RowFault
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server

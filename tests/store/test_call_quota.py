@@ -24,6 +24,7 @@ from db.queue.call_quota import (
     settle_calls,
     spent_calls,
 )
+from db.queue.meter import Tokens, spent_tokens
 from db.records.dataset import Dataset
 from db.records.record import each_record, forget_record
 from db.spec.dataset_spec import DatasetSpec
@@ -156,6 +157,60 @@ def test_no_more_calls_are_granted_than_a_caller_may_make_at_once(
     second = ask(store, caller(notes, worker_id=2), asked, quota)
     assert (len(first.granted), len(second.granted)) == (4, 4)
     assert second.in_progress == set(first.granted)
+
+
+# Tokens
+
+
+def settle_tokens(store: Store, who: Caller, grant: Grant, tokens: Tokens) -> None:
+    """Settle a grant whose calls have used these tokens and brought no answer."""
+    settled = partial(settle_calls, caller=who, grant=grant, answers={}, calls=1)
+    store.write(partial(settled, tokens=tokens))
+
+
+def tokens_of(store: Store, dataset: Dataset) -> dict[str, Tokens]:
+    """Return the tokens that each enricher has used."""
+    with store.reading() as connection:
+        return spent_tokens(connection, dataset.id)
+
+
+def test_the_tokens_of_all_calls_are_added_up_for_each_enricher(
+    store: Store, notes: Dataset
+) -> None:
+    """Calls without a usable answer count too."""
+    for enricher, tokens in (("score", (10, 2)), ("score", (5, 1)), ("other", (2**40, 7))):
+        who = caller(notes, enricher)
+        settle_tokens(store, who, ask(store, who, wanted(store, notes, 1)), Tokens(*tokens))
+    settle(store, caller(notes, "third"), ask(store, caller(notes, "third"), {}), [], made=0)
+    assert tokens_of(store, notes) == {
+        "score": Tokens(15, 3),
+        "other": Tokens(2**40, 7),
+        "third": Tokens(0, 0),
+    }
+
+
+def test_tokens_of_a_grant_that_is_settled_twice_are_counted_once(
+    store: Store, notes: Dataset
+) -> None:
+    """A worker that did not learn of the commit settles the grant again."""
+    grant = ask(store, caller(notes), wanted(store, notes, 1))
+    for _ in range(2):
+        settle_tokens(store, caller(notes), grant, Tokens(10, 2))
+    assert tokens_of(store, notes) == {"score": Tokens(10, 2)}
+
+
+def test_a_new_budget_period_begins_without_tokens(store: Store, notes: Dataset) -> None:
+    """Calls and tokens are those of the same period."""
+    quota = dataclasses.replace(QUOTA, budget_days=2)
+    first, second = wanted(store, notes, 1), wanted(store, notes, 2)
+    settle_tokens(store, caller(notes), ask(store, caller(notes), first, quota), Tokens(10, 2))
+    move_period_start(store, 1)
+    grant = ask(store, caller(notes), second, quota)
+    assert tokens_of(store, notes) == {"score": Tokens(10, 2)}
+    move_period_start(store, 1)
+    settle_tokens(store, caller(notes), grant, Tokens(4, 1))
+    settle_tokens(store, caller(notes), ask(store, caller(notes), first, quota), Tokens(1, 1))
+    assert tokens_of(store, notes) == {"score": Tokens(1, 1)}
 
 
 # Transactions that were committed although the worker did not learn of it

@@ -9,15 +9,14 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
-import msgspec
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -26,9 +25,9 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from .outcome import Answered, Failed, Later, Outcome, Request
+from .outcome import NO_TOKENS, Failed, Later, Malformed, Outcome, Reply, Request
+from .reply import LIMIT_BYTES, hide
 
-LIMIT_BYTES = 2**20
 # Statuses, besides 5xx, after which another try may succeed.
 TEMPORARY = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -54,22 +53,34 @@ class CallPolicy:
     tries: int
     timeout_seconds: float
     calls_per_second: float | None
+    # The key of the configuration that has the address, for messages.
+    address: str = "config.url"
+
+
+# Reads a reply and hides the secrets in it. Later concerns all requests, Failed only this one.
+Read: TypeAlias = Callable[[Reply, frozenset[str]], Outcome | Malformed]
 
 
 class _FailedTry(Exception):
     """A try that failed, while another may succeed.
 
     `asked_seconds` is the pause that the API asks for. `for_all` says that any other request would
-    fail too.
+    fail too, and `is_malformed` that the API answered, and the answer was not usable.
     """
 
     def __init__(
-        self, reason: str, asked_seconds: float | None = None, *, for_all: bool = False
+        self,
+        reason: str,
+        asked_seconds: float | None = None,
+        *,
+        for_all: bool = False,
+        is_malformed: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.asked_seconds = asked_seconds
         self.for_all = for_all or asked_seconds is not None
+        self.is_malformed = is_malformed
 
 
 async def perform_calls(
@@ -77,8 +88,9 @@ async def perform_calls(
     headers: Mapping[str, str],
     secrets: frozenset[str],
     requests: Sequence[Request],
+    read: Read,
 ) -> list[Outcome]:
-    """Make the calls one after the other, and return the outcome of each.
+    """Make the calls one after the other, and return the outcome of each as `read` finds it.
 
     Once the API asks for a pause or cannot be reached, the outcome of the rest is Later.
     """
@@ -92,7 +104,7 @@ async def perform_calls(
         # `_Batch` limits the time of a whole try instead.
         timeout=None,  # noqa: S113
     ) as client:
-        batch = _Batch(policy, client, secrets)
+        batch = _Batch(policy, client, secrets, read)
         return [await batch.outcome(request) for request in requests]
 
 
@@ -113,12 +125,14 @@ class _Batch:
     """
 
     def __init__(
-        self, policy: CallPolicy, client: httpx.AsyncClient, secrets: frozenset[str]
+        self, policy: CallPolicy, client: httpx.AsyncClient, secrets: frozenset[str], read: Read
     ) -> None:
         self._policy = policy
         self._client = client
         self._secrets = secrets
+        self._read = read
         self._calls = 0
+        self._tokens = NO_TOKENS
         self._next_call_at = 0.0
         self._paused: Later | None = None
 
@@ -126,13 +140,16 @@ class _Batch:
         """Return the outcome of a request after at most `tries` tries."""
         if self._paused:
             return self._paused
-        self._calls = 0
+        self._calls, self._tokens = 0, NO_TOKENS
         try:
             outcome: Outcome = await _retrying(self._policy.tries)(self._try, request)
         except _FailedTry as error:
-            outcome = later = Later(error.reason, _later_seconds(error.asked_seconds))
-            self._paused = later if error.for_all else None
-        return replace(outcome, calls=self._calls)
+            if error.is_malformed:
+                outcome = Failed(error.reason)
+            else:
+                outcome = later = Later(error.reason, _later_seconds(error.asked_seconds))
+                self._paused = later if error.for_all else None
+        return replace(outcome, calls=self._calls, tokens=self._tokens)
 
     async def _try(self, request: Request) -> Outcome:
         await self._wait_turn()
@@ -141,7 +158,7 @@ class _Batch:
             async with asyncio.timeout(self._policy.timeout_seconds):
                 return await self._send(request)
         except httpx.InvalidURL:
-            return Failed("config.url: the address is not usable with this row")
+            return Failed(f"{self._policy.address}: the address is not usable with this row")
         except httpx.ConnectError as error:
             reason = f"cannot be reached: {hide(str(error), self._secrets)}"
         except TimeoutError:
@@ -169,8 +186,15 @@ class _Batch:
             _raise_for_temporary(response)
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 return Failed("the answer is compressed, although none was accepted")
-            body = await _read(response)
-        return read_outcome(response.status_code, body, self._secrets)
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            reply = Reply(response.status_code, media_type, await _read_body(response))
+        found = self._read(reply, self._secrets)
+        self._tokens = self._tokens.plus(found.tokens)
+        if isinstance(found, Malformed):
+            raise _FailedTry(found.reason, is_malformed=True)
+        if isinstance(found, Later):
+            raise _FailedTry(found.reason, found.seconds or None, for_all=True)
+        return found
 
     async def _count(self, event: str, _: Mapping[str, Any]) -> None:
         if event.endswith(".send_request_headers.started"):
@@ -233,7 +257,7 @@ def read_retry_after(text: str, now: datetime) -> float | None:
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read_body(response: httpx.Response) -> bytes:
     """Return the body, cut a little above the limit."""
     body = bytearray()
     async for chunk in response.aiter_raw():
@@ -241,32 +265,3 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > LIMIT_BYTES:
             break
     return bytes(body)
-
-
-def read_outcome(status: int, body: bytes, secrets: frozenset[str]) -> Outcome:
-    """Return the outcome of an answer, with every secret hidden."""
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Failed(f"the API answered {status}, a redirect: put the new address in config.url")
-    if len(body) > LIMIT_BYTES:
-        return Failed(f"the answer ({status}) is larger than {LIMIT_BYTES} bytes")
-    try:
-        # Decoded first: escapes can hide a secret in the raw text.
-        text = msgspec.json.encode(hide(msgspec.json.decode(body), secrets)).decode()
-    except (ValueError, RecursionError):
-        text = ""
-    if status >= HTTPStatus.BAD_REQUEST:
-        return Failed(f"the API answered {status}: {text[:200]}".rstrip(": "))
-    return Answered(text) if text else Failed(f"the answer ({status}) is not JSON")
-
-
-def hide(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401  whatever JSON can say
-    """Return a JSON value with every secret in it replaced by ***."""
-    if isinstance(value, dict):
-        return {hide(key, secrets): hide(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [hide(item, secrets) for item in value]
-    if not isinstance(value, str):
-        return "***" if any(secret in str(value) for secret in secrets) else value
-    for secret in sorted(secrets, key=len, reverse=True):
-        value = value.replace(secret, "***")
-    return value

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -15,13 +13,14 @@ from db.errors import EnricherError
 from enrich.enrichers.base import Row
 
 from .outcome import Outcome, Request
+from .reply import read_reply
+from .service import check_limits, missing_package, perform_requests
 from .template import (
     RowFault,
     check_headers,
     check_template,
     check_url,
     fill_body,
-    fill_headers,
     fill_url,
     pick_path,
 )
@@ -64,18 +63,7 @@ class Http:
         check_url(self.url)
         check_template("body", self.body)
         check_headers(self.headers)
-        self._check_numbers()
-
-    def _check_numbers(self) -> None:
-        _check_number("timeout_seconds", self.timeout_seconds, 600)
-        _check_number("tries", self.tries, 10, whole=True)
-        _check_number("budget_days", self.budget_days, 3660)
-        if self.calls_per_second is not None:
-            _check_number("calls_per_second", self.calls_per_second, 1000)
-        if self.budget_calls is not None:
-            _check_number("budget_calls", self.budget_calls, 10**12, whole=True)
-            if self.budget_calls < self.tries:
-                raise EnricherError(f"config.budget_calls: must be at least tries, {self.tries}")
+        check_limits(self)
 
     def request(self, row: Row) -> Request:
         """Return the request for a row; raises RowFault if the row lacks a usable value."""
@@ -97,25 +85,13 @@ class Http:
 
         Once the API asks for a pause or cannot be reached, the remaining calls are not made.
         """
-        headers, secrets = fill_headers(self.headers, os.environ)
         try:
-            from .client import CallPolicy, perform_calls  # noqa: PLC0415  needs extra packages
+            return perform_requests(self, self.headers, requests, read_reply)
         except ImportError as error:
-            raise EnricherError(
-                f"http needs {error.name}: pip install -r requirements-extra.txt"
-            ) from None
-        policy = CallPolicy(self.tries, self.timeout_seconds, self.calls_per_second)
-        return asyncio.run(perform_calls(policy, headers, secrets, requests))
+            raise missing_package("http", error) from None
 
 
 _KINDS = {str: "text", Mapping: "a table"}
-
-
-def _check_number(key: str, number: object, most: float, *, whole: bool = False) -> None:
-    kinds = int if whole else int | float
-    if isinstance(number, bool) or not isinstance(number, kinds) or not 0 < number <= most:
-        kind = "a whole number" if whole else "a number"
-        raise EnricherError(f"config.{key}: must be {kind} above 0 and up to {most}")
 
 
 def _to_json(value: object) -> bytes:

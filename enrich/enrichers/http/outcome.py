@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from db.queue.meter import Tokens
+
+NO_TOKENS = Tokens()
+
 
 @dataclass(frozen=True)
 class Request:
@@ -17,11 +21,24 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """A complete answer of an API, whatever its status; the body may be cut above the limit."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Answered:
-    """The API answered with JSON. `calls` is the number of requests sent, tries included."""
+    """The API answered with JSON.
+
+    `calls` is the number of requests sent, tries included, and `tokens` what all of them used.
+    """
 
     text: str
     calls: int = 0
+    tokens: Tokens = NO_TOKENS
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,7 @@ class Failed:
 
     reason: str
     calls: int = 0
+    tokens: Tokens = NO_TOKENS
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,15 @@ class Later:
     reason: str
     seconds: float
     calls: int = 0
+    tokens: Tokens = NO_TOKENS
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """The answer of one try is not usable; another try may bring one that is."""
+
+    reason: str
+    tokens: Tokens = NO_TOKENS
 
 
 Outcome: TypeAlias = Answered | Failed | Later

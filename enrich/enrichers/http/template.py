@@ -34,7 +34,7 @@ class RowFault(EnricherError):
     """A row has no value, while others may have one."""
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, key: str = "url") -> None:
     """Raise EnricherError for an invalid address, or one whose host a row or a secret could set."""
     try:
         parts = urlsplit(url)
@@ -43,12 +43,12 @@ def check_url(url: str) -> None:
         usable = False
     # The message does not show the address: the invalid part may be a password.
     if not usable or not url.isprintable() or " " in url:
-        raise EnricherError("config.url: must start with http:// or https:// and name a host")
+        raise EnricherError(f"config.{key}: must start with http:// or https:// and name a host")
     if "@" in parts.netloc:
-        raise EnricherError("config.url: names a user; put the login into a header as ${NAME}")
+        raise EnricherError(f"config.{key}: names a user; put the login into a header as ${{NAME}}")
     if set(parts.netloc) & set("{}"):
-        raise EnricherError("config.url: the host must not come from a row; write it out")
-    check_template("url", url)
+        raise EnricherError(f"config.{key}: the host must not come from a row; write it out")
+    check_template(key, url)
 
 
 def check_template(key: str, template: Any) -> None:  # noqa: ANN401  whatever TOML can say
@@ -151,7 +151,17 @@ def fill_body(template: Any, row: Row) -> Any:  # noqa: ANN401
     if whole and whole[1]:
         value = _value("body", row, whole[1])
         return value.numbers() if isinstance(value, Vector) else value
-    return _fill("body", template, row, str)
+    return fill_text("body", template, row)
+
+
+def fill_text(key: str, template: str, row: Row) -> str:
+    """Return a text with its placeholders replaced by values; a missing value is empty."""
+    return _fill(key, template, row, str)
+
+
+def has_placeholder(template: str) -> bool:
+    """Return whether a row fills any part of a text."""
+    return any(part[1] for part in _PART.finditer(template))
 
 
 def _fill(key: str, template: str, row: Row, encode: Callable[[str], str]) -> str:

@@ -1,0 +1,1 @@
+"""The llm enricher: values from a language model, held to a schema."""

@@ -1,0 +1,1 @@
+"""Tests of the llm enricher that need no service."""
