@@ -10,6 +10,7 @@ import click
 from db.cli.completion import VARIABLE
 from db.cli.console import run_command
 from enrich.commands.bench import bench
+from enrich.commands.exchange import import_, publish
 from enrich.commands.models import activate, evaluate, models, survey, train
 from enrich.commands.quarantine import quarantine
 from enrich.commands.status import status
@@ -31,6 +32,8 @@ for command in (
     models,
     activate,
     survey,
+    import_,
+    publish,
     once,
     run,
     status,

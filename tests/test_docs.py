@@ -152,6 +152,7 @@ def test_the_commands_of_the_tutorial_run_as_written(checkout: Path) -> None:
     """The commands take three tables from their files to predictions."""
     output, answers = run_page(PAGES["tutorial.md"], checkout)
     assert all(f"{name}@1 is active: " in output for name in ("wine", "wishes", "flats"))
+    assert "The rent of let 500 is about " in output
     wish, flat = map(msgspec.json.decode, answers[:2])
     assert (wish["dataset"], wish["source"], wish["enrichment"]) == ("wishes", "student", "queued")
     assert 300 < flat["prediction"] < 900
@@ -160,35 +161,77 @@ def test_the_commands_of_the_tutorial_run_as_written(checkout: Path) -> None:
     assert (checkout / "towns.log").read_text("utf-8").count('"GET /') == 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (
+            "databases.md",
+            [
+                "churn: 600 rows: 600 added",
+                "10 rows: 0 added, 10 corrected, 0 unchanged, 5 removed",
+            ],
+        ),
+        ("publish.md", ["rows in spending: ", "0 inserted, 0 updated"]),
+        ("excel-and-parquet.md", ["rents: 200 rows: 200 added", "200 unchanged"]),
+        ("predict-files.md", ["prediction,interval_low,interval_high,source,model,error"]),
+    ],
+)
+def test_the_commands_of_a_page_about_tables_run_as_written(
+    checkout: Path, page: str, words: list[str]
+) -> None:
+    """Each page creates the table that it needs."""
+    output = run_steps(script_of(PAGES[page]).split("python -m serve\n")[0], checkout)
+    for part in words:
+        assert part in output
+
+
+def script_of(page: str) -> str:
+    """Return a page's commands, without those that are already done where tests run."""
+    script = "\n".join(blocks(page, "sh"))
+    for line in (r"^\. \.venv/bin/activate$", r"^pip install .*$"):
+        script = re.sub(line, "", script, flags=re.MULTILINE)
+    return script
+
+
 def run_page(page: str, folder: Path) -> tuple[str, list[bytes]]:
     """Run a page's commands, then its requests to the web process; return output and bodies."""
     ports = {":8000": f":{free_port()}", ":8099": f":{free_port()}"}
-    script = "\n".join(blocks(page, "sh"))
-    # These steps are already done in the environment that runs the tests.
-    for line in (r"^\. \.venv/bin/activate$", r"^pip install .*$"):
-        script = re.sub(line, "", script, flags=re.MULTILINE)
+    script = script_of(page)
     for shown, free in ports.items():
         script = script.replace(shown, free).replace(
             shown.replace(":", ", "), free.replace(":", ", ")
         )
-    environment = command_environment("", PORT=ports[":8000"][1:])
-    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     steps, served = script.split("python -m serve\n")
+    output = run_steps(steps, folder)
+    port = int(ports[":8000"][1:])
+    with serving(folder, page_environment(PORT=str(port)), port):
+        asked = [shlex.split(line)[1] for line in served.splitlines() if line.startswith("curl")]
+        return output, [fetch(url) for url in asked]
+
+
+def page_environment(**settings: str) -> dict[str, str]:
+    """Return the environment in which a page's commands run."""
+    environment = command_environment("", **settings)
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return environment
+
+
+def run_steps(steps: str, folder: Path) -> str:
+    """Run commands in a folder and return their output; each must succeed."""
     # If a command fails, what runs in the background must not hold the output open.
     steps = f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{steps}"
     done = subprocess.run(
         ["sh", "-e"],
         input=steps,
         cwd=folder,
-        env=environment,
+        env=page_environment(),
         text=True,
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    with serving(folder, environment, int(ports[":8000"][1:])):
-        asked = [shlex.split(line)[1] for line in served.splitlines() if line.startswith("curl")]
-        return done.stdout, [fetch(url) for url in asked]
+    return done.stdout
 
 
 def fetch(url: str) -> bytes:

@@ -9,9 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy import Connection
 
@@ -25,7 +23,8 @@ from db.settings import Settings
 from db.store.dialect import connection_limit, wall_seconds
 from db.store.store import Store, check_schema, describe_store, sqlite_file
 
-Level = Literal["good", "warning", "fault"]
+from .dataset_needs import check_needs
+from .finding import Finding, Level
 
 # A web process accepts 10,000 connections, each of which needs a file descriptor.
 WEB_DESCRIPTORS = 10_100
@@ -37,16 +36,6 @@ MIN_SQLITE = (3, 35)
 # File systems that several machines can mount; SQLite's shared memory works on one machine only.
 NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "afs"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check; `remedy` is empty if there is nothing to do."""
-
-    level: Level
-    subject: str
-    message: str
-    remedy: str = ""
 
 
 def examine(settings: Settings, store: Store) -> Iterator[Finding]:
@@ -85,6 +74,7 @@ def _check_store(connection: Connection, settings: Settings) -> Iterator[Finding
         )
     for dataset in datasets:
         yield from _check_dataset(connection, dataset)
+        yield from check_needs(dataset.spec)
     yield _check_workers([now - worker.seen_at for worker in workers])
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from db.store import tables
 from db.store.dialect import wall_seconds
@@ -95,6 +95,15 @@ def failed_runs(connection: Connection, limit: int) -> list[Run]:
         .limit(limit)
     )
     return [Run(*row) for row in connection.execute(query)]
+
+
+def last_ended_at(connection: Connection, dataset_id: int, command: str) -> float | None:
+    """Return when the last run of a command on a dataset ended, None if none has."""
+    query = select(func.max(tables.run.c.ended_at)).where(
+        tables.run.c.dataset_id == dataset_id, tables.run.c.command == command
+    )
+    ended_at: float | None = connection.execute(query).scalar_one()
+    return ended_at
 
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:

@@ -1,9 +1,10 @@
-"""Maintenance of datasets: activates versions of models, and finds analyses and training due."""
+"""Maintenance of datasets: activates versions of models, and finds the commands that are due."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -20,10 +21,14 @@ from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
+from .exchange_due import import_due, publication_due
 from .plan import make_plan
 
 # No model is trained on fewer labelled records.
 FEWEST_LABELS = 20
+
+
+_FindReason: TypeAlias = Callable[[Connection, Dataset, Settings], str]
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,38 @@ class Due:
 
 def due_subcommands(store: Store, settings: Settings) -> list[Due]:
     """Return the commands that are due, without those that another worker is running."""
-    due = []
     with store.reading() as connection:
-        for dataset in all_datasets(connection):
-            if not _is_usable(dataset, settings):
-                # The error is reported when a worker makes the plan of the dataset.
-                continue
-            for command, find_reason in (("survey", analysis_due), ("train", training_due)):
-                if is_running(connection, dataset.id, command):
-                    continue
-                reason = find_reason(connection, dataset, settings)
-                if reason:
-                    due.append(Due(command, dataset.name, reason))
-    return due
+        return [
+            Due(command, dataset.name, reason)
+            for dataset in all_datasets(connection)
+            for command, find_reason in _reasons(dataset, settings).items()
+            if not is_running(connection, dataset.id, command)
+            and (reason := find_reason(connection, dataset, settings))
+        ]
+
+
+def _reasons(dataset: Dataset, settings: Settings) -> dict[str, _FindReason]:
+    """Return by command the functions that say why it is due for a dataset, "" if it is not."""
+    if not _is_usable(dataset, settings):
+        # The error is reported when a worker makes the plan of the dataset.
+        return {"import": import_due, "publish": publication_due}
+    return {
+        "import": import_due,
+        "survey": analysis_due,
+        "train": training_due,
+        "publish": publication_due,
+    }
+
+
+def is_exchange_due(store: Store, settings: Settings) -> bool:
+    """Return True if rows are to be imported from a user's database, or predictions published."""
+    with store.reading() as connection:
+        return any(
+            not is_running(connection, dataset.id, command)
+            and find_reason(connection, dataset, settings)
+            for dataset in all_datasets(connection)
+            for command, find_reason in (("import", import_due), ("publish", publication_due))
+        )
 
 
 def due_analyses_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:

@@ -24,7 +24,8 @@ from enrich.gate.decision import Limits
 from enrich.gate.monitor import GateMonitor
 from enrich.gate.sampler import LoadSampler, StoreState
 from enrich.gate.suspender import ProcessSuspender
-from enrich.planning.maintenance import Due, due_subcommands
+from enrich.planning.exchange_due import all_missing_variables
+from enrich.planning.maintenance import Due, due_subcommands, is_exchange_due
 
 from .coverage_counter import CoverageCounter
 from .hooks import WorkerHooks
@@ -151,6 +152,8 @@ class WorkerLoop:
         self._subcommands = subcommands
         self._coverage = CoverageCounter(store)
         self._failed: set[Due] = set()
+        self._exchange_checked_at = 0.0
+        self._missing_variables: set[tuple[str, str]] = set()
         log.info("worker %s has started", worker.id)
 
     def tick(self) -> None:
@@ -162,6 +165,7 @@ class WorkerLoop:
             if done:
                 self._coverage.publish(at_once=True)
                 log.info("enriched %s records", f"{done:,}")
+            self._warn_of_missing_variables()
             if self._may_work():
                 self._run_due(due_subcommands(self._store, self._settings))
                 self._coverage.publish()
@@ -176,7 +180,23 @@ class WorkerLoop:
     def _may_go_on(self) -> bool:
         # A pass over many records takes hours.
         self._coverage.publish()
-        return self._may_work()
+        return self._may_work() and not self._is_exchange_due()
+
+    def _is_exchange_due(self) -> bool:
+        """Return True, at most every TICK_SECONDS, if a pass should end for an import."""
+        now = time.monotonic()
+        if now - self._exchange_checked_at < TICK_SECONDS:
+            return False
+        self._exchange_checked_at = now
+        return is_exchange_due(self._store, self._settings)
+
+    def _warn_of_missing_variables(self) -> None:
+        """Log once which users' databases this worker cannot exchange rows with."""
+        with self._store.reading() as connection:
+            missing = all_missing_variables(connection)
+        for dataset, name in missing - self._missing_variables:
+            log.warning("%s: %s is not set, so this worker does not use it", dataset, name)
+        self._missing_variables = missing
 
     def _report_error(self, what: str, error: Exception) -> None:
         message = " ".join(str(error).split())

@@ -85,10 +85,19 @@ class YieldingStore(Store):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self.lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with self.writer.begin() as connection:
-                yield connection
+        with uninterrupted(self.lock), self.writer.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def uninterrupted(lock: Path | None) -> Iterator[None]:
+    """Hold the lock of a subcommand, within which its process is not stopped."""
+    if lock is None:
+        yield
+        return
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def yielding(store: Store, lock: Path | None) -> Store:

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from db.admin import doctor
-from db.admin.doctor import Finding, examine
+from db.admin.doctor import examine
+from db.admin.finding import Finding
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.worker_registry import SILENT_SECONDS, register_worker

@@ -1,0 +1,85 @@
+"""Commands that exchange rows with users' databases, as workers run them: import, publish."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+import click
+
+from db.cli.console import as_json
+from db.cli.import_report import describe_import, import_warnings
+from db.cli.publish import describe
+from db.errors import SpecError
+from db.exchange.incremental_import import import_from_source
+from db.exchange.publication import publish_predictions
+from db.queue.run_history import recorded_run
+from db.records.dataset import find_dataset
+from enrich.worker.hooks import WorkerHooks
+from enrich.worker.subcommand import uninterrupted, yielding
+from enrich.worker.worker import working
+
+from .base import dataset_argument, json_option, lock_option, open_worker_store
+
+
+@click.command("import")
+@dataset_argument
+@lock_option
+@json_option
+def import_(dataset: str, *, lock: Path | None, as_json_: bool) -> None:
+    """Import the rows of DATASET's [source], as a worker does every so often.
+
+    To import files, or another query, use `python -m db import`.
+    """
+    store, settings = open_worker_store()
+    store = yielding(store, lock)
+    with store.reading() as connection:
+        found = find_dataset(connection, dataset)
+    source = found.spec.source
+    if source is None:
+        raise SpecError(f"{dataset}: its TOML file has no [source]; add it and load the file again")
+    hooks = WorkerHooks(f"importing {dataset}")
+    with (
+        working(store, settings, threading.Event(), hooks=hooks) as worker,
+        recorded_run(store, found.id, "import", worker.id) as outcome,
+    ):
+        result = import_from_source(store, found, source, os.environ)
+        line = describe_import(result)
+        outcome.complete(line, result.rows)
+    for warning in import_warnings(result, found.spec):
+        click.echo(warning, err=True)
+    click.echo(as_json(dataclasses.asdict(result.counts)) if as_json_ else f"{dataset}: {line}")
+
+
+@click.command()
+@dataset_argument
+@lock_option
+@json_option
+def publish(dataset: str, *, lock: Path | None, as_json_: bool) -> None:
+    """Publish the predictions of DATASET as its [publish] says, as a worker does every so often.
+
+    To publish to another table, use `python -m db publish`.
+    """
+    store, settings = open_worker_store()
+    store = yielding(store, lock)
+    with store.reading() as connection:
+        found = find_dataset(connection, dataset)
+    section = found.spec.publish
+    if section is None:
+        raise SpecError(
+            f"{dataset}: its TOML file has no [publish]; add it and load the file again"
+        )
+    hooks = WorkerHooks(f"publishing {dataset}")
+    with (
+        working(store, settings, threading.Event(), hooks=hooks) as worker,
+        recorded_run(store, found.id, "publish", worker.id) as outcome,
+    ):
+        counts = publish_predictions(
+            store, found, section, os.environ, uninterrupted=partial(uninterrupted, lock)
+        )
+        line = describe(counts, section.table)
+        outcome.complete(line, counts.inserted + counts.updated)
+    click.echo(as_json(dataclasses.asdict(counts)) if as_json_ else f"{dataset}: {line}")

@@ -1,0 +1,115 @@
+"""Tests of when imports from users' databases and publications are due."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+from sqlalchemy import update
+
+from db.queue.run_history import recorded_run
+from db.queue.worker_registry import register_worker
+from db.records.dataset import Dataset
+from db.records.trained_model import Artifact, NewModel, activate_model, add_model
+from db.settings import Settings
+from db.spec.section import EnricherSpec, PublicationSpec, SourceSpec
+from db.store import tables
+from db.store.store import Store
+from enrich.planning.exchange_due import all_missing_variables
+from enrich.planning.maintenance import Due, due_subcommands, is_exchange_due
+from tests.conftest import notes_spec, register
+
+URL = "sqlite:///notes-of-the-shop.db"
+SOURCE = SourceSpec(url="SHOP_URL", query="SELECT * FROM notes", every_minutes=60)
+PUBLICATION = PublicationSpec(url="CRM_URL", table="tones", every_minutes=60)
+
+
+def exchanging(store: Store, enrichers: dict[str, EnricherSpec] | None = None) -> Dataset:
+    """Register a dataset with a source and a publication."""
+    spec = notes_spec(enrichers or {})
+    return register(store, structs.replace(spec, source=SOURCE, publish=PUBLICATION))
+
+
+def run(store: Store, dataset: Dataset, command: str, minutes_ago: float) -> None:
+    """Note a run of a command that ended some minutes ago."""
+    worker = store.write(register_worker)
+    with recorded_run(store, dataset.id, command, worker):
+        pass
+    age_runs(store, minutes_ago)
+
+
+def age_runs(store: Store, minutes: float) -> None:
+    """Let all runs have ended some minutes earlier."""
+    with store.writing() as connection:
+        ended = tables.run.c.ended_at - 60 * minutes
+        connection.execute(update(tables.run).values(ended_at=ended))
+
+
+def commands(store: Store, settings: Settings) -> list[str]:
+    """Return the commands that are due."""
+    return [due.command for due in due_subcommands(store, settings)]
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the variables that have the databases' URLs."""
+    monkeypatch.setenv("SHOP_URL", URL)
+    monkeypatch.setenv("CRM_URL", URL)
+
+
+@pytest.mark.usefixtures("variables")
+def test_an_import_is_due_at_first_and_again_after_its_minutes(
+    store: Store, settings: Settings
+) -> None:
+    """A run that failed counts as well, so that a broken source is not asked all the time."""
+    dataset = exchanging(store)
+    assert due_subcommands(store, settings) == [Due("import", "notes", "it has not run yet")]
+    assert is_exchange_due(store, settings)
+    run(store, dataset, "import", minutes_ago=59)
+    assert commands(store, settings) == []
+    assert not is_exchange_due(store, settings)
+    age_runs(store, minutes=2)
+    assert commands(store, settings) == ["import"]
+
+
+@pytest.mark.usefixtures("variables")
+def test_an_import_that_another_worker_runs_is_not_due(store: Store, settings: Settings) -> None:
+    """It is due again once it has ended, if its time has come."""
+    dataset = exchanging(store)
+    with recorded_run(store, dataset.id, "import", store.write(register_worker)):
+        assert commands(store, settings) == []
+        assert not is_exchange_due(store, settings)
+
+
+@pytest.mark.usefixtures("variables")
+def test_predictions_are_published_once_there_is_a_model(store: Store, settings: Settings) -> None:
+    """Without a model there is nothing to publish."""
+    dataset = exchanging(store)
+    run(store, dataset, "import", minutes_ago=0)
+    assert commands(store, settings) == []
+    artifact = Artifact(b"{}", "")
+    with store.writing() as connection:
+        version = add_model(
+            connection, dataset.id, NewModel({"rows": 0}, {}, artifact, artifact, b"")
+        )
+        activate_model(connection, dataset, version)
+    assert commands(store, settings) == ["publish"]
+
+
+def test_a_worker_without_the_url_leaves_the_import_to_others(
+    store: Store, settings: Settings
+) -> None:
+    """It can say which variable it lacks."""
+    exchanging(store)
+    assert commands(store, settings) == []
+    with store.reading() as connection:
+        missing = all_missing_variables(connection)
+    assert missing == {("notes", "SHOP_URL"), ("notes", "CRM_URL")}
+
+
+@pytest.mark.usefixtures("variables")
+def test_rows_are_imported_although_an_enricher_cannot_be_found(
+    store: Store, settings: Settings
+) -> None:
+    """The enricher's fault is reported elsewhere."""
+    exchanging(store, {"gone": EnricherSpec(use="no.such.Enricher")})
+    assert commands(store, settings) == ["import"]
