@@ -24,13 +24,12 @@ from sqlalchemy import Connection, and_, delete, or_, select, update
 from db.store import tables
 from db.store.dialect import insert
 
-from .meter import DAY_SECONDS, Meter, Tokens, add_usage, lock_meter
+from .meter import DAY_SECONDS, NO_TOKENS, Meter, Tokens, add_usage, lock_meter
 
 # The longest wait for a free slot; a worker that would wait longer does other work meanwhile.
 MOST_WAIT_SECONDS = 1.0
 # The pause while the rest of a budget is reserved: part of it may be returned.
 BUDGET_RETRY_SECONDS = 3.0
-NO_TOKENS = Tokens()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ class Tokens(NamedTuple):
         return Tokens(self.prompt + other.prompt, self.answer + other.answer)
 
 
+NO_TOKENS = Tokens()
+
+
 @dataclass(frozen=True)
 class Meter:
     """A locked meter, with the time on the lease clock and on the wall clock."""

@@ -56,7 +56,9 @@ class LocalExecutor:
             answer = self._request(fingerprint, recipe, rows)
             if answer is not None:
                 seconds = time.monotonic() - began - (self._suspender.stopped_seconds() - stopped)
-                self._sent.add(fingerprint)
+                if answer.fault not in {"recipe", "unavailable"}:
+                    # Otherwise the child may not have started it, and needs it again.
+                    self._sent.add(fingerprint)
                 return Computed(read_answer(answer), max(seconds, 0.0))
 
     def _wait_while_suspended(self) -> None:

@@ -16,6 +16,7 @@ from db.store.store import Store
 from enrich.executors.base import Executor, Stopped
 
 from .batch_size import MicroBatch
+from .failed_calls import FailedCalls
 from .store_retry import retry_while_unreachable
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class WorkerContext:
     caller: Executor
     stop: threading.Event = field(default_factory=threading.Event)
     batches: dict[str, MicroBatch] = field(default_factory=dict)
+    failed_calls: dict[str, FailedCalls] = field(default_factory=dict)
     postponed: dict[str, Postponement] = field(default_factory=dict)
     findings: FindingsCache = field(default_factory=FindingsCache)
 

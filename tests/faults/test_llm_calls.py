@@ -33,6 +33,7 @@ from tests.bad_server import BadServer, Behaviour, Handler, bad_server
 from tests.conftest import register, run_command
 from tests.integration.llm_server import (
     ANSWER_TOKENS,
+    FINAL,
     MALFORMED,
     PROMPT_TOKENS,
     ROUTE,
@@ -59,8 +60,9 @@ CHUNK_RECORDS = 50 if FULL else 12
 TRIES = 4
 # Longer than a good answer takes on any machine, because a good call must not be repeated.
 TIMEOUT_SECONDS = 20
-# Some records never get a usable answer.
+# Some records never get a usable answer. Their order is that of their keys, so few are in a row.
 CURSED = RECORDS // 50
+CURSES = {**MALFORMED, **FINAL}
 # Each takes a whole time-out.
 STALLED = 10 if FULL else 0
 SHARE_OF_FAULTS = 0.2
@@ -107,7 +109,7 @@ class Model:
         """Return the name of the fault of an answer, "" for a good one."""
         chance = random.Random(zlib.crc32(f"{self._seed} {number} {turn}".encode()))
         if number < self._cursed:
-            return chance.choice(sorted(MALFORMED))
+            return chance.choice(sorted(CURSES))
         if number < self._cursed + self._stalled and turn == 1:
             return "stalls"
         if turn > 2 or chance.random() >= SHARE_OF_FAULTS:
@@ -118,7 +120,7 @@ class Model:
         if name == "stalls":
             return behaviour.stalls()
         if name:
-            return TRANSIENT[name] if name in TRANSIENT else MALFORMED[name][0]
+            return TRANSIENT[name] if name in TRANSIENT else CURSES[name][0]
         value = {"mood": "good" if number % 2 else "bad", "urgency": number}
         return says(value) if number % 3 else fenced(value)
 
@@ -237,7 +239,7 @@ def assert_quarantine(store: Store) -> None:
         found = list_quarantine(connection)
     numbers = sorted(int(json.loads(one.inputs)["sentence"].split()[-1]) for one in found)
     assert numbers == list(range(CURSED))
-    known = [reason for _, reason in MALFORMED.values()]
+    known = [reason for _, reason in CURSES.values()]
     for one in found:
         assert any(reason in one.reason for reason in known), one.reason
         assert len(one.reason) <= 200

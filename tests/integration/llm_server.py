@@ -82,21 +82,18 @@ def repeats_headers(**more: Any) -> Behaviour:  # noqa: ANN401
 MALFORMED: Mapping[str, tuple[Behaviour, str]] = {
     "cut off": (
         completes('{"mood": "good", "urg'),
-        'the answer is not one JSON value, it begins with: {"mood": "good", "urg',
+        'the answer is not one JSON value: it begins with {"mood": "good", "urg',
     ),
-    "length": (completes('{"mood"', finish="length"), "raise config.max_tokens"),
     "wrong type": (says({"mood": "good", "urgency": "2"}), "$.urgency: '2' is not of type"),
     "unknown word": (says({"mood": "fine", "urgency": 2}), "$.mood: 'fine' is not one of"),
     "missing member": (says({"mood": "good"}), "'urgency' is a required property"),
     "extra member": (says({**GOOD, "why": "x"}), "('why' was unexpected)"),
-    "extra text": (completes(f"Here it is: {json.dumps(GOOD)}"), "it begins with: Here it is"),
+    "extra text": (completes(f"Here it is: {json.dumps(GOOD)}"), "it begins with Here it is"),
     "NaN": (completes('{"mood": "good", "urgency": NaN}'), "is not one JSON value"),
     "null": (says(None), "None is not of type 'object'"),
     "empty": (completes("  \n"), "the answer is empty"),
     "no content": (completes(None), "the answer is empty"),
     "parts": (completes([{"type": "text", "text": "{}"}]), "its content is not text"),
-    "refusal": (completes(None, refusal="I cannot help"), "the model refused: I cannot help"),
-    "filter": (completes("", finish="content_filter"), "the service filtered the answer"),
     "error": (
         behaviour.answers({"error": {"message": "the upstream\nis overloaded"}}),
         "the service reports an error: the upstream is overloaded",
@@ -106,4 +103,11 @@ MALFORMED: Mapping[str, tuple[Behaviour, str]] = {
     "page": (behaviour.sends(b"<html>", media_type="text/html"), "the response is not JSON"),
     "too large": (is_too_large(), "the response is larger than"),
     "secret": (repeats_headers(), "does not fit the schema"),
+}
+# Answers that the same request would get again.
+FINAL: Mapping[str, tuple[Behaviour, str]] = {
+    "length": (completes('{"mood"', finish="length"), "raise config.max_tokens"),
+    "refusal": (completes(None, refusal="I cannot help"), "the model refused: I cannot help"),
+    "filter": (completes("", finish="content_filter"), "the service filtered the answer"),
+    "too long": (says({"mood": "good" * 2**13, "urgency": 2}), "the answer is longer than 32 KiB"),
 }

@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 
-from db.errors import EnricherError
 from db.queue.meter import Tokens
 from enrich.enrichers.http.client import LATER_SECONDS
-from enrich.enrichers.http.outcome import Answered, Failed, Later, Outcome
+from enrich.enrichers.http.outcome import Answered, Failed, Later, Outcome, Reply
+from enrich.enrichers.http.service import CannotCall, prepare_calls
 from enrich.enrichers.llm.enricher import Llm
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server
 
 from .llm_server import (
     ANSWER_TOKENS,
+    FINAL,
     GOOD,
     MALFORMED,
     PROMPT_TOKENS,
@@ -133,11 +134,12 @@ def test_an_answer_in_a_code_fence_is_read(server: BadServer, base: str) -> None
     assert perform(server, base, fenced()) == [Answered(STORED, calls=1, tokens=ONE_CALL)]
 
 
-@pytest.mark.parametrize("name", ["cut off", "wrong type", "refusal", "length"])
+@pytest.mark.parametrize("name", ["cut off", "wrong type", "empty", "error"])
 def test_a_malformed_answer_is_asked_for_again(server: BadServer, base: str, name: str) -> None:
     """Both calls are counted, and the tokens of both."""
     bad, _ = MALFORMED[name]
-    assert perform(server, base, bad, says()) == [Answered(STORED, calls=2, tokens=TWO_CALLS)]
+    tokens = ONE_CALL if name == "error" else TWO_CALLS
+    assert perform(server, base, bad, says()) == [Answered(STORED, calls=2, tokens=tokens)]
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -154,6 +156,49 @@ def test_an_answer_that_stays_malformed_is_a_fault_of_its_row_with_a_short_reaso
     assert failed.reason.isprintable()
     assert SECRET[:6] not in failed.reason
     assert isinstance(other, Answered)
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_an_answer_that_would_come_again_is_not_asked_for_again(
+    server: BadServer, base: str, name: str
+) -> None:
+    """One call shows it; its tokens are counted, and the next row is asked about."""
+    bad, reason = FINAL[name]
+    failed, other = perform(server, base, bad, says(), rows=2)
+    assert isinstance(failed, Failed)
+    assert (failed.calls, failed.tokens) == (1, ONE_CALL)
+    assert reason in failed.reason
+    assert isinstance(other, Answered)
+
+
+def test_two_malformed_answers_are_a_fault_of_the_row_whatever_the_last_try_met(
+    server: BadServer, base: str
+) -> None:
+    """A service that is often overloaded is not paid for bad answers without end."""
+    bad, busy = completes("no"), behaviour.fails(503)
+    failed, later = perform(server, base, bad, bad, busy, bad, busy, busy, rows=2, tries=3)
+    reason = "the answer is not one JSON value: it begins with no"
+    assert failed == Failed(reason, calls=3, tokens=TWO_CALLS)
+    assert isinstance(later, Later)
+
+
+def test_an_answer_that_cannot_be_checked_does_not_lose_the_others(
+    server: BadServer, base: str
+) -> None:
+    """All of them are paid for."""
+    server.on(f"{base}/chat/completions", says("first"), says("second"))
+    enricher = llm(server, base)
+    requests = [enricher.request({"notice": str(row)}) for row in range(2)]
+
+    def read(reply: Reply, _: frozenset[str]) -> Outcome:
+        if b"first" in reply.body:
+            raise RuntimeError
+        return Answered("1")
+
+    assert prepare_calls(enricher, {})(requests, read) == [
+        Failed("the answer cannot be checked: RuntimeError", calls=1),
+        Answered("1", calls=1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -313,9 +358,10 @@ def test_a_package_that_is_missing_is_named_with_the_command_to_run(
     package: str, server: BadServer, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No call is made; requests are built and answers are read without it."""
-    monkeypatch.delitem(sys.modules, "enrich.enrichers.http.client")
+    for module in ("http.client", "llm.check"):
+        monkeypatch.delitem(sys.modules, f"enrich.enrichers.{module}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(EnricherError, match=f"llm needs {package}: pip install -r requirements-"):
+    with pytest.raises(CannotCall, match=f"llm needs {package}: pip install -r requirements-"):
         perform(server, base, says())
     assert calls_of(server, base) == []
     assert llm(server, base).pick(json.dumps(GOOD)) == GOOD
@@ -325,6 +371,8 @@ def test_a_schema_that_is_not_valid_is_reported_before_any_call(
     server: BadServer, base: str
 ) -> None:
     """The error is in the configuration, so it concerns no row."""
-    with pytest.raises(EnricherError, match=r"config\.schema: is no valid JSON schema: type: "):
+    with pytest.raises(CannotCall, match=r"config\.schema: is no valid JSON schema: type: "):
         perform(server, base, says(), schema={"type": "number or so"}, answer=None)
+    with pytest.raises(CannotCall, match=r"config\.schema: \$ref '#/x' must lead to"):
+        perform(server, base, says(), schema={"$ref": "#/x"}, answer=None)
     assert calls_of(server, base) == []

@@ -25,7 +25,9 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from .outcome import NO_TOKENS, Failed, Later, Malformed, Outcome, Reply, Request
+from db.queue.meter import NO_TOKENS
+
+from .outcome import Failed, Later, Malformed, Outcome, Reply, Request
 from .reply import LIMIT_BYTES, hide
 
 # Statuses, besides 5xx, after which another try may succeed.
@@ -40,6 +42,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 # When to send a request again: if the API does not say, and at the latest.
 LATER_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
+# So many answers that are not usable are a fault of the row, whatever its last try met.
+MOST_MALFORMED = 2
 
 # Their log lines contain values of rows, and headers of answers, which may repeat our secrets.
 for _name in ("httpx", "httpcore"):
@@ -133,6 +137,7 @@ class _Batch:
         self._read = read
         self._calls = 0
         self._tokens = NO_TOKENS
+        self._malformed: list[str] = []
         self._next_call_at = 0.0
         self._paused: Later | None = None
 
@@ -140,16 +145,22 @@ class _Batch:
         """Return the outcome of a request after at most `tries` tries."""
         if self._paused:
             return self._paused
-        self._calls, self._tokens = 0, NO_TOKENS
+        self._calls, self._tokens, self._malformed = 0, NO_TOKENS, []
         try:
             outcome: Outcome = await _retrying(self._policy.tries)(self._try, request)
         except _FailedTry as error:
-            if error.is_malformed:
-                outcome = Failed(error.reason)
-            else:
-                outcome = later = Later(error.reason, _later_seconds(error.asked_seconds))
-                self._paused = later if error.for_all else None
+            outcome = self._give_up(error)
         return replace(outcome, calls=self._calls, tokens=self._tokens)
+
+    def _give_up(self, error: _FailedTry) -> Outcome:
+        """Return the outcome of a request whose last try has failed."""
+        later = Later(error.reason, _later_seconds(error.asked_seconds))
+        if error.for_all:
+            self._paused = later
+        # Otherwise a service that is often overloaded would be paid for bad answers without end.
+        if error.is_malformed or len(self._malformed) >= MOST_MALFORMED:
+            return Failed(self._malformed[-1])
+        return later
 
     async def _try(self, request: Request) -> Outcome:
         await self._wait_turn()
@@ -188,13 +199,20 @@ class _Batch:
                 return Failed("the answer is compressed, although none was accepted")
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             reply = Reply(response.status_code, media_type, await _read_body(response))
-        found = self._read(reply, self._secrets)
+        found = self._read_reply(reply)
         self._tokens = self._tokens.plus(found.tokens)
         if isinstance(found, Malformed):
+            self._malformed.append(found.reason)
             raise _FailedTry(found.reason, is_malformed=True)
         if isinstance(found, Later):
             raise _FailedTry(found.reason, found.seconds or None, for_all=True)
         return found
+
+    def _read_reply(self, reply: Reply) -> Outcome | Malformed:
+        try:
+            return self._read(reply, self._secrets)
+        except Exception as error:  # noqa: BLE001  the answers of the other requests must survive
+            return Failed(f"the answer cannot be checked: {type(error).__name__}")
 
     async def _count(self, event: str, _: Mapping[str, Any]) -> None:
         if event.endswith(".send_request_headers.started"):

@@ -14,7 +14,7 @@ from enrich.enrichers.base import Row
 
 from .outcome import Outcome, Request
 from .reply import read_reply
-from .service import check_limits, missing_package, perform_requests
+from .service import before_calls, check_limits, prepare_calls, sorted_headers, to_json
 from .template import (
     RowFault,
     check_headers,
@@ -68,9 +68,8 @@ class Http:
     def request(self, row: Row) -> Request:
         """Return the request for a row; raises RowFault if the row lacks a usable value."""
         url = fill_url(self.url, row)
-        body = b"" if self.body is None else _to_json(fill_body(self.body, row))
-        headers = sorted((name.lower(), value) for name, value in self.headers.items())
-        identity = _to_json([self.method, url, body, headers])
+        body = b"" if self.body is None else to_json(fill_body(self.body, row))
+        identity = to_json([self.method, url, body, sorted_headers(self.headers)])
         return Request(self.method, url, body, hashlib.sha256(identity).hexdigest())
 
     def pick(self, text: str) -> Any:  # noqa: ANN401
@@ -85,15 +84,9 @@ class Http:
 
         Once the API asks for a pause or cannot be reached, the remaining calls are not made.
         """
-        try:
-            return perform_requests(self, self.headers, requests, read_reply)
-        except ImportError as error:
-            raise missing_package("http", error) from None
+        with before_calls("http"):
+            perform = prepare_calls(self, self.headers)
+        return perform(requests, read_reply)
 
 
 _KINDS = {str: "text", Mapping: "a table"}
-
-
-def _to_json(value: object) -> bytes:
-    """Return the value as JSON with sorted keys: the store returns a spec's keys in any order."""
-    return msgspec.json.encode(value, order="sorted")

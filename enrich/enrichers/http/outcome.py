@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from db.queue.meter import Tokens
-
-NO_TOKENS = Tokens()
+from db.queue.meter import NO_TOKENS, Tokens
 
 
 @dataclass(frozen=True)

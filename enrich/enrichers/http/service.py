@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import msgspec
 
 from db.errors import EnricherError
-from enrich.enrichers.base import Row
+from enrich.enrichers.base import Row, WrongAnswer
 
 from .outcome import Outcome, Request
 from .template import fill_headers
 
 if TYPE_CHECKING:
     from .client import Read
+
+# Makes the calls of some requests, and reads their replies.
+Perform: TypeAlias = "Callable[[Sequence[Request], Read], list[Outcome]]"
+
+
+class CannotCall(WrongAnswer):
+    """No call can be made: the configuration, a secret or a package is at fault.
+
+    The compute child tells such a fault from one of the rows, so the worker counts no call.
+    """
 
 
 class Limits(Protocol):
@@ -64,26 +77,44 @@ def check_number(key: str, number: object, most: float, *, whole: bool = False) 
         raise EnricherError(f"config.{key}: must be {kind} above 0 and up to {most}")
 
 
-def perform_requests(
-    limits: Limits,
-    headers: Mapping[str, str],
-    requests: Sequence[Request],
-    read: Read,
-    address: str = "config.url",
-) -> list[Outcome]:
-    """Make the calls one after the other, and return the outcome of each.
+@contextmanager
+def before_calls(enricher: str) -> Iterator[None]:
+    """Raise CannotCall for whatever is wrong before the first call."""
+    try:
+        yield
+    except ImportError as error:
+        raise CannotCall(
+            f"{enricher} needs {error.name}: pip install -r requirements-extra.txt"
+        ) from None
+    except EnricherError as error:
+        raise CannotCall(str(error)) from None
 
-    Once the API asks for a pause or cannot be reached, the remaining calls are not made. The
-    secrets that `headers` name are read from the environment. `address` is the key of the
-    configuration that has the address.
+
+def prepare_calls(
+    limits: Limits, headers: Mapping[str, str], address: str = "config.url"
+) -> Perform:
+    """Return the function that makes calls, one after the other.
+
+    It returns the outcome of each request. Once the API asks for a pause or cannot be reached, the
+    remaining calls are not made. The secrets that `headers` name are read from the environment.
+    `address` is the key of the configuration that has the address.
     """
     filled, secrets = fill_headers(headers, os.environ)
     from .client import CallPolicy, perform_calls  # noqa: PLC0415  needs extra packages
 
     policy = CallPolicy(limits.tries, limits.timeout_seconds, limits.calls_per_second, address)
-    return asyncio.run(perform_calls(policy, filled, secrets, requests, read))
+
+    def perform(requests: Sequence[Request], read: Read) -> list[Outcome]:
+        return asyncio.run(perform_calls(policy, filled, secrets, requests, read))
+
+    return perform
 
 
-def missing_package(enricher: str, error: ImportError) -> EnricherError:
-    """Return the error to raise for a package that an enricher needs and that is not installed."""
-    return EnricherError(f"{enricher} needs {error.name}: pip install -r requirements-extra.txt")
+def to_json(value: object) -> bytes:
+    """Return the value as JSON with sorted keys: the store returns a spec's keys in any order."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def sorted_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return headers as the hash of a request has them: their names in lower case, sorted."""
+    return sorted((name.lower(), value) for name, value in headers.items())

@@ -159,9 +159,9 @@ def fill_text(key: str, template: str, row: Row) -> str:
     return _fill(key, template, row, str)
 
 
-def has_placeholder(template: str) -> bool:
-    """Return whether a row fills any part of a text."""
-    return any(part[1] for part in _PART.finditer(template))
+def placeholders(template: str) -> list[str]:
+    """Return the names in braces of a text, in their order."""
+    return [part[1] for part in _PART.finditer(template) if part[1]]
 
 
 def _fill(key: str, template: str, row: Row, encode: Callable[[str], str]) -> str:

@@ -16,10 +16,12 @@ from db.errors import EnricherError
 from enrich.enrichers.base import Row
 from enrich.enrichers.http.outcome import Outcome, Request
 from enrich.enrichers.http.service import (
+    before_calls,
     check_limits,
     check_number,
-    missing_package,
-    perform_requests,
+    prepare_calls,
+    sorted_headers,
+    to_json,
 )
 from enrich.enrichers.http.template import (
     RowFault,
@@ -27,22 +29,22 @@ from enrich.enrichers.http.template import (
     check_template,
     check_url,
     fill_text,
-    has_placeholder,
+    placeholders,
 )
 
-from .schema import AnswerSchema, is_closed, make_check, read_schema
+from .price import MOST_PRICE
+from .schema import AnswerSchema, is_closed, read_schema
 
 PATH = "/chat/completions"
 FORMATS = ("json_schema", "json_object", "none")
 # A model reads, and a service bills, every byte of it.
 LIMIT_REQUEST_BYTES = 256 * 1024
+# What the configuration sets by a key of its own.
+OWN_KEYS = frozenset({"model", "response_format", "temperature", "max_tokens", "seed"})
 # What the enricher itself sets, or what would bring another kind of answer.
-OUR_MEMBERS = frozenset(
-    {"model", "messages", "stream", "stream_options", "response_format", "n", "tools", "functions"}
-)
+OUR_MEMBERS = frozenset({"messages", "stream", "stream_options", "n", "tools", "functions"})
 INSTRUCTION = "Answer with one JSON value that fits this JSON schema, and with nothing else:"
-# A record's values belong in the prompt: what a record says must not become an instruction.
-_PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Llm:
     version: ClassVar[str] = "1"
     # The store grants and counts its calls, and keeps their answers.
     kind: ClassVar[str] = "calls"
+    # A wrong configuration fails on every record, and every call is paid for.
+    most_failures_in_a_row: ClassVar[int] = 20
     # No value depends on them, so changing them makes no value stale.
     apart_from_values: ClassVar[frozenset[str]] = frozenset(
         {"price_per_million_prompt_tokens", "price_per_million_answer_tokens"}
@@ -95,24 +99,25 @@ class Llm:
         self._check_texts()
         if self.response_format not in FORMATS:
             raise EnricherError(f"config.response_format: must be one of {', '.join(FORMATS)}")
-        for name in sorted(OUR_MEMBERS & self.extra_body.keys()):
-            raise EnricherError(f"config.extra_body.{name}: cannot be set here; remove it")
+        _check_members(self.extra_body)
         self._check_numbers()
         self._answer_schema  # noqa: B018  raises for one that is not valid
 
     def _check_texts(self) -> None:
-        check_template("prompt", self.prompt)
-        if not has_placeholder(self.prompt):
+        for key in ("prompt", "system"):
+            _check_braces(key, getattr(self, key))
+        if not placeholders(self.prompt):
             raise EnricherError(
                 "config.prompt: names no field; write {name} where a value of the record belongs"
             )
-        for key in ("model", "system", "answer", "schema", "extra_body"):
-            if b"${" in _to_json(getattr(self, key)):
-                raise EnricherError(f"config.{key}: contains ${{; secrets belong in config.headers")
-        if match := _PLACEHOLDER.search(self.system):
+        # What a record says must not become an instruction.
+        for name in placeholders(self.system):
             raise EnricherError(
-                f"config.system: {match[0]} is not replaced there; name fields in config.prompt"
+                f"config.system: {{{name}}} is not replaced there; name fields in config.prompt"
             )
+        for key in ("model", "answer", "schema", "extra_body"):
+            if b"${" in to_json(getattr(self, key)):
+                raise EnricherError(f"config.{key}: contains ${{; secrets belong in config.headers")
 
     def _check_numbers(self) -> None:
         check_limits(self)
@@ -124,7 +129,7 @@ class Llm:
             raise EnricherError("config.seed: must be a whole number")
         for key in sorted(self.apart_from_values):
             if getattr(self, key) is not None:
-                _check_from_zero(key, getattr(self, key), 10**9)
+                _check_from_zero(key, getattr(self, key), MOST_PRICE)
 
     @functools.cached_property
     def _answer_schema(self) -> AnswerSchema:
@@ -133,16 +138,15 @@ class Llm:
     def request(self, row: Row) -> Request:
         """Return the request for a row; raises RowFault if the row lacks a usable value."""
         url = chat_url(self.base_url)
-        body = _to_json(self._body(fill_text("prompt", self.prompt, row)))
+        body = to_json(self._body(fill_text("prompt", self.prompt, row)))
         if len(body) > LIMIT_REQUEST_BYTES:
             raise RowFault(
                 f"config.prompt: with this row the request has {len(body):,} bytes,"
                 f" of {LIMIT_REQUEST_BYTES:,} at most; name shorter fields"
             )
-        headers = sorted((name.lower(), value) for name, value in self.headers.items())
         # The stored answer fits the schema, which is always a part of the body. An answer that the
         # http enricher has stored may not fit.
-        identity = _to_json(["llm", url, body, headers])
+        identity = to_json(["llm", url, body, sorted_headers(self.headers)])
         return Request("POST", url, body, hashlib.sha256(identity).hexdigest())
 
     def _body(self, prompt: str) -> dict[str, Any]:
@@ -160,11 +164,12 @@ class Llm:
         }
 
     def _system(self) -> str:
+        system = fill_text("system", self.system, {})
         if self.response_format == "json_schema":
-            return self.system
+            return system
         # The service does not tell the model the schema, so this does.
-        schema = _to_json(self._answer_schema.schema).decode()
-        return f"{self.system}\n\n{INSTRUCTION}\n{schema}".strip()
+        schema = to_json(self._answer_schema.schema).decode()
+        return f"{system}\n\n{INSTRUCTION}\n{schema}".strip()
 
     def _response_format(self) -> dict[str, Any]:
         if self.response_format == "none":
@@ -188,19 +193,23 @@ class Llm:
 
         An answer that does not fit the schema is asked for again, up to `tries` times.
         """
-        from .reply import ADDRESS, ChatReader  # noqa: PLC0415  only the compute child reads
+        with before_calls("llm"):
+            # Only the compute child reads answers.
+            from .check import make_check  # noqa: PLC0415  needs extra packages
+            from .reply import ADDRESS, ChatReader  # noqa: PLC0415
 
-        try:
-            read = ChatReader(make_check(self._answer_schema.schema))
-            return perform_requests(self, self.headers, requests, read, ADDRESS)
-        except ImportError as error:
-            raise missing_package("llm", error) from None
+            key = "schema" if self.answer is None else "answer"
+            read = ChatReader(make_check(self._answer_schema.schema, key))
+            perform = prepare_calls(self, self.headers, ADDRESS)
+        return perform(requests, read)
 
 
 def _check_base_url(base_url: str) -> None:
     check_url(base_url, "base_url")
     if set(base_url) & set("{}"):
         raise EnricherError("config.base_url: must not come from a row; write it out")
+    if "#" in base_url:
+        raise EnricherError("config.base_url: has a #; leave out what follows it")
     if urlsplit(base_url).path.rstrip("/").endswith(PATH):
         raise EnricherError(f"config.base_url: leave out {PATH}, which is added to it")
 
@@ -211,11 +220,24 @@ def chat_url(base_url: str) -> str:
     return urlunsplit((*parts[:2], parts.path.rstrip("/") + PATH, parts.query, ""))
 
 
+def _check_braces(key: str, text: str) -> None:
+    """Raise EnricherError for a brace that stands for itself, and for a secret."""
+    check_template(key, text)
+    for name in placeholders(text):
+        if not _FIELD_NAME.fullmatch(name):
+            raise EnricherError(
+                f"config.{key}: {{{name[:60]}}} names no field; write {{{{ and }}}} for a brace"
+            )
+
+
+def _check_members(extra_body: Mapping[str, Any]) -> None:
+    for name in extra_body:
+        if name in OWN_KEYS:
+            raise EnricherError(f"config.extra_body.{name}: set config.{name} instead")
+        if name in OUR_MEMBERS:
+            raise EnricherError(f"config.extra_body.{name}: cannot be set here; remove it")
+
+
 def _check_from_zero(key: str, number: object, most: float) -> None:
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= most:
         raise EnricherError(f"config.{key}: must be a number from 0 to {most:,}")
-
-
-def _to_json(value: object) -> bytes:
-    """Return the value as JSON with sorted keys: the store returns a spec's keys in any order."""
-    return msgspec.json.encode(value, order="sorted")

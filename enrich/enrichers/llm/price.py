@@ -8,6 +8,7 @@ from typing import Any
 from db.queue.meter import Tokens
 
 MILLION = 1_000_000
+MOST_PRICE = 10**9
 
 
 def token_cost(tokens: Tokens, config: Mapping[str, Any]) -> float | None:
@@ -20,9 +21,12 @@ def token_cost(tokens: Tokens, config: Mapping[str, Any]) -> float | None:
 
 
 def _price(price: object) -> float | None:
-    """Return a price, 0 where none is given, None for one that is not a number."""
+    """Return a price, 0 where none is given, None for one that no service has."""
     if price is None:
         return 0.0
     if isinstance(price, bool) or not isinstance(price, int | float):
+        return None
+    # A larger integer is no float.
+    if not 0 <= price <= MOST_PRICE:
         return None
     return float(price)

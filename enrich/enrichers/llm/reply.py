@@ -12,27 +12,53 @@ from typing import Any
 
 import msgspec
 
-from db.queue.meter import Tokens
-from enrich.enrichers.http.outcome import NO_TOKENS, Answered, Later, Malformed, Outcome, Reply
-from enrich.enrichers.http.reply import LIMIT_BYTES, hide, read_reply
+from db.queue.meter import NO_TOKENS, Tokens
+from enrich.enrichers.http.outcome import Answered, Failed, Later, Malformed, Outcome, Reply
+from enrich.enrichers.http.reply import (
+    LIMIT_BYTES,
+    decode_json,
+    hide,
+    read_reply,
+    short_reason,
+    shows_part,
+)
 
-from .schema import Check
+from .check import Check
 
 ADDRESS = "config.base_url"
-MOST_REASON = 200
 # A wrong address or model: every request would be answered so.
 NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 NOT_THERE_SECONDS = 60.0
+# The check of an answer against a schema may need a thousand times as much memory.
+LIMIT_ANSWER_BYTES = 32 * 1024
 # A service that reports more tokens for one call is wrong.
 MOST_TOKENS = 10**9
 LARGE = 2**63
+# Why a model ended its answer too early; the same request would end so again.
+ENDED = {
+    "length": "the answer was cut off; raise config.max_tokens",
+    "content_filter": "the service filtered the answer",
+}
 FENCE = "```"
 # A shorter beginning of a secret says nothing about it.
 SHORTEST_PART = 3
 
 
 class NotUsable(Exception):
-    """An answer is not usable; the text says why."""
+    """An answer is not usable; `said` is what the service or the model said, for the reason.
+
+    `is_final` says that the same request would be answered so again.
+    """
+
+    def __init__(self, reason: str, said: str = "", *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.said = said
+        self.is_final = is_final
+
+    def reason(self, secrets: frozenset[str]) -> str:
+        """Return why the answer is not usable, without any part of a secret."""
+        said = "" if not self.said or shows_part(self.said, secrets) else f": {self.said}"
+        return short_reason(f"{self}{said}")
 
 
 @dataclass(frozen=True)
@@ -62,7 +88,8 @@ class ChatReader:
             content = read_content(completion)
             answer = read_answer(content, secrets, self.check)
         except NotUsable as error:
-            return Malformed(short_reason(str(error)), tokens)
+            reason = error.reason(secrets)
+            return Failed(reason, tokens=tokens) if error.is_final else Malformed(reason, tokens)
         return Answered(msgspec.json.encode(answer).decode(), tokens=tokens)
 
 
@@ -71,7 +98,7 @@ def _decode_body(body: bytes, secrets: frozenset[str]) -> dict[str, Any]:
         raise NotUsable(f"the response is larger than {LIMIT_BYTES} bytes")
     try:
         # Decoded first: escapes can hide a secret in the raw text.
-        completion = hide(msgspec.json.decode(body), secrets)
+        completion = hide(decode_json(body), secrets)
     except (ValueError, RecursionError):
         raise NotUsable("the response is not JSON") from None
     if not isinstance(completion, dict):
@@ -97,23 +124,27 @@ def read_content(completion: dict[str, Any]) -> str:
     """Return the text of the answer; raises NotUsable."""
     if error := completion.get("error"):
         message = error.get("message") if isinstance(error, dict) else error
-        raise NotUsable(f"the service reports an error: {message}")
+        raise NotUsable("the service reports an error", str(message))
     try:
         choice = completion["choices"][0]
-        message, reason = choice["message"], choice.get("finish_reason")
+        message, reason = choice["message"], str(choice.get("finish_reason"))
         content, refusal = message.get("content"), message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise NotUsable("the response is not a chat completion") from None
-    if reason == "length":
-        raise NotUsable("the answer was cut off (finish_reason length); raise config.max_tokens")
-    if reason == "content_filter":
-        raise NotUsable("the service filtered the answer (finish_reason content_filter)")
+    if reason in ENDED:
+        raise NotUsable(f"{ENDED[reason]} (finish_reason {reason})", is_final=True)
     if refusal:
-        raise NotUsable(f"the model refused: {refusal}")
+        raise NotUsable("the model refused", str(refusal), is_final=True)
+    return _check_content(content)
+
+
+def _check_content(content: object) -> str:
     if content is not None and not isinstance(content, str):
         raise NotUsable("the response is not a chat completion: its content is not text")
     if not content or not content.strip():
         raise NotUsable("the answer is empty")
+    if len(content.encode(errors="replace")) > LIMIT_ANSWER_BYTES:
+        raise NotUsable("the answer is longer than 32 KiB; set config.max_tokens", is_final=True)
     return content
 
 
@@ -124,11 +155,11 @@ def read_answer(content: str, secrets: frozenset[str], check: Check) -> Any:  # 
         answer = hide(msgspec.json.decode(text), secrets)
         fault = "it has an integer of more than 64 bits" if _is_large(answer) else check(answer)
     except ValueError:
-        raise NotUsable(f"the answer is not one JSON value{_beginning(text, secrets)}") from None
+        raise NotUsable("the answer is not one JSON value", _beginning(text, secrets)) from None
     except (RecursionError, ArithmeticError):
         raise NotUsable("the answer is nested too deeply, or has too large a number") from None
     if fault:
-        raise NotUsable(f"the answer does not fit the schema: {fault}")
+        raise NotUsable("the answer does not fit the schema", fault)
     return answer
 
 
@@ -143,14 +174,14 @@ def _is_large(value: object) -> bool:
 
 def _beginning(text: str, secrets: frozenset[str]) -> str:
     """Return the beginning of a text for a message, without any part of a secret."""
-    if "\\" in text:
+    if "\\" in text or shows_part(text, secrets):
         # Escapes could spell a secret.
         return ""
     for secret in secrets:
         # The text may have been cut off in the middle of a secret.
         parts = (secret[:end] for end in range(len(secret), SHORTEST_PART - 1, -1))
         text = next((text[: -len(part)] for part in parts if text.endswith(part)), text)
-    return f", it begins with: {text[:60]}"
+    return f"it begins with {text[:60]}"
 
 
 def without_fence(text: str) -> str:
@@ -162,9 +193,3 @@ def without_fence(text: str) -> str:
     if rest and (not language.strip() or language.strip().isalnum()):
         return rest.strip()
     return inner.removeprefix("json").strip()
-
-
-def short_reason(text: str) -> str:
-    """Return a text on one line, cut to a length that a table can show."""
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    return line if len(line) <= MOST_REASON else line[: MOST_REASON - 1] + "…"

@@ -1,4 +1,4 @@
-"""Schemas of answers: the short form, the checks of both forms, and the check of an answer.
+"""Schemas of answers: the short form, and what both forms may have.
 
 A spec says what an answer has, such as `answer = { mood = ["good", "bad"], urgency = "integer" }`,
 or gives a JSON schema as `schema`.
@@ -6,7 +6,7 @@ or gives a JSON schema as `schema`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,20 @@ KINDS = {"text": "string", "number": "number", "integer": "integer", "boolean": 
 OR_NULL = " or null"
 # They would make a schema depend on other documents, or on where in the schema they stand.
 NOT_SUPPORTED = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor")
+# The words of a schema that have a schema, a list of schemas, or schemas by name.
+ONE_SCHEMA = frozenset(
+    {
+        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
+        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+    }
+)
+SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+SCHEMAS_BY_NAME = frozenset(
+    {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
+)
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # A float represents every integer up to here.
 EXACT = 2**53
-
-# Returns why an answer does not fit, "" if it does.
-Check = Callable[[Any], str]
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ def read_schema(answer: object, schema: object) -> AnswerSchema:
     if schema is not None:
         if not isinstance(schema, Mapping) or not schema:
             raise EnricherError("config.schema: must be a table with a JSON schema")
-        _check_references("schema", schema)
+        _check_schema("schema", schema)
         return AnswerSchema(dict(schema))
     if not isinstance(answer, Mapping) or not answer:
         raise EnricherError('config.answer: must be a table, such as { mood = ["good", "bad"] }')
@@ -77,7 +86,7 @@ def read_schema(answer: object, schema: object) -> AnswerSchema:
 def _member(name: str, kind: object) -> dict[str, Any]:
     """Return the schema of a member: one of some texts, a kind, or a JSON schema of its own."""
     if isinstance(kind, Mapping) and kind:
-        _check_references(f"answer.{name}", kind)
+        _check_schema(f"answer.{name}", kind)
         return dict(kind)
     if isinstance(kind, list | tuple):
         texts = [text for text in kind if isinstance(text, str) and text]
@@ -93,37 +102,65 @@ def _member(name: str, kind: object) -> dict[str, Any]:
     return {"type": KINDS[plain] if plain == kind else [KINDS[plain], "null"]}
 
 
+def _check_schema(key: str, schema: Mapping[str, Any]) -> None:
+    """Raise EnricherError for a schema that no request can be made with."""
+    _check_references(key, schema)
+    for table in subschemas(schema):
+        if not isinstance(table.get("properties", {}), Mapping):
+            raise EnricherError(f"config.{key}: properties must be a table of schemas by name")
+        names = table.get("required", ())
+        if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+            raise EnricherError(f"config.{key}: required must be a list of names")
+        dialect = table.get("$schema", DIALECT)
+        if not isinstance(dialect, str) or dialect.removesuffix("#") != DIALECT:
+            raise EnricherError(f"config.{key}: $schema must be {DIALECT!r}; write the schema so")
+
+
 def _check_references(key: str, schema: Mapping[str, Any]) -> None:
-    """Raise EnricherError for a reference that leads out of the schema or to nothing."""
-    for table in _tables(schema):
+    """Raise EnricherError for a reference that leads out of the schema."""
+    for table in tables(schema):
         for word in NOT_SUPPORTED:
             if isinstance(table.get(word), str):
                 raise EnricherError(f"config.{key}: {word} is not supported; remove it")
         target = table.get("$ref")
-        if isinstance(target, str) and not (key == "schema" and _leads_somewhere(schema, target)):
-            raise EnricherError(
-                f"config.{key}: $ref {target[:80]!r} must lead to a part of config.schema,"
-                " such as #/$defs/NAME"
-            )
+        if isinstance(target, str) and not (key == "schema" and target.startswith("#")):
+            raise wrong_reference(key, target)
 
 
-def _leads_somewhere(schema: object, target: str) -> bool:
-    start, *steps = target.split("/")
-    for step in steps:
-        if not isinstance(schema, Mapping) or step not in schema:
-            return False
-        schema = schema[step]
-    return start == "#" and isinstance(schema, Mapping)
+def wrong_reference(key: str, target: str) -> EnricherError:
+    """Return the error to raise for a reference that does not lead to a schema."""
+    return EnricherError(
+        f"config.{key}: $ref {target[:80]!r} must lead to a part of config.schema that is a schema,"
+        " such as #/$defs/NAME"
+    )
 
 
-def _tables(schema: object) -> Iterator[Mapping[str, Any]]:
-    if isinstance(schema, Mapping):
-        yield schema
-        for part in schema.values():
-            yield from _tables(part)
-    elif isinstance(schema, list | tuple):
-        for part in schema:
-            yield from _tables(part)
+def tables(value: object) -> Iterator[Mapping[str, Any]]:
+    """Yield each table in a schema, whatever it means there."""
+    if isinstance(value, Mapping):
+        yield value
+        for part in value.values():
+            yield from tables(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from tables(part)
+
+
+def subschemas(schema: object) -> Iterator[Mapping[str, Any]]:
+    """Yield a schema and each schema in it, and no other table, such as one of an enum."""
+    if not isinstance(schema, Mapping):
+        return
+    yield schema
+    for word, part in schema.items():
+        inner: Sequence[object] = ()
+        if word in ONE_SCHEMA:
+            inner = [part]
+        elif word in SCHEMAS and isinstance(part, list | tuple):
+            inner = part
+        elif word in SCHEMAS_BY_NAME and isinstance(part, Mapping):
+            inner = list(part.values())
+        for one in inner:
+            yield from subschemas(one)
 
 
 def is_closed(schema: Mapping[str, Any]) -> bool:
@@ -134,27 +171,6 @@ def is_closed(schema: Mapping[str, Any]) -> bool:
     return "object" in _kinds(schema) and all(
         table.get("additionalProperties") is False
         and set(table.get("required", ())) == set(table.get("properties", ()))
-        for table in _tables(schema)
+        for table in subschemas(schema)
         if "object" in _kinds(table)
     )
-
-
-def make_check(schema: Mapping[str, Any]) -> Check:
-    """Return the check of answers; raises EnricherError for a schema that is not valid."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415  an extra package
-    from jsonschema.exceptions import SchemaError, best_match  # noqa: PLC0415
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = ".".join(map(str, error.path)) or "it"
-        raise EnricherError(
-            f"config.schema: is no valid JSON schema: {where}: {error.message[:150]}"
-        ) from None
-    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-
-    def check(answer: Any) -> str:  # noqa: ANN401
-        error = best_match(validator.iter_errors(answer))
-        return f"{error.json_path}: {error.message}" if error else ""
-
-    return check

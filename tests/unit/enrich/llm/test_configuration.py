@@ -72,6 +72,13 @@ def test_the_path_is_added_to_the_base_url(base_url: str, url: str) -> None:
         ({"extra_body": {"user": "${KEY}"}}, r"config\.extra_body: contains \${"),
         ({"extra_body": {"stream": True}}, r"config\.extra_body\.stream: cannot be set here"),
         ({"extra_body": {"n": 5}}, r"config\.extra_body\.n: cannot be set here"),
+        ({"extra_body": {"max_tokens": 9}}, r"extra_body\.max_tokens: set config\.max_tokens inst"),
+        ({"extra_body": {"temperature": 1}}, r"set config\.temperature instead"),
+        ({"extra_body": {"seed": 1}}, r"set config\.seed instead"),
+        ({"base_url": "https://api.test/v1#x"}, r"config\.base_url: has a #"),
+        ({"prompt": 'As {"mood": "x"}'}, r'config\.prompt: {"mood": "x"} names no field; write {{'),
+        ({"system": 'As {"mood": "x"}'}, r'config\.system: {"mood": "x"} names no field; write {{'),
+        ({"system": "a } b"}, r"config\.system: has a single brace"),
         ({"extra_body": []}, r"config\.extra_body: must be a table"),
         ({"headers": "x"}, r"config\.headers: must be a table"),
         ({"headers": {"X": "${DATABASE_URL}"}}, "is a secret of this application"),
@@ -106,6 +113,12 @@ def test_the_prompt_has_the_values_of_the_row() -> None:
         {**ROW, "age": 30.0, "none": None}
     )
     assert json.loads(request.body)["messages"] == [{"role": "user", "content": "bonjour 30  {x}"}]
+
+
+def test_doubled_braces_are_sent_as_braces() -> None:
+    """In both texts, so that an example of an answer is written in the same way."""
+    [system, user] = body_of(system="As {{1}}.", prompt="As {{1}}: {sentence}")["messages"]
+    assert (system["content"], user["content"]) == ("As {1}.", "As {1}: bonjour")
 
 
 def test_a_value_that_cannot_be_part_of_a_text_is_a_fault_of_its_row() -> None:

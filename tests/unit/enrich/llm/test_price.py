@@ -20,6 +20,8 @@ PROMPT, ANSWER = "price_per_million_prompt_tokens", "price_per_million_answer_to
         ({PROMPT: 0, ANSWER: 0}, 0.0),
         ({}, None),
         ({PROMPT: "0.5"}, None),
+        ({PROMPT: 10**400}, None),
+        ({PROMPT: -1}, None),
         ({PROMPT: 1, ANSWER: True}, None),
     ],
 )

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from db.queue.meter import Tokens
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Malformed, Outcome, Reply
-from enrich.enrichers.llm.reply import ChatReader, short_reason, without_fence
-from enrich.enrichers.llm.schema import make_check
+from enrich.enrichers.http.reply import short_reason
+from enrich.enrichers.llm.check import make_check
+from enrich.enrichers.llm.reply import LIMIT_ANSWER_BYTES, ChatReader, without_fence
 
 SECRET = "abcdef-ghijkl"  # noqa: S105
 READER = ChatReader(make_check({"type": "object", "maxProperties": 3}))
@@ -84,14 +85,14 @@ def test_no_shape_of_a_completion_makes_the_reader_fail(
 ) -> None:
     """Each part may be missing or of any kind."""
     for body in (whole, {"choices": [choice]}, {"choices": [{**choice, "message": message}]}):
-        assert isinstance(read(json.dumps(body).encode()), Malformed | Answered)
+        assert isinstance(read(json.dumps(body).encode()), Malformed | Answered | Failed)
 
 
 @pytest.mark.parametrize("depth", [50, 900, 100_000])
 def test_an_answer_nested_deeply_does_not_end_the_worker(depth: int) -> None:
     """It is an answer, or it is malformed."""
     inner = '{"a":' * depth + "1" + "}" * depth
-    assert isinstance(reply_with(inner), Malformed | Answered)
+    assert isinstance(reply_with(inner), Malformed | Answered | Failed)
     assert isinstance(read(inner.encode()), Malformed)
 
 
@@ -105,11 +106,30 @@ def test_a_number_that_json_does_not_have_is_malformed(number: str) -> None:
 
 def test_a_reason_does_not_show_the_beginning_of_a_secret_that_was_cut_off() -> None:
     """The rest of the answer is shown."""
-    for end in range(3, len(SECRET) + 1):
+    for end in range(3, 6):
         outcome = reply_with(f'{{"key": "{SECRET[:end]}')
         assert isinstance(outcome, Malformed)
         assert "abc" not in outcome.reason
-        assert 'it begins with: {"key": "' in outcome.reason
+        assert 'it begins with {"key": "' in outcome.reason
+
+
+@pytest.mark.parametrize("said", [SECRET[:6], SECRET[:-1], SECRET.upper(), f"x{SECRET[:9]}y"])
+def test_a_reason_does_not_quote_a_text_with_the_beginning_of_a_secret(said: str) -> None:
+    """Services write keys shortened, and models in any case."""
+    outcomes = [
+        reply_with(f"Here {said} is"),
+        reply_with(json.dumps([said])),
+        reply_with(None, refusal=f"no {said}"),
+        read(json.dumps({"error": f"wrong key {said}..."}).encode()),
+        read(json.dumps({"error": f"wrong key {said}..."}).encode(), 400),
+    ]
+    assert [one.reason for one in outcomes if isinstance(one, Failed | Malformed)] == [
+        "the answer is not one JSON value",
+        "the answer does not fit the schema",
+        "the model refused",
+        "the service reports an error",
+        "the API answered 400",
+    ]
 
 
 @pytest.mark.parametrize("before", range(40, 62))
@@ -128,7 +148,7 @@ def test_a_reason_does_not_show_a_secret_that_escapes_spell() -> None:
 
 def test_a_reason_is_short_and_on_one_line() -> None:
     """A table shows it, and a terminal must not obey it."""
-    assert short_reason("a\nb\x1b[31m\tc  d\u2028e") == "a b [31m c d e"
+    assert short_reason("a\nb\x1b[31m\tc  d\u2028e\0\x9bf") == "a b [31m c d e f"
     assert len(short_reason("x" * 10_000)) == 200
     outcome = reply_with(json.dumps({"x" * 300: 1, "y": 2, "z": 3, "\n": 4}))
     assert isinstance(outcome, Malformed)
@@ -157,3 +177,34 @@ def test_the_tokens_of_a_malformed_answer_are_reported() -> None:
     outcome = read(json.dumps(body).encode())
     assert isinstance(outcome, Malformed)
     assert outcome.tokens == Tokens(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("finish", "message", "reason"),
+    [
+        ("length", {}, "the answer was cut off; raise config.max_tokens (finish_reason length)"),
+        ("content_filter", {}, "the service filtered the answer (finish_reason content_filter)"),
+        ("stop", {"refusal": "No."}, "the model refused: No."),
+    ],
+)
+def test_an_answer_that_would_end_so_again_is_not_asked_for_again(
+    finish: str, message: dict[str, Any], reason: str
+) -> None:
+    """Its tokens are paid for once, also if what there is of it fits."""
+    choice = {"message": {"content": "{}", **message}, "finish_reason": finish}
+    body = {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    assert read(json.dumps(body).encode()) == Failed(reason, tokens=Tokens(3, 4))
+
+
+def test_an_answer_that_is_too_long_to_check_has_failed() -> None:
+    """The check of a long answer could take a gigabyte of memory."""
+    size = LIMIT_ANSWER_BYTES - len('{"a":""}')
+    assert isinstance(reply_with('{"a":"%s"}' % ("x" * size)), Answered)
+    outcome = reply_with('{"a":"%s"}' % ("x" * (size - 1) + "é"))
+    assert outcome == Failed("the answer is longer than 32 KiB; set config.max_tokens")
+
+
+def test_a_byte_order_mark_before_a_completion_is_ignored() -> None:
+    """Some servers send one."""
+    body = json.dumps({"choices": [{"message": {"content": "{}"}}]}).encode()
+    assert read(b"\xef\xbb\xbf" + body) == Answered("{}")

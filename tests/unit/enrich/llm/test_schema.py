@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import EnricherError
-from enrich.enrichers.llm.schema import is_closed, make_check, read_schema
+from enrich.enrichers.llm.check import make_check
+from enrich.enrichers.llm.schema import is_closed, read_schema
 
 
 def fault(answer: dict[str, Any], value: object) -> str:
@@ -116,10 +117,15 @@ def test_whether_a_schema_allows_other_members_is_known() -> None:
         ({"a": ["x", 1]}, None, "must list texts, each once"),
         ({"a": ["x", ""]}, None, "must list texts, each once"),
         (None, {"$ref": "http://127.0.0.1:9/schema"}, r"config\.schema: \$ref .* must lead to"),
-        (None, {"$ref": "#/$defs/lost"}, r"must lead to a part of config\.schema"),
         (None, {"items": [{"$ref": "other.json"}]}, "must lead to"),
         ({"a": {"$ref": "#"}}, None, r"config\.answer\.a: \$ref"),
         (None, {"$id": "http://x.test/", "type": "object"}, r"\$id is not supported"),
+        (None, {"type": "object", "required": True}, r"config\.schema: required must be a list"),
+        (None, {"type": "object", "required": [{}]}, "required must be a list of names"),
+        (None, {"anyOf": [{"properties": 5}]}, "properties must be a table"),
+        ({"a": {"type": "object", "required": "b"}}, None, r"config\.answer\.a: required must be"),
+        (None, {"$schema": "http://json-schema.org/draft-07/schema#"}, r"\$schema must be"),
+        (None, {"$defs": {"a": {"$schema": "http://x.test/"}}}, r"\$schema must be .*2020-12"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused_with_its_key(
@@ -141,6 +147,55 @@ def test_a_reference_within_the_schema_is_followed() -> None:
     check = make_check(read_schema(None, schema).schema)
     assert check({"mood": "good"}) == ""
     assert check({"mood": "fine"}).startswith("$.mood: 'fine' is not one of")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "wrong"),
+    [
+        ("a b", "#/$defs/a%20b", "#/$defs/a%2520b"),
+        ("a%20b", "#/$defs/a%2520b", "#/$defs/a%20b"),
+        ("a/b", "#/$defs/a~1b", "#/$defs/a/b"),
+        ("a~1b", "#/$defs/a~01b", "#/$defs/a~1b"),
+        ("lost", "#/$defs/lost", "#/$defs/other"),
+        ("x", "#/$defs/x", "#/type"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_found_before_any_call(
+    name: str, target: str, wrong: str
+) -> None:
+    """It is resolved as it is when an answer is checked."""
+
+    def schema(reference: str) -> dict[str, Any]:
+        inner = {"$defs": {name: {"type": "string"}}, "properties": {"it": {"$ref": reference}}}
+        return read_schema(None, {"type": "object", **inner}).schema
+
+    assert make_check(schema(target))({"it": 1}).startswith("$.it")
+    with pytest.raises(EnricherError, match=r"\$ref .* must lead to a part of config\.schema"):
+        make_check(schema(wrong))
+
+
+def test_what_a_reference_leads_to_must_be_a_schema() -> None:
+    """Otherwise the first answer would show it, when it is paid for."""
+    schema = {"default": {"minimum": "1"}, "properties": {"it": {"$ref": "#/default"}}}
+    with pytest.raises(EnricherError, match="is no valid JSON schema: minimum: '1' is not"):
+        make_check(read_schema(None, schema).schema)
+    with pytest.raises(EnricherError, match=r"config\.schema: refers to itself without end"):
+        make_check({"$ref": "#"})
+
+
+def test_a_member_may_have_the_name_of_a_word_of_schemas() -> None:
+    """It is a member all the same."""
+    words = ("properties", "required", "$ref", "$schema", "format", "items", "type")
+    check = make_check(read_schema(dict.fromkeys(words, "text"), None).schema)
+    assert check(dict.fromkeys(words, "x")) == ""
+
+
+@pytest.mark.parametrize("name", ["date-time", "uri", "time", "dates"])
+def test_a_format_that_would_not_be_checked_is_refused(name: str) -> None:
+    """The message names those that are."""
+    schema = read_schema({"at": {"type": "string", "format": name}}, None).schema
+    with pytest.raises(EnricherError, match=rf"config\.answer: the format '{name}' .* date, email"):
+        make_check(schema, "answer")
 
 
 @pytest.mark.parametrize(

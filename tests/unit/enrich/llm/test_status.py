@@ -19,7 +19,13 @@ def line_of(calls: int, tokens: dict[str, dict[str, Any]]) -> str:
         "stale": 0,
     }
     counts = {"calls": {"judged": calls}, "tokens": tokens, "quarantined": 0}
-    report = {"datasets": [{**dataset, **counts}], "paused_at": None, "workers": [], "now": 0.0}
+    report = {
+        "datasets": [{**dataset, **counts}],
+        "failures": [],
+        "paused_at": None,
+        "workers": [],
+        "now": 0.0,
+    }
     [line] = [line for line in format_status(report) if "judged" in line]
     return " ".join(line.split())
 
