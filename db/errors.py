@@ -30,6 +30,10 @@ class ExchangeError(VeilleuseError):
     """A user's database cannot be read or written."""
 
 
+class ImportRunning(ExchangeError):
+    """Another import is running."""
+
+
 class SubmissionRefused(VeilleuseError):
     """The same rows cannot be submitted again in this way."""
 

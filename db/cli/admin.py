@@ -13,6 +13,7 @@ from db.admin.store_status import store_status
 from db.migrations import upgrade as upgrade_store
 from db.settings import load_settings
 from db.store.store import check_reachable, connect_store, describe_store
+from db.store.tables import SCHEMA
 
 from .base import dataset_argument, json_option, open_configured_store, print_result
 from .completion import SCRIPTS
@@ -29,11 +30,10 @@ def upgrade(*, as_json_: bool) -> None:
     store = connect_store(load_settings())
     check_reachable(store)
     version = upgrade_store(store)
-    print_result(
-        {"version": version},
-        f"{describe_store(store)}: tables are at version {version}",
-        as_json_=as_json_,
-    )
+    line = f"tables are at version {version}"
+    if version > SCHEMA:
+        line += f", newer than this code's {SCHEMA}, which works with them; nothing is to be done"
+    print_result({"version": version}, f"{describe_store(store)}: {line}", as_json_=as_json_)
 
 
 @click.command()

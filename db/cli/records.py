@@ -81,7 +81,8 @@ def import_(  # noqa: PLR0913  one parameter per option
         result = import_files(store, found, list(files), remove_missing=remove_missing, **options)
     else:
         source = chosen_source(given, found.spec)
-        result = import_from_source(store, found, source, read_all=read_all, **options)
+        options |= {"read_all": read_all, "needs_overlap": bool(overlap)}
+        result = import_from_source(store, found, source, **options)
     progress.end()
     for warning in import_warnings(result, found.spec):
         click.echo(warning, err=True)
@@ -109,7 +110,10 @@ def export(dataset: str, *, as_csv: bool, as_json_: bool) -> None:
 @click.option("--sentence", help="Text of the record, if the dataset has a single text field.")
 @json_option
 def forget(dataset: str, key: str | None, sentence: str | None, *, as_json_: bool) -> None:
-    """Delete one record of DATASET and everything computed from it."""
+    """Delete one record of DATASET and everything computed from it.
+
+    The next import adds it again, unless its rows are deleted in the file or database too.
+    """
     if (key is None) == (sentence is None):
         raise click.UsageError("name the record with either --key or --sentence")
     store = open_configured_store()

@@ -6,24 +6,26 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 
 import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, select
 
-from db.errors import ExchangeError
+from db.errors import ExchangeError, ImportRunning
 from db.files.importer import ImportResult, import_sources
 from db.files.source_file import Layout, SourceRow
 from db.files.spool import Spool
 from db.ingestion.present_ids import PresentIds, opened_ids
+from db.ingestion.submission import newest_row
 from db.records.dataset import Dataset
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.section import SourceSpec
 from db.store import tables
-from db.store.dialect import upsert
+from db.store.dialect import import_lock, upsert
 from db.store.store import Store
 
 from .query_source import Query, opened_query
@@ -47,6 +49,7 @@ class _Run:
     source: SourceSpec
     key: bytes
     known: Position | None
+    needs_overlap: bool
 
 
 @dataclass(frozen=True)
@@ -82,38 +85,58 @@ def import_from_source(  # noqa: PLR0913  one parameter per option
     strict: bool = False,
     add: bool = False,
     read_all: bool = False,
+    needs_overlap: bool = False,
+    uninterrupted: Callable[[], AbstractContextManager[None]] = nullcontext,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
     """Import the rows of a query; raises ExchangeError or DataFileError.
 
-    With a `since_column`, rows that changed since the last run, unless `read_all`. How far it came
-    is stored when all rows of the run are in the store: an interrupted run is repeated. The `url`
-    of the source may also be a URL.
+    With a `since_column`, rows that changed since the last run, unless `read_all`; with
+    `needs_overlap`, it may not be a number. How far it came is stored when all rows of the run are
+    in the store: an interrupted run is repeated. The `url` of the source may also be a URL. Raises
+    ImportRunning if another process does the same for this dataset.
+
+    A process that may be stopped at any moment passes `uninterrupted`, within which it is not: a
+    stopped reader would keep locks in the user's database.
     """
     _check_id(target.spec, source)
     with ExitStack() as opened:
+        _lock(opened, store, target)
+        with store.reading() as connection:
+            last_id = newest_row(connection)
         url = database_url(source.url, environ)
         database = opened.enter_context(open_database(url, read_only=True))
         key = _source_key(target.spec, source, database) if target.spec.id else b""
         known = None
         if source.since_column and not read_all:
             known = _read_position(store, target.id, key)
-        run = _Run(target, source, key, known)
+        run = _Run(target, source, key, known, needs_overlap=needs_overlap)
         present = opened.enter_context(opened_ids()) if source.remove_missing else None
-        rows = opened.enter_context(_read_rows(database, run, present))
+        rows = opened.enter_context(_read_rows(database, run, present, uninterrupted))
         result = import_sources(
             store,
             target,
             [rows],
+            last_id=last_id,
             strict=strict,
             add=add,
             present=present,
             is_part=known is not None,
             progress=progress,
         )
-    if rows.newest is not None:
-        _finish(store, run, rows, rows.newest, result)
+        if known is None and not (result.rows or result.bad):
+            result.notes.append("the query returned no row")
+        if rows.newest is not None:
+            _finish(store, run, rows, rows.newest, result)
     return result
+
+
+def _lock(opened: ExitStack, store: Store, target: Dataset) -> None:
+    """Keep other imports from reading an older state of the database, and writing it later."""
+    if not opened.enter_context(import_lock(store.reader, target.id)):
+        raise ImportRunning(
+            f"{target.name}: another import from its database is running; wait for its end"
+        )
 
 
 def _check_id(spec: DatasetSpec, source: SourceSpec) -> None:
@@ -138,12 +161,15 @@ def _source_key(spec: DatasetSpec, source: SourceSpec, database: UserDatabase) -
 
 @contextmanager
 def _read_rows(
-    database: UserDatabase, run: _Run, present: PresentIds | None
+    database: UserDatabase,
+    run: _Run,
+    present: PresentIds | None,
+    uninterrupted: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[_QueryRows]:
     """Read the database in one transaction, which has ended when the rows are yielded."""
     source = run.source
     with ExitStack() as kept:
-        with opened_query(database, source.query) as query:
+        with uninterrupted(), opened_query(database, source.query) as query:
             since = None
             if run.known is not None:
                 begin = begin_of_run(run.known, source.overlap_seconds)
@@ -154,14 +180,24 @@ def _read_rows(
             spool = kept.enter_context(query.spooled(since, newest))
             if present is not None and since is not None:
                 query.read_ids(run.target.spec, present)
+            if run.needs_overlap and newest is not None:
+                _check_overlap(newest)
             position = _position(query, newest)
         yield _QueryRows(spool, run.key, newest, position)
+
+
+def _check_overlap(newest: Newest) -> None:
+    if isinstance(newest.value, int | float | Decimal):
+        raise ExchangeError(
+            f"{newest.column}: is a number, and --overlap is in seconds; leave out --overlap, or"
+            " name a column of times"
+        )
 
 
 def _position(query: Query, newest: Newest | None) -> Position | None:
     if newest is None or newest.value is None:
         return None
-    return not_after(newest.value, query.clock(newest.value))
+    return not_after(newest.value, query.clock(newest.column, newest.value))
 
 
 def _finish(

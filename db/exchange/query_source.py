@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -26,27 +26,40 @@ FETCH_ROWS = 1000
 _SELECT = re.compile(
     r"(?>\s+|--[^\n]*+|/\*(?>.*?\*/)|\()*+(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL
 )
+# Strings, quoted names and comments, in which a semicolon is a character.
+_TOKEN = re.compile(
+    r"""'[^']*+'?|"[^"]*+"?|`[^`]*+`?|--[^\n]*+|/\*(?>.*?\*/|.*+)|\$\$(?>.*?\$\$|.*+)|.""",
+    re.DOTALL,
+)
+_END = re.compile(r"(?>\s+|;|--[^\n]*+|#[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 # What makes a new connection's first transaction read one state of the data and write nothing.
 # The settings of the session are for statements after a COMMIT that is hidden in the query.
 _READ_ONLY = {
     "postgresql": ("SET default_transaction_read_only = on",),
     "mysql": (
+        # A TIMESTAMP is shown in the session's zone, where a change of the clock repeats an hour.
+        "SET @veilleuse_zone = @@session.time_zone, time_zone = '+00:00'",
         "SET SESSION TRANSACTION READ ONLY",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     ),
     "sqlite": ("PRAGMA query_only = ON", "BEGIN"),
 }
 _READ_ONLY["mariadb"] = _READ_ONLY["mysql"]
+_LATER_CLOCK = (
+    "GREATEST(UTC_TIMESTAMP(6),"
+    " COALESCE(CONVERT_TZ(UTC_TIMESTAMP(6), '+00:00', @veilleuse_zone), UTC_TIMESTAMP(6)))"
+)
 _CLOCKS = {
     ("postgresql", "datetime"): "SELECT LOCALTIMESTAMP",
     ("postgresql", "zoned"): "SELECT now()",
     ("postgresql", "date"): "SELECT CURRENT_DATE",
-    ("mysql", "datetime"): "SELECT NOW(6)",
-    ("mysql", "date"): "SELECT CURRENT_DATE",
-    ("mariadb", "datetime"): "SELECT NOW(6)",
-    ("mariadb", "date"): "SELECT CURRENT_DATE",
+    ("mysql", "stamp"): "SELECT UTC_TIMESTAMP(6)",
+    # A DATETIME or DATE is in the zone of the program that wrote it: UTC, or the server's zone.
+    ("mysql", "datetime"): f"SELECT {_LATER_CLOCK}",
+    ("mysql", "date"): f"SELECT DATE({_LATER_CLOCK})",
     ("sqlite", "str"): "SELECT CURRENT_TIMESTAMP",
 }
+_TIMESTAMP = 7
 
 
 class Query:
@@ -56,6 +69,7 @@ class Query:
         self._connection = connection
         self._query = query
         self._result: CursorResult[Any] | None = None
+        self._stamps: set[str] = set()
         self.name = f"{database.name} (query)"
         self.has_text_times = database.engine.dialect.name == "sqlite"
 
@@ -70,6 +84,10 @@ class Query:
         """
         result = self._run() if since is None else self._run_since(*since)
         columns = _column_names(self.name, result)
+        kinds = (each[1] for each in result.cursor.description) if result.cursor else ()
+        self._stamps = {
+            name for name, kind in zip(columns, kinds, strict=False) if kind == _TIMESTAMP
+        }
         rows = _typed_rows(result, columns)
         if newest is not None:
             rows = _noting(self.name, result, columns, newest)
@@ -79,21 +97,27 @@ class Query:
     def read_ids(self, spec: DatasetSpec, present: PresentIds) -> None:
         """Add the ids of all rows to `present`; raises ExchangeError if there are none."""
         column = self._quoted(spec.row_id_column)
-        result = self._execute(f"SELECT DISTINCT {column} FROM ({self._query}\n) q")  # noqa: S608
+        # DISTINCT would fold ids that differ in case where the column's collation does.
+        result = self._execute(f"SELECT {column} FROM ({self._query}\n) q")  # noqa: S608
         for part in batches(result, FETCH_ROWS):
-            present.add(_readable_ids(spec, part))
-        if present.is_empty():
+            ids = _readable_ids(spec, part)
+            present.add(set(ids))
+            present.unread += len(part) - len(ids)
+        if present.is_empty() and not present.unread:
             raise ExchangeError(
                 f"{self.name}: returned no row, so nothing was imported and no row was removed; to"
                 " delete all rows, drop the dataset"
             )
 
-    def clock(self, position: Position | None) -> object:
+    def clock(self, column: str, position: Position | None) -> object:
         """Return the database's own time in the type of a position, None if it has none."""
         kind = type(position).__name__
         if getattr(position, "tzinfo", None):
             kind = "zoned"
-        statement = _CLOCKS.get((self._connection.dialect.name, kind))
+        database = self._connection.dialect.name.replace("mariadb", "mysql")
+        if database == "mysql" and kind == "datetime" and column in self._stamps:
+            kind = "stamp"
+        statement = _CLOCKS.get((database, kind))
         return statement and self._connection.exec_driver_sql(statement).scalar()
 
     def close(self) -> None:
@@ -142,7 +166,7 @@ def opened_query(database: UserDatabase, query: str) -> Iterator[Query]:
         raise ExchangeError(f"{database.name} (query): must be a SELECT, which changes nothing")
     with database.errors(), database.connect() as connection:
         _begin_read_only(connection)
-        opened = Query(connection, database, query.rstrip().rstrip(";"))
+        opened = Query(connection, database, without_end(query))
         try:
             yield opened
         except OSError as error:
@@ -161,6 +185,19 @@ def query_source(database: UserDatabase, query: str) -> Iterator[Spool]:
         with opened_query(database, query) as opened:
             rows = kept.enter_context(opened.spooled())
         yield rows
+
+
+def without_end(query: str) -> str:
+    """Return a query without its semicolon and the comments after it.
+
+    Later runs put it in parentheses. What else comes after a semicolon is left to the database,
+    which refuses it.
+    """
+    for token in _TOKEN.finditer(query):
+        if token[0] == ";":
+            is_end = _END.fullmatch(query, token.start())
+            return query[: token.start()] if is_end else query
+    return query.rstrip()
 
 
 def _begin_read_only(connection: Connection) -> None:
@@ -210,12 +247,9 @@ def _noting(
         yield typed_row(line, columns, row)
 
 
-def _readable_ids(spec: DatasetSpec, rows: Sequence[Sequence[object]]) -> set[str]:
-    ids = set()
+def _readable_ids(spec: DatasetSpec, rows: Sequence[Sequence[object]]) -> list[str]:
+    ids = []
     for (raw,) in rows:
-        try:
-            ids.add(spec.read_row_id(plain_value(raw)))
-        except InputError:
-            # A row without a readable id is a bad row, which was never imported.
-            continue
+        with suppress(InputError):
+            ids.append(spec.read_row_id(plain_value(raw)))
     return ids

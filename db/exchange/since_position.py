@@ -19,6 +19,7 @@ Position: TypeAlias = datetime | date | int | float | Decimal | str
 # SQLite has no type for times; these texts sort like the times that they name.
 _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d.*)?", re.ASCII)
 _TEXT_DATE_CHARACTERS = 10
+_HAS_SECONDS = re.compile(r".{16}:")
 _READERS: dict[str, Callable[[str], Position]] = {
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
@@ -118,10 +119,13 @@ def _earlier(moment: datetime, overlap: timedelta) -> datetime:
 def _as_text(moment: datetime, like: str) -> str:
     """Return the lowest text of a second, so that it is not above the times after it.
 
-    A space comes before the T, and a text before one that goes on with a fraction or a zone.
+    A space comes before the T, and a text before one that goes on with a fraction or a zone. If
+    `like` has no seconds, other texts may have none either: it is the lowest text of the minute.
     """
     if len(like) == _TEXT_DATE_CHARACTERS:
         return f"{moment:%Y-%m-%d}"
+    if not _HAS_SECONDS.match(like):
+        return f"{moment:%Y-%m-%d %H:%M}"
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
@@ -23,6 +23,7 @@ from db.ingestion.submission import (
     find_submission,
     finish_submission,
     joined_digest,
+    newest_row,
     opened_ledger,
 )
 from db.records.dataset import Dataset
@@ -41,12 +42,10 @@ class ImportResult(BadRows):
     """The result of an import: counts, bad rows, unused columns.
 
     `added_before` is the time at which the same files were added before; then nothing was done.
-    `unread` rows are bad ones whose cells could not be told apart, so that their ids are unknown.
     """
 
     counts: RowCounts = field(default_factory=RowCounts)
     rows: int = 0
-    unread: int = 0
     unused: set[str] = field(default_factory=set)
     labelled: int = 0
     notes: list[str] = field(default_factory=list)
@@ -69,13 +68,22 @@ def import_files(  # noqa: PLR0913  one parameter per option
             f"{target.name}: has no id, by which missing rows are recognised; add id = "
             '"COLUMN" to its TOML file and load it again'
         )
+    with store.reading() as connection:
+        last_id = newest_row(connection)
     with ExitStack() as opened:
         sources = [opened.enter_context(open_source(path)) for path in paths]
         ids: AbstractContextManager[PresentIds | None]
         ids = opened_ids() if remove_missing else nullcontext()
         present = opened.enter_context(ids)
         return import_sources(
-            store, target, sources, strict=strict, add=add, present=present, progress=progress
+            store,
+            target,
+            sources,
+            last_id=last_id,
+            strict=strict,
+            add=add,
+            present=present,
+            progress=progress,
         )
 
 
@@ -84,6 +92,7 @@ def import_sources(  # noqa: PLR0913  one parameter per option
     target: Dataset,
     sources: Sequence[Source],
     *,
+    last_id: int,
     strict: bool = False,
     add: bool = False,
     present: PresentIds | None = None,
@@ -92,6 +101,7 @@ def import_sources(  # noqa: PLR0913  one parameter per option
 ) -> ImportResult:
     """Import rows in one transaction per batch, so that others can write in between.
 
+    `last_id` is `newest_row` from before the sources were read, which may not have later rows.
     The rows of the sources are all rows of the inputs that they mention; with `add` they stand
     beside the rows that are there. An interrupted import is completed by running it again. Raises
     DataFileError before anything is imported if a source cannot be read to its end or, with
@@ -118,10 +128,9 @@ def import_sources(  # noqa: PLR0913  one parameter per option
         is_added=add,
     )
     submission = store.write(begin)
-    with store.reading() as connection:
-        row_target = begin_rows(connection, target, "import", submission.id if add else 0)
+    row_target = begin_rows(target, "import", last_id, submission.id if add else 0)
     with opened_ledger() as ledger:
-        rows = _new_rows(target.spec, sources, result, present)
+        rows = _new_rows(target.spec, sources, result, None if is_part else present)
         _write_all(store, row_target, rows, ledger, result, progress)
         if present is not None:
             _remove_missing(store, row_target, present, ledger, result)
@@ -180,9 +189,9 @@ def _remove_missing(
     store: Store, target: RowTarget, present: PresentIds, ledger: RowLedger, result: ImportResult
 ) -> None:
     """Remove the rows that are not `present`; raises DataFileError if there are none at all."""
-    if result.unread:
+    if present.unread:
         result.notes.append(
-            f"no row was removed, because the ids of {result.unread:,} bad rows cannot be read;"
+            f"no row was removed, because the ids of {present.unread:,} bad rows cannot be read;"
             " mend these rows and import again"
         )
         return
@@ -225,26 +234,27 @@ def _new_rows(
     for source in sources:
         for batch in batches(source.rows(), BATCH_ROWS):
             if present is not None:
-                present.add(_ids_of(spec, batch))
+                _add_ids(spec, batch, present)
             for row in batch:
                 new = _new_row(spec, source.name, row, result)
                 if new is not None:
                     yield new
 
 
-def _ids_of(spec: DatasetSpec, rows: Sequence[SourceRow]) -> set[str]:
-    """Return the ids of rows, also of those with bad values: they are not missing."""
+def _add_ids(spec: DatasetSpec, rows: Sequence[SourceRow], present: PresentIds) -> None:
+    """Note the ids of rows, also of those with bad values: they are not missing."""
     ids: set[str] = set()
     for row in rows:
-        with suppress(InputError):
+        try:
             ids.add(spec.pick_row_id(row.values) or "")
-    return ids
+        except InputError:
+            present.unread += 1
+    present.add(ids)
 
 
 def _new_row(spec: DatasetSpec, source: str, row: SourceRow, result: ImportResult) -> NewRow | None:
     if row.fault:
         result.add_fault(source, row.line, row.fault)
-        result.unread += 1
         return None
     result.unused.update(row.values.keys() - spec.columns)
     try:

@@ -12,9 +12,13 @@ CACHE_KIB = 32_768
 
 
 class PresentIds:
-    """Row ids in a temporary SQLite database, which goes to disk above CACHE_KIB."""
+    """Row ids in a temporary SQLite database, which goes to disk above CACHE_KIB.
+
+    `unread` counts rows whose ids cannot be read: each may be any row.
+    """
 
     def __init__(self) -> None:
+        self.unread = 0
         self._ids = sqlite3.connect("", isolation_level=None)
         self._ids.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB};"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,15 @@ from .row import NewRow, RowTarget
 
 @dataclass(frozen=True)
 class Records:
-    """The ids of records by key, and the keys of those that were there before."""
+    """The ids of records by key, and the labels of those that were there before."""
 
     ids: dict[bytes, int]
-    known: set[bytes]
+    labels: dict[bytes, str | None]
+
+    @property
+    def known(self) -> KeysView[bytes]:
+        """The keys of the records that were there before."""
+        return self.labels.keys()
 
 
 def find_or_add_records(
@@ -44,7 +49,7 @@ def find_or_add_records(
         # Another writer has just added the same records.
         found |= _read_records(connection, target.dataset_id, lost)
         ids |= {key: found[key].id for key in lost}
-    return Records(ids, set(found))
+    return Records(ids, {key: row.label for key, row in found.items()})
 
 
 def _read_records(
@@ -54,7 +59,12 @@ def _read_records(
     found: dict[bytes, Row[Any]] = {}
     for part in slices(keys, KEYS_PER_STATEMENT):
         query = (
-            select(tables.record.c.key, tables.record.c.id, tables.record.c.origin)
+            select(
+                tables.record.c.key,
+                tables.record.c.id,
+                tables.record.c.origin,
+                tables.record.c.label,
+            )
             .where(tables.record.c.dataset_id == dataset_id, tables.record.c.key.in_(part))
             .order_by(tables.record.c.key)
             .with_for_update(read=True, key_share=True)

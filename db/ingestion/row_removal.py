@@ -17,6 +17,7 @@ from .present_ids import PresentIds
 from .row import RowCounts, RowTarget
 from .row_ledger import RowLedger
 from .row_writer import leave_records
+from .settlement import settle_records
 
 PAGE_ROWS = 5000
 
@@ -71,5 +72,7 @@ def _remove(
     for part in slices(ids, KEYS_PER_STATEMENT):
         statement = delete(tables.observation).where(_rows.id.in_(part), _OF_IMPORTS)
         removed += connection.execute(statement.returning(_rows.record_id)).all()
-    leave_records(connection, target, removed, ledger)
-    return RowCounts(removed=len(removed))
+    keys = leave_records(connection, target, removed)
+    # Nothing reads the other rows of these records again if this import is interrupted.
+    settled = settle_records(connection, target, sorted(keys), ledger)
+    return RowCounts(removed=len(removed)) + settled

@@ -1,15 +1,17 @@
 """Writes rows of the user's data as records and observations, so that a second time adds nothing.
 
-A row with a row id is that row, whatever its inputs are. Without row ids, the rows of an import are
-all that its data says about the inputs that it mentions: `settle` removes the other rows of these
-records, except rows of submissions that were added on purpose.
+A row with a row id is that row, whatever its inputs are. Its record is settled in the same
+transaction, because the next run of an interrupted import finds the row unchanged. Without row ids,
+the rows of an import are all that its data says about the inputs that it mentions: at the end of
+the import, `settle_records` removes the other rows of these records, except rows of submissions
+that were added on purpose.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, select, update
@@ -23,6 +25,7 @@ from .record_rows import read_record_rows
 from .record_writer import Records, find_or_add_records
 from .row import NewRow, RowCounts, RowTarget
 from .row_ledger import RowLedger
+from .settlement import settle_records
 
 
 def write_rows(
@@ -136,22 +139,36 @@ def _write_identified(
         if (old := existing.get(row_id))
         and (old.record_id != records.ids[row.key] or row.label not in {None, old.label})
     ]
-    changes = [
-        {"observation": old.id, "record": records.ids[row.key], "new_label": row.label or old.label}
-        for row, old in changed
-    ]
+    to_settle = _shared_keys(new, records, ledger) | {row.key for row, _ in changed}
+    ledger.mention((row.key, row.label or "") for row in [*new, *(row for row, _ in changed)])
+    to_settle |= _correct(connection, target, changed, records)
+    _mark_unsettled(rows, existing, records, ledger)
     seen = {row_id for row_id, old in existing.items() if old.id > target.last_id}
-    if changes:
-        connection.execute(_update_observation, changes)
-        leave_records(connection, target, [old for _, old in changed], ledger)
     corrected = sum(old.id <= target.last_id for _, old in changed)
-    _mark_shared([*new, *(row for row, _ in changed)], records, ledger)
-    return RowCounts(
+    counts = RowCounts(
         added=added,
         corrected=corrected,
         repeated=len(seen),
         unchanged=len(rows) - added - corrected - len(seen),
     )
+    return counts + settle_records(connection, target, sorted(to_settle), ledger)
+
+
+def _correct(
+    connection: Connection,
+    target: RowTarget,
+    changed: Sequence[tuple[NewRow, Row[Any]]],
+    records: Records,
+) -> set[bytes]:
+    """Update rows; return the keys of the records that they were rows of."""
+    changes = [
+        {"observation": old.id, "record": records.ids[row.key], "new_label": row.label or old.label}
+        for row, old in changed
+    ]
+    if not changes:
+        return set()
+    connection.execute(_update_observation, changes)
+    return leave_records(connection, target, [old for _, old in changed])
 
 
 _update_observation = (
@@ -174,22 +191,48 @@ def _read_identified(
     return found
 
 
-def _mark_shared(rows: Collection[NewRow], records: Records, ledger: RowLedger) -> None:
-    """Tell the ledger which records got rows, and which of them have several."""
+def _shared_keys(rows: Collection[NewRow], records: Records, ledger: RowLedger) -> set[bytes]:
+    """Return which records of new rows have several and are to be settled now.
+
+    A record that many batches mention would be settled by each of them, so after the first time
+    it is settled at the end.
+    """
     keys = Counter(row.key for row in rows)
-    ledger.mark_known(key for key, count in keys.items() if count > 1 or key in records.known)
-    ledger.mention((row.key, row.label or "") for row in rows)
+    known = keys.keys() & records.known
+    again = ledger.mentioned(known)
+    ledger.mark_known(again)
+    return {key for key, count in keys.items() if count > 1 or key in known} - again
+
+
+def _mark_unsettled(
+    rows: Mapping[str, NewRow],
+    existing: Mapping[str, Row[Any]],
+    records: Records,
+    ledger: RowLedger,
+) -> None:
+    """Tell the ledger which records an interrupted import may have left with an old label.
+
+    Rows that it added with the label of their record have not changed that label.
+    """
+    ledger.mark_known(
+        row.key
+        for row_id, row in rows.items()
+        if row_id in existing
+        and row.key in records.known
+        and existing[row_id].label not in {None, records.labels[row.key]}
+    )
 
 
 def leave_records(
-    connection: Connection, target: RowTarget, moved: Collection[Row[Any]], ledger: RowLedger
-) -> None:
-    """Take care of the records of rows that were corrected or removed.
+    connection: Connection, target: RowTarget, moved: Collection[Row[Any]]
+) -> set[bytes]:
+    """Take care of the records of rows that were corrected or removed; return the keys to settle.
 
     A record that no row and no request has brought is deleted. Web processes cache the answers to
     row ids, so the generation rises.
     """
     ids = sorted({row.record_id for row in moved})
+    keys: set[bytes] = set()
     has_row = exists().where(tables.observation.c.record_id == tables.record.c.id)
     for part in slices(ids, KEYS_PER_STATEMENT):
         query = select(tables.record.c.id, tables.record.c.key, tables.record.c.asked, has_row)
@@ -199,7 +242,7 @@ def leave_records(
             .order_by(tables.record.c.key)
             .with_for_update()
         ).all()
-        ledger.mark_known(row.key for row in left if row[3])
+        keys.update(row.key for row in left if row[3])
         erase_records(
             connection, target.dataset_id, [row.id for row in left if not (row[3] or row.asked)]
         )
@@ -210,3 +253,4 @@ def leave_records(
             .values(origin="request", label=None)
         )
     raise_generation(connection)
+    return keys

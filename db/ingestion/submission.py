@@ -96,20 +96,23 @@ def finish_submission(
     connection.execute(update(tables.submission).where(of_id).values(**values))
 
 
-def begin_rows(
-    connection: Connection, dataset: Dataset, origin: Origin, submission_id: int = 0
-) -> RowTarget:
-    """Return where the rows of an import that begins now are written."""
-    newest = connection.execute(select(func.max(tables.observation.c.id))).scalar_one() or 0
+def newest_row(connection: Connection) -> int:
+    """Return the id of the newest row in the store, 0 if there is none."""
+    return connection.execute(select(func.max(tables.observation.c.id))).scalar_one() or 0
+
+
+def begin_rows(dataset: Dataset, origin: Origin, last_id: int, submission_id: int = 0) -> RowTarget:
+    """Return where the rows of an import are written that began after the row `last_id`."""
     is_regression = dataset.spec.kind == "regression"
-    return RowTarget(dataset.id, is_regression, origin, newest, submission_id)
+    return RowTarget(dataset.id, is_regression, origin, last_id, submission_id)
 
 
 def add_rows(
     connection: Connection, dataset: Dataset, rows: Sequence[NewRow], origin: Origin
 ) -> RowCounts:
     """Write rows as a file with these rows alone would, in the transaction of the connection."""
-    return _write_all(connection, begin_rows(connection, dataset, origin), rows)
+    target = begin_rows(dataset, origin, newest_row(connection))
+    return _write_all(connection, target, rows)
 
 
 def add_rows_once(
@@ -134,7 +137,8 @@ def add_rows_once(
                 "this Idempotency-Key came with another body before; send this body with a new key"
             )
         return begun.counts
-    counts = _write_all(connection, begin_rows(connection, dataset, origin, begun.id), rows)
+    target = begin_rows(dataset, origin, newest_row(connection), begun.id)
+    counts = _write_all(connection, target, rows)
     finish_submission(connection, begun.id, counts, content)
     return counts
 

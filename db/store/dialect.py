@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import os
 import sqlite3
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
+    Engine,
     FromClause,
     Integer,
     Table,
@@ -43,6 +47,13 @@ _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLIT
 WORKER_NAME = "veilleuse worker"
 # An arbitrary number; every upgrade of a store must take the lock with the same number.
 _UPGRADE_LOCK = 7_301_001
+_IMPORT_LOCK = 7_301_002
+# By default a server notices after two hours that a client's machine has lost its power.
+_NOTICE_DEATH = (
+    "SELECT set_config('tcp_keepalives_idle', '60', false),"
+    " set_config('tcp_keepalives_interval', '10', false),"
+    " set_config('tcp_keepalives_count', '6', false)"
+)
 
 
 def insert(connection: Connection, table: Table) -> Insert:
@@ -105,6 +116,44 @@ def lock_upgrade(connection: Connection) -> None:
     """Wait until no other process changes the tables; on SQLite the transaction does so already."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
+
+
+@contextmanager
+def import_lock(engine: Engine, dataset_id: int) -> Iterator[bool]:
+    """Hold the lock of imports into a dataset; yields whether it was free.
+
+    The lock ends with its process. On SQLite it is a lock on a file of its own, since closing the
+    store's file anywhere in the process would end SQLite's locks.
+    """
+    if engine.dialect.name == "sqlite":
+        path = f"{engine.url.database}-import-{dataset_id}.lock"
+        # Opened for reading, a file that another user created can be locked as well.
+        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            yield _lock_file(file)
+        finally:
+            os.close(file)
+        return
+    values = {"lock": _IMPORT_LOCK, "dataset": dataset_id}
+    with engine.connect() as connection:
+        # The lock is the session's, and the pool's other connections are for the import.
+        connection.detach()
+        connection.execute(text(_NOTICE_DEATH))
+        lock = text("SELECT pg_try_advisory_lock(:lock, :dataset)")
+        try:
+            yield bool(connection.execute(lock, values).scalar_one())
+        finally:
+            # The server would notice the end of the connection a little later.
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
+def _lock_file(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lease_clock(connection: Connection) -> tuple[ColumnElement[float], str]:

@@ -101,7 +101,7 @@ def check_schema(store: Store) -> None:
         raise StoreError(f"{file.absolute()}: the store does not exist; run: python -m db upgrade")
     check_reachable(store)
     with store.reading() as connection:
-        version = _schema_version(connection)
+        version = schema_version(connection)
     if version is None:
         raise StoreError(f"{describe_store(store)}: has no tables yet; run: python -m db upgrade")
     if version < tables.SCHEMA:
@@ -133,7 +133,8 @@ def sqlite_file(store: Store) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-def _schema_version(connection: Connection) -> str | None:
+def schema_version(connection: Connection) -> str | None:
+    """Return the version of the tables, None if there are none."""
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

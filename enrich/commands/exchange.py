@@ -13,9 +13,10 @@ import click
 from db.cli.console import as_json
 from db.cli.import_report import describe_import, import_warnings
 from db.cli.publish import describe
-from db.errors import SpecError
+from db.errors import ImportRunning, SpecError
 from db.exchange.incremental_import import import_from_source
 from db.exchange.publication import publish_predictions
+from db.files.importer import ImportResult
 from db.queue.run_history import recorded_run
 from db.records.dataset import find_dataset
 from enrich.worker.hooks import WorkerHooks
@@ -46,8 +47,13 @@ def import_(dataset: str, *, lock: Path | None, as_json_: bool) -> None:
         working(store, settings, threading.Event(), hooks=hooks) as worker,
         recorded_run(store, found.id, "import", worker.id) as outcome,
     ):
-        result = import_from_source(store, found, source, os.environ)
-        line = describe_import(result)
+        try:
+            result = import_from_source(
+                store, found, source, os.environ, uninterrupted=partial(uninterrupted, lock)
+            )
+            line = describe_import(result)
+        except ImportRunning:
+            result, line = ImportResult(), "another import is running"
         outcome.complete(line, result.rows)
     for warning in import_warnings(result, found.spec):
         click.echo(warning, err=True)

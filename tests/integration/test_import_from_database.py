@@ -80,6 +80,16 @@ def test_options_that_contradict_each_other_are_refused(
     ):
         done = run("import", "flats", *arguments)
         assert (done.code, why in done.err) == (2, True), done.err
+    since = ("--since-column", "id", "--overlap", "5")
+    ids = tmp_path / "ids.toml"
+    ids.write_text(
+        'name = "flats"\nkind = "classification"\ntarget = "good"\nid = "id"\n'
+        '[fields]\ncity = { type = "text" }\n',
+        "utf-8",
+    )
+    run("load", str(ids))
+    done = run("import", "flats", "--from", "SHOP", "--query", QUERY, *since)
+    assert (done.code, "id: is a number, and --overlap is in seconds" in done.err) == (1, True)
     done = run("infer", "--target", "good")
     assert (done.code, "name FILE, or --from and --query" in done.err) == (2, True), done.err
     done = run("infer", "--from", "SHOP", "--query", QUERY, "--target", "good")

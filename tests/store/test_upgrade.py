@@ -149,6 +149,21 @@ def test_tables_of_a_newer_version_are_accepted(store: Store, database_url: str)
     other.close()
 
 
+def test_an_upgrade_by_older_code_changes_nothing(
+    store: Store, command: Callable[..., Done]
+) -> None:
+    """A deployment that is rolled back runs it too."""
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    done = command("db", "upgrade")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("\n") == 1
+    assert "version 9999, newer than this code's" in done.out
+    with store.reading() as connection:
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    assert version == "9999"
+
+
 def test_tables_of_an_older_version_are_refused(store: Store) -> None:
     """The error names the command that upgrades them."""
     with store.writing() as connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.errors import ExchangeError
-from db.exchange.query_source import query_source
+from db.exchange.query_source import query_source, without_end
 from db.exchange.user_database import open_database
 
 
@@ -45,11 +45,28 @@ def test_loose_types_come_as_they_are(shop: Path) -> None:
         "  select 1 AS one ; \n",
         "-- a comment\n/* another; one */ SELECT 1 AS one -- the end",
         "WITH a AS (SELECT 1 AS one) SELECT one FROM a",
+        "SELECT 1 AS one; -- the end; of it\n/* and ; more */ ;",
     ],
 )
 def test_a_select_is_read(shop: Path, query: str) -> None:
     """With comments, and a semicolon at its end."""
     assert read(shop, query) == [{"one": 1}]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT ';' AS a, '; -- b' AS \"c;\" FROM `d;` /* ; */ -- ; e",
+        "SELECT $$; -- a$$",
+        "SELECT 'it''s; -- a'",
+        "SELECT 1; DELETE FROM loose -- the end",
+        "SELECT '; --",
+        "/*" * 5000,
+    ],
+)
+def test_a_semicolon_in_a_string_or_comment_stays(query: str) -> None:
+    """So does one before another statement, which the database refuses."""
+    assert without_end(query) == query
 
 
 @pytest.mark.parametrize(

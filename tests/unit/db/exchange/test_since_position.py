@@ -89,6 +89,8 @@ def test_texts_are_times_only_in_sqlite() -> None:
         ("2025-03-01 12:00:00", "2025-03-01 11:55:00"),
         ("2025-03-01T12:00:00.5+01:00", "2025-03-01 11:55:00"),
         ("2025-03-01", "2025-02-28"),
+        ("2025-03-01 12:00", "2025-03-01 11:55"),
+        ("2025-03-01T12:00+01:00", "2025-03-01 11:55"),
         (7, 7),
         (Decimal("7.5"), Decimal("7.5")),
         (EARLIEST, EARLIEST),
@@ -108,6 +110,12 @@ def test_the_begin_is_below_every_spelling_of_later_times(moment: datetime, mark
     begin = begin_of_run(moment.isoformat(sep=mark), 300)
     for other in " T":
         assert str(begin) <= (moment - timedelta(seconds=300)).isoformat(sep=other)
+
+
+def test_times_without_seconds_are_not_below_the_begin_of_their_minute() -> None:
+    """Another row of the same minute may be committed later."""
+    for text in ("2025-03-01 12:00", "2025-03-01T12:00", "2025-03-01 12:00+01:00"):
+        assert str(begin_of_run(text, 0)) <= text
 
 
 def test_a_position_is_not_after_the_database_clock() -> None:
