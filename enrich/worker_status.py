@@ -10,6 +10,7 @@ from db.admin.store_status import dataset_status
 from db.queue.call_quota import spent_calls
 from db.queue.meter import spent_tokens
 from db.queue.pause import paused_at
+from db.queue.run_history import Run, unrepaired_runs
 from db.queue.worker_registry import (
     all_workers,
     records_per_second,
@@ -40,6 +41,7 @@ def worker_status(store: Store) -> dict[str, Any]:
             for dataset in all_datasets(connection)
         ]
         workers = all_workers(connection)
+        failures = [_failure(run) for run in unrepaired_runs(connection)]
         paused = paused_at(connection)
         now = wall_seconds(connection)
     for dataset in datasets:
@@ -48,11 +50,21 @@ def worker_status(store: Store) -> dict[str, Any]:
     stale = sum(dataset["stale"] for dataset in datasets)
     return {
         "datasets": datasets,
+        "failures": failures,
         "workers": workers,
         "now": now,
         "paused_at": paused,
         "records_per_second": records_per_second(workers, now),
         "seconds_left": seconds_left(stale, workers, now),
+    }
+
+
+def _failure(run: Run) -> dict[str, Any]:
+    return {
+        "dataset": run.dataset,
+        "command": run.command,
+        "ended_at": run.ended_at,
+        "reason": run.reason,
     }
 
 

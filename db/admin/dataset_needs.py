@@ -10,7 +10,7 @@ from db.errors import ExchangeError
 from db.exchange.user_database import database_url, open_database
 from db.spec.dataset_spec import DatasetSpec
 
-from .finding import Finding
+from .finding import Finding, fault
 
 # The modules that built-in enrichers need beyond those that every worker has.
 _MODULES = {
@@ -30,7 +30,9 @@ def check_needs(spec: DatasetSpec, environ: Mapping[str, str] = os.environ) -> I
         (spec.publish, "publishes its predictions"),
     ):
         if section is not None:
-            yield _check_database(spec.name, section.url, purpose, environ)
+            yield _check_database(
+                spec.name, section.url, purpose, environ, must_exist=section is spec.source
+            )
 
 
 def _check_modules(dataset: str, enricher: str, modules: tuple[str, ...]) -> Iterator[Finding]:
@@ -42,7 +44,7 @@ def _check_modules(dataset: str, enricher: str, modules: tuple[str, ...]) -> Ite
 
 
 def _check_database(
-    dataset: str, variable: str, purpose: str, environ: Mapping[str, str]
+    dataset: str, variable: str, purpose: str, environ: Mapping[str, str], *, must_exist: bool
 ) -> Finding:
     subject = f"database of {dataset}"
     if not environ.get(variable, "").strip():
@@ -50,9 +52,8 @@ def _check_database(
         remedy = f"set {variable} to the database's URL where workers run"
         return Finding("warning", subject, message, remedy)
     try:
-        with open_database(database_url(variable, environ), must_exist=False) as database:
+        with open_database(database_url(variable, environ), must_exist=must_exist) as database:
             # Creating the engine has imported its driver; nothing is connected to.
             return Finding("good", subject, f"{variable} is {database.name}; a worker {purpose}")
     except ExchangeError as error:
-        message, _, remedy = str(error).rpartition("; ")
-        return Finding("fault", subject, message or str(error), remedy)
+        return fault(subject, error)

@@ -24,7 +24,7 @@ from db.store.dialect import connection_limit, wall_seconds
 from db.store.store import Store, check_schema, describe_store, sqlite_file
 
 from .dataset_needs import check_needs
-from .finding import Finding, Level
+from .finding import Finding, Level, fault
 
 # A web process accepts 10,000 connections, each of which needs a file descriptor.
 WEB_DESCRIPTORS = 10_100
@@ -53,8 +53,7 @@ def examine(settings: Settings, store: Store) -> Iterator[Finding]:
     try:
         check_schema(store)
     except StoreError as error:
-        message, _, remedy = str(error).rpartition("; ")
-        yield Finding("fault", "store", message or str(error), remedy)
+        yield fault("store", error)
         return
     yield Finding("good", "store", describe_store(store))
     with store.reading() as connection:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
 
+from db.queue.run_history import latest_run_ids
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import batches, erase_records
 from db.store import tables
@@ -26,6 +27,7 @@ def prune_store(store: Store) -> dict[str, int]:
 
     These are unlabelled requested inputs older than their dataset's retain_days, values of removed
     enrichers, prediction counts older than three months, old runs, and workers that fell silent.
+    The latest run of each command on each dataset stays: it tells when the next is due.
     """
     with store.reading() as connection:
         datasets = all_datasets(connection)
@@ -33,8 +35,15 @@ def prune_store(store: Store) -> dict[str, int]:
         "requests": sum(_prune_requests(store, dataset) for dataset in datasets),
         "enrichments": sum(_prune_enrichments(store, dataset) for dataset in datasets),
         "served": store.write(prune_prediction_counts),
-        "runs": _delete_old(store, tables.run, tables.run.c.started_at, KEEP_RUNS_DAYS),
-        "workers": _delete_old(store, tables.worker, tables.worker.c.seen_at, KEEP_WORKERS_DAYS),
+        "runs": _delete(
+            store,
+            tables.run,
+            tables.run.c.started_at < _days_ago(KEEP_RUNS_DAYS),
+            tables.run.c.id.notin_(latest_run_ids()),
+        ),
+        "workers": _delete(
+            store, tables.worker, tables.worker.c.seen_at < _days_ago(KEEP_WORKERS_DAYS)
+        ),
     }
 
 
@@ -104,7 +113,11 @@ def _in_batches(
     return len(ids)
 
 
-def _delete_old(store: Store, table: Any, at: Any, days: int) -> int:  # noqa: ANN401
+def _days_ago(days: int) -> float:
+    return time.time() - days * DAY_SECONDS
+
+
+def _delete(store: Store, table: Table, *conditions: ColumnElement[bool]) -> int:
     with store.writing() as connection:
-        result = connection.execute(delete(table).where(at < time.time() - days * DAY_SECONDS))
+        result = connection.execute(delete(table).where(*conditions))
     return int(result.rowcount)

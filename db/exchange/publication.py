@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 from db.errors import ExchangeError
 from db.records.dataset import Dataset
 from db.records.predictor import open_predictor
+from db.records.trained_model import active_model
 from db.spec.section import PublicationSpec
 from db.store.store import Store
 
 from .publication_opening import opened_table, split_name
-from .publication_rows import count_rows, pages, present_ids
+from .publication_rows import has_rows, pages, present_ids
 from .publication_table import PublicationCounts, PublicationTable
 from .user_database import database_url, open_database
 
@@ -72,10 +73,22 @@ def publish_predictions(
 
 
 def _refuse_empty(connection: Connection, dataset: Dataset) -> None:
-    if not count_rows(connection, dataset):
+    if not has_rows(connection, dataset):
         raise ExchangeError(
             f"{dataset.name}: has no row, so that --remove-missing would delete every row of the"
             " table; import the rows first"
+        )
+
+
+def _refuse_dropped(connection: Connection, dataset: Dataset) -> None:
+    """Raise ExchangeError if rows may be missing because the dataset is being deleted.
+
+    `db drop` first deactivates the model, then deletes the records in batches.
+    """
+    if active_model(connection, dataset.id) is None:
+        raise ExchangeError(
+            f"{dataset.name}: is being deleted, or has no active model any more; no more rows of"
+            " the table are deleted"
         )
 
 
@@ -92,6 +105,9 @@ def _remove_missing(
         present = present_ids(connection, dataset, texts)
         missing = [at for at, text in zip(page, texts, strict=True) if text not in present]
         if missing:
+            # After the ids were read: what is true now was true of them.
+            _refuse_dropped(connection, dataset)
+            _refuse_empty(connection, dataset)
             with uninterrupted():
                 table.delete(missing)
         deleted += len(missing)

@@ -67,12 +67,12 @@ class TableColumn:
         """
         if isinstance(value, str):
             return self._integer(value) if self.limit else self._text(value)
-        if value is None or (self.scale is None and not self.is_single):
-            return value
+        if value is None:
+            return None
         if self.scale is not None:
             place = Decimal(1).scaleb(-self.scale)
-            return float(Decimal(repr(value)).quantize(place, ROUND_HALF_UP, _DIGITS))
-        return self._single(value)
+            value = float(Decimal(repr(value)).quantize(place, ROUND_HALF_UP, _DIGITS))
+        return self._single(value) if self.is_single else value
 
     def read(self, stored: Any) -> Stored:  # noqa: ANN401
         """Return a value that a query returned, as `fit` would have written it."""
@@ -182,10 +182,13 @@ def _number_column(name: str, found: TypeEngine[Any], dialect: str) -> TableColu
     if dialect == "sqlite":
         # Every number is of double precision there.
         return TableColumn(name, "number", Double())
-    if isinstance(found, Float):
-        return TableColumn(name, "number", Double(), is_single=_is_single(found, dialect))
-    # Without decimal places a number would lose what it says.
-    return None if found.scale == 0 else TableColumn(name, "number", Double(), scale=found.scale)
+    # FLOAT and DOUBLE of MySQL may have decimal places too.
+    scale: int | None = getattr(found, "scale", None)
+    if scale == 0:
+        # Without decimal places a number would lose what it says.
+        return None
+    is_single = isinstance(found, Float) and _is_single(found, dialect)
+    return TableColumn(name, "number", Double(), is_single=is_single, scale=scale)
 
 
 def _is_single(found: Float[Any], dialect: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy.types import TypeEngine
 
 from db.errors import ExchangeError
 from db.spec.dataset_spec import DatasetSpec
+from db.spec.exchange_check import TABLE_NAME
 from db.store import tables
 
 from .publication_columns import TableColumn, column_kinds, match_columns, new_type
@@ -20,7 +20,6 @@ from .publication_rows import value_names
 from .publication_table import MYSQL, PublicationTable
 from .user_database import UserDatabase
 
-_NAME = re.compile(r"[^\s.\"'`;]+(\.[^\s.\"'`;]+)?")
 _OWN = frozenset(tables.metadata.tables) | {"alembic_version"}
 
 
@@ -30,8 +29,7 @@ def opened_table(
 ) -> Iterator[PublicationTable]:
     """Yield the table of a name such as `crm.scores`, which is created if it is not there."""
     schema, name = split_name(named)
-    with database.errors():
-        connection = database.engine.connect()
+    connection = database.connect()
     try:
         with database.errors():
             columns = _prepared(connection, database, spec, (schema, name))
@@ -44,7 +42,7 @@ def opened_table(
 
 def split_name(named: str) -> tuple[str | None, str]:
     """Return the schema and the name of a table; raises ExchangeError."""
-    if not _NAME.fullmatch(named):
+    if not TABLE_NAME.fullmatch(named):
         raise ExchangeError(
             f"{named!r} is not the name of a table; use a name such as churn_scores, perhaps with"
             " its schema: crm.churn_scores"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from msgspec import UNSET
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from db.records.dataset import Dataset
 from db.records.predictor import Predictor
-from db.records.record import KEYS_PER_STATEMENT, count_records, decode_inputs, slices
+from db.records.record import KEYS_PER_STATEMENT, decode_inputs, slices
 from db.scoring.response_body import Answer
 from db.spec.dataset_spec import DatasetSpec
 from db.store import tables
@@ -45,12 +45,17 @@ def value_names(spec: DatasetSpec) -> tuple[str, ...]:
 
 
 def count_rows(connection: Connection, dataset: Dataset) -> int:
-    """Return how many rows are published: those with a row id, or all records without an id."""
-    if not dataset.spec.id:
-        return count_records(connection, dataset.id)
-    rows = tables.observation.c
-    query = select(func.count()).where(rows.dataset_id == dataset.id, rows.row_id.isnot(None))
+    """Return how many rows are published: those with a row id, or all records without an id.
+
+    Records that somebody only asked about are not published: nobody gave them as rows.
+    """
+    query = select(func.count()).where(*_published(dataset))
     return connection.execute(query).scalar_one()
+
+
+def has_rows(connection: Connection, dataset: Dataset) -> bool:
+    """Return whether any row is published."""
+    return bool(connection.execute(select(exists().where(*_published(dataset)))).scalar_one())
 
 
 def pages(connection: Connection, predictor: Predictor) -> Iterator[list[PublishedRow]]:
@@ -90,7 +95,7 @@ def _read_page(connection: Connection, dataset: Dataset, last: str | bytes) -> l
     else:
         query = (
             select(record.key.label("at"), record.key, record.inputs)
-            .where(record.dataset_id == dataset.id, record.key > last)
+            .where(*_published_records(dataset.id), record.key > last)
             .order_by(record.key)
         )
     return list(connection.execute(query.limit(PAGE_ROWS)))
@@ -120,12 +125,24 @@ def answer_values(spec: DatasetSpec, answer: Answer) -> tuple[Value, ...]:
     return float(answer.prediction), low, high, answer.source, answer.model
 
 
+def _published(dataset: Dataset) -> tuple[ColumnElement[bool], ...]:
+    if not dataset.spec.id:
+        return _published_records(dataset.id)
+    rows = tables.observation.c
+    return rows.dataset_id == dataset.id, rows.row_id.isnot(None)
+
+
+def _published_records(dataset_id: int) -> tuple[ColumnElement[bool], ...]:
+    record = tables.record.c
+    return record.dataset_id == dataset_id, record.origin != "request"
+
+
 def _present_keys(connection: Connection, dataset_id: int, ids: Sequence[str]) -> set[str]:
     keys = [key for key in map(_key, ids) if key is not None]
     columns = tables.record.c
     present: set[str] = set()
     for part in slices(keys, KEYS_PER_STATEMENT):
-        query = select(columns.key).where(columns.dataset_id == dataset_id, columns.key.in_(part))
+        query = select(columns.key).where(*_published_records(dataset_id), columns.key.in_(part))
         present.update(key.hex() for key in connection.execute(query).scalars())
     return present
 

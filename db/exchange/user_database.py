@@ -33,6 +33,8 @@ _TIMEOUTS = {
     "pysqlite": ("timeout",),
 }
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+_]*://")
+# As SQLAlchemy reads what stands between :// and the host.
+_USER = re.compile(r"(?P<name>[^:/]*)(?P<password>:[^@]*)?@")
 _READERS = "requirements-sources.txt"
 
 
@@ -91,14 +93,23 @@ def database_url(named: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def shown_url(named: str) -> str:
-    """Return the name of a variable as it is, and a URL with *** for each secret in it."""
+    """Return the name of a variable as it is, and a URL with *** for its password and options."""
     if not _SCHEME.match(named):
         return named
-    secrets = sorted(_secrets(_parse(named)), key=len, reverse=True)
-    scheme, mark, rest = named.partition("://")
-    for secret in secrets:
-        rest = rest.replace(secret, "***")
-    return scheme + mark + rest
+    _parse(named)
+    scheme, _, rest = named.partition("://")
+    user = _USER.match(rest)
+    if user and user["password"]:
+        rest = f"{user['name']}:***@{rest[user.end() :]}"
+    place, mark, options = rest.partition("?")
+    shown = "&".join(map(_shown_option, options.split("&"))) if mark else ""
+    return f"{scheme}://{place}{mark}{shown}"
+
+
+def _shown_option(option: str) -> str:
+    # Any value may be a secret, and a part without a name may be the rest of one.
+    name, equals, _ = option.partition("=")
+    return f"{name}=***" if equals and re.fullmatch(r"[\w.-]+", name) else "***"
 
 
 @contextmanager
@@ -146,7 +157,21 @@ def _parse(url: str) -> URL:
             "the URL of the database cannot be read; it must be like"
             " postgresql://USER:PASSWORD@HOST:PORT/NAME, with %40 for an @ in the password"
         ) from None
+    if parsed.get_backend_name() != "sqlite":
+        _check_at_signs(url.partition("://")[2])
     return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _check_at_signs(rest: str) -> None:
+    """Raise ExchangeError if a part of the password could be taken for the host, which is shown."""
+    user = _USER.match(rest)
+    before = rest[: user.end() - 1] if user else ""
+    after = rest[user.end() :] if user else rest
+    if "@" in before or "@" in after.partition("=")[0] or re.search(r"\?.*=", before):
+        raise ExchangeError(
+            "the URL of the database has an @ that does not end the password; write each other @ as"
+            " %40, and a ? in the password as %3F"
+        )
 
 
 def _without_secrets(url: URL) -> str:
@@ -159,8 +184,11 @@ def _secrets(url: URL) -> frozenset[str]:
     """Return the password, and the options that may be secrets, in each spelling of a URL."""
     values = [str(url.password or "")]
     for name, option in url.query.items():
-        if re.search("pass|key|token|secret", name, re.IGNORECASE):
-            values += [option] if isinstance(option, str) else option
+        options = [option] if isinstance(option, str) else option
+        if re.search("pass|pwd|key|token|secret|odbc", name, re.IGNORECASE):
+            values += options
+        for text in options:
+            values += re.findall(r"(?i)\bpwd=\{?([^;}]*)", text)
     spelt = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
     return frozenset(spelt - {""})
 

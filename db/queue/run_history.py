@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
+from db.errors import VeilleuseError
 from db.store import tables
 from db.store.dialect import wall_seconds
-from db.store.store import Store
+from db.store.store import Store, error_reason
 
 from .worker_registry import SILENT_SECONDS
 
 FAILED = "failed"
+MOST_REASON_CHARACTERS = 300
 
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
@@ -41,7 +45,7 @@ def end_run(connection: Connection, run_id: int, records: int, outcome: str) -> 
 
 @dataclass
 class RunOutcome:
-    """The outcome of a run: "failed", unless the command completes it."""
+    """The outcome of a run: "failed", with the reason if there is one, or what was completed."""
 
     outcome: str = FAILED
     records: int = 0
@@ -49,6 +53,26 @@ class RunOutcome:
     def complete(self, outcome: str, records: int = 0) -> None:
         """Set the outcome of a run that did not fail."""
         self.outcome, self.records = outcome, records
+
+    def fail(self, error: Exception) -> None:
+        """Set the outcome to the reason of a failure, on one line."""
+        self.outcome, self.records = f"{FAILED}: {_one_line(error)}", 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, SQLAlchemyError):
+        text = error_reason(error)
+    elif isinstance(error, VeilleuseError):
+        text = str(error)
+    else:
+        # Only our own messages are known to contain no secret.
+        text = f"{type(error).__name__}, which the output of the command explains"
+    # PostgreSQL has no texts with a zero character or half a surrogate pair.
+    text = text.replace("\0", " ").encode("utf-8", "replace").decode()
+    text = " ".join(text.split())
+    if len(text) > MOST_REASON_CHARACTERS:
+        text = text[: MOST_REASON_CHARACTERS - 1] + "…"
+    return text
 
 
 @contextmanager
@@ -62,13 +86,23 @@ def recorded_run(
     )
     try:
         yield run
+    except Exception as error:
+        run.fail(error)
+        raise
     finally:
         store.write(partial(end_run, run_id=run_id, records=run.records, outcome=run.outcome))
 
 
+# When a run ended; for one that was killed, the last sign of life of its worker, which is removed
+# once its process is known to have ended.
+_ENDED_AT = func.coalesce(tables.run.c.ended_at, tables.worker.c.seen_at, tables.run.c.started_at)
+_HAS_FAILED = tables.run.c.outcome.startswith(FAILED + ":") | (tables.run.c.outcome == FAILED)
+_DIED = "its process was killed, or its machine stopped"
+
+
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended."""
+    """A run that has ended, or whose worker has."""
 
     dataset: str
     command: str
@@ -77,30 +111,66 @@ class Run:
     records: int
     outcome: str
 
+    @property
+    def reason(self) -> str:
+        """Why the run failed, "" if that is not known."""
+        return self.outcome.removeprefix(FAILED).removeprefix(": ")
+
 
 def failed_runs(connection: Connection, limit: int) -> list[Run]:
     """Return the latest failed runs, at most `limit`, the latest first."""
-    columns = (
-        tables.run.c.command,
-        tables.run.c.started_at,
-        tables.run.c.ended_at,
-        tables.run.c.records,
-        tables.run.c.outcome,
-    )
-    query = (
-        select(tables.dataset.c.name, *columns)
-        .join(tables.dataset, tables.dataset.c.id == tables.run.c.dataset_id)
-        .where(tables.run.c.outcome == FAILED)
-        .order_by(tables.run.c.id.desc())
-        .limit(limit)
-    )
+    query = _select_runs().where(_HAS_FAILED).order_by(tables.run.c.id.desc()).limit(limit)
     return [Run(*row) for row in connection.execute(query)]
 
 
+def unrepaired_runs(connection: Connection) -> list[Run]:
+    """Return the latest run of each command on each dataset if it failed or its worker died.
+
+    They are sorted by dataset and command.
+    """
+    is_latest = tables.run.c.id.in_(latest_run_ids())
+    ended = _select_runs().where(is_latest, _HAS_FAILED)
+    died = _select_runs().where(is_latest, tables.run.c.ended_at.is_(None), ~_is_living(connection))
+    runs = [Run(*row) for row in connection.execute(ended)]
+    runs += [replace(Run(*row), outcome=f"{FAILED}: {_DIED}") for row in connection.execute(died)]
+    return sorted(runs, key=lambda run: (run.dataset, run.command))
+
+
+def latest_run_ids() -> Select[tuple[int]]:
+    """Return the query of the id of the latest run of each command on each dataset."""
+    columns = tables.run.c
+    return select(func.max(columns.id)).group_by(columns.dataset_id, columns.command)
+
+
+def _select_runs() -> Select[Any]:
+    columns = tables.run.c
+    of_worker = tables.worker.c.id == columns.worker_id
+    return (
+        select(
+            tables.dataset.c.name,
+            columns.command,
+            columns.started_at,
+            _ENDED_AT,
+            columns.records,
+            columns.outcome,
+        )
+        .join(tables.dataset, tables.dataset.c.id == columns.dataset_id)
+        .outerjoin(tables.worker, of_worker)
+    )
+
+
 def last_ended_at(connection: Connection, dataset_id: int, command: str) -> float | None:
-    """Return when the last run of a command on a dataset ended, None if none has."""
-    query = select(func.max(tables.run.c.ended_at)).where(
-        tables.run.c.dataset_id == dataset_id, tables.run.c.command == command
+    """Return when the last run of a command on a dataset ended, None if there was none.
+
+    A run that was killed has ended at its worker's last sign of life. Whether a run is still going
+    on is to be asked first.
+    """
+    of_worker = tables.worker.c.id == tables.run.c.worker_id
+    query = (
+        select(func.max(_ENDED_AT))
+        .select_from(tables.run)
+        .outerjoin(tables.worker, of_worker)
+        .where(tables.run.c.dataset_id == dataset_id, tables.run.c.command == command)
     )
     ended_at: float | None = connection.execute(query).scalar_one()
     return ended_at
@@ -108,12 +178,17 @@ def last_ended_at(connection: Connection, dataset_id: int, command: str) -> floa
 
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
     """Return whether a worker that was seen recently runs this command on a dataset."""
-    is_recent = tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
-    living = exists().where(tables.worker.c.id == tables.run.c.worker_id, is_recent)
     query = exists().where(
         tables.run.c.dataset_id == dataset_id,
         tables.run.c.command == command,
         tables.run.c.ended_at.is_(None),
-        living,
+        _is_living(connection),
     )
     return bool(connection.execute(select(query)).scalar_one())
+
+
+def _is_living(connection: Connection) -> ColumnElement[bool]:
+    """Return the condition that the worker of a run was seen recently."""
+    workers = tables.worker.alias()
+    is_recent = workers.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
+    return exists().where(workers.c.id == tables.run.c.worker_id, is_recent)

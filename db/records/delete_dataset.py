@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from db.store import tables
 from db.store.generation import raise_generation
@@ -32,13 +32,20 @@ def drop_dataset(store: Store, dataset: Dataset) -> int:
     """Delete a dataset with its records, models and counts; return how many records it had.
 
     Records are deleted in batches, so that other processes can write in between. A worker that
-    has a chunk of the dataset loses its lease.
+    has a chunk of the dataset loses its lease. The model is deactivated first, by which a running
+    publication sees that records are not missing but being deleted.
     """
+    store.write(partial(_deactivate_models, dataset=dataset))
     deleted = 0
     while count := store.write(partial(_delete_batch, dataset=dataset)):
         deleted += count
     store.write(partial(_delete_dataset, dataset=dataset))
     return deleted
+
+
+def _deactivate_models(connection: Connection, dataset: Dataset) -> None:
+    of_dataset = tables.model.c.dataset_id == dataset.id
+    connection.execute(update(tables.model).where(of_dataset).values(active=False))
 
 
 def _delete_batch(connection: Connection, dataset: Dataset) -> int:

@@ -33,7 +33,7 @@ from .validation import read_cell_number, read_value
 MAX_LABEL_CHARACTERS = 200
 MAX_ROW_ID_CHARACTERS = 200
 # What programs write where there is no row id.
-_NO_ROW_ID = frozenset(("", "nan", "null", "#n/a", "<na>", "?"))
+NO_ROW_ID = frozenset(("", "nan", "null", "#n/a", "<na>", "?"))
 _WHOLE_AS_DECIMAL = re.compile(r"[0-9]{1,20}\.0+")
 # How numbers are written in data files of a spec with `decimal = ","`.
 _DECIMAL_COMMA_FORMAT = "1 234,5"
@@ -176,7 +176,7 @@ class DatasetSpec(
             raw = _digits(raw)
         if isinstance(raw, int | float) and not isinstance(raw, bool):
             raw = str(normal_number(raw))
-        if raw is None or (isinstance(raw, str) and raw.strip().lower() in _NO_ROW_ID):
+        if raw is None or (isinstance(raw, str) and raw.strip().lower() in NO_ROW_ID):
             raise InputError(self.id, "is missing; it identifies the row")
         if isinstance(raw, str) and _WHOLE_AS_DECIMAL.fullmatch(raw.strip()):
             # Programs write whole numbers as decimals as soon as one is missing.

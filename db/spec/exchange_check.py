@@ -9,8 +9,9 @@ from db.errors import SpecError
 from .dataset_spec import DatasetSpec
 from .section import PublicationSpec, SourceSpec
 
+# A table's name, perhaps with its schema.
+TABLE_NAME = re.compile(r"([^\s.\"'`;]+\.)?[^\s.\"'`;]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TABLE = re.compile(r"([^\s.\"'`;]+\.)?[^\s.\"'`;]+")
 MOST_MINUTES = 525_600
 MOST_OVERLAP_SECONDS = 31_536_000
 
@@ -22,7 +23,7 @@ def check_exchange(spec: DatasetSpec) -> None:
             _check_common(where, section)
     if spec.source is not None:
         _check_source(spec, spec.source)
-    if spec.publish is not None and not _TABLE.fullmatch(spec.publish.table):
+    if spec.publish is not None and not TABLE_NAME.fullmatch(spec.publish.table):
         raise SpecError(
             "key publish.table: use the table's name, perhaps with its schema: crm.scores"
         )

@@ -73,6 +73,10 @@ def format_status(report: dict[str, Any]) -> Iterator[str]:
         if dataset["quarantined"]:
             count = dataset["quarantined"]
             yield f"  {count:,} records are quarantined; see: python -m enrich quarantine list"
+    for failure in report["failures"]:
+        ago = format_duration(max(report["now"] - failure["ended_at"], 0.0))
+        reason = f": {failure['reason']}" if failure["reason"] else ""
+        yield f"{failure['command']} {failure['dataset']} failed {ago} ago{reason}"
     yield _time_left(report)
     if report["paused_at"] is not None:
         yield "workers are paused; to resume: python -m enrich resume"

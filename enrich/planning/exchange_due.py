@@ -1,6 +1,6 @@
 """When rows are due to be imported from a user's database, and predictions to be published.
 
-A run that failed is repeated after the same time as one that succeeded.
+A run that failed or was killed is repeated after the same time as one that succeeded.
 """
 
 from __future__ import annotations

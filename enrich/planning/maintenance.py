@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,6 +29,8 @@ FEWEST_LABELS = 20
 
 
 _FindReason: TypeAlias = Callable[[Connection, Dataset, Settings], str]
+# The commands that exchange rows with users' databases.
+EXCHANGES: dict[str, _FindReason] = {"import": import_due, "publish": publication_due}
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def _reasons(dataset: Dataset, settings: Settings) -> dict[str, _FindReason]:
     """Return by command the functions that say why it is due for a dataset, "" if it is not."""
     if not _is_usable(dataset, settings):
         # The error is reported when a worker makes the plan of the dataset.
-        return {"import": import_due, "publish": publication_due}
+        return EXCHANGES
     return {
         "import": import_due,
         "survey": analysis_due,
@@ -65,14 +67,18 @@ def _reasons(dataset: Dataset, settings: Settings) -> dict[str, _FindReason]:
     }
 
 
-def is_exchange_due(store: Store, settings: Settings) -> bool:
-    """Return True if rows are to be imported from a user's database, or predictions published."""
+def is_exchange_due(store: Store, settings: Settings, failed: Container[Due] = ()) -> bool:
+    """Return True if rows are to be imported from a user's database, or predictions published.
+
+    What has `failed` for the same reason is left out.
+    """
     with store.reading() as connection:
         return any(
             not is_running(connection, dataset.id, command)
-            and find_reason(connection, dataset, settings)
+            and (reason := find_reason(connection, dataset, settings))
+            and Due(command, dataset.name, reason) not in failed
             for dataset in all_datasets(connection)
-            for command, find_reason in (("import", import_due), ("publish", publication_due))
+            for command, find_reason in EXCHANGES.items()
         )
 
 

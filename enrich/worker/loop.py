@@ -25,7 +25,7 @@ from enrich.gate.monitor import GateMonitor
 from enrich.gate.sampler import LoadSampler, StoreState
 from enrich.gate.suspender import ProcessSuspender
 from enrich.planning.exchange_due import all_missing_variables
-from enrich.planning.maintenance import Due, due_subcommands, is_exchange_due
+from enrich.planning.maintenance import EXCHANGES, Due, due_subcommands, is_exchange_due
 
 from .coverage_counter import CoverageCounter
 from .hooks import WorkerHooks
@@ -36,6 +36,8 @@ from .worker import Worker, working
 TICK_SECONDS = 5
 SIGNAL_SECONDS = 1
 ABORT_SECONDS = 0.5
+# After this time an import or a publication that failed for the same reason is tried again.
+RETRY_SECONDS = 3600.0
 
 log = logging.getLogger("veilleuse.worker")
 
@@ -151,7 +153,7 @@ class WorkerLoop:
         self._monitor = monitor
         self._subcommands = subcommands
         self._coverage = CoverageCounter(store)
-        self._failed: set[Due] = set()
+        self._failed: dict[Due, float] = {}
         self._exchange_checked_at = 0.0
         self._missing_variables: set[tuple[str, str]] = set()
         log.info("worker %s has started", worker.id)
@@ -188,7 +190,20 @@ class WorkerLoop:
         if now - self._exchange_checked_at < TICK_SECONDS:
             return False
         self._exchange_checked_at = now
-        return is_exchange_due(self._store, self._settings)
+        return is_exchange_due(self._store, self._settings, self._still_failed())
+
+    def _still_failed(self) -> set[Due]:
+        """Return the failed subcommands that are not tried again yet.
+
+        One runs again when its reason has changed, not at every tick. The reason of an import does
+        not change if its process ended before it could note its start.
+        """
+        now = time.monotonic()
+        return {
+            one
+            for one, at in self._failed.items()
+            if one.command not in EXCHANGES or now - at < RETRY_SECONDS
+        }
 
     def _warn_of_missing_variables(self) -> None:
         """Log once which users' databases this worker cannot exchange rows with."""
@@ -205,8 +220,7 @@ class WorkerLoop:
 
     def _run_due(self, due: Iterable[Due]) -> None:
         for one in due:
-            # A failed subcommand runs again when its reason has changed, not at every tick.
-            if one in self._failed or not self._may_work():
+            if one in self._still_failed() or not self._may_work():
                 continue
             log.info("%s %s: %s", one.command, one.dataset, one.reason)
             self._monitor.set_in_progress(True)
@@ -215,4 +229,4 @@ class WorkerLoop:
             finally:
                 self._monitor.set_in_progress(False)
             if succeeded is False:
-                self._failed.add(one)
+                self._failed[one] = time.monotonic()

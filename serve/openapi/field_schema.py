@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from db.spec.dataset_spec import (
     MAX_LABEL_CHARACTERS,
     MAX_ROW_ID_CHARACTERS,
+    NO_ROW_ID,
     DatasetSpec,
     is_required,
 )
@@ -33,6 +34,12 @@ Document: TypeAlias = dict[str, Any]
 CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
 # At least one character that is not white space, and no control characters.
 TEXT_PATTERN = rf"^[^\S{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
+# A row id may not be a word that means "missing", such as NaN; patterns cannot ignore case.
+_NO_ROW_ID = "|".join(
+    "".join(f"[{c}{c.upper()}]" if c.isalpha() else f"[{c}]" for c in word)
+    for word in sorted(NO_ROW_ID - {""})
+)
+ROW_ID_PATTERN = rf"^(?!\s*(?:{_NO_ROW_ID})\s*$){TEXT_PATTERN.removeprefix('^')}"
 # White space alone means that an optional value is missing.
 EMPTY_PATTERN = r"^[ \t-\r]*$"
 MISSING: Document = {"type": ["string", "null"], "pattern": EMPTY_PATTERN}
@@ -195,10 +202,11 @@ def _missing(field: Field, *, in_query: bool) -> Iterator[Document]:
 
 def row_id_schema(*, in_query: bool = False) -> Document:
     """Return the schema of a row id: text, or a whole number in its place."""
+    text = _text(MAX_ROW_ID_CHARACTERS) | {"pattern": ROW_ID_PATTERN}
     if in_query:
-        return _text(MAX_ROW_ID_CHARACTERS)
+        return text
     limits = {"minimum": -_LARGEST_ROW_ID, "maximum": _LARGEST_ROW_ID}
-    return _text(MAX_ROW_ID_CHARACTERS) | {"type": ["string", "integer"]} | limits
+    return text | {"type": ["string", "integer"]} | limits
 
 
 def row_id_parameter(spec: DatasetSpec) -> Document:

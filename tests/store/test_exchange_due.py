@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from msgspec import structs
-from sqlalchemy import update
+from sqlalchemy import Column, update
 
-from db.queue.run_history import recorded_run
-from db.queue.worker_registry import register_worker
+from db.queue.run_history import begin_run, recorded_run
+from db.queue.worker_registry import register_worker, remove_worker
 from db.records.dataset import Dataset
 from db.records.trained_model import Artifact, NewModel, activate_model, add_model
 from db.settings import Settings
@@ -34,14 +34,13 @@ def run(store: Store, dataset: Dataset, command: str, minutes_ago: float) -> Non
     worker = store.write(register_worker)
     with recorded_run(store, dataset.id, command, worker):
         pass
-    age_runs(store, minutes_ago)
+    age(store, tables.run.c.ended_at, minutes_ago)
 
 
-def age_runs(store: Store, minutes: float) -> None:
-    """Let all runs have ended some minutes earlier."""
+def age(store: Store, time: Column[float], minutes: float) -> None:
+    """Let something in all rows of a table have happened some minutes earlier."""
     with store.writing() as connection:
-        ended = tables.run.c.ended_at - 60 * minutes
-        connection.execute(update(tables.run).values(ended_at=ended))
+        connection.execute(update(time.table).values({time.name: time - 60 * minutes}))
 
 
 def commands(store: Store, settings: Settings) -> list[str]:
@@ -67,7 +66,7 @@ def test_an_import_is_due_at_first_and_again_after_its_minutes(
     run(store, dataset, "import", minutes_ago=59)
     assert commands(store, settings) == []
     assert not is_exchange_due(store, settings)
-    age_runs(store, minutes=2)
+    age(store, tables.run.c.ended_at, minutes=2)
     assert commands(store, settings) == ["import"]
 
 
@@ -93,6 +92,40 @@ def test_predictions_are_published_once_there_is_a_model(store: Store, settings:
         )
         activate_model(connection, dataset, version)
     assert commands(store, settings) == ["publish"]
+
+
+@pytest.mark.usefixtures("variables")
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_an_import_that_was_killed_is_due_again_after_its_minutes(
+    store: Store, settings: Settings, *, is_registered: bool
+) -> None:
+    """It ended when its worker was last seen, or when it began if the worker was removed."""
+    dataset = exchanging(store)
+    worker = store.write(register_worker)
+    store.write(lambda connection: begin_run(connection, dataset.id, "import", worker))
+    if is_registered:
+        age(store, tables.run.c.started_at, minutes=100)
+        age(store, tables.worker.c.seen_at, minutes=50)
+    else:
+        age(store, tables.run.c.started_at, minutes=50)
+        store.write(lambda connection: remove_worker(connection, worker))
+    assert commands(store, settings) == []
+    assert not is_exchange_due(store, settings)
+    for time in (tables.run.c.started_at, tables.worker.c.seen_at):
+        age(store, time, minutes=20)
+    (due,) = due_subcommands(store, settings)
+    assert due.command == "import"
+    assert due.reason.startswith("it last ran at ")
+
+
+@pytest.mark.usefixtures("variables")
+def test_what_has_failed_for_the_same_reason_is_left_out(store: Store, settings: Settings) -> None:
+    """Another reason makes it due again."""
+    dataset = exchanging(store)
+    failed = set(due_subcommands(store, settings))
+    assert not is_exchange_due(store, settings, failed)
+    run(store, dataset, "import", minutes_ago=61)
+    assert is_exchange_due(store, settings, failed)
 
 
 def test_a_worker_without_the_url_leaves_the_import_to_others(

@@ -10,6 +10,8 @@ from sqlalchemy import select, update
 from db.admin.prune import DAY_SECONDS, prune_store
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
+from db.queue.run_history import recorded_run
+from db.queue.worker_registry import register_worker
 from db.records.dataset import Dataset
 from db.settings import Settings
 from db.spec.section import EnricherSpec
@@ -76,6 +78,22 @@ def test_values_of_a_removed_enricher_are_deleted(store: Store, notes: Dataset) 
         left = connection.execute(select(tables.enrichment.c.enricher)).scalars()
         assert set(left) == {"length"}
     assert notes.name == "notes"
+
+
+def test_the_latest_run_of_each_command_is_kept(store: Store, notes: Dataset) -> None:
+    """An import that is due once in two months would otherwise be due after one."""
+    for command in ("import", "import", "publish"):
+        with recorded_run(store, notes.id, command, store.write(register_worker)) as run:
+            run.complete(command)
+    with store.writing() as connection:
+        long_ago = tables.run.c.started_at - 40 * DAY_SECONDS
+        connection.execute(update(tables.run).values(started_at=long_ago))
+    with recorded_run(store, notes.id, "train", store.write(register_worker)) as run:
+        run.complete("train")
+    assert prune_store(store)["runs"] == 1
+    with store.reading() as connection:
+        left = connection.execute(select(tables.run.c.command)).scalars()
+        assert sorted(left) == ["import", "publish", "train"]
 
 
 def test_pruning_twice_deletes_nothing_more(store: Store, notes: Dataset) -> None:

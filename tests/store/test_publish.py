@@ -12,14 +12,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, insert, inspect, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, inspect, text
 
 from db.errors import ExchangeError, UnknownModel
 from db.exchange.publication import Destination, PublicationCounts, publish_predictions
-from db.exchange.publication_rows import PAGE_ROWS
+from db.exchange.publication_opening import opened_table
+from db.exchange.publication_rows import PAGE_ROWS, count_rows
 from db.exchange.publication_table import PublicationTable
+from db.exchange.user_database import open_database
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
+from db.records import delete_dataset
 from db.records.dataset import Dataset
 from db.records.predictor import open_predictor
 from db.records.record import forget_record
@@ -267,20 +270,108 @@ def test_odd_ids_are_published_as_they_are(store: Store, destination: str, users
 def test_records_without_row_ids_have_their_keys(
     store: Store, destination: str, users: Engine
 ) -> None:
-    """Each record is a row, also one that was only requested; equal rows share one."""
+    """Each record is a row, unless somebody only asked about it; equal rows share one."""
     dataset = serve_student(store, msgspec.structs.replace(RENTS, id=""), rents())
     put(store, dataset, {"a": flat(40.0), "b": flat(40.0), "c": flat(50.0)})
     requested = flat(60.0)
     with store.writing() as connection:
         ask(connection, dataset.id, [NewRow(dataset.spec.key(requested), requested)])
-    assert publish(store, dataset, destination) == PublicationCounts(inserted=3)
-    keys = {dataset.spec.key(flat(area)).hex() for area in (40.0, 50.0, 60.0)}
+        assert count_rows(connection, dataset) == 2
+    assert publish(store, dataset, destination) == PublicationCounts(inserted=2)
+    keys = {dataset.spec.key(flat(area)).hex() for area in (40.0, 50.0)}
     assert set(rows_of(users, "model")) == keys
-    run(users, "INSERT INTO scores (id) VALUES ('no key'), ('AB')")
-    with store.writing() as connection:
-        forget_record(connection, dataset.id, dataset.spec.key(requested))
+    asked = dataset.spec.key(requested).hex()
+    run(users, f"INSERT INTO scores (id) VALUES ('no key'), ('AB'), ('{asked}')")  # noqa: S608
     counts = publish(store, dataset, destination, remove_missing=True)
     assert counts == PublicationCounts(unchanged=2, deleted=3)
+    put(store, dataset, {"d": requested})
+    assert publish(store, dataset, destination) == PublicationCounts(inserted=1, unchanged=2)
+
+
+def test_requests_alone_never_empty_the_table(
+    store: Store, destination: str, users: Engine
+) -> None:
+    """They are no rows."""
+    dataset = serve_student(store, msgspec.structs.replace(RENTS, id=""), rents())
+    requested = flat(60.0)
+    with store.writing() as connection:
+        ask(connection, dataset.id, [NewRow(dataset.spec.key(requested), requested)])
+    publish(store, dataset, destination)
+    run(users, "INSERT INTO scores (id) VALUES ('mine')")
+    with pytest.raises(ExchangeError, match="has no row"):
+        publish(store, dataset, destination, remove_missing=True)
+    assert set(rows_of(users, "model")) == {"mine"}
+
+
+@pytest.mark.parametrize("batches", [1, 9])
+def test_a_dataset_that_is_dropped_meanwhile_never_empties_the_table(
+    *,
+    store: Store,
+    flats: Dataset,
+    destination: str,
+    users: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    batches: int,
+) -> None:
+    """Whether all of its records are deleted already or some."""
+    publish(store, flats, destination)
+    delete_batch, calls = delete_dataset._delete_batch, itertools.count()
+
+    def delete_some(connection: Connection, dataset: Dataset) -> int:
+        if next(calls) == batches:
+            raise KeyboardInterrupt
+        return delete_batch(connection, dataset)
+
+    def drop(_: int) -> None:
+        with suppress(KeyboardInterrupt):
+            delete_dataset.drop_dataset(store, flats)
+
+    monkeypatch.setattr(delete_dataset, "BATCH_RECORDS", 5)
+    monkeypatch.setattr(delete_dataset, "_delete_batch", delete_some)
+    to = Destination(destination, "scores", remove_missing=True)
+    with pytest.raises(ExchangeError, match=r"^rents: is being deleted"):
+        publish_predictions(store, flats, to, {}, drop)
+    assert len(rows_of(users, "model")) == 20
+
+
+def test_rows_that_are_all_forgotten_meanwhile_never_empty_the_table(
+    store: Store, flats: Dataset, destination: str, users: Engine
+) -> None:
+    """The dataset is still there."""
+    publish(store, flats, destination)
+
+    def forget(_: int) -> None:
+        with store.writing() as connection:
+            for number in range(20):
+                forget_record(connection, flats.id, flats.spec.key(flat(20.0 + 5 * number)))
+
+    to = Destination(destination, "scores", remove_missing=True)
+    with pytest.raises(ExchangeError, match=r"^rents: has no row"):
+        publish_predictions(store, flats, to, {}, forget)
+    assert len(rows_of(users, "model")) == 20
+
+
+def test_each_id_of_the_table_is_read_once(
+    store: Store, flats: Dataset, destination: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the table has several pages of them."""
+    publish(store, flats, destination)
+    monkeypatch.setattr("db.exchange.publication_table.PAGE_ROWS", 3)
+    with (
+        open_database(destination) as database,
+        opened_table(database, flats.spec, "scores") as table,
+    ):
+        pages = list(itertools.islice(table.ids(), 20))
+    assert [len(page) for page in pages] == [3, 3, 3, 3, 3, 3, 2]
+    assert sorted(itertools.chain(*pages)) == sorted(f"F{number}" for number in range(20))
+
+
+def test_an_option_that_the_driver_does_not_know_is_a_fault_of_the_url(
+    store: Store, flats: Dataset
+) -> None:
+    """The driver refuses it only when it connects."""
+    with pytest.raises(ExchangeError, match=r"options of the URL are not valid.*foo"):
+        publish(store, flats, "mysql://u:secret-1@127.0.0.1:1/shop?foo=bar")
 
 
 def test_a_dataset_without_a_model_creates_no_table(

@@ -53,7 +53,7 @@ python -m enrich train NAME</pre></section>
 <li>Worker {{report.id}}, {{ago(report.error_at, data.now)}}: {{report.error}}</li>
 % end
 % for run in data.failures:
-<li><code>{{run.command}} {{run.dataset}}</code> failed {{ago(run.ended_at, data.now)}}, started {{date(run.started_at)}}</li>
+<li><code>{{run.command}} {{run.dataset}}</code> failed {{ago(run.ended_at, data.now)}}, started {{date(run.started_at)}}{{": " + run.reason if run.reason else ""}}</li>
 % end
 </ul>
 % end

@@ -235,6 +235,15 @@ def test_every_label_and_row_id_that_a_schema_allows_is_accepted(
     assert is_accepted(PEOPLE.read_row_id, data.draw(promised(row_id_schema())))
 
 
+@pytest.mark.parametrize("text", ["?", "NaN", " null ", "#N/A", "<na>"])
+def test_a_schema_of_row_ids_allows_no_word_for_a_missing_one(text: str) -> None:
+    """Such an id is refused."""
+    assert not is_accepted(PEOPLE.read_row_id, text)
+    pattern = row_id_schema()["pattern"]
+    assert not re.search(pattern, text)
+    assert re.search(pattern, f"{text}1")
+
+
 def body_items(path: str) -> Document:
     """Return the schema of the items that a route takes."""
     content = openapi_document([PEOPLE, MOODS])["paths"][path]["post"]["requestBody"]["content"]

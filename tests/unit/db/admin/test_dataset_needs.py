@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -69,6 +70,19 @@ def test_a_database_is_shown_without_its_password() -> None:
     assert finding.level == "good"
     assert "postgresql://crm@no.such.host/crm" in finding.message
     assert "s3cret" not in str(finding)
+
+
+def test_an_sqlite_file_that_is_not_there_is_a_fault_of_a_source_only(tmp_path: Path) -> None:
+    """A publication creates it. The message is not repeated as the remedy."""
+    source = msgspec.structs.replace(notes_spec({}), source=SOURCE)
+    environ = {"SHOP_URL": f"sqlite:///{tmp_path}/none.db"}
+    (finding,) = findings(source, environ)
+    assert finding.level == "fault"
+    assert finding.message.endswith("none.db: there is no such file")
+    assert finding.remedy == ""
+    publication = PublicationSpec(url="SHOP_URL", table="scores")
+    (finding,) = findings(msgspec.structs.replace(notes_spec({}), publish=publication), environ)
+    assert finding.level == "good"
 
 
 @pytest.mark.parametrize("url", ["oracle://a:secret-1@b/c", "nonsense", "odd+kind://secret-1@b"])

@@ -80,6 +80,7 @@ def test_a_created_table_can_be_used(spec: object, dialect: str) -> None:
         ("prediction", Enum("happy", "sad")),
         ("probability", Integer()),
         ("probability", Numeric(10, 0)),
+        ("probability", mysql.DOUBLE(10, 0)),
         ("probability", Text()),
         ("model", NullType()),
         ("predicted_at", Date()),
@@ -172,6 +173,21 @@ def test_decimal_places_are_rounded_as_databases_do(number: float, kept: float) 
     """Half of the last place is rounded away from zero; SQLite rounds nothing."""
     assert match(probability=Numeric(10, 2))["probability"].fit(number) == kept
     assert match("sqlite", probability=Numeric(10, 2))["probability"].fit(number) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "kept"),
+    [
+        (mysql.FLOAT(10, 2), 12.3456, 12.350000381469727),
+        (mysql.DOUBLE(10, 3), 12.3456, 12.346),
+        (mysql.DOUBLE(), 12.3456, 12.3456),
+    ],
+)
+def test_decimal_places_of_mysql(kind: TypeEngine[Any], number: float, kept: float) -> None:
+    """Its FLOAT and DOUBLE may have some; reading returns what was written."""
+    column = match("mysql", probability=kind)["probability"]
+    assert column.fit(number) == kept
+    assert column.read(kept) == kept
 
 
 def test_no_value_stays_none() -> None:

@@ -6,9 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from db.errors import ExchangeError
-from db.exchange.user_database import database_url, open_database, shown_url
+from db.exchange.user_database import _secrets, database_url, open_database, shown_url
 
 PASSWORD = "s3cret%40%2Fw%C3%B6rd"  # noqa: S105  s3cret@/wörd, made up
 SPELLINGS = ("s3cret", "w%C3%B6rd", "wörd")
@@ -92,4 +93,46 @@ def test_a_shown_url_has_stars_for_each_secret() -> None:
     """A variable is shown as it is, so that the command can be copied."""
     assert shown_url("SHOP") == "SHOP"
     url = f"postgresql://u:{PASSWORD}@h/x?sslpassword=s3cret&sslmode=require"
-    assert shown_url(url) == "postgresql://u:***@h/x?sslpassword=***&sslmode=require"
+    assert shown_url(url) == "postgresql://u:***@h/x?sslpassword=***&sslmode=***"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:a!b%40c@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:a%2fb@h/db", "postgresql://u:***@h/db"),
+        ("mysql://u:p$w%40d@h:3306/db", "mysql://u:***@h:3306/db"),
+        ("postgresql://u:a/b?c@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://db:db@db/db", "postgresql://db:***@db/db"),
+        ("postgresql://u@h/db", "postgresql://u@h/db"),
+        ("postgresql://h/db?user=u&password=x@y&z", "postgresql://h/db?user=***&password=***&***"),
+        ("mssql+pyodbc:///?odbc_connect=PWD%3Dx", "mssql+pyodbc:///?odbc_connect=***"),
+        ("sqlite:////tmp/a:b@c.db", "sqlite:////tmp/a:b@c.db"),
+    ],
+)
+def test_a_secret_is_hidden_in_each_spelling(url: str, shown: str) -> None:
+    """It is recognised by its place in the URL."""
+    assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:pw@s3cret@127.0.0.1/x",
+        "postgresql://u:p@w/s3cret@127.0.0.1/x",
+        "postgresql://u:p@w?s3cret@127.0.0.1/x",
+        "postgresql://u/x:s3cret@127.0.0.1/x",
+        "postgresql://127.0.0.1:1/x?user=u&password=pw@s3cret",
+    ],
+)
+def test_an_at_sign_within_a_password_must_be_escaped(url: str) -> None:
+    """What follows it would be shown as the host."""
+    assert "write each other @ as %40" in reason(url)
+    with pytest.raises(ExchangeError, match="%40"):
+        shown_url(url)
+
+
+def test_the_password_in_an_odbc_connection_string_is_hidden() -> None:
+    """Drivers may show it by itself."""
+    url = make_url("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BUID%3Du%3BPwd%3Ds3cret%3BA%3Db")
+    assert "s3cret" in _secrets(url)
