@@ -84,4 +84,4 @@ reference: $(VENV)/installed-dev ## update the tables of settings, commands and 
 	$(BIN)/python -m deploy.reference
 
 clean: ## remove the virtual environment and the local store
-	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm
+	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm veilleuse.db-import-*.lock

@@ -25,7 +25,6 @@ from serve.api.response import (
     JSON,
     respond,
     respond_page,
-    respond_parts,
     respond_problem,
 )
 from serve.api.root_document import root_document
@@ -123,14 +122,13 @@ class Views:
         return respond(b"[" + b",".join(answers) + b"]")
 
     def _predict_csv(self, served: Served) -> HTTPResponse:
-        from serve.api.csv_body import open_csv  # noqa: PLC0415  most processes never need it
+        from serve.api.csv_body import answer_csv  # noqa: PLC0415  most processes never need it
 
         if _wants_explanations():
             raise InputError("explain", "cannot be used with text/csv; send JSON", "false")
-        table = open_csv(_body(), served)
-        if wants_json():
-            return respond_parts(table.json(self._service, served), JSON)
-        return respond_parts(table.csv(self._service, served), CSV)
+        as_json = wants_json()
+        body = answer_csv(_body(), self._service, served, as_json=as_json)
+        return respond(body, JSON if as_json else CSV)
 
     def _predict_body(self, served: Served, raw: dict[str, Any]) -> bytes:
         return self._service.predict(served, raw).body

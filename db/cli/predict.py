@@ -34,7 +34,7 @@ from .console import ProgressBar, as_json, counted
     "--format",
     "output_format",
     type=click.Choice(["csv", "jsonl", "parquet"]),
-    help="Format of the output; by default that of FILE, and CSV for Excel.",
+    help="Format of the output; by default that of the name of --out, or of FILE; of Excel, CSV.",
 )
 @click.option("--wait", is_flag=True, help="Let the teacher answer every row first.")
 @click.option("--remember", is_flag=True, help="Let unseen inputs become records.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ def open_source(path: Path) -> AbstractContextManager[Source]:
 def format_of(path: Path) -> Format:
     """Return the format of a file by its first bytes; raises DataFileError if there is none."""
     try:
+        _check_regular(path)
         with path.open("rb") as file:
             start = file.read(4)
     except OSError as error:
@@ -77,6 +79,13 @@ def format_of(path: Path) -> Format:
     if start == _PARQUET_START:
         return "parquet"
     return "excel" if start == ZIP_START and _is_workbook(file_names(path)) else "text"
+
+
+def _check_regular(path: Path) -> None:
+    """Raise DataFileError for a pipe or a device, which can be read only once."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise DataFileError(f"{path}: is a pipe or a device; write its content into a file first")
 
 
 def _is_workbook(names: Collection[str]) -> bool:
@@ -128,7 +137,7 @@ def _open_text_file(path: Path) -> Iterator[Source]:
 
 @contextmanager
 def _open_excel(path: Path) -> Iterator[Source]:
-    with _needed_packages(path, "Excel"):
+    with needed_packages(path, "Excel"):
         from .formats.excel_reader import open_excel  # noqa: PLC0415  needs optional packages
 
     with open_excel(path) as source:
@@ -137,7 +146,7 @@ def _open_excel(path: Path) -> Iterator[Source]:
 
 @contextmanager
 def _open_parquet(path: Path) -> Iterator[Source]:
-    with _needed_packages(path, "Parquet"):
+    with needed_packages(path, "Parquet"):
         from .formats.parquet_reader import open_parquet  # noqa: PLC0415  needs an optional package
 
     with open_parquet(path) as source:
@@ -145,7 +154,7 @@ def _open_parquet(path: Path) -> Iterator[Source]:
 
 
 @contextmanager
-def _needed_packages(path: Path, name: str) -> Iterator[None]:
+def needed_packages(path: Path, name: str) -> Iterator[None]:
     """Raise DataFileError with the command that installs the packages if one is missing."""
     try:
         yield

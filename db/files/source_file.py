@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import io
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,10 @@ _READ_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row as it is in the file; `fault` says what is wrong with it, if anything."""
+    """A row as it is in the file; `fault` says what is wrong with it, if anything.
+
+    A row with a fault keeps its values where its source can tell them apart.
+    """
 
     line: int
     values: dict[str, object]
@@ -43,6 +46,14 @@ class Layout:
     names: tuple[str, ...]
     header_line: int
     notes: tuple[str, ...]
+
+
+def position_name(position: int, names: Collection[str]) -> str:
+    """Return a name for a column right of those in the header, counted from 1."""
+    name = f"column_{position}"
+    while name in names:
+        name += "_2"
+    return name
 
 
 class Source(Protocol):

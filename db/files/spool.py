@@ -6,7 +6,7 @@ import hashlib
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from typing import IO, Any
 
@@ -29,6 +29,8 @@ def _extended(value: object) -> object:
         return msgspec.msgpack.Ext(_DECIMAL, str(value).encode())
     if isinstance(value, list):
         return [_extended(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _extended(item) for name, item in value.items()}
     return value
 
 
@@ -74,8 +76,23 @@ class Spool:
 @contextmanager
 def spooled(name: str, layout: Layout, rows: Iterable[SourceRow]) -> Iterator[Spool]:
     """Read all rows into a temporary file, and yield the source that they make."""
-    with tempfile.TemporaryFile(prefix="veilleuse-", buffering=_BUFFER_BYTES) as file:
+    with _temporary_file(name) as file:
         yield Spool(name, layout, file, _write(name, file, rows))
+
+
+@contextmanager
+def _temporary_file(name: str) -> Iterator[IO[bytes]]:
+    with ExitStack() as opened:
+        with _errors_of(name):
+            file = opened.enter_context(
+                tempfile.TemporaryFile(prefix="veilleuse-", buffering=_BUFFER_BYTES)
+            )
+        try:
+            yield file
+        finally:
+            # What could not be written is tried again here.
+            with suppress(OSError):
+                file.close()
 
 
 def _write(name: str, file: IO[bytes], rows: Iterable[SourceRow]) -> bytes:

@@ -29,8 +29,10 @@ def pack_requested(key: bytes, inputs: Inputs) -> RequestedInput:
 
 def record_requested(
     connection: Connection, dataset_id: int, requested: Iterable[RequestedInput]
-) -> None:
+) -> int:
     """Add records for requested inputs; mark records that exist as requested.
+
+    Return how many inputs have not been requested before.
 
     All rows are written by one statement. With a statement for each row, this thread and those
     that answer requests kept passing Python's lock to each other, and the slowest one percent of
@@ -39,14 +41,14 @@ def record_requested(
     # Each key once. All writers lock records in the order of keys, so that they cannot deadlock.
     rows = sorted({row.key: row for row in requested}.values())
     if not rows:
-        return
+        return 0
     each = json_elements(connection, bindparam("inputs"))
     key = func.substr(bindparam("keys", type_=LargeBinary), each.c.at * KEY_BYTES + 1, KEY_BYTES)
     new = select(
         literal(dataset_id), key, each.c.json, literal("request"), true(), literal(time.time())
     ).where(true())
     columns = ["dataset_id", "key", "inputs", "origin", "asked", "made_at"]
-    connection.execute(
+    done = connection.execute(
         insert(connection, tables.record)
         .from_select(columns, new)
         .on_conflict_do_update(
@@ -56,7 +58,9 @@ def record_requested(
             "keys": b"".join(row.key for row in rows),
             "inputs": f"[{b','.join(row.inputs for row in rows).decode()}]",
         },
+        execution_options={"preserve_rowcount": True},
     )
+    return done.rowcount
 
 
 def count_waiting(connection: Connection, dataset_id: int, limit: int) -> int:

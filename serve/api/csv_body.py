@@ -6,6 +6,7 @@ Imported when the first such request comes, so that a process without any stays 
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,13 +33,26 @@ from serve.prediction.service import PredictionService
 from .problem import Refusal, make_problem, problem_of
 from .query import MOST_CSV_ROWS, MOST_PARAMETERS
 
-# Between two parts of a response, other requests get their turn; a part takes some milliseconds.
 _PART_ROWS = 50
+
+# A table takes a thread for up to a second; several would keep requests for one row waiting.
+_turn = threading.Lock()
 
 _encode = msgspec.json.Encoder().encode
 
 
-def open_csv(body: bytes, served: Served) -> CsvTableRequest:
+def answer_csv(body: bytes, service: PredictionService, served: Served, *, as_json: bool) -> bytes:
+    """Return the response to a table, one at a time; raises Refusal, 503 during another one."""
+    if not _turn.acquire(blocking=False):
+        raise Refusal(503, "another table is being answered; send yours again, one at a time")
+    try:
+        table = _open_csv(body, served)
+        return table.json(service, served) if as_json else table.csv(service, served)
+    finally:
+        _turn.release()
+
+
+def _open_csv(body: bytes, served: Served) -> CsvTableRequest:
     """Return the table in a body, which has been read to its end; raises Refusal."""
     served.require_student()
     try:
@@ -77,23 +91,21 @@ class CsvTableRequest:
     file: CsvFile
     inputs: CellInputs
 
-    def csv(self, service: PredictionService, served: Served) -> Iterator[bytes]:
-        """Yield the response as CSV, a part at a time."""
+    def csv(self, service: PredictionService, served: Served) -> bytes:
+        """Return the response as CSV."""
         added = unused_names(added_columns(served.spec), set(self.file.shape.names))
-        yield (self.mark + self.file.head(added)).encode()
+        parts = [self.mark + self.file.head(added)]
         for rows in batches(self._rows(), _PART_ROWS):
             answers = [_csv_answer(service, served, row, self._read(row)) for row in rows]
-            yield self.file.shape.write(rows, answers).encode()
+            parts.append(self.file.shape.write(rows, answers))
+        return "".join(parts).encode()
 
-    def json(self, service: PredictionService, served: Served) -> Iterator[bytes]:
-        """Yield the response as a JSON array, a part at a time."""
-        before = b"["
-        for rows in batches(self._rows(), _PART_ROWS):
-            items = [_json_answer(service, served, self._read(row)) for row in rows if _is_row(row)]
-            if items:
-                yield before + b",".join(items)
-                before = b","
-        yield b"[]" if before == b"[" else b"]"
+    def json(self, service: PredictionService, served: Served) -> bytes:
+        """Return the response as a JSON array."""
+        items = [
+            _json_answer(service, served, self._read(row)) for row in self._rows() if _is_row(row)
+        ]
+        return b"[" + b",".join(items) + b"]"
 
     def _rows(self) -> Iterator[CsvRow]:
         for block in self.file.blocks():

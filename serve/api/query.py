@@ -18,8 +18,8 @@ MOST_ITEMS = 1000
 # Reasons take longer than an answer, and many more bytes.
 MOST_EXPLAINED = 100
 MOST_PARAMETERS = 1000
-# Rows in CSV are shorter, and the answers are sent while they are made.
-MOST_CSV_ROWS = 20_000
+# A process answers one table at a time, so that others hold no thread for long.
+MOST_CSV_ROWS = 5000
 
 
 def read_query(query: str, only: Collection[str] | None = None) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import bottle
 import msgspec
 from bottle import HTTPError, HTTPResponse
@@ -29,11 +27,6 @@ DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-
 def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPResponse:
     """Return a response with these bytes."""
     return HTTPResponse(body, status, {"Content-Type": content_type})
-
-
-def respond_parts(parts: Iterator[bytes], content_type: str) -> HTTPResponse:
-    """Return a response whose parts are made while it is sent."""
-    return HTTPResponse(parts, 200, {"Content-Type": content_type})
 
 
 def respond_page(page: bytes, policy: str = PAGE_POLICY) -> HTTPResponse:

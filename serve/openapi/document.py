@@ -171,6 +171,7 @@ def _predict_many(spec: DatasetSpec, title: str) -> Document:
             "200": with_csv(
                 json_response(predictions, "The predictions, in the order of the inputs.")
             ),
+            "503": problem_response("The process answers another table; send this one again."),
             **REFUSALS,
         },
     }

@@ -29,7 +29,8 @@ BATCH_DESCRIPTION = (
     f" takes a table as `text/csv`, of up to {MOST_CSV_ROWS:,} rows below a line with the columns'"
     " names, and returns the same rows with the predictions in further columns; a row that cannot"
     " be predicted has the reason in the column `error`. With `Accept: application/json`, a table"
-    " gets the array."
+    " gets the array. A process answers one table at a time: meanwhile, another table gets 503 with"
+    " `Retry-After`."
 )
 
 

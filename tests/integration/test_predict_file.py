@@ -106,6 +106,25 @@ def test_a_run_that_cannot_begin_says_why(
     assert "Traceback" not in done.err
 
 
+def test_a_full_disk_behind_standard_output_is_one_line(table: Path, sqlite_url: str) -> None:
+    """Python does not try to write it once more, and report it, when it ends."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "db", "predict", "rents", str(table)],
+            cwd=ROOT,
+            env=command_environment(sqlite_url),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "veilleuse: standard output: No space left on device\n",
+    )
+
+
 def test_final_answers_need_no_teacher(table: Path, command: Command) -> None:
     """A student that is the teacher has nothing to wait for."""
     done = command("db", "predict", "rents", str(table), "--wait")

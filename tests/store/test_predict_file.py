@@ -432,6 +432,16 @@ def test_nothing_is_remembered_unless_asked(store: Store, moods: Dataset, predic
     ]
 
 
+def test_an_input_is_recorded_once_though_it_is_in_several_blocks(
+    moods: Dataset, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was requested before is not counted."""
+    monkeypatch.setattr("db.files.prediction.tables.csv_table.BLOCK_CHARACTERS", 20)
+    text = "sentence,town\n" + "triste,Lyon\nravi,Lyon\n" * 20
+    assert predict(moods, text, remembers=True).recorded == 2
+    assert predict(moods, f"{text}neuf,Lyon\n", remembers=True).recorded == 1
+
+
 def test_several_processes_write_what_one_writes(
     flats: Dataset,
     predict: Predict,

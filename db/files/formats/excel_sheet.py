@@ -102,16 +102,18 @@ class Workbook:
     def _row(self, number: int, cells: list[dict[str, Any]]) -> SheetRow:
         values: dict[int, object] = {}
         percents = set()
+        fault = ""
         for cell in cells:
             raw, column = cell["value"], cell["column"]
             if raw is _NOT_CALCULATED:
-                return SheetRow(number, {}, fault=_without_result(number, column))
+                fault = fault or _without_result(number, column)
+                continue
             value = _spaced(raw) if isinstance(raw, str) else plain_value(raw)
             if value is not None:
                 values[column] = value
                 if cell["style_id"] in self._percents and isinstance(value, int | float):
                     percents.add(column)
-        return SheetRow(number, values, frozenset(percents))
+        return SheetRow(number, values, frozenset(percents), fault)
 
 
 def _format(number: int, custom: list[str]) -> str:

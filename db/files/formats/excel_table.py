@@ -9,7 +9,7 @@ from itertools import chain
 
 from db.files.csv_layout.dialect import NO_DELIMITER, Dialect, Fit, Record, measure_records
 from db.files.csv_layout.header import Header, UnclearNames, find_header
-from db.files.source_file import Layout, SourceRow, quote
+from db.files.source_file import Layout, SourceRow, position_name, quote
 from db.spec.normalization import normal_number
 
 # The rows by which the layout is decided, as for CSV.
@@ -135,7 +135,7 @@ def _columns(header: Header, columns: list[int]) -> str:
 
 
 def _name(names: tuple[str, ...], column: int) -> str:
-    return names[column - 1] if column <= len(names) else f"column_{column}"
+    return names[column - 1] if column <= len(names) else position_name(column, names)
 
 
 def _source_rows(header: Header, rows: Iterable[SheetRow]) -> Iterator[SourceRow]:
@@ -146,11 +146,9 @@ def _source_rows(header: Header, rows: Iterable[SheetRow]) -> Iterator[SourceRow
             header_cells = row.cells
         elif row.number > header.line:
             fault = row.fault or _fault(row, header, header_cells)
-            if fault:
-                yield SourceRow(row.number, {}, fault)
-            elif required == 1 or not (header.has_comments and _is_comment(row)):
-                values = {names[column - 1]: value for column, value in row.cells.items()}
-                yield SourceRow(row.number, values)
+            if fault or required == 1 or not (header.has_comments and _is_comment(row)):
+                values = {_name(names, column): value for column, value in row.cells.items()}
+                yield SourceRow(row.number, values, fault)
 
 
 def _fault(row: SheetRow, header: Header, header_cells: dict[int, object]) -> str:

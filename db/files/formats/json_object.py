@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from db.files.source_file import SourceRow, quote
 
-from .json_reader import flat_row, read_json_lines
+from .json_reader import item_row, read_json_lines
 from .json_window import JsonWindow
 
 _USUAL_NAMES = frozenset(("data", "records", "rows", "items", "results", "features"))
@@ -112,8 +112,9 @@ def _are_numbered(members: list[_Member]) -> bool:
 
 
 def _rows_in(file: IO[str], wanted: str) -> Iterator[SourceRow]:
-    for line, item in member_items(JsonWindow(file), wanted):
-        yield flat_row(line, own_values(item))
+    window = JsonWindow(file)
+    for line, item in member_items(window, wanted):
+        yield item_row(line, own_values(item), window.raw)
 
 
 def member_items(window: JsonWindow, wanted: str) -> Iterator[tuple[int, dict[str, Any]]]:

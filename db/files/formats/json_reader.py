@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -16,6 +17,10 @@ from .json_window import JsonWindow, missing_constant
 # file's text.
 _MAX_NAME_CHARACTERS = 4 * MAX_ROW_CHARACTERS
 
+# The name of what is not an object, in the object that its row becomes.
+ROW_MEMBER = "row"
+# Half of a character outside of Unicode's first 65,536, or a whole one.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NESTED = frozenset((dict, list))
 _decode_line = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -35,18 +40,19 @@ def line_row(line: int, text: str) -> SourceRow:
     try:
         return flat_row(line, _decode_line(text))
     except msgspec.ValidationError as error:
-        is_not_object = str(error).startswith("Expected `object`")
-        return SourceRow(line, {}, "is not a JSON object" if is_not_object else str(error))
+        if str(error).startswith("Expected `object`"):
+            return item_row(line, msgspec.json.decode(text), text)
+        return SourceRow(line, {}, str(error))
     except msgspec.DecodeError as error:
-        item = _with_constants(text)
+        item = _as_python_reads(text)
         if item is None:
             raise ValueError(f"line {line}: is not JSON: {error}") from None
-        return flat_row(line, item)
+        return item_row(line, item, text)
 
 
-def _with_constants(text: str) -> dict[str, Any] | None:
-    """Return the object in a line with NaN or Infinity as a missing value; None if it is none."""
-    if "NaN" not in text and "Infinity" not in text:
+def _as_python_reads(text: str) -> dict[str, Any] | None:
+    """Return the object in a line with NaN, Infinity or half a character; None if it is none."""
+    if "NaN" not in text and "Infinity" not in text and not _SURROGATE.search(text):
         return None
     try:
         item = json.loads(text, parse_constant=missing_constant)
@@ -57,15 +63,32 @@ def _with_constants(text: str) -> dict[str, Any] | None:
 
 def read_json_array(file: IO[str]) -> Iterator[SourceRow]:
     """Yield the row of each item of an array; raises ValueError for what is not JSON."""
-    for line, value in array_items(JsonWindow(file)):
-        yield item_row(line, value)
+    window = JsonWindow(file)
+    for line, value in array_items(window):
+        yield item_row(line, value, window.raw)
 
 
-def item_row(line: int, value: object) -> SourceRow:
-    """Return the row of a value in an array; it has a fault if the value is no object."""
-    if isinstance(value, dict):
-        return flat_row(line, value)
-    return SourceRow(line, {}, "is not a JSON object")
+def item_row(line: int, value: object, text: str) -> SourceRow:
+    """Return the row of a value with this text; it has a fault if the value is no object.
+
+    A text with half a character, which no file can have, is a fault too.
+    """
+    if not isinstance(value, dict):
+        row = SourceRow(line, {ROW_MEMBER: value}, "is not a JSON object")
+    else:
+        row = flat_row(line, value)
+    return _without_surrogates(row) if _SURROGATE.search(text) else row
+
+
+def _without_surrogates(row: SourceRow) -> SourceRow:
+    """Return the row; with a fault and question marks if a text has half a character."""
+    plain = json.dumps(row.values, ensure_ascii=False)
+    written = plain.encode("utf-8", "replace").decode()
+    if written == plain:
+        return row
+    at = next(at for at, character in enumerate(plain) if written[at] != character)
+    fault = f"has a text with half a character, \\u{ord(plain[at]):x}; write it again as UTF-8"
+    return SourceRow(row.line, json.loads(written), row.fault or fault)
 
 
 def flat_row(line: int, item: dict[str, Any]) -> SourceRow:
@@ -81,12 +104,19 @@ def flat_row(line: int, item: dict[str, Any]) -> SourceRow:
     for name, value in _leaves(item):
         characters += len(name)
         if name in values:
-            return SourceRow(line, {}, f"{name}: occurs twice; rename one of the two members")
+            return _unflat(line, item, f"{name}: occurs twice; rename one of the two members")
         if characters > _MAX_NAME_CHARACTERS:
-            return SourceRow(line, {}, "its names are too long, because it is nested too deeply")
+            return _unflat(line, item, "its names are too long, because it is nested too deeply")
         if value is not None and not isinstance(value, dict):
             values[name] = value
     return SourceRow(line, values)
+
+
+def _unflat(line: int, item: dict[str, Any], fault: str) -> SourceRow:
+    """Return a row with a fault, with the objects in it as they are."""
+    return SourceRow(
+        line, {name: value for name, value in item.items() if value is not None}, fault
+    )
 
 
 def _leaves(item: dict[str, Any]) -> Iterator[tuple[str, object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from db.files.csv_layout.column_names import ColumnNames, name_columns
 from db.files.source_file import (
     MAX_ROW_CHARACTERS,
     Layout,
-    Source,
     SourceRow,
     digest_of_file,
     quote,
@@ -60,12 +59,24 @@ class ParquetTable:
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield the rows that have a value; raises DataFileError for a damaged file."""
+        at = range(len(self.columns.names))
+        for part, done in self.parts():
+            yield from (row for row in self.rows_of(part, done, at) if row.values or row.fault)
+
+    def parts(self) -> Iterator[tuple[Any, int]]:
+        """Yield batches whose values fit in memory, each with the number of rows before it."""
         done = 0
         with _errors_of(self.path):
             for batch in self.file.iter_batches(self.batch_rows, use_threads=False):
                 for part in _small_batches(batch, done):
-                    yield from _rows(part, self.columns.names, done)
+                    yield part, done
                     done += part.num_rows
+
+    def rows_of(self, part: Any, done: int, at: Sequence[int]) -> Iterator[SourceRow]:  # noqa: ANN401
+        """Yield the rows of a part with the values of the columns at these positions."""
+        names = [self.columns.names[position] for position in at]
+        with _errors_of(self.path):
+            yield from _rows([part.column(position) for position in at], names, part.num_rows, done)
 
     def digest(self) -> bytes:
         """Return SHA-256 over the file."""
@@ -81,7 +92,7 @@ def _leaves(name: str, kind: Any) -> Iterator[str]:  # noqa: ANN401
 
 
 @contextmanager
-def open_parquet(path: Path) -> Iterator[Source]:
+def open_parquet(path: Path) -> Iterator[ParquetTable]:
     """Open a Parquet file; raises DataFileError, also if it declares more than fits in memory.
 
     Values have the types of their columns; dates are ISO 8601 text, and durations are seconds.
@@ -94,10 +105,14 @@ def open_parquet(path: Path) -> Iterator[Source]:
 
 def _readable_rows(path: Path) -> int:
     """Return how many rows can be read at once; raises DataFileError if the file is hostile."""
-    # Isolated: the program finds its packages without the folder in which it is started.
-    command = [sys.executable, "-I", parquet_probe.__file__, str(path)]
-    # Arrow's own pool reserves more address space than it uses.
-    environment = {"PATH": os.environ.get("PATH", ""), "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    # The program finds its packages where this process does, and not beside itself.
+    command = [sys.executable, "-P", parquet_probe.__file__, str(path)]
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        # Arrow's own pool reserves more address space than it uses.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
     done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False)  # noqa: S603
     answer = done.stdout.strip()
     if answer.isdecimal():
@@ -122,17 +137,18 @@ def _small_batches(batch: Any, first: int) -> Iterator[Any]:  # noqa: ANN401
         raise ValueError(f"row {first + 1:,} has more than {_MAX_ROW_BYTES:,} bytes")
 
 
-def _rows(batch: Any, names: tuple[str, ...], done: int) -> Iterator[SourceRow]:  # noqa: ANN401
-    columns = [plain_values(column) for column in batch.columns]
-    is_nested = any(pa.types.is_nested(field.type) for field in batch.schema)
-    for line, values in enumerate(zip(*columns, strict=True), done + 1):
-        pairs = zip(names, values, strict=True)
+def _rows(
+    columns: Sequence[Any], names: Sequence[str], count: int, done: int
+) -> Iterator[SourceRow]:
+    is_nested = any(pa.types.is_nested(column.type) for column in columns)
+    values = [plain_values(column) for column in columns]
+    rows = zip(*values, strict=True) if values else [()] * count
+    for line, row in enumerate(rows, done + 1):
+        pairs = zip(names, row, strict=True)
         if is_nested:
-            row = flat_row(line, dict(pairs))
+            yield flat_row(line, dict(pairs))
         else:
-            row = SourceRow(line, {name: value for name, value in pairs if value is not None})
-        if row.values or row.fault:
-            yield row
+            yield SourceRow(line, {name: value for name, value in pairs if value is not None})
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class BlockPredictor:
         self._dataset_id = work.stored.dataset.id
         spec = work.stored.dataset.spec
         self._cells = CellInputs(spec, work.names, work.columns)
-        self._values = ValueInputs(spec, work.columns)
+        self._values = ValueInputs(spec)
         self._decimal = spec.decimal
         self._predictor = RowPredictor(
             work.stored.open(), self._find_bodies, remembers=work.remembers
@@ -168,7 +168,7 @@ class BlockPredictor:
 
     def _own(self, row: Any) -> Row:  # noqa: ANN401
         if isinstance(self._work.shape, CsvShape):
-            return dict(zip(self._work.names, row.cells, strict=False))
+            return self._work.shape.values(row)
         values: Row = (row.source if isinstance(self._work.shape, JsonShape) else row).values
         return values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 from db.errors import DataFileError
 from db.files.compression import open_bytes
-from db.files.reader import errors_of, first_character, format_of, open_source
-from db.files.source_file import open_text
+from db.files.reader import errors_of, first_character, format_of, needed_packages, open_source
+from db.files.source_file import Source, open_text
 from db.records.record import batches
 from db.spec.dataset_spec import DatasetSpec
 
@@ -33,7 +33,8 @@ class InputTable:
     `taken` are the names that an added column cannot have.
     `blocks` yields blocks of rows for `shape`, each with what else the writer needs of them, given
     the columns that are read (None for all). `head` returns what a file of the same format has
-    above its rows, with the names of added columns.
+    above its rows, with the names of added columns. `surplus` names the cells of bad rows that
+    have no column.
     """
 
     format: Format
@@ -44,6 +45,7 @@ class InputTable:
     notes: tuple[str, ...]
     blocks: Callable[[Collection[str] | None], Iterator[tuple[Any, Any]]]
     head: Callable[[tuple[str, ...]], bytes] = field(default=lambda _: b"")
+    surplus: Callable[[], tuple[str, ...]] = field(default=lambda: ())
     schema: Any = None
 
 
@@ -56,35 +58,57 @@ def opened_table(path: Path, spec: DatasetSpec) -> Iterator[InputTable]:
             yield table
     elif kind == "excel":
         with open_source(path) as source:
-            layout = source.layout()
-            count = sum(1 for _ in source.rows())
-            yield InputTable(
-                "excel",
-                TypedShape(are_kept=False),
-                layout.names,
-                frozenset(layout.names),
-                count,
-                layout.notes,
-                lambda _: ((block, None) for block in batches(source.rows(), _BLOCK_ROWS)),
-            )
+            yield _excel_table(source)
     else:
         with _opened_text(path, spec) as table:
             yield table
 
 
+def _excel_table(source: Source) -> InputTable:
+    layout = source.layout()
+    names = list(layout.names)
+    known = set(names)
+    count = 0
+    for row in source.rows():
+        count += 1
+        # A column without a name in the header, or a cell right of it.
+        if not row.values.keys() <= known:
+            _insert_names(names, row.values)
+            known.update(names)
+    return InputTable(
+        "excel",
+        TypedShape(are_kept=False),
+        tuple(names),
+        frozenset(names),
+        count,
+        layout.notes,
+        lambda _: ((block, None) for block in batches(source.rows(), _BLOCK_ROWS)),
+    )
+
+
+def _insert_names(names: list[str], row: Iterable[str]) -> None:
+    """Insert the names in a row that are new, each after the one before it in the row."""
+    at = 0
+    for name in row:
+        if name not in names:
+            names.insert(at, name)
+        at = names.index(name) + 1
+
+
 @contextmanager
 def _opened_parquet(path: Path) -> Iterator[InputTable]:
-    from .tables.parquet_table import opened_parquet  # noqa: PLC0415  needs an optional package
+    with needed_packages(path, "Parquet"):
+        from .tables.parquet_table import opened_parquet  # noqa: PLC0415  needs an optional package
 
-    # The reader of imports refuses a hostile file before anything of it is unpacked.
-    with open_source(path) as source, opened_parquet(path) as file:
+    with opened_parquet(path) as file:
+        layout = file.table.layout()
         yield InputTable(
             "parquet",
             TypedShape(are_kept=True),
-            file.names,
-            frozenset((*file.names, *file.schema.names)),
+            layout.names,
+            frozenset((*layout.names, *file.schema.names)),
             file.rows,
-            source.layout().notes,
+            layout.notes,
             file.blocks,
             schema=file.schema,
         )
@@ -114,6 +138,7 @@ def _csv_table(file: CsvFile, mark: bytes) -> InputTable:
         file.notes,
         lambda _: ((block, None) for block in file.blocks()),
         head=lambda added: mark + file.head(added).encode(),
+        surplus=file.surplus,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from db.errors import DataFileError
 
@@ -30,6 +31,7 @@ class OutputFile(io.RawIOBase):
         self._name = name
         self._file = file
         self._written = 0
+        self._is_abandoned = False
 
     def writable(self) -> bool:
         """Return True."""
@@ -41,15 +43,32 @@ class OutputFile(io.RawIOBase):
 
     def write(self, data: Buffer) -> int:
         """Write all bytes, and return how many they are."""
+        left = memoryview(data).cast("B")
+        count = len(left)
+        if self._is_abandoned:
+            return count
         with errors_of_output(self._name):
-            count = self._file.write(data)
+            while left:
+                # A file without a buffer may take only a part.
+                left = left[_taken(self._file.write(left)) :]
         self._written += count
         return count
+
+    def abandon(self) -> None:
+        """Take no more bytes, so that what is not complete does not get an end."""
+        self._is_abandoned = True
 
     def finish(self) -> None:
         """Hand what is in memory to the system."""
         with errors_of_output(self._name):
             self._file.flush()
+
+
+def _taken(count: int | None) -> int:
+    """Return how many bytes a file has taken; raises BlockingIOError if it would have to wait."""
+    if count is None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return count
 
 
 @contextmanager
@@ -71,7 +90,7 @@ def opened_output(out: Path | None, source: Path) -> Iterator[OutputFile]:
     DataFileError if it cannot be written.
     """
     if out is None:
-        file = OutputFile("standard output", sys.stdout.buffer)
+        file = OutputFile("standard output", _standard_output())
         yield file
         file.finish()
         return
@@ -104,6 +123,16 @@ def _opened(path: Path, place: Path, mode: str) -> Iterator[IO[bytes]]:
             file.close()
 
 
+def _standard_output() -> IO[bytes]:
+    """Return standard output without its buffer, if it has one.
+
+    What cannot be written from a buffer would be tried again, and reported again, when Python ends.
+    """
+    sys.stdout.flush()
+    buffer = sys.stdout.buffer
+    return cast("IO[bytes]", getattr(buffer, "raw", buffer))
+
+
 def _check(out: Path, source: Path) -> None:
     if out.suffix.lower() in _COMPRESSED:
         raise DataFileError(
@@ -118,11 +147,10 @@ def _check(out: Path, source: Path) -> None:
 def _replacing(place: Path) -> Iterator[OutputFile]:
     # A run that was killed leaves this file, and the next one writes over it.
     beside = place.with_name(f".{place.name}.part")
-    with _opened(beside, place, "ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataFileError(f"{place}: another run is writing this file now") from None
+    with ExitStack() as opened:
+        file = opened.enter_context(_opened(beside, place, "ab"))
+        while not _locked(file, beside, place):
+            file = opened.enter_context(_opened(beside, place, "ab"))
         try:
             file.truncate(0)
             output = OutputFile(str(place), file)
@@ -133,6 +161,20 @@ def _replacing(place: Path) -> Iterator[OutputFile]:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+def _locked(file: IO[bytes], beside: Path, place: Path) -> bool:
+    """Lock a file; return False if another run has ended since it was opened.
+
+    The file is at the place of that run's predictions then, or nowhere.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), beside.stat())
+    except BlockingIOError:
+        raise DataFileError(f"{place}: another run is writing this file now") from None
+    except FileNotFoundError:
+        return False
 
 
 def _put(file: IO[bytes], beside: Path, place: Path) -> None:

@@ -36,11 +36,20 @@ _OUTPUT_OF: dict[str, OutputFormat] = {
     "jsonl": "jsonl",
     "parquet": "parquet",
 }
+_OUTPUT_OF_SUFFIX: dict[str, OutputFormat] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
 
 
 @dataclass
 class PredictionResult(BadRows):
-    """How many rows there were, how many of them were bad, and how many inputs were recorded."""
+    """How many rows there were, how many of them were bad, and how many inputs were recorded.
+
+    Inputs that were requested before are not counted.
+    """
 
     rows: int = 0
     recorded: int = 0
@@ -57,7 +66,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class FilePrediction:
-    """The prediction of a file; `output_format` None is that of the file."""
+    """The prediction of a file.
+
+    Without `output_format`, the name of the output decides, or else the format of the file.
+    """
 
     store: Store
     settings: Settings
@@ -82,7 +94,7 @@ class FilePrediction:
     def _write(self, out: Path | None) -> PredictionResult:
         stored = self._stored()
         with self._opened() as table, ExitStack() as opened:
-            work = self._work(stored, table, self._output(table))
+            work = self._work(stored, table, self._output(table, out))
             self.listener.expect(table.rows)
             file = opened.enter_context(opened_output(out, self.path))
             writer = opened.enter_context(_opened_writer(file, table, work))
@@ -115,12 +127,15 @@ class FilePrediction:
             check_not_empty(table, self.path)
             yield table
 
-    def _output(self, table: InputTable) -> Output:
-        return self.output_format or _OUTPUT_OF[table.format]
+    def _output(self, table: InputTable, out: Path | None) -> Output:
+        by_name = _OUTPUT_OF_SUFFIX.get(out.suffix.lower()) if out else None
+        return self.output_format or by_name or _OUTPUT_OF[table.format]
 
     def _work(self, stored: StoredPredictor, table: InputTable, output: Output) -> BlockWork:
         spec = self.dataset.spec
         columns, note = find_columns(spec, table.names, str(self.path))
+        # A text keeps the cells that have no column; a Parquet file needs a column for them.
+        names = table.names + (table.surplus() if output == "parquet" else ())
         usual = added_columns(spec)
         added = unused_names(usual, table.taken)
         if output != "none":
@@ -131,7 +146,7 @@ class FilePrediction:
             stored,
             self.settings,
             table.shape,
-            table.names,
+            names,
             columns,
             added,
             output,
@@ -157,8 +172,7 @@ class FilePrediction:
         result.bad += part.bad - len(part.faults)
         if part.requested:
             record = partial(record_requested, dataset_id=self.dataset.id, requested=part.requested)
-            self.store.write(record)
-            result.recorded += len(part.requested)
+            result.recorded += self.store.write(record)
         self.listener.advance(part.rows)
 
 
@@ -175,9 +189,7 @@ def _opened_writer(file: OutputFile, table: InputTable, work: BlockWork) -> Iter
     if work.output == "csv":
         is_kept = table.format == "csv"
         check_labels(work)
-        file.write(
-            table.head(work.added) if is_kept else csv_head(table.names, work.added).encode()
-        )
+        file.write(table.head(work.added) if is_kept else csv_head(work.names, work.added).encode())
     yield lambda _, part: file.write(part.text)
 
 
@@ -189,14 +201,19 @@ def _opened_parquet_writer(file: OutputFile, table: InputTable, work: BlockWork)
         raise VeilleuseError(
             "Parquet needs pyarrow; install it: pip install -r requirements-sources.txt"
         ) from None
-    is_number = work.stored.dataset.spec.kind == "regression"
-    own = table.schema if table.format == "parquet" else table.names
-    writer = ParquetWriter(file, own, work.added, is_number=is_number)
-    if table.format == "parquet":
-        yield lambda batch, part: writer.write_batch(batch, part.answers)
-    else:
-        yield lambda _, part: writer.write_rows(part.own, part.answers)
-    writer.close()
+    spec = work.stored.dataset.spec
+    own = table.schema if table.format == "parquet" else work.names
+    is_number = spec.kind == "regression"
+    writer = ParquetWriter(file, own, work.added, is_number=is_number, decimal=spec.decimal)
+    try:
+        if table.format == "parquet":
+            yield lambda batch, part: writer.write_batch(batch, part.answers)
+        else:
+            yield lambda _, part: writer.write_rows(part.own, part.answers)
+        writer.close()
+    except BaseException:
+        writer.abandon()
+        raise
 
 
 def check_labels(work: BlockWork) -> None:

@@ -22,13 +22,13 @@ Columns: TypeAlias = dict[str, str]
 def find_columns(spec: DatasetSpec, present: Sequence[str], source: str) -> tuple[Columns, str]:
     """Return the column of each field that a table has, and a note on those it does not have.
 
-    A field is found by its column, or else by its name. Raises DataFileError if none is there, if
-    one differs only in its case, or if one must be given.
+    As for an import, only its column counts. Raises DataFileError if none is there, if one differs
+    only in its case, or if one must be given.
     """
     columns = {
-        name: found
-        for (name, column) in zip(spec.fields, spec.field_columns, strict=True)
-        if (found := column if column in present else name if name in present else "")
+        name: column
+        for name, column in zip(spec.fields, spec.field_columns, strict=True)
+        if column in present
     }
     missing = [name for name in spec.fields if name not in columns]
     if not missing:
@@ -127,22 +127,12 @@ def _picker(positions: list[int]) -> Callable[[list[str]], Sequence[str]]:
 class ValueInputs:
     """Reads the inputs of rows of named values."""
 
-    def __init__(self, spec: DatasetSpec, columns: Columns) -> None:
+    def __init__(self, spec: DatasetSpec) -> None:
         self._spec = spec
-        self._renamed = [
-            (_column(spec, name), column)
-            for name, column in columns.items()
-            if _column(spec, name) != column
-        ]
 
     def read(self, values: Mapping[str, object]) -> Inputs:
         """Return the inputs of a row; raises InputError."""
-        renamed = {
-            wanted: values[column]
-            for wanted, column in self._renamed
-            if column in values and wanted not in values
-        }
-        return _checked(self._spec, self._spec.pick_inputs({**values, **renamed}))
+        return _checked(self._spec, self._spec.pick_inputs(dict(values)))
 
 
 def _checked(spec: DatasetSpec, inputs: Inputs) -> Inputs:

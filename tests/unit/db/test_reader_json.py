@@ -109,9 +109,19 @@ def test_a_number_split_by_the_window_is_one_item(folder: Path) -> None:
     blank = " " * (WINDOW - len("[12"))
     source_rows = rows(folder, f'[{blank}1234, {{"a": 1}}]')
     assert [(row.values, row.fault) for row in source_rows] == [
-        ({}, "is not a JSON object"),
+        ({"row": 1234}, "is not a JSON object"),
         ({"a": 1}, ""),
     ]
+
+
+@pytest.mark.parametrize("text", ['[{"a": "\\ud83d", "b": 2}, {"a": "\\ud83d\\ude00"}]', None])
+def test_half_a_character_is_the_fault_of_its_row(folder: Path, text: str | None) -> None:
+    """No file and no store can have it; a whole character in two halves is fine."""
+    text = text or '{"a": "\\ud83d", "b": 2}\n{"a": "\\ud83d\\ude00"}\n'
+    half, whole = rows(folder, text)
+    assert half.values == {"a": "?", "b": 2}
+    assert half.fault == r"has a text with half a character, \ud83d; write it again as UTF-8"
+    assert (whole.values, whole.fault) == ({"a": "\U0001f600"}, "")
 
 
 def test_items_longer_than_the_window_are_read_whole(folder: Path) -> None:

@@ -16,7 +16,7 @@ from db.files.formats.csv_reader import (
     why_unreadable,
 )
 from db.files.prediction.row_answer import RowAnswer
-from db.files.source_file import MAX_ROW_CHARACTERS, TextLines
+from db.files.source_file import MAX_ROW_CHARACTERS, TextLines, position_name
 
 from .csv_cells import CellWriter
 
@@ -70,6 +70,14 @@ class CsvShape:
                 continue
             fault = why_unreadable(line, cells, lines.row, self.table, self.header)
             yield CsvRow(line, text, cells, fault)
+
+    def values(self, row: CsvRow) -> dict[str, str]:
+        """Return the cells of a row by their columns; further cells are named by position."""
+        values = dict(zip(self.names, row.cells, strict=False))
+        for position, cell in enumerate(row.cells[len(self.names) :], len(self.names) + 1):
+            if cell.strip():
+                values[position_name(position, self.names)] = cell
+        return values
 
     def write(self, rows: Sequence[CsvRow], answers: Sequence[RowAnswer | None]) -> str:
         """Return the text of rows with their answers; lines that are no rows have none."""
@@ -129,6 +137,15 @@ class CsvFile:
                 block = CsvBlock(line, text, lines)
             yield block
             line += lines
+
+    def surplus(self) -> tuple[str, ...]:
+        """Return names for the cells right of those in the header; reads the whole file."""
+        found: dict[str, None] = {}
+        for block in self.blocks():
+            for row in self.shape.rows(block):
+                if row.fault and len(row.cells) > len(self.shape.names):
+                    found.update(dict.fromkeys(self.shape.values(row)))
+        return tuple(name for name in found if name not in self.shape.names)
 
     def _closed_block(self, line: int, text: str) -> tuple[CsvBlock, int]:
         """Return the rows that begin in a text, read to the end of the last one."""

@@ -10,7 +10,7 @@ from typing import IO, Any, TypeAlias
 import msgspec
 
 from db.files.formats.json_object import member_items, own_values, rows_member
-from db.files.formats.json_reader import array_items, item_row, line_row
+from db.files.formats.json_reader import ROW_MEMBER, array_items, item_row, line_row
 from db.files.formats.json_window import JsonWindow, missing_constant
 from db.files.prediction.row_answer import (
     CLASSIFICATION_COLUMNS,
@@ -20,8 +20,6 @@ from db.files.prediction.row_answer import (
 from db.files.source_file import SourceRow, TextLines
 
 BLOCK_CHARACTERS = 1 << 17
-# The name of what is not an object, in the object that its row becomes.
-ROW_MEMBER = "row"
 
 _USUAL_NAMES = frozenset((*CLASSIFICATION_COLUMNS, *REGRESSION_COLUMNS))
 
@@ -57,7 +55,7 @@ class JsonShape:
         if not self.is_array and self.rows_name is None:
             return line_row(line, text)
         value = json.loads(text, parse_constant=missing_constant)
-        return item_row(line, own_values(value) if self.rows_name else value)
+        return item_row(line, own_values(value) if self.rows_name else value, text)
 
     def write(
         self, rows: Sequence[JsonRow], answers: Sequence[RowAnswer | None], added: Sequence[str]

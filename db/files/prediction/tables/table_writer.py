@@ -26,16 +26,11 @@ def csv_head(names: Sequence[str], added: Sequence[str]) -> str:
 def csv_rows(
     names: Sequence[str], rows: Iterable[Row], answers: Iterable[RowAnswer], decimal: str
 ) -> str:
-    """Return rows as CSV; `decimal` is the decimal mark of the answers' numbers."""
+    """Return rows as CSV; `decimal` is the decimal mark of all numbers in them."""
     return _csv(
-        [*(as_text(row.get(name)) for name in names), *_cells(answer, decimal)]
+        [as_text(value, decimal) for value in (*(row.get(name) for name in names), *answer.cells())]
         for row, answer in zip(rows, answers, strict=True)
     )
-
-
-def _cells(answer: RowAnswer, decimal: str) -> Iterable[object]:
-    for value in answer.cells():
-        yield str(value).replace(".", decimal) if isinstance(value, float) else value
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> str:
@@ -52,14 +47,12 @@ def json_rows(rows: Iterable[Row], answers: Iterable[RowAnswer], added: Sequence
     )
 
 
-def as_text(value: object) -> str | None:
+def as_text(value: object, decimal: str) -> str | None:
     """Return a value as a cell of text; lists and objects are JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, Decimal):
-        return format(value, "f")
-    return (
-        str(value)
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else (_encode(value).decode())
-    )
+        return format(value, "f").replace(".", decimal)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value).replace(".", decimal)
+    return _encode(value).decode()

@@ -220,6 +220,21 @@ def test_a_file_that_crashes_its_reader_is_refused(
     assert _message(path) == f"{path}: is damaged: it crashes the program that reads it"
 
 
+def test_packages_outside_of_pythons_own_folders_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be in a folder of PYTHONPATH, and beside the program is no such folder."""
+    path = write_table(tmp_path / "t.parquet", {"a": [1]})
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "only_here.py").write_text("ROWS = 7\n")
+    program = tmp_path / "program.py"
+    program.write_text("import only_here\nprint(only_here.ROWS)\n")
+    monkeypatch.setattr(parquet_probe, "__file__", str(program))
+    assert "is damaged" in _message(path)
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    assert _message(path) == ""
+
+
 def _message(path: Path) -> str:
     """Return the error about a file, "" if it can be read."""
     try:

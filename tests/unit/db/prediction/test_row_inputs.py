@@ -86,17 +86,27 @@ def test_a_short_row_has_missing_values() -> None:
     assert reader.read(["1", "50"]) == SPEC.pick_inputs({"living area": "50"})
 
 
+def test_a_field_with_another_column_is_not_found_by_its_own_name() -> None:
+    """As an import reads the file: a table may have both, and they may differ."""
+    columns, note = find_columns(SPEC, ("living area", "area"), "table.csv")
+    assert columns == {"area": "living area"}
+    assert note.startswith("has no column price")
+    assert CellInputs(SPEC, ("living area", "area"), columns).read(["50", "9"])["area"] == 50
+    with pytest.raises(DataFileError, match="has no column living area"):
+        find_columns(SPEC, ("area", "town"), "table.csv")
+
+
 def test_a_column_may_be_missing_if_its_field_need_not_be_given() -> None:
     """A field has its default then; the note names the columns."""
-    names = ("note", "area")
+    names = ("note", "living area")
     columns, note = find_columns(SPEC, names, "table.csv")
-    assert columns == {"area": "area", "note": "note"}
+    assert columns == {"area": "living area", "note": "note"}
     assert note == (
         "has no column price, rooms, town, lift, since, so these values are missing in each row"
     )
     inputs = CellInputs(SPEC, names, columns).read(["x", "50"])
     assert list(inputs.items()) == list(SPEC.pick_inputs({"living area": 50, "note": "x"}).items())
-    assert ValueInputs(SPEC, columns).read({"area": 50, "note": "x"}) == inputs
+    assert ValueInputs(SPEC).read({"living area": 50, "note": "x"}) == inputs
 
 
 @pytest.mark.parametrize(
