@@ -125,9 +125,7 @@ class Views:
         from serve.api.csv_body import answer_csv  # noqa: PLC0415  most processes never need it
 
         if _wants_explanations():
-            raise Refusal(
-                415, "explain=true needs JSON; send an array, or CSV without it"
-            )
+            raise Refusal(415, "explain=true needs JSON; send an array, or CSV without it")
         as_json = wants_json()
         body = answer_csv(_body(), self._service, served, as_json=as_json)
         return respond(body, JSON if as_json else CSV)

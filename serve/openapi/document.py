@@ -171,9 +171,7 @@ def _predict_many(spec: DatasetSpec, title: str) -> Document:
             "200": with_csv(
                 json_response(predictions, "The predictions, in the order of the inputs.")
             ),
-            "415": problem_response(
-                "The table is not UTF-8, or is to be explained."
-            ),
+            "415": problem_response("The table is not UTF-8, or is to be explained."),
             "503": problem_response("The process answers another table; send this one again."),
             **REFUSALS,
         },
