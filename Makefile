@@ -6,7 +6,7 @@ XDIST := -n $(JOBS) --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all faults lint format lock measure quality scale bench-enrich bench-serve images rehearse headline reference clean
+.PHONY: help run test test-all faults lint format lock measure quality scale exchange bench-enrich bench-serve images rehearse headline reference clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -63,6 +63,9 @@ quality: $(VENV)/installed-quality ## compare our models with scikit-learn's on 
 
 scale: $(VENV)/installed ## measure time and memory at 10 k and 100 k records: make scale RECORDS="10000 1000000"
 	$(BIN)/python -m deploy.scale $(RECORDS)
+
+exchange: $(VENV)/installed ## measure imports, predictions and publications: make exchange ROWS=1000000 DATABASE=URL
+	$(BIN)/python -m deploy.exchange $(ROWS) $(DATABASE)
 
 bench-enrich: $(VENV)/installed-dev ## measure enrichment, and its effect on the web process: make bench-enrich PARTS="web burst"
 	$(BIN)/python -m benchmark.comparison.enrichment $(PARTS)
