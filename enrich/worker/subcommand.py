@@ -91,12 +91,15 @@ class YieldingStore(Store):
 
 @contextmanager
 def uninterrupted(lock: Path | None) -> Iterator[None]:
-    """Hold the lock of a subcommand, within which its process is not stopped."""
+    """Hold the lock of a subcommand, within which its process is not stopped.
+
+    The threads of a process share it: the heartbeat goes on while a long query is read.
+    """
     if lock is None:
         yield
         return
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
 
