@@ -1,17 +1,14 @@
-"""Maintenance of datasets: activates versions of models, and finds the commands that are due."""
+"""Maintenance of datasets: activates versions of models, and finds analyses and training due."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from db.errors import EnricherError, UnknownModel
-from db.queue.run_history import is_running
 from db.records.analysis import all_analyses
-from db.records.dataset import Dataset, all_datasets, find_dataset, set_plan
+from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
 from db.records.observation import count_labels
 from db.records.trained_model import Model, activate_model, active_model, all_models, find_model
@@ -21,76 +18,21 @@ from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
-from .exchange_due import import_due, publication_due
 from .plan import make_plan
 
 # No model is trained on fewer labelled records.
 FEWEST_LABELS = 20
 
 
-_FindReason: TypeAlias = Callable[[Connection, Dataset, Settings], str]
-# The commands that exchange rows with users' databases.
-EXCHANGES: dict[str, _FindReason] = {"import": import_due, "publish": publication_due}
-
-
-@dataclass(frozen=True)
-class Due:
-    """A command that is due for a dataset, and why."""
-
-    command: str
-    dataset: str
-    reason: str
-
-
-def due_subcommands(store: Store, settings: Settings) -> list[Due]:
-    """Return the commands that are due, without those that another worker is running."""
-    with store.reading() as connection:
-        return [
-            Due(command, dataset.name, reason)
-            for dataset in all_datasets(connection)
-            for command, find_reason in _reasons(dataset, settings).items()
-            if not is_running(connection, dataset.id, command)
-            and (reason := find_reason(connection, dataset, settings))
-        ]
-
-
-def _reasons(dataset: Dataset, settings: Settings) -> dict[str, _FindReason]:
-    """Return by command the functions that say why it is due for a dataset, "" if it is not."""
-    if not _is_usable(dataset, settings):
-        # The error is reported when a worker makes the plan of the dataset.
-        return EXCHANGES
-    return {
-        "import": import_due,
-        "survey": analysis_due,
-        "train": training_due,
-        "publish": publication_due,
-    }
-
-
-def is_exchange_due(store: Store, settings: Settings, failed: Container[Due] = ()) -> bool:
-    """Return True if rows are to be imported from a user's database, or predictions published.
-
-    What has `failed` for the same reason is left out.
-    """
-    with store.reading() as connection:
-        return any(
-            not is_running(connection, dataset.id, command)
-            and (reason := find_reason(connection, dataset, settings))
-            and Due(command, dataset.name, reason) not in failed
-            for dataset in all_datasets(connection)
-            for command, find_reason in EXCHANGES.items()
-        )
-
-
 def due_analyses_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:
     """Return the names of those datasets that have an analysis due."""
     with store.reading() as connection:
         datasets = [find_dataset(connection, name) for name in names]
-        usable = [dataset for dataset in datasets if _is_usable(dataset, settings)]
+        usable = [dataset for dataset in datasets if is_usable(dataset, settings)]
         return [dataset.name for dataset in usable if analysis_due(connection, dataset, settings)]
 
 
-def _is_usable(dataset: Dataset, settings: Settings) -> bool:
+def is_usable(dataset: Dataset, settings: Settings) -> bool:
     """Return True if the dataset's enrichers can be found and ordered."""
     try:
         make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))

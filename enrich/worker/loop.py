@@ -24,8 +24,8 @@ from enrich.gate.decision import Limits
 from enrich.gate.monitor import GateMonitor
 from enrich.gate.sampler import LoadSampler, StoreState
 from enrich.gate.suspender import ProcessSuspender
+from enrich.planning.due_command import EXCHANGES, Due, due_subcommands, is_exchange_due
 from enrich.planning.exchange_due import all_missing_variables
-from enrich.planning.maintenance import EXCHANGES, Due, due_subcommands, is_exchange_due
 
 from .coverage_counter import CoverageCounter
 from .hooks import WorkerHooks

@@ -14,8 +14,8 @@ from db.settings import Settings
 from db.spec.section import EnricherSpec, PublicationSpec, SourceSpec
 from db.store import tables
 from db.store.store import Store
+from enrich.planning.due_command import Due, due_subcommands, is_exchange_due
 from enrich.planning.exchange_due import all_missing_variables
-from enrich.planning.maintenance import Due, due_subcommands, is_exchange_due
 from tests.conftest import notes_spec, register
 
 URL = "sqlite:///notes-of-the-shop.db"

@@ -13,7 +13,7 @@ from db.store.store import Store
 from enrich.gate.decision import Gate
 from enrich.gate.monitor import GateMonitor
 from enrich.gate.suspender import ProcessSuspender
-from enrich.planning.maintenance import Due, due_subcommands
+from enrich.planning.due_command import Due, due_subcommands
 from enrich.worker import loop
 from enrich.worker.loop import RETRY_SECONDS, TICK_SECONDS, WorkerLoop
 from enrich.worker.subcommand import Subcommands
