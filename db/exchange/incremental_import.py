@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -19,7 +19,7 @@ from db.errors import ExchangeError, ImportRunning
 from db.files.importer import ImportResult, import_sources
 from db.files.source_file import Layout, SourceRow
 from db.files.spool import Spool
-from db.ingestion.present_ids import PresentIds, opened_ids
+from db.ingestion.present_ids import PresentIds
 from db.ingestion.submission import newest_row
 from db.records.dataset import Dataset
 from db.spec.dataset_spec import DatasetSpec
@@ -111,7 +111,7 @@ def import_from_source(  # noqa: PLR0913  one parameter per option
         if source.since_column and not read_all:
             known = _read_position(store, target.id, key)
         run = _Run(target, source, key, known, needs_overlap=needs_overlap)
-        present = opened.enter_context(opened_ids()) if source.remove_missing else None
+        present = opened.enter_context(closing(PresentIds())) if source.remove_missing else None
         rows = opened.enter_context(_read_rows(database, run, present, uninterrupted))
         result = import_sources(
             store,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from msgspec import UNSET
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
+from db.files.prediction.row_answer import added_columns, row_answer
 from db.records.dataset import Dataset
 from db.records.predictor import Predictor
 from db.records.record import KEYS_PER_STATEMENT, decode_inputs, slices
@@ -39,9 +39,7 @@ def number_names(spec: DatasetSpec) -> tuple[str, ...]:
 
 def value_names(spec: DatasetSpec) -> tuple[str, ...]:
     """Return the columns that are compared, which are all but the id and the time."""
-    numbers = number_names(spec)
-    label = () if "prediction" in numbers else ("prediction",)
-    return (*label, *numbers, "source", "model")
+    return tuple(name for name in added_columns(spec) if name != "error")
 
 
 def count_rows(connection: Connection, dataset: Dataset) -> int:
@@ -109,20 +107,14 @@ def _answered(
     asked = [(key, decode_inputs(encoded)) for key, encoded in inputs.items()]
     answers = predictor.answers(connection, asked)
     spec = predictor.dataset.spec
-    values = {
-        key: answer_values(spec, answer) for (key, _), answer in zip(asked, answers, strict=True)
-    }
+    values = {key: answer_values(answer) for (key, _), answer in zip(asked, answers, strict=True)}
     return [PublishedRow(row.at if spec.id else row.at.hex(), values[row.key]) for row in found]
 
 
-def answer_values(spec: DatasetSpec, answer: Answer) -> tuple[Value, ...]:
+def answer_values(answer: Answer) -> tuple[Value, ...]:
     """Return the values of an answer, in the order of `value_names`."""
-    if spec.kind == "classification":
-        label = str(answer.prediction)
-        shares = {} if answer.probabilities is UNSET else answer.probabilities
-        return label, shares.get(label), answer.source, answer.model
-    low, high = (None, None) if answer.interval is UNSET else answer.interval
-    return float(answer.prediction), low, high, answer.source, answer.model
+    row = row_answer(answer)
+    return row.prediction, *row.certainty, row.source, row.model
 
 
 def _published(dataset: Dataset) -> tuple[ColumnElement[bool], ...]:

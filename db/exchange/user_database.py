@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import immutabledict
 
 from db.errors import ExchangeError
+from db.spec.exchange_check import VARIABLE_NAME
 from db.store.store import error_reason
 
 CONNECT_SECONDS = 10
@@ -79,7 +80,7 @@ def database_url(named: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return a URL that is given as it is, or as the name of an environment variable."""
     if _SCHEME.match(named):
         return named
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", named):
+    if not VARIABLE_NAME.fullmatch(named):
         raise ExchangeError(
             "the database must be a URL such as postgresql://USER:PASSWORD@HOST/NAME, or the name"
             " of an environment variable that has it"

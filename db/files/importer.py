@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
 
 from db.errors import DataFileError, InputError
-from db.ingestion.present_ids import PresentIds, opened_ids
+from db.ingestion.present_ids import PresentIds
 from db.ingestion.row import NewRow, RowCounts, RowTarget
 from db.ingestion.row_ledger import RowLedger
 from db.ingestion.row_removal import remove_absent_rows
@@ -24,12 +23,11 @@ from db.ingestion.submission import (
     finish_submission,
     joined_digest,
     newest_row,
-    opened_ledger,
 )
 from db.records.dataset import Dataset
 from db.records.record import batches
 from db.spec.dataset_spec import DatasetSpec
-from db.store.store import Store
+from db.store.store import Store, let_others_write
 
 from .column_check import missing_columns
 from .reader import BadRows, Source, SourceRow, check_rows, open_source
@@ -73,7 +71,7 @@ def import_files(  # noqa: PLR0913  one parameter per option
     with ExitStack() as opened:
         sources = [opened.enter_context(open_source(path)) for path in paths]
         ids: AbstractContextManager[PresentIds | None]
-        ids = opened_ids() if remove_missing else nullcontext()
+        ids = closing(PresentIds()) if remove_missing else nullcontext()
         present = opened.enter_context(ids)
         return import_sources(
             store,
@@ -129,7 +127,7 @@ def import_sources(  # noqa: PLR0913  one parameter per option
     )
     submission = store.write(begin)
     row_target = begin_rows(target, "import", last_id, submission.id if add else 0)
-    with opened_ledger() as ledger:
+    with closing(RowLedger()) as ledger:
         rows = _new_rows(target.spec, sources, result, None if is_part else present)
         _write_all(store, row_target, rows, ledger, result, progress)
         if present is not None:
@@ -182,7 +180,7 @@ def _write_all(
         result.rows += len(batch)
         result.counts += store.write(write)
         progress(len(batch))
-        _let_others_write()
+        let_others_write()
 
 
 def _remove_missing(
@@ -206,13 +204,7 @@ def _settle(store: Store, target: RowTarget, ledger: RowLedger, result: ImportRe
     for keys in batches(ledger.keys_to_settle(), BATCH_ROWS):
         settle = partial(settle_records, target=target, keys=keys, ledger=ledger)
         result.counts += store.write(settle)
-        _let_others_write()
-
-
-def _let_others_write() -> None:
-    # A connection that waits for SQLite's lock polls it rarely; without this pause, the import's
-    # next transaction would take the lock first each time.
-    time.sleep(0.001)
+        let_others_write()
 
 
 def _check_strictly(spec: DatasetSpec, sources: Sequence[Source]) -> None:

@@ -50,10 +50,16 @@ class Layout:
 
 def position_name(position: int, names: Collection[str]) -> str:
     """Return a name for a column right of those in the header, counted from 1."""
-    name = f"column_{position}"
-    while name in names:
-        name += "_2"
-    return name
+    return unused_name(f"column_{position}", names)
+
+
+def unused_name(name: str, taken: Collection[str]) -> str:
+    """Return a name for a further column; one that is taken gets a number, as prediction_2."""
+    new, number = name, 1
+    while new in taken:
+        number += 1
+        new = f"{name}_{number}"
+    return new
 
 
 class Source(Protocol):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 
 from db.records.record import KEYS_PER_STATEMENT, slices
 
-CACHE_KIB = 32_768
+from .temporary_database import open_temporary
 
 
 class PresentIds:
-    """Row ids in a temporary SQLite database, which goes to disk above CACHE_KIB.
+    """Row ids in a temporary database.
 
     `unread` counts rows whose ids cannot be read: each may be any row.
     """
 
     def __init__(self) -> None:
         self.unread = 0
-        self._ids = sqlite3.connect("", isolation_level=None)
-        self._ids.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB};"
-            " CREATE TABLE present (id TEXT PRIMARY KEY) WITHOUT ROWID; BEGIN"
-        )
+        self._ids = open_temporary("present (id TEXT PRIMARY KEY)")
 
     def close(self) -> None:
         """Remove the ids."""
@@ -47,13 +41,3 @@ class PresentIds:
             query = f"SELECT id FROM present WHERE id IN ({places})"  # noqa: S608
             absent.difference_update(row_id for (row_id,) in self._ids.execute(query, part))
         return absent
-
-
-@contextmanager
-def opened_ids() -> Iterator[PresentIds]:
-    """Yield an empty set of ids, and remove it at the end."""
-    ids = PresentIds()
-    try:
-        yield ids
-    finally:
-        ids.close()

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from db.records.record import KEYS_PER_STATEMENT, batches
 
-CACHE_KIB = 32_768
+from .temporary_database import open_temporary
 
 # A row without a label has the label "" here.
 Content = tuple[bytes, str]
 
 
 class RowLedger:
-    """Counts the rows of an import by key and label.
-
-    It is a temporary SQLite database, which goes to disk where it is larger than CACHE_KIB and ends
-    with this object. An interrupted import is run again as a whole, so nothing of it is kept.
-    """
+    """Counts the rows of an import by key and label, in a temporary database."""
 
     def __init__(self) -> None:
-        self._counts = sqlite3.connect("", isolation_level=None)
-        self._counts.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB};"
-            " CREATE TABLE mentioned"
-            " (key BLOB, label TEXT, rows INTEGER, PRIMARY KEY (key, label)) WITHOUT ROWID;"
-            " CREATE TABLE known (key BLOB PRIMARY KEY) WITHOUT ROWID;"
-            " BEGIN"
+        self._counts = open_temporary(
+            "mentioned (key BLOB, label TEXT, rows INTEGER, PRIMARY KEY (key, label))",
+            "known (key BLOB PRIMARY KEY)",
         )
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from db.records.record import KEYS_PER_STATEMENT, slices
 from db.store import tables
-from db.store.store import Store
+from db.store.store import Store, let_others_write
 
 from .present_ids import PresentIds
 from .row import RowCounts, RowTarget
@@ -40,8 +39,7 @@ def remove_absent_rows(
             ids = [row.id for row in page if row.row_id in absent]
             remove = partial(_remove, target=target, ids=ids, ledger=ledger)
             counts += store.write(remove)
-            # Another process that waits for SQLite's lock polls it rarely.
-            time.sleep(0.001)
+            let_others_write()
     return counts
 
 

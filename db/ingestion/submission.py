@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -144,18 +144,8 @@ def add_rows_once(
 
 
 def _write_all(connection: Connection, target: RowTarget, rows: Sequence[NewRow]) -> RowCounts:
-    with opened_ledger() as ledger:
+    with closing(RowLedger()) as ledger:
         counts = write_rows(connection, target, rows, ledger)
         for keys in batches(ledger.keys_to_settle(), KEYS_PER_STATEMENT):
             counts += settle_records(connection, target, keys, ledger)
     return counts
-
-
-@contextmanager
-def opened_ledger() -> Iterator[RowLedger]:
-    """Yield a ledger, and remove it at the end."""
-    ledger = RowLedger()
-    try:
-        yield ledger
-    finally:
-        ledger.close()

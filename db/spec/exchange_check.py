@@ -11,7 +11,7 @@ from .section import PublicationSpec, SourceSpec
 
 # A table's name, perhaps with its schema.
 TABLE_NAME = re.compile(r"([^\s.\"'`;]+\.)?[^\s.\"'`;]+")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_MINUTES = 525_600
 MOST_OVERLAP_SECONDS = 31_536_000
 
@@ -30,7 +30,7 @@ def check_exchange(spec: DatasetSpec) -> None:
 
 
 def _check_common(where: str, section: SourceSpec | PublicationSpec) -> None:
-    if not _VARIABLE.fullmatch(section.url):
+    if not VARIABLE_NAME.fullmatch(section.url):
         # The message does not show the text: it may contain a password.
         raise SpecError(
             f"key {where}.url: name the environment variable that has the database's URL, such as"

@@ -65,6 +65,15 @@ class Store:
         self.reader.dispose()
 
 
+def let_others_write() -> None:
+    """Pause between two of many transactions.
+
+    A connection that waits for SQLite's lock polls it rarely; without a pause, the next transaction
+    of the same process would take the lock first each time.
+    """
+    time.sleep(0.001)
+
+
 def connect_store(
     settings: Settings,
     connections: int = 5,

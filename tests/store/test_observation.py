@@ -150,7 +150,7 @@ def test_an_interrupted_import_is_completed_by_running_it_again(
     monkeypatch.setattr(importer, "BATCH_ROWS", 2)
     for stop in (1, 2, 3):
         with monkeypatch.context() as patched:
-            patched.setattr(importer, "_let_others_write", stopping(stop))
+            patched.setattr(importer, "let_others_write", stopping(stop))
             with pytest.raises(KeyboardInterrupt):
                 load(store, rents, tmp_path / "a.csv", *rows, add=add)
     if add:

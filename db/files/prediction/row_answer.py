@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from db.files.source_file import unused_name
 from db.scoring.response_body import Answer
 from db.spec.dataset_spec import DatasetSpec
 
@@ -57,15 +58,7 @@ def added_columns(spec: DatasetSpec) -> tuple[str, ...]:
 
 def unused_names(names: Iterable[str], taken: Collection[str]) -> tuple[str, ...]:
     """Return names for added columns; one that the table has gets a number, as prediction_2."""
-    return tuple(_unused(name, taken) for name in names)
-
-
-def _unused(name: str, taken: Collection[str]) -> str:
-    new, number = name, 1
-    while new in taken:
-        number += 1
-        new = f"{name}_{number}"
-    return new
+    return tuple(unused_name(name, taken) for name in names)
 
 
 def renaming_notes(names: Iterable[str], added: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from db.errors import EnricherError
 from db.records.enrichment import Vector
+from db.spec.exchange_check import VARIABLE_NAME
 from db.spec.normalization import normal_number
 from enrich.enrichers.base import Row
 
@@ -72,7 +73,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
 
 def _check_variable(header: str, whole: str, variable: str) -> None:
-    if not whole.endswith("}") or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+    if not whole.endswith("}") or not VARIABLE_NAME.fullmatch(variable):
         raise EnricherError(f"config.headers.{header}: {whole!r} must have the form ${{NAME}}")
     if variable in OUR_SECRETS:
         raise EnricherError(
