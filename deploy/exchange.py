@@ -158,7 +158,7 @@ def _show(title: str, rows: int, environment: dict[str, str], *command: str) -> 
 
 
 def _run(environment: dict[str, str], *command: str) -> tuple[str, Any]:
-    """Run a command of ours; return its output and the resources that it used."""
+    """Run a Python module as a command; return its output and the resources that it used."""
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", *command],
         cwd=ROOT,

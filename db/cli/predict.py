@@ -58,7 +58,8 @@ def predict(  # noqa: PLR0913  one for each option
     All rows stay in their order with all their own cells. A row that cannot be predicted has the
     reason in the column error.
     """
-    # A reader that closes our output, and a process of ours that dies, must not end us silently.
+    # Otherwise SIGPIPE ends this process without a message when a reader closes the output, or when
+    # one of the processes that predict dies.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     settings = load_settings()
     store = open_store(settings)

@@ -1,4 +1,4 @@
-"""Connections to users' databases, whose passwords no message, log line or table of ours shows."""
+"""Connections to users' databases; messages, logs and our tables never contain their passwords."""
 
 from __future__ import annotations
 

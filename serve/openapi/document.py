@@ -9,11 +9,11 @@ from serve.api.api_keys import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
 from serve.api.query import MOST_ITEMS
 
-from .explanation import EXPLAIN_PARAMETER, EXPLANATION, explain_operation
+from .batch import predict_many_operation
+from .explanation import EXPLANATION, explain_operation
 from .field_schema import Document, parameter, row_id_parameter
 from .schema import (
     ADDED,
-    BATCH_DESCRIPTION,
     BY_ACCEPT,
     IDEMPOTENCY_KEY,
     LISTING_PARAMETERS,
@@ -26,14 +26,12 @@ from .schema import (
     ROW_PARAMETER,
     array_body,
     choice,
-    inputs_schema,
     json_response,
     needs_some_value,
     prediction_responses,
     problem_response,
     reference,
     row_schema,
-    with_csv,
 )
 
 # Reading accepts a bearer key or the cookie; writing accepts only a bearer key.
@@ -112,7 +110,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
     predict = _predict_one(spec, title)
     explain = explain_operation(predict, f"{title}: explain the prediction of {spec.target}")
     paths: Document = {
-        f"/predict/{spec.name}": {"get": predict, "post": _predict_many(spec, title)},
+        f"/predict/{spec.name}": {"get": predict, "post": predict_many_operation(spec, title)},
         f"/explain/{spec.name}": {"get": explain},
         f"/records/{spec.name}": {
             "get": {
@@ -157,25 +155,6 @@ def _predict_one(spec: DatasetSpec, title: str) -> Document:
     if spec.id:
         operation["responses"] |= {"404": problem_response("No row has this id.")}
     return operation
-
-
-def _predict_many(spec: DatasetSpec, title: str) -> Document:
-    either = {"anyOf": [reference("Prediction"), reference("Problem")]}
-    predictions = {"type": "array", "items": either}
-    return {
-        "summary": f"{title}: predict {spec.target} for many inputs",
-        "description": BATCH_DESCRIPTION,
-        "parameters": [EXPLAIN_PARAMETER],
-        "requestBody": with_csv(array_body(inputs_schema(spec))),
-        "responses": {
-            "200": with_csv(
-                json_response(predictions, "The predictions, in the order of the inputs.")
-            ),
-            "415": problem_response("The table is not UTF-8, or is to be explained."),
-            "503": problem_response("The process answers another table; send this one again."),
-            **REFUSALS,
-        },
-    }
 
 
 def _what_to_give(spec: DatasetSpec) -> str:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from db.ingestion.row import RowCounts
 from db.records.listing import MOST_ROWS, SHOWS
 from db.spec.dataset_spec import DatasetSpec
-from serve.api.query import MOST_CSV_ROWS, MOST_EXPLAINED, MOST_ITEMS
+from serve.api.query import MOST_ITEMS
 
 from .field_schema import (
     CONTROL,
@@ -22,16 +22,6 @@ from .field_schema import (
 # An example of a row id.
 ROW_ID = "17"
 MOST_KEY_CHARACTERS = 200
-BATCH_DESCRIPTION = (
-    f"Takes an array of up to {MOST_ITEMS:,} inputs, at most 2 MiB, and returns an array in the"
-    " same order; an invalid input gets a problem in place of a prediction. With `?explain=true`,"
-    f" each prediction gets its explanation; then the array has up to {MOST_EXPLAINED} inputs. Also"
-    f" takes a table as `text/csv`, of up to {MOST_CSV_ROWS:,} rows below a line with the columns'"
-    " names, and returns the same rows with the predictions in further columns; a row that cannot"
-    " be predicted has the reason in the column `error`. With `Accept: application/json`, a table"
-    " gets the array. A process answers one table at a time: meanwhile, another table gets 503 with"
-    " `Retry-After`."
-)
 
 
 def inputs_schema(spec: DatasetSpec) -> Document:
@@ -94,12 +84,6 @@ def array_body(items: Document) -> Document:
     """Return the request body for a JSON array of items."""
     schema = {"type": "array", "maxItems": MOST_ITEMS, "items": items}
     return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def with_csv(described: Document) -> Document:
-    """Return a body that can also be a table."""
-    table = {"text/csv": {"schema": {"type": "string"}}}
-    return {**described, "content": {**described["content"], **table}}
 
 
 def reference(name: str) -> Document:

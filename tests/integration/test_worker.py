@@ -41,12 +41,12 @@ def fill(store: Store, dataset: Dataset, first: int, last: int) -> None:
 
 
 @contextmanager
-def worker_running(url: str) -> Iterator[subprocess.Popen[str]]:
+def worker_running(url: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run `enrich run --now`; it must end cleanly on SIGTERM."""
     with subprocess.Popen(
         [sys.executable, "-m", "enrich", "run", "--now"],
         cwd=ROOT,
-        env=command_environment(url),
+        env=command_environment(url, **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

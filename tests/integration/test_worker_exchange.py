@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -17,8 +14,10 @@ from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField
 from db.spec.section import PublicationSpec, SourceSpec
 from db.store.store import Store
-from tests.conftest import ROOT, command_environment, register, run_command
-from tests.processes import PATIENCE_SECONDS, wait_for
+from tests.conftest import register, run_command
+from tests.processes import wait_for
+
+from .test_worker import worker_running
 
 ROWS = 60
 SPEC = DatasetSpec(
@@ -52,26 +51,6 @@ def scores(shop: Path) -> list[tuple[str, str]]:
             return connection.execute("SELECT id, model FROM rent_scores").fetchall()
         except sqlite3.OperationalError:
             return []
-
-
-@contextmanager
-def worker_running(url: str, **environment: str) -> Iterator[None]:
-    """Run `enrich run --now`; it must end cleanly on SIGTERM."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "enrich", "run", "--now"],
-        cwd=ROOT,
-        env=command_environment(url, **environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as running:
-        try:
-            yield
-        finally:
-            running.terminate()
-            out, _ = running.communicate(timeout=PATIENCE_SECONDS)
-    assert running.returncode == 0, out
-    assert "Traceback" not in out
 
 
 @pytest.mark.slow

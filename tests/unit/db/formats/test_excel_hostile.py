@@ -17,7 +17,17 @@ from db.files.formats import excel_archive
 from db.files.reader import open_source
 
 from .limited import read_limited
-from .workbook import PARTS, SHEET, TABLE, read, sheet_xml, texts_xml, write_parts, write_rows
+from .workbook import (
+    PARTS,
+    SHEET,
+    TABLE,
+    message_of,
+    read,
+    sheet_xml,
+    texts_xml,
+    write_parts,
+    write_rows,
+)
 
 TEXTS = "xl/sharedStrings.xml"
 BOOK = "xl/workbook.xml"
@@ -242,20 +252,11 @@ def test_a_damaged_workbook_is_read_or_refused_in_one_line(tmp_path: Path) -> No
     refused = 0
     for content in _damages(path.read_bytes()):
         path.write_bytes(content)
-        message = _message(path)
+        message = message_of(path)
         refused += bool(message)
         assert "\n" not in message
         assert message.startswith(f"{path}: " if message else "")
     assert refused > 20
-
-
-def _message(path: Path) -> str:
-    """Return the error about a file, "" if it can be read."""
-    try:
-        read(path)
-    except DataFileError as error:
-        return str(error)
-    return ""
 
 
 PARTS_TO_DAMAGE = [*PARTS, SHEET]
@@ -272,7 +273,7 @@ def test_a_part_that_is_missing_or_cut_off_is_refused(
     path = tmp_path / "t.xlsx"
     content = sheet_xml() if part == SHEET else PARTS[part]
     write_parts(path, {part: damage(content)})
-    message = _message(path)
+    message = message_of(path)
     assert "\n" not in message
     # Some damage does no harm.
     assert message or [row.values for row in read(path)[1]] == [{"area": 32, "rent": 746}]

@@ -18,7 +18,7 @@ from db.files.formats import parquet_probe
 from db.files.reader import open_source
 
 from .limited import read_limited
-from .workbook import read, values_of
+from .workbook import message_of, read, values_of
 
 MOMENT = datetime(2024, 1, 31, 8, 30, 1)  # noqa: DTZ001
 FAR = pa.array([2**62], pa.int64())
@@ -186,9 +186,9 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.parquet", {"a": [1, 2]})
     content = path.read_bytes()
     path.write_bytes(content[:-20])
-    assert "is cut off" in _message(path)
+    assert "is cut off" in message_of(path)
     path.write_bytes(content[:-8] + struct.pack("<I", 10**6) + b"PAR1")
-    assert "is damaged: its footer is longer than the file" in _message(path)
+    assert "is damaged: its footer is longer than the file" in message_of(path)
 
 
 def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
         for _ in range(5):
             changed[rng.randrange(4, len(changed) - 8)] = rng.randrange(256)
         path.write_bytes(changed)
-        message = _message(path)
+        message = message_of(path)
         refused += bool(message)
         assert "\n" not in message
         assert message.startswith(f"{path}: " if message else "")
@@ -217,7 +217,7 @@ def test_a_file_that_crashes_its_reader_is_refused(
     program = tmp_path / "crash.py"
     program.write_text("import os\nos.abort()\n")
     monkeypatch.setattr(parquet_probe, "__file__", str(program))
-    assert _message(path) == f"{path}: is damaged: it crashes the program that reads it"
+    assert message_of(path) == f"{path}: is damaged: it crashes the program that reads it"
 
 
 def test_packages_outside_of_pythons_own_folders_are_found(
@@ -230,15 +230,6 @@ def test_packages_outside_of_pythons_own_folders_are_found(
     program = tmp_path / "program.py"
     program.write_text("import only_here\nprint(only_here.ROWS)\n")
     monkeypatch.setattr(parquet_probe, "__file__", str(program))
-    assert "is damaged" in _message(path)
+    assert "is damaged" in message_of(path)
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    assert _message(path) == ""
-
-
-def _message(path: Path) -> str:
-    """Return the error about a file, "" if it can be read."""
-    try:
-        read(path)
-    except DataFileError as error:
-        return str(error)
-    return ""
+    assert message_of(path) == ""

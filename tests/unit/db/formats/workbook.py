@@ -9,6 +9,7 @@ from typing import Any
 
 from openpyxl import Workbook
 
+from db.errors import DataFileError
 from db.files.reader import Layout, SourceRow, open_source
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -82,3 +83,12 @@ def values_of(path: Path) -> list[dict[str, object]]:
     rows = read(path)[1]
     assert [row.fault for row in rows if row.fault] == []
     return [row.values for row in rows]
+
+
+def message_of(path: Path) -> str:
+    """Return the error about a file, "" if it can be read."""
+    try:
+        read(path)
+    except DataFileError as error:
+        return str(error)
+    return ""
