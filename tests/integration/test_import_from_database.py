@@ -66,6 +66,7 @@ def test_a_table_is_inferred_imported_and_kept_up_to_date(
     assert json.loads(run("import", "flats", "--all", "--json").out)["unchanged"] == 39
 
 
+@pytest.mark.slow
 def test_options_that_contradict_each_other_are_refused(
     run: Callable[..., Done], tmp_path: Path
 ) -> None:

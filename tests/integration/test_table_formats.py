@@ -55,6 +55,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_file_of_each_format_is_inferred_imported_and_evaluated(
     name: str, tmp_path: Path, sqlite_url: str
