@@ -27,7 +27,7 @@ from .records import (
 from .web import generation, served, web_signal
 
 # The oldest migration that this code works with. Migrations are compared as text.
-SCHEMA = "0007"
+SCHEMA = "0008"
 
 __all__ = [
     "SCHEMA",

@@ -225,6 +225,8 @@ model = Table(
     Column("teacher", LargeBinary),
     Column("teacher_sha256", Text, nullable=False),
     Column("out_of_fold", LargeBinary),
+    # The versions of the libraries that made it, as JSON by name.
+    Column("libraries", Text),
     UniqueConstraint("dataset_id", "version"),
     sqlite_autoincrement=True,
 )
