@@ -42,6 +42,10 @@ class StoreError(VeilleuseError):
     """The store cannot be used."""
 
 
+class BackupError(VeilleuseError):
+    """A backup cannot be written or restored."""
+
+
 class UnknownDataset(VeilleuseError):
     """There is no dataset with this name."""
 

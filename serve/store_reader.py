@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.errors import VeilleuseError
 from db.records.observation import FoundRecord, find_row
 from db.records.prediction import find_body
+from db.store.dialect import is_timeout
 from db.store.generation import read_generation
 from db.store.store import Store
 
 T = TypeVar("T")
+
+# Readiness must not wait for a store that hangs.
+SILENT_SECONDS = 2.5
+TOO_SLOW = "the store takes too long to answer this; ask for less, or try again in a few seconds"
 
 log = logging.getLogger("veilleuse.web")
 
@@ -25,22 +31,31 @@ log = logging.getLogger("veilleuse.web")
 class StoreUnreachable(VeilleuseError):
     """The store cannot be read at the moment."""
 
-    def __init__(self) -> None:
-        super().__init__("the store is unreachable; try again in a few seconds")
+    def __init__(
+        self, message: str = "the store is unreachable; try again in a few seconds"
+    ) -> None:
+        super().__init__(message)
 
 
 class StoreReader:
     """Store reads behind a circuit breaker: while the store is down, every lookup is a miss.
 
     Only `poll_generation` waits for a store that is down, and closes the breaker when the store
-    is back. Requests never wait for it.
+    is back. A request waits for a store that hangs at most once, for WEB_STORE_SECONDS.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._thread_local = threading.local()
         self._connections: list[Connection] = []
+        self._polling_since: float | None = None
         self.is_up = True
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the store is up, and does not keep the poller waiting at this moment."""
+        since = self._polling_since
+        return self.is_up and (since is None or time.monotonic() - since < SILENT_SECONDS)
 
     def find_prediction(self, dataset_id: int, key: bytes) -> bytes | None:
         """Return the response body stored for a key, or None."""
@@ -54,8 +69,7 @@ class StoreReader:
 
     def find_row(self, dataset_id: int, row_id: str) -> FoundRecord | None:
         """Return the record of a row by its row id, or None; raises StoreUnreachable."""
-        if not self.is_up:
-            raise StoreUnreachable
+        self.require_up()
         try:
             return self._read(lambda connection: find_row(connection, dataset_id, row_id))
         except SQLAlchemyError as error:
@@ -64,45 +78,72 @@ class StoreReader:
 
     def poll_generation(self) -> int | None:
         """Return the store's generation, or None while the store is down."""
+        was_up = self.is_up
+        self._polling_since = time.monotonic()
         try:
-            generation = self._read(read_generation)
+            generation = self._read(read_generation if was_up else _probe)
         except SQLAlchemyError as error:
             self._mark_down(error)
             return None
-        if not self.is_up:
+        finally:
+            self._polling_since = None
+        if not was_up:
             log.info("the store can be read again")
-        self.is_up = True
+            self.is_up = True
         return generation
 
+    def require_up(self) -> None:
+        """Raise StoreUnreachable while the store is down."""
+        if not self.is_up:
+            raise StoreUnreachable
+
     def _read(self, read: Callable[[Connection], T]) -> T:
+        was_open = self._own_connection() is not None
         try:
             return read(self.connection())
-        except SQLAlchemyError:
-            # The store may have been restarted since this thread last read: try a new connection.
+        except SQLAlchemyError as error:
             self._discard_connection()
+            # A store that hangs would make the caller wait again.
+            if is_timeout(error) or not was_open:
+                raise
+        # The store may have been restarted since this thread last read.
         return read(self.connection())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield this thread's connection; raises StoreUnreachable, at once while the store is down.
 
-        Errors of the block's own reads are raised as StoreUnreachable as well.
+        Errors of the block's own reads are raised as StoreUnreachable as well. A store that says
+        itself that a page took too long is not down.
         """
-        if not self.is_up:
-            raise StoreUnreachable
+        self.require_up()
         try:
             yield self.connection()
         except SQLAlchemyError as error:
+            if is_timeout(error) and not _is_lost(error):
+                raise StoreUnreachable(TOO_SLOW) from error
             self._mark_down(error)
             raise StoreUnreachable from error
 
     def connection(self) -> Connection:
         """Return this thread's connection, opening it if necessary."""
-        connection: Connection | None = getattr(self._thread_local, "connection", None)
-        if connection is None or connection.closed or connection.invalidated:
+        connection = self._own_connection()
+        if connection is None:
+            epoch = self._store.sessions.epoch
             connection = self._store.reader.connect()
-            self._thread_local.connection = connection
+            self._thread_local.connection, self._thread_local.epoch = connection, epoch
             self._connections.append(connection)
+        return connection
+
+    def _own_connection(self) -> Connection | None:
+        """Return this thread's connection if it can still be used."""
+        connection: Connection | None = getattr(self._thread_local, "connection", None)
+        if connection is None:
+            return None
+        is_old = self._thread_local.epoch != self._store.sessions.epoch
+        if is_old or connection.closed or connection.invalidated:
+            self._discard_connection()
+            return None
         return connection
 
     def close(self) -> None:
@@ -114,6 +155,8 @@ class StoreReader:
         if self.is_up:
             log.warning("the store is unreachable: %s", type(error).__name__)
         self.is_up = False
+        # Every other connection may hang as this one did.
+        self._store.sessions.condemn()
         self._discard_connection()
 
     def _discard_connection(self) -> None:
@@ -122,6 +165,17 @@ class StoreReader:
         if connection is not None:
             self._connections.remove(connection)
             _close(connection)
+
+
+def _probe(connection: Connection) -> int:
+    """Read all that requests read: each table may be locked without the others."""
+    find_body(connection, 0, b"")
+    find_row(connection, 0, "")
+    return read_generation(connection)
+
+
+def _is_lost(error: SQLAlchemyError) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _close(connection: Connection) -> None:

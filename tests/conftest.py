@@ -29,8 +29,9 @@ from db.spec.toml_file import read_spec
 from db.store.store import Store, connect_store
 from db.traffic.requested_inputs import pack_requested, record_requested
 
-from .extent import ALL, FULL
-from .postgres import running_postgres
+from .extent import ALL, FULL, POOLED
+from .pgbouncer import running_pgbouncer
+from .postgres import Server, running_postgres
 from .processes import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent
@@ -76,18 +77,33 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[], str]]:
-    """Start PostgreSQL; yield a function that makes a new database and returns its URL."""
-    numbers = itertools.count(1)
+def postgres_server() -> Iterator[Server]:
+    """Start PostgreSQL for all tests of this process."""
     with running_postgres() as running:
+        yield running
 
-        def new_database() -> str:
-            name = f"test_{next(numbers)}"
-            with psycopg.connect(running.server.get_uri(), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}".encode())
-            return str(running.server.get_uri(database=name))
 
-        yield new_database
+@pytest.fixture(scope="session")
+def pooler(postgres_server: Server) -> Iterator[Callable[[str], str]]:
+    """Start PgBouncer in transaction mode; yield a function that routes a database's URL by it."""
+    with running_pgbouncer(postgres_server) as route:
+        yield route
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest, postgres_server: Server) -> Callable[[], str]:
+    """Return a function that makes a new database and returns its URL."""
+    numbers = itertools.count(1)
+    server = postgres_server.server
+
+    def new_database() -> str:
+        name = f"test_{next(numbers)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        url = str(server.get_uri(database=name))
+        return request.getfixturevalue("pooler")(url) if POOLED else url
+
+    return new_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,3 +12,5 @@ import os
 ALL = os.environ.get("VEILLEUSE_TESTS") == "all"
 # Faults are injected in their long form, which tests all that the project claims.
 FULL = os.environ.get("VEILLEUSE_FAULTS") == "full"
+# Tests on PostgreSQL reach it through PgBouncer.
+POOLED = os.environ.get("VEILLEUSE_POOLER") == "1"

@@ -59,4 +59,6 @@ def running_postgres() -> Iterator[Server]:
         try:
             yield running
         finally:
-            running.stop("fast")
+            # A test may have stopped it.
+            with contextlib.suppress(subprocess.CalledProcessError):
+                running.stop("fast")

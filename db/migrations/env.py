@@ -2,7 +2,14 @@
 
 from alembic import context
 
-from db.store.tables import metadata
+from db.store import tables
+from db.store.schema import schema_of
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+attributes = context.config.attributes
+context.configure(
+    connection=attributes["connection"],
+    target_metadata=tables.metadata,
+    version_table=attributes["version_table"],
+    version_table_schema=schema_of(attributes["connection"]),
+)
 context.run_migrations()

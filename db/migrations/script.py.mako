@@ -5,6 +5,8 @@ from alembic import op
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
+# The oldest version of the code that works with these tables.
+works_with = ${repr(down_revision)}
 
 
 def upgrade() -> None:

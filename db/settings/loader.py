@@ -8,10 +8,13 @@ from dataclasses import dataclass, fields
 
 from db.errors import SettingError
 
+from .address import masked
 from .store import StoreSettings
-from .value import without_password
 from .web import WebSettings
 from .worker import WorkerSettings
+
+# A longer value would fill the terminal and the log.
+MOST_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,27 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         try:
             values[setting.name] = setting.metadata["parse"](text)
         except ValueError as error:
-            shown = "***" if name.endswith("_KEYS") else without_password(text)
+            shown = "***" if name.endswith("_KEYS") else text
+            if name == "DATABASE_URL":
+                shown = masked(text)
             raise SettingError(
-                f"{name}={shown!r}: {error}; unset it to use {setting.default!r}"
+                f"{name}={_shortened(repr(shown))}: {_shortened(str(error))};"
+                f" unset it to use {setting.default!r}"
             ) from None
     settings = Settings(**values)
     _check_gate(settings)
+    if settings.database_schema and settings.database_url.startswith("sqlite"):
+        raise SettingError("DATABASE_SCHEMA: SQLite has no schemas; unset it, or use PostgreSQL")
     if "DYNO" in environ and settings.database_url.startswith("sqlite"):
         raise SettingError(
             "DATABASE_URL: dynos do not share a disk, so each would have its own SQLite store;"
             " add PostgreSQL: heroku addons:create heroku-postgresql"
         )
     return settings
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def _check_gate(settings: Settings) -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .value import (
-    number,
-    schema_name,
-    setting,
-    store_address,
-)
+from .address import store_address
+from .value import number, schema_name, setting
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import field
 from ipaddress import ip_network
 from typing import TypeVar
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 T = TypeVar("T")
+
+# Shorter ones are guessed, however slowly.
+LEAST_KEY_CHARACTERS = 8
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
@@ -55,6 +55,11 @@ def key_list(text: str) -> tuple[str, ...]:
             raise ValueError(
                 "sha256: must be followed by the 64 lower-case hex digits of the key's SHA-256"
             )
+        if len(key) < LEAST_KEY_CHARACTERS:
+            raise ValueError(
+                f"a key must have at least {LEAST_KEY_CHARACTERS} characters; make one: python -c"
+                ' "import secrets; print(secrets.token_urlsafe(24))"'
+            )
     return keys
 
 
@@ -96,31 +101,9 @@ def networks(text: str) -> tuple[str, ...]:
             ip_network(one, strict=False)
         except ValueError:
             raise ValueError(
-                f"{one} is neither an address nor a network such as 10.0.0.0/8, nor unix"
+                f"{one!r} is neither an address nor a network such as 10.0.0.0/8, nor unix"
             ) from None
     return found
-
-
-def store_address(text: str) -> str:
-    """Return the URL with the driver that we install; Heroku writes `postgres://`."""
-    for prefix in ("postgres://", "postgresql://"):
-        if text.startswith(prefix):
-            text = "postgresql+psycopg://" + text.removeprefix(prefix)
-    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("must start with sqlite:/// or postgresql://")
-    file, _, options = text.removeprefix("sqlite:///").partition("?")
-    if file in {"", ":memory:"} or "mode=memory" in options:
-        raise ValueError("must name a file, because several processes share the store")
-    try:
-        make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("must continue with USER:PASSWORD@HOST:PORT/NAME after the //") from None
-    return text
-
-
-def without_password(text: str) -> str:
-    """Return a text with the user and password of an address hidden."""
-    return re.sub(r"//.*@", "//***@", text)
 
 
 def setting(default: T, parse: Callable[[str], T], meaning: str) -> T:

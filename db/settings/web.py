@@ -107,7 +107,7 @@ class WebSettings:
     client_waiting_share: float = setting(
         0.5,
         number(0, 1, "(a share)"),
-        "share of WAITING_RECORDS that the unseen inputs of one client may take in 24 hours",
+        "share of WAITING_RECORDS that the waiting inputs of one client may take; 1 is no limit",
     )
     session_hours: float = setting(
         12.0, number(0.01, 8760, "hours"), "hours a browser stays signed in"

@@ -40,6 +40,8 @@ from sqlalchemy.exc import (
     TimeoutError,  # noqa: A004  the pool's
 )
 
+from .schema import schema_of
+
 Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY}
@@ -48,12 +50,15 @@ WORKER_NAME = "veilleuse worker"
 # An arbitrary number; every upgrade of a store must take the lock with the same number.
 _UPGRADE_LOCK = 7_301_001
 _IMPORT_LOCK = 7_301_002
-# By default a server notices after two hours that a client's machine has lost its power.
-_NOTICE_DEATH = (
-    "SELECT set_config('tcp_keepalives_idle', '60', false),"
-    " set_config('tcp_keepalives_interval', '10', false),"
-    " set_config('tcp_keepalives_count', '6', false)"
-)
+_REQUESTED_LOCK = 7_301_003
+# What the transaction that holds the lock of an import sets for itself: it may last for hours, and
+# by default a server notices after two hours that a client's machine has lost its power.
+_LONG_TRANSACTION = """
+SELECT set_config(name, value, true) FROM pg_catalog.pg_settings JOIN (VALUES
+  ('tcp_keepalives_idle', '60'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '6'),
+  ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0')
+) AS wanted (name, value) USING (name)
+"""
 
 
 def insert(connection: Connection, table: Table) -> Insert:
@@ -118,6 +123,13 @@ def lock_upgrade(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
 
 
+def lock_requested(connection: Connection, dataset_id: int) -> None:
+    """Wait until no other transaction adds requested inputs to a dataset, as on SQLite anyway."""
+    if connection.dialect.name == "postgresql":
+        values = {"lock": _REQUESTED_LOCK, "dataset": dataset_id}
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :dataset)"), values)
+
+
 @contextmanager
 def import_lock(engine: Engine, dataset_id: int) -> Iterator[bool]:
     """Hold the lock of imports into a dataset; yields whether it was free.
@@ -127,25 +139,27 @@ def import_lock(engine: Engine, dataset_id: int) -> Iterator[bool]:
     """
     if engine.dialect.name == "sqlite":
         path = f"{engine.url.database}-import-{dataset_id}.lock"
-        # Opened for reading, a file that another user created can be locked as well.
-        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        # Whoever may read the store may open this file too, and lock it.
+        mode = Path(str(engine.url.database)).stat().st_mode & 0o666
+        file = os.open(path, os.O_RDONLY | os.O_CREAT, mode)
         try:
             yield _lock_file(file)
         finally:
             os.close(file)
         return
     values = {"lock": _IMPORT_LOCK, "dataset": dataset_id}
-    with engine.connect() as connection:
-        # The lock is the session's, and the pool's other connections are for the import.
+    # A transaction keeps its session, also where a pooler shares sessions between transactions.
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+        # The pool's other connections are for the import.
         connection.detach()
-        connection.execute(text(_NOTICE_DEATH))
-        lock = text("SELECT pg_try_advisory_lock(:lock, :dataset)")
+        connection.execute(text(_LONG_TRANSACTION))
+        lock = text("SELECT pg_try_advisory_xact_lock(:lock, :dataset)")
         try:
             yield bool(connection.execute(lock, values).scalar_one())
         finally:
             # The server would notice the end of the connection a little later.
             with suppress(DBAPIError):
-                connection.execute(text("SELECT pg_advisory_unlock_all()"))
+                connection.rollback()
 
 
 def _lock_file(file: int) -> bool:
@@ -210,10 +224,29 @@ def is_unreachable(error: SQLAlchemyError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
     no_state = not state and isinstance(error, OperationalError | InterfaceError)
     # SQLSTATE 08: connection lost; 57P: shut down, crashed, starting; 53: too many connections,
-    # disk full.
-    return (
-        error.connection_invalidated or no_state or state[:2] in {"08", "53"} or state[:3] == "57P"
-    )
+    # disk full; 25006: it has become a standby.
+    gone = state[:2] in {"08", "53"} or state[:3] == "57P" or state == "25006"
+    return error.connection_invalidated or no_state or gone or is_timeout(error)
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Return whether a statement waited for a lock for longer than it may."""
+    busy = getattr(error.orig, "sqlite_errorcode", 0) in _SQLITE_BUSY
+    return busy or getattr(error.orig, "sqlstate", "") == "55P03"
+
+
+def is_timeout(error: Exception) -> bool:
+    """Return whether PostgreSQL, or a connection to it, took longer than its limit."""
+    # SQLSTATE 57014: a statement; 55P03: a lock.
+    return getattr(getattr(error, "orig", None), "sqlstate", "") in {"57014", "55P03"}
+
+
+def is_locked(error: Exception) -> bool:
+    """Return whether a statement was given up, as a rule because another one holds a lock."""
+    # SQLITE_BUSY, whose extended codes have it in their last byte.
+    busy = 5
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return is_timeout(error) or code & 0xFF == busy
 
 
 def connection_limit(connection: Connection) -> int | None:
@@ -233,21 +266,24 @@ def store_bytes(connection: Connection) -> int:
 
 
 @functools.cache
-def _with_placeholders(sql: str, count: int, dialect: str) -> str:
-    return sql.format(*["?" if dialect == "sqlite" else "%s"] * count)
+def _with_placeholders(sql: str, count: int, dialect: str, schema: str | None) -> str:
+    prefix = f'"{schema}".' if schema else ""
+    return sql.format(*["?" if dialect == "sqlite" else "%s"] * count, schema=prefix)
 
 
 def find_row(connection: Connection, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """Return the first row of a query in which each {} stands for a value.
 
-    For the query of every request: it bypasses SQLAlchemy, which takes 50 µs and more for what
-    the driver does in 6 µs, but raises SQLAlchemy's DBAPIError.
+    {schema} comes before the name of each table. For the query of every request: it bypasses
+    SQLAlchemy, which takes 50 µs and more for what the driver does in 6 µs, but raises
+    SQLAlchemy's DBAPIError.
     """
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  set while the connection is open
+    schema = schema_of(connection)
     try:
         row: tuple[Any, ...] | None = driver.execute(
-            _with_placeholders(sql, len(values), connection.dialect.name), values
+            _with_placeholders(sql, len(values), connection.dialect.name, schema), values
         ).fetchone()
     except connection.dialect.loaded_dbapi.Error as error:
         raise DBAPIError(sql, values, error) from error

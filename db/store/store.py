@@ -10,19 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.errors import StoreError
 from db.settings import Settings
-from db.store import tables
+from db.settings.address import hide_secrets, shown_address
 
 from .dialect import is_transient
 from .engine import PAGE_CACHE_KIB, make_reader, make_writer
+from .limits import Limits, command_limits
+from .schema import use_schema
+from .schema_version import find_problem
+from .sessions import Sessions
 
 T = TypeVar("T")
 
 TRIES = 5
+# The addresses of the stores that this process has used: no message may have their secrets.
+_addresses: set[URL] = set()
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Store:
 
     writer: Engine
     reader: Engine
+    sessions: Sessions
 
     @property
     def is_local(self) -> bool:
@@ -42,13 +49,17 @@ class Store:
         return self.writer.begin()
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction; repeat it if another transaction made the store abort it."""
+        """Run `work` in a transaction; repeat it if another transaction made the store abort it.
+
+        It is not repeated once a statement's time is over.
+        """
+        until = time.monotonic() + self.sessions.limits.statement_seconds
         for attempt in range(TRIES - 1):
             try:
                 with self.writing() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if not is_transient(error):
+                if not is_transient(error) or time.monotonic() >= until:
                     raise
                 # A random pause, so that the same transactions do not collide again.
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  no secret
@@ -79,11 +90,19 @@ def connect_store(
     connections: int = 5,
     name: str = "veilleuse",
     page_cache_kib: int = PAGE_CACHE_KIB,
+    limits: Limits | None = None,
 ) -> Store:
-    """Return the store without connecting; `name` is the connections' name on PostgreSQL."""
-    url = settings.database_url
-    options = url, connections, name, page_cache_kib
-    return Store(make_writer(*options), make_reader(*options))
+    """Return the store without connecting; `name` is the connections' name on PostgreSQL.
+
+    The limits are those of commands unless others are given.
+    """
+    sessions = Sessions(limits or command_limits(settings))
+    options = settings.database_url, sessions, connections, name, page_cache_kib
+    store = Store(make_writer(*options), make_reader(*options), sessions)
+    _addresses.add(store.writer.url)
+    for engine in (store.writer, store.reader):
+        use_schema(engine, settings.database_schema)
+    return store
 
 
 def open_store(
@@ -91,9 +110,10 @@ def open_store(
     connections: int = 5,
     name: str = "veilleuse",
     page_cache_kib: int = PAGE_CACHE_KIB,
+    limits: Limits | None = None,
 ) -> Store:
     """Return the store; raise StoreError if it is unreachable or its tables are missing or old."""
-    store = connect_store(settings, connections, name, page_cache_kib)
+    store = connect_store(settings, connections, name, page_cache_kib, limits)
     check_schema(store)
     return store
 
@@ -101,23 +121,21 @@ def open_store(
 def check_schema(store: Store) -> None:
     """Raise StoreError unless the tables exist and are new enough for this code.
 
-    Newer tables are accepted: each migration works with the code before it, so that a deployment
-    can be rolled back.
+    Newer tables are accepted if their migration says that it works with this code, so that a
+    deployment can be rolled back.
     """
     file = sqlite_file(store)
     if file is not None and not file.exists():
         # Connecting would create an empty file.
         raise StoreError(f"{file.absolute()}: the store does not exist; run: python -m db upgrade")
     check_reachable(store)
-    with store.reading() as connection:
-        version = schema_version(connection)
-    if version is None:
-        raise StoreError(f"{describe_store(store)}: has no tables yet; run: python -m db upgrade")
-    if version < tables.SCHEMA:
-        raise StoreError(
-            f"{describe_store(store)}: its tables are too old for this code;"
-            f" run: python -m db upgrade"
-        )
+    try:
+        with store.reading() as connection:
+            problem = find_problem(connection)
+    except SQLAlchemyError as error:
+        raise StoreError(f"{describe_store(store)}: {error_reason(error)}") from error
+    if problem is not None:
+        raise StoreError(f"{describe_store(store)}: {problem}")
 
 
 def check_reachable(store: Store) -> None:
@@ -133,7 +151,8 @@ def check_reachable(store: Store) -> None:
                 f"check that it is an SQLite file and that this user may write in"
                 f" {file.absolute().parent}"
             )
-        raise StoreError(f"{describe_store(store)}: {error_reason(error)}; {advice}") from error
+        reason = error_reason(error)
+        raise StoreError(f"{describe_store(store)}: {reason}; {advice}") from error
 
 
 def sqlite_file(store: Store) -> Path | None:
@@ -142,19 +161,14 @@ def sqlite_file(store: Store) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-def schema_version(connection: Connection) -> str | None:
-    """Return the version of the tables, None if there are none."""
-    if not connection.dialect.has_table(connection, "alembic_version"):
-        return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-
-
 def describe_store(store: Store) -> str:
-    """Return the store's URL without its password."""
-    return store.writer.url.render_as_string(hide_password=True)
+    """Return the store's address without its secrets."""
+    return shown_address(store.writer.url)
 
 
 def error_reason(error: SQLAlchemyError) -> str:
-    """Return the driver's message on one line."""
+    """Return the driver's message on one line, without the secrets of this process's stores."""
     message = str(error.orig if isinstance(error, DBAPIError) else error)
+    for url in tuple(_addresses):
+        message = hide_secrets(message, url)
     return " ".join(message.split())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import ArtifactError, InputError, UnknownDataset, VeilleuseError
-from db.records.dataset import Dataset, all_datasets
+from db.queue.fault import Fault, stopped_parts
+from db.records.dataset import Dataset, read_datasets
 from db.records.trained_model import Model, active_model, model_name, read_student
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
@@ -18,6 +20,9 @@ from db.spec.dataset_spec import DatasetSpec
 from db.store.generation import read_generation
 
 from .cache import ResponseCache
+
+# The subject of a fault of a model that cannot be used here; see db.queue.fault.
+STUDENT = "student"
 
 log = logging.getLogger("veilleuse.web")
 
@@ -35,6 +40,8 @@ class Served:
     model: str = ""
     student: Student | None = None
     student_sha256: str = ""
+    # Why the student or the model cannot be used.
+    fault: str = ""
 
     @property
     def student_labels(self) -> tuple[str, ...]:
@@ -72,8 +79,16 @@ def _why_no_student(served: Served) -> str:
 class Catalog:
     """All datasets that are served, and the response cache of this generation."""
 
-    def __init__(self, generation: int, served: Iterable[Served], cache: ResponseCache) -> None:
+    def __init__(
+        self,
+        generation: int,
+        served: Iterable[Served],
+        cache: ResponseCache,
+        faults: Sequence[Fault] = (),
+    ) -> None:
         self.generation = generation
+        # What is stopped in the workers, which /readyz names.
+        self.faults = faults
         self.datasets = {one.name: one for one in served}
         self.cache = cache
         flat = [one for one in self.datasets.values() if one.spec.flat_route]
@@ -115,13 +130,37 @@ def fits(spec: DatasetSpec, given: Collection[str]) -> bool:
 def load_catalog(connection: Connection, before: Catalog | None, settings: Settings) -> Catalog:
     """Read the catalog from the store; students that have not changed are reused.
 
-    A damaged student is logged and left out; stored predictions go on being served.
+    What cannot be read of one dataset is a fault of the catalog, and the other datasets go on. A
+    damaged student is left out, while stored predictions go on being served. A dataset whose spec
+    cannot be read any more is served as `before`.
     """
     # The number first: a change during the reads raises it again.
     generation = read_generation(connection)
-    served = [_served(connection, dataset, before) for dataset in all_datasets(connection)]
+    datasets, damaged = read_datasets(connection)
+    served = [_try_served(connection, dataset, before) for dataset in datasets]
+    faults = [*stopped_parts(connection), *(_fault(one) for one in served if one.fault)]
+    known = before.datasets if before else {}
+    served += [known[one.name] for one in damaged if one.name in known]
     most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)
-    return Catalog(generation, served, ResponseCache(settings.cache_entries, most_bytes))
+    cache = ResponseCache(settings.cache_entries, most_bytes)
+    return Catalog(generation, served, cache, faults)
+
+
+def _fault(served: Served) -> Fault:
+    return Fault(served.name, STUDENT, served.fault, 0.0, 1, 0.0, 0.0)
+
+
+def _try_served(connection: Connection, dataset: Dataset, before: Catalog | None) -> Served:
+    """Return a dataset as it is served, with its fault if there is one."""
+    try:
+        return _served(connection, dataset, before)
+    except SQLAlchemyError:
+        # The store is at fault, and everything is read again.
+        raise
+    except Exception as error:
+        fault = f"{dataset.name}: its model cannot be read: {' '.join(str(error).split())}"
+        log.exception("%s", fault)
+        return Served(dataset.id, dataset.spec, fault=fault)
 
 
 def _served(connection: Connection, dataset: Dataset, before: Catalog | None) -> Served:
@@ -132,14 +171,29 @@ def _served(connection: Connection, dataset: Dataset, before: Catalog | None) ->
     name = model_name(dataset, model.version)
     if old and old.student and (old.id, old.student_sha256) == (dataset.id, model.student_sha256):
         return Served(dataset.id, dataset.spec, name, old.student, old.student_sha256)
-    student = _student(connection, model, name)
-    return Served(dataset.id, dataset.spec, name, student, model.student_sha256)
+    student, fault = _student(connection, dataset, model, name)
+    return Served(dataset.id, dataset.spec, name, student, model.student_sha256, fault)
 
 
-def _student(connection: Connection, model: Model, name: str) -> Student | None:
+def _student(
+    connection: Connection, dataset: Dataset, model: Model, name: str
+) -> tuple[Student | None, str]:
+    """Return a model's student, or None and why it cannot be used."""
     try:
         artifact = read_student(connection, model)
-        return Student(decode_student(artifact.data, artifact.sha256))
+        student = Student(decode_student(artifact.data, artifact.sha256))
+        _check_fields(student, dataset.spec)
     except ArtifactError as error:
-        log.error("%s: %s", name, error)  # noqa: TRY400  the message says all that there is
-        return None
+        fault = f"{name}: {error}"
+        log.error(fault)  # noqa: TRY400  the message says all that there is
+        return None, fault
+    return student, ""
+
+
+def _check_fields(student: Student, spec: DatasetSpec) -> None:
+    """Raise ArtifactError if the student reads fields that the dataset does not have."""
+    try:
+        student.outputs(dict.fromkeys(spec.fields))
+    except KeyError as error:
+        message = f"the student reads {error}, which is no field; train a new model"
+        raise ArtifactError(message) from error

@@ -7,13 +7,16 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import partial
+from typing import TypeAlias
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from db.store.dialect import is_timeout
 from db.store.store import Store
-from db.traffic.requested_inputs import RequestedInput, count_waiting, record_requested
+from db.traffic.requested_inputs import RequestedInput, count_waiting, record_within_limit
+
+from .client_shares import ClientShares
 
 MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
@@ -24,103 +27,190 @@ COUNT_SECONDS = 5.0
 
 log = logging.getLogger("veilleuse.web")
 
+Waiting: TypeAlias = tuple[int, RequestedInput]
+
 
 class RequestRecorder:
-    """A bounded write-behind queue: an answer never waits for it; drops are counted."""
+    """A bounded write-behind queue: an answer never waits for it; drops are counted.
 
-    def __init__(self, store: Store, entries: int, most_waiting: int) -> None:
+    While the store is down the inputs wait, and more than `entries` are dropped. An input that the
+    store refuses is dropped alone. The thread that writes survives every error. What cannot be
+    written while the process ends, for CLOSE_SECONDS, is dropped, and a line in the log says so.
+    """
+
+    def __init__(
+        self, store: Store, entries: int, most_waiting: int, shares: ClientShares | None = None
+    ) -> None:
         self._store = store
         self._most_waiting = most_waiting
+        self.shares = shares or ClientShares(most_waiting, share=1.0, processes=1)
         self._room: dict[int, int] = {}
         self._counted = float("-inf")
-        self._queue: queue.Queue[tuple[int, RequestedInput]] = queue.Queue(entries)
+        self._entries = entries
+        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        # The batch that is being written.
+        self._batch: list[Waiting] = []
+        # Fewer for a store that takes too long to write more.
+        self._at_once = MOST_AT_ONCE
         self._closing = threading.Event()
+        self._close_until = float("inf")
         self._thread = threading.Thread(
             target=self._write_all, name="request-recorder", daemon=True
         )
         self.dropped = 0
+        self.refused = 0
 
     def __len__(self) -> int:
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._batch)
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the thread that writes has ended before it was closed."""
+        has_started = self._thread.ident is not None
+        return has_started and not self._thread.is_alive() and not self._closing.is_set()
 
     def start(self) -> None:
         """Start the thread that writes."""
         self._thread.start()
 
-    def put(self, dataset_id: int, asked: RequestedInput) -> bool:
-        """Queue an input; return False where the queue or the store has no room for it."""
-        if self._room.get(dataset_id, 1) <= 0:
+    def put(self, dataset_id: int, asked: RequestedInput, client: str = "") -> bool:
+        """Queue an input; return False where the queue or the store has no room for it.
+
+        Neither has room for a client that has taken its share, nor at the end of the process.
+        """
+        if self._closing.is_set():
+            return False
+        if self._room.get(dataset_id, 1) <= 0 or len(self) >= self._entries:
             self.dropped += 1
             return False
-        try:
-            self._queue.put_nowait((dataset_id, asked))
-        except queue.Full:
-            self.dropped += 1
+        if not self.shares.admits(dataset_id, client):
             return False
+        self._queue.put((dataset_id, asked))
         return True
 
     def close(self) -> None:
         """Write the inputs that wait, for CLOSE_SECONDS at most."""
+        self._close_until = time.monotonic() + CLOSE_SECONDS
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
+        if lost := len(self):
+            self.dropped += lost
+            log.error("%d unseen inputs are lost: the store did not take them in time", lost)
 
     def _write_all(self) -> None:
-        while not (self._closing.is_set() and self._queue.empty()):
+        while not self._closing.is_set() or (len(self) and time.monotonic() < self._close_until):
+            if not self._try_batch() and self._closing.wait(RETRY_SECONDS):
+                time.sleep(RETRY_SECONDS / 10)
+
+    def _try_batch(self) -> bool:
+        """Gather and write a batch; return False if any of it has to wait."""
+        try:
             self._forget_room()
-            waiting = self._gather()
-            while waiting and not self._write(waiting):
-                # The store may come back; until then the queue holds new inputs.
-                if self._closing.wait(RETRY_SECONDS):
-                    self.dropped += len(waiting)
-                    break
+            if not self._batch:
+                self._gather()
+            now, later = self._batch[: self._at_once], self._batch[self._at_once :]
+            rest = self._write(now)
+            self._batch = rest + later
+        except Exception:
+            # The thread must survive any error, or all later inputs would be lost unnoticed.
+            log.exception("unseen inputs cannot be written now")
+            return False
+        return not rest
 
     def _forget_room(self) -> None:
         """Discard the counts of room after a while: workers make room."""
         now = time.monotonic()
         if now - self._counted > COUNT_SECONDS:
             self._room, self._counted = {}, now
+            self._count_contested()
 
-    def _gather(self) -> list[tuple[int, RequestedInput]]:
+    def _count_contested(self) -> None:
+        """Count anew where clients are refused, since nothing may be written there."""
         try:
-            gathered = [self._queue.get(timeout=GATHER_SECONDS)]
+            for dataset_id in self.shares.contested():
+                self._count_room(dataset_id)
+        except SQLAlchemyError as error:
+            log.debug("waiting inputs cannot be counted now: %s", type(error).__name__)
+
+    def _gather(self) -> None:
+        """Move waiting inputs into the batch, which counts as waiting until it is written."""
+        try:
+            self._batch.append(self._queue.get(timeout=GATHER_SECONDS))
         except queue.Empty:
-            return []
+            return
         if self._queue.qsize() < MOST_AT_ONCE:
             self._closing.wait(GATHER_SECONDS)
-        while len(gathered) < MOST_AT_ONCE:
+        while len(self._batch) < MOST_AT_ONCE:
             try:
-                gathered.append(self._queue.get_nowait())
+                self._batch.append(self._queue.get_nowait())
             except queue.Empty:
                 break
-        return gathered
 
-    def _count_room(self, dataset_ids: Iterable[int]) -> None:
-        """Count how many more inputs of each dataset may wait for workers."""
-        with self._store.reading() as connection:
-            for dataset_id in set(dataset_ids) - self._room.keys():
+    def _count_room(self, dataset_id: int) -> int:
+        """Return how many more inputs of a dataset may wait for workers."""
+        if dataset_id not in self._room:
+            with self._store.reading() as connection:
                 waiting = count_waiting(connection, dataset_id, self._most_waiting)
-                self._room[dataset_id] = self._most_waiting - waiting
+            self._room[dataset_id] = self._most_waiting - waiting
+            self.shares.set_waiting(dataset_id, waiting)
+        return max(self._room[dataset_id], 0)
 
-    def _write(self, waiting: list[tuple[int, RequestedInput]]) -> bool:
+    def _write(self, batch: list[Waiting]) -> list[Waiting]:
+        """Write what can be written now; return the rest."""
         by_dataset: dict[int, list[RequestedInput]] = defaultdict(list)
-        for dataset_id, asked in waiting:
+        for dataset_id, asked in batch:
             by_dataset[dataset_id].append(asked)
-        try:
-            self._count_room(by_dataset)
-            for dataset_id, rows in sorted(by_dataset.items()):
+        rest = []
+        took_too_long = False
+        for dataset_id, rows in sorted(by_dataset.items()):
+            try:
                 self._write_some(dataset_id, rows)
-        except SQLAlchemyError as error:
-            log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
-            return False
-        return True
+            except Exception as error:  # noqa: BLE001  another dataset's can perhaps be written
+                log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
+                rest += [(dataset_id, row) for row in rows]
+                took_too_long |= is_timeout(error)
+        self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
+        if took_too_long:
+            self._at_once = max(len(batch) // 2, 1)
+        return rest
 
     def _write_some(self, dataset_id: int, rows: list[RequestedInput]) -> None:
         """Write as many inputs as there is room for."""
-        room = max(self._room[dataset_id], 0)
-        if rows[:room]:
-            self._store.write(
-                partial(record_requested, dataset_id=dataset_id, requested=rows[:room])
-            )
-        self._room[dataset_id] = room - len(rows)
+        room = self._count_room(dataset_id)
+        self._write_each(dataset_id, rows[:room])
+        # Afterwards: a write that fails takes no room, however often it is tried again.
+        self._room[dataset_id] = min(self._room[dataset_id], room - len(rows))
         self.dropped += len(rows[room:])
+
+    def _write_each(self, dataset_id: int, rows: list[RequestedInput]) -> None:
+        """Write inputs; where the store refuses some, halve until those alone are left out."""
+        if not rows:
+            return
+        try:
+            most = self._most_waiting
+            written = self._store.write(
+                partial(record_within_limit, dataset_id=dataset_id, requested=rows, limit=most)
+            )
+            self.dropped += len(rows) - written
+            if written < len(rows):
+                self._room[dataset_id] = 0
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                self._write_each(dataset_id, rows[:middle])
+                self._write_each(dataset_id, rows[middle:])
+                return
+            self.refused += 1
+            # Without the input itself, which may be anything.
+            log.warning("the store refuses an unseen input: %s", type(error).__name__)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether an error is about the rows, and not about the store or a connection.
+
+    The driver raises ValueError and the like for what it cannot send.
+    """
+    return isinstance(error, DataError | IntegrityError | ValueError | TypeError | OverflowError)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from db.errors import UnknownRow
 from db.records.observation import FoundRecord
@@ -27,7 +30,10 @@ from serve.telemetry.counters import RequestCounters
 
 from .cache import CachedResponse
 from .catalog import Catalog, Served, load_catalog
+from .client_shares import ClientShares
 from .request_recorder import RequestRecorder
+
+T = TypeVar("T")
 
 POLL_SECONDS = 1.0
 FLAT_DIGITS = 4
@@ -46,7 +52,12 @@ class PredictionService:
         self.store = store
         self.store_reader = StoreReader(store)
         self.counters = RequestCounters()
-        self.recorder = RequestRecorder(store, settings.queue_entries, settings.waiting_records)
+        shares = ClientShares(
+            settings.waiting_records, settings.client_waiting_share, settings.web_concurrency
+        )
+        self.recorder = RequestRecorder(
+            store, settings.queue_entries, settings.waiting_records, shares
+        )
         self.draining = False
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="generation-poller", daemon=True)
@@ -75,7 +86,7 @@ class PredictionService:
         self._count(cached, "memory")
 
     def predict(
-        self, served: Served, raw: Mapping[str, object], address: str = ""
+        self, served: Served, raw: Mapping[str, object], address: str = "", client: str = ""
     ) -> CachedResponse:
         """Return the response to inputs, and cache it under the address if there is one.
 
@@ -83,19 +94,21 @@ class PredictionService:
         """
         # Taken before the store is read: what is read now must not outlive this generation.
         cache = self.catalog.cache
-        response, seconds = self._respond(served, self.find(served, raw))
+        response, seconds = self._respond(served, self.find(served, raw), client)
         if address and seconds:
             cache.put(address, response, seconds)
         self._count(response, response.source)
         return response
 
-    def try_out(self, served: Served, found: FoundRecord) -> CachedResponse:
+    def try_out(self, served: Served, found: FoundRecord, client: str) -> CachedResponse:
         """Return the response to inputs that a person tries, which is not counted."""
-        return self._respond(served, found)[0]
+        return self._respond(served, found, client)[0]
 
-    def predict_flat(self, served: Served, raw: Mapping[str, object]) -> dict[str, float]:
+    def predict_flat(
+        self, served: Served, raw: Mapping[str, object], client: str
+    ) -> dict[str, float]:
         """Return the probability of every label, as the flat route sends it."""
-        answer = decode_answer(self.predict(served, raw).body)
+        answer = decode_answer(self.predict(served, raw, client=client).body)
         probabilities = answer.probabilities or {}
         labels = sorted({*served.spec.labels, *probabilities})
         return {label: round(probabilities.get(label, 0.0), FLAT_DIGITS) for label in labels}
@@ -133,12 +146,22 @@ class PredictionService:
             )
         return row
 
-    def _respond(self, served: Served, found: FoundRecord) -> tuple[CachedResponse, float]:
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run a transaction for a request.
+
+        Raises StoreUnreachable, at once while the store is down, and SQLAlchemyError.
+        """
+        self.store_reader.require_up()
+        return self.store.write(work)
+
+    def _respond(
+        self, served: Served, found: FoundRecord, client: str
+    ) -> tuple[CachedResponse, float]:
         """Return a response from the store or the student, and the seconds that it stays valid."""
         body = found.body
         if body is not None:
             return _make_response(served, body, "teacher", decode_label(body)), float("inf")
-        response = self._ask_student(served, found.inputs, found.key)
+        response = self._ask_student(served, found, client)
         return response, self._valid_seconds(served)
 
     def _valid_seconds(self, served: Served) -> float:
@@ -156,45 +179,52 @@ class PredictionService:
             response.prediction,
         )
 
-    def _ask_student(self, served: Served, inputs: Inputs, key: bytes) -> CachedResponse:
+    def _ask_student(self, served: Served, found: FoundRecord, client: str) -> CachedResponse:
         student = served.require_student()
-        enrichment = self._record(served, inputs, key)
-        answer = student_answer(served.name, served.model, student, inputs, enrichment)
+        enrichment = self._record(served, found, client)
+        answer = student_answer(served.name, served.model, student, found.inputs, enrichment)
         return _make_response(served, encode_answer(answer), answer.source, answer.prediction)
 
-    def _record(self, served: Served, inputs: Inputs, key: bytes) -> Enrichment:
+    def _record(self, served: Served, found: FoundRecord, client: str) -> Enrichment:
         """Record inputs for the workers, if they have anything to do for them."""
         if served.is_final:
             return "done"
-        if served.spec.remember and self.recorder.put(served.id, pack_requested(key, inputs)):
-            return "queued"
-        return "off"
+        if not served.spec.remember:
+            return "off"
+        requested = pack_requested(found.key, found.inputs)
+        return "queued" if self.recorder.put(served.id, requested, client) else "off"
 
     def why_not_ready(self) -> str:
         """Return why this process should get no requests, "" where it should."""
         if self.draining:
             return "the process is ending"
-        if not self.store_reader.is_up:
+        if not self.store_reader.is_answering:
             return "the store cannot be reached"
         if self._poller.ident is not None and not self._poller.is_alive():
             return "the process no longer polls the store for changes; restart it"
+        if self.recorder.has_died:
+            return "the process no longer writes unseen inputs; restart it"
         if not any(one.student for one in self.catalog.datasets.values()):
             return "there is no model yet; train one: python -m enrich train DATASET"
         return ""
 
     def _poll(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            generation = self.store_reader.poll_generation()
-            if generation is None or generation == self.catalog.generation:
-                continue
             try:
-                connection = self.store_reader.connection()
-                self.catalog = load_catalog(connection, self.catalog, self.settings)
+                self._follow_generation()
             except Exception as error:  # noqa: BLE001  the next generation may be readable
-                log.warning("generation %s cannot be read yet: %s", generation, error)
-            else:
-                log.info("serving generation %s", self.catalog.generation)
-                give_back()
+                reason = " ".join(str(error).split())
+                log.warning("the store's changes cannot be read yet: %s", reason)
+
+    def _follow_generation(self) -> None:
+        """Load the catalog again if the store's generation has changed."""
+        generation = self.store_reader.poll_generation()
+        if generation is None or generation == self.catalog.generation:
+            return
+        with self.store_reader.reading() as connection:
+            self.catalog = load_catalog(connection, self.catalog, self.settings)
+        log.info("serving generation %s", self.catalog.generation)
+        give_back()
 
 
 def _make_response(

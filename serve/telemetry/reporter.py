@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -56,15 +57,23 @@ class TelemetryReporter:
     def _run(self) -> None:
         seconds_since_served = 0.0
         while not self._closing.wait(REPORT_SECONDS):
-            self._write_load()
-            self._process_metrics.publish()
+            # Metrics first: they must be fresh while the store hangs.
+            self._try(self._process_metrics.publish)
+            self._try(self._write_load)
             seconds_since_served += REPORT_SECONDS
             if seconds_since_served >= SERVED_SECONDS:
-                self._write_served()
+                self._try(self._write_served)
                 seconds_since_served = 0.0
-        self._write_served()
+        self._try(self._write_served)
         if self._has_written_load:
             self._write(partial(delete_load, process=self._process))
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            # The thread must survive any error: the next report may succeed.
+            log.exception("telemetry cannot be reported now")
 
     def _write_load(self) -> None:
         load = self._counters.take_load()

@@ -10,15 +10,18 @@ from alembic import command as alembic
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import select, text, update
 
 from db import migrations
 from db.errors import StoreError
 from db.migrations import upgrade
 from db.queue.quarantine import list_quarantine
 from db.records.observation import count_labels
+from db.store.schema import schema_of, set_schema
+from db.store.schema_version import schema_version
 from db.store.store import Store, check_schema, connect_store
-from db.store.tables import SCHEMA, metadata, observation, record
+from db.store.tables import SCHEMA, metadata, observation, record, version
 from tests.conftest import Done, register, sample_spec, settings_for
 
 _INSERT_RECORD = (
@@ -33,17 +36,33 @@ def store_at(database_url: str, version: str) -> Store:
     store = connect_store(settings_for(database_url))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["version_table"] = "alembic_version"
     with store.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            set_schema(connection, "public")
         config.attributes["connection"] = connection
         alembic.upgrade(config, version)
+    # The next connection finds the tables, as that of a new process does.
+    store.close()
     return store
 
 
+def is_of_migrations(name: str | None, kind: str, _parents: object) -> bool:
+    """Return whether a table is one that migrations make, not one of the version."""
+    return kind != "table" or name not in {"alembic_version", version.name}
+
+
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
-def test_upgrade_creates_the_tables_that_the_code_declares(store: Store) -> None:
+def test_upgrade_creates_the_tables_that_the_code_declares(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Otherwise a table changed without a migration would fail only at a user's site."""
     with store.writing() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        if (schema := schema_of(connection)) is not None:
+            connection.execute(text(f"SET LOCAL search_path TO {schema}"))
+            monkeypatch.setattr(connection.dialect, "default_schema_name", schema)
+        options = {"compare_type": True, "include_name": is_of_migrations}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
 
 
@@ -140,41 +159,67 @@ def test_a_store_without_tables_names_the_command_that_creates_them(
     assert "python -m db upgrade" in done.err
 
 
+def set_version(store: Store, number: str, works_with: str | None = SCHEMA) -> None:
+    """Write the version of a store's tables, and of the oldest code that works with them."""
+    with store.writing() as connection:
+        connection.execute(update(version).values(version_num=number, works_with=works_with))
+
+
 def test_tables_of_a_newer_version_are_accepted(store: Store, database_url: str) -> None:
     """After a rollback, the previous code runs on the new tables."""
-    with store.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    set_version(store, "9999")
     other = connect_store(settings_for(database_url))
     check_schema(other)
     other.close()
+
+
+@pytest.mark.parametrize("needed", ["9998", None])
+def test_newer_tables_that_need_newer_code_are_refused(store: Store, needed: str | None) -> None:
+    """A column may be renamed there; this code would fail later, or store what nobody reads."""
+    set_version(store, "9999", needed)
+    for work in (check_schema, upgrade):
+        with pytest.raises(StoreError, match=r"version 9999, .* start the newer release again"):
+            work(store)
+
+
+def test_each_migration_says_which_code_works_with_it() -> None:
+    """Since version 0008; a migration that does not say it would refuse a rollback."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config).walk_revisions("0008", "heads")
+    assert all(script.module.works_with <= script.revision for script in scripts)
 
 
 def test_an_upgrade_by_older_code_changes_nothing(
     store: Store, command: Callable[..., Done]
 ) -> None:
     """A deployment that is rolled back runs it too."""
-    with store.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    set_version(store, "9999")
     done = command("db", "upgrade")
     assert (done.code, done.err) == (0, "")
     assert done.out.count("\n") == 1
     assert "version 9999, newer than this code's" in done.out
     with store.reading() as connection:
-        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    assert version == "9999"
+        assert schema_version(connection) == "9999"
 
 
 def test_tables_of_an_older_version_are_refused(store: Store) -> None:
     """The error names the command that upgrades them."""
-    with store.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    set_version(store, "0000")
     with pytest.raises(StoreError, match="python -m db upgrade"):
         check_schema(store)
 
 
-def test_an_unreachable_store_is_reported_without_the_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://someone:secret@127.0.0.1:1/none",
+        "postgresql://127.0.0.1:1/none?user=someone&password=secret&sslpassword=secret",
+        "postgresql://someone@127.0.0.1:1,127.0.0.1:2/none?passfile=/secret",
+    ],
+)
+def test_an_unreachable_store_is_reported_without_the_password(url: str) -> None:
     """Error messages end up in logs."""
-    url = "postgresql://someone:secret@127.0.0.1:1/none"
     with pytest.raises(StoreError) as caught:
         check_schema(connect_store(settings_for(url)))
     assert "secret" not in str(caught.value)

@@ -4,6 +4,7 @@ from .base import metadata
 from .queue import (
     call_grant,
     chunk,
+    fault,
     meter,
     pause,
     progress,
@@ -24,6 +25,7 @@ from .records import (
     snapshot,
     submission,
 )
+from .version import version
 from .web import generation, served, web_signal
 
 # The oldest migration that this code works with. Migrations are compared as text.
@@ -35,6 +37,7 @@ __all__ = [
     "chunk",
     "dataset",
     "enrichment",
+    "fault",
     "generation",
     "import_position",
     "metadata",
@@ -52,6 +55,7 @@ __all__ = [
     "served",
     "snapshot",
     "submission",
+    "version",
     "web_signal",
     "worker",
 ]

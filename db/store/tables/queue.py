@@ -60,6 +60,8 @@ worker = Table(
     Column("error_at", Double),
     # The limits of the gate, as JSON.
     Column("limits", Text),
+    # The versions of its libraries, as JSON by name.
+    Column("libraries", Text),
     sqlite_autoincrement=True,
 )
 
@@ -104,6 +106,26 @@ quarantine = Table(
 )
 Index("quarantine_latest", quarantine.c.made_at)
 
+# What is stopped in a dataset; see db.queue.fault.
+fault = Table(
+    "fault",
+    metadata,
+    Column(
+        "dataset_id",
+        BigId,
+        # Code that does not know this table can delete a dataset.
+        ForeignKey("dataset.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("subject", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", Double, nullable=False),
+    Column("wait_seconds", Double, nullable=False),
+)
+
 pause = Table(
     "pause",
     metadata,
@@ -131,6 +153,8 @@ meter = Table(
     Column("calls", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
     Column("period_at", Double, nullable=False, server_default="0"),
+    # Its beginning on the clock of the machine that began it; see meter.elapsed_seconds.
+    Column("period_clock", Text, nullable=False, server_default=""),
     # The time of the next free slot under the rate limit, on the lease clock.
     Column("next_call", Double, nullable=False, server_default="0"),
     Column("next_boot", Text, nullable=False, server_default=""),

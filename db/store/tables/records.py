@@ -225,8 +225,10 @@ model = Table(
     Column("teacher", LargeBinary),
     Column("teacher_sha256", Text, nullable=False),
     Column("out_of_fold", LargeBinary),
-    # The versions of the libraries that made it, as JSON by name.
+    # The versions of the libraries that made it, and of those that it was checked with, as JSON.
     Column("libraries", Text),
+    # Some answers of the teacher when it was made, by which it is checked with other versions.
+    Column("known_answers", LargeBinary),
     UniqueConstraint("dataset_id", "version"),
     sqlite_autoincrement=True,
 )
