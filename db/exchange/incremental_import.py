@@ -38,7 +38,7 @@ from .since_position import (
     later_of,
     not_after,
 )
-from .user_database import UserDatabase, database_url, open_database
+from .user_database import UserDatabase, open_database, spec_database_url
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def import_from_source(  # noqa: PLR0913  one parameter per option
         _lock(opened, store, target)
         with store.reading() as connection:
             last_id = newest_row(connection)
-        url = database_url(source.url, environ)
+        url = spec_database_url(source.url, environ)
         database = opened.enter_context(open_database(url, read_only=True))
         key = _source_key(target.spec, source, database) if target.spec.id else b""
         known = None

@@ -23,7 +23,7 @@ from db.store.store import Store
 from .publication_opening import opened_table, split_name
 from .publication_rows import has_rows, pages, present_ids
 from .publication_table import PublicationCounts, PublicationTable
-from .user_database import database_url, open_database
+from .user_database import open_database, spec_database_url
 
 __all__ = ["Destination", "PublicationCounts", "publish_predictions"]
 
@@ -53,7 +53,7 @@ def publish_predictions(
     UnknownModel or SQLAlchemyError because of the store.
     """
     split_name(publication.table)
-    url = database_url(publication.url, environ)
+    url = spec_database_url(publication.url, environ)
     with store.reading() as connection:
         predictor = open_predictor(connection, dataset)
         if publication.remove_missing:

@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import immutabledict
 
 from db.errors import ExchangeError
+from db.settings.spec_variable import allowed_variables, variable_fault
 from db.spec.exchange_check import VARIABLE_NAME
 from db.store.store import error_reason
 
@@ -93,6 +94,14 @@ def database_url(named: str, environ: Mapping[str, str] = os.environ) -> str:
     return url
 
 
+def spec_database_url(variable: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL in the variable that a spec names; raises ExchangeError if it may not."""
+    fault = variable_fault(variable, allowed_variables(environ), is_database=True)
+    if fault:
+        raise ExchangeError(fault)
+    return database_url(variable, environ)
+
+
 def shown_url(named: str) -> str:
     """Return the name of a variable as it is, and a URL with *** for its password and options."""
     if not _SCHEME.match(named):
@@ -130,7 +139,7 @@ def open_database(
         parsed = _read_only(parsed)
     try:
         engine = create_engine(
-            parsed, poolclass=NullPool, hide_parameters=True, connect_args=_limits(parsed)
+            parsed, poolclass=NullPool, hide_parameters=True, connect_args=_driver_options(parsed)
         )
     except NoSuchModuleError:
         raise ExchangeError(
@@ -213,10 +222,14 @@ def _read_only(url: URL) -> URL:
     return url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
 
 
-def _limits(url: URL) -> dict[str, int]:
-    """Return the limits of the time to connect; options of the URL come first."""
-    options = _TIMEOUTS.get(url.get_driver_name(), ())
-    return {option: CONNECT_SECONDS for option in options if option not in url.query}
+def _driver_options(url: URL) -> dict[str, int | None]:
+    """Return the limits of the time to connect; options of the URL come first.
+
+    A pooler gives each transaction another session, which knows no statements prepared before.
+    """
+    driver = url.get_driver_name()
+    limits = {name: CONNECT_SECONDS for name in _TIMEOUTS.get(driver, ()) if name not in url.query}
+    return {**limits, "prepare_threshold": None} if driver == "psycopg" else {**limits}
 
 
 def _wait_for_slow_queries(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
@@ -77,6 +77,7 @@ def grant_calls(
 ) -> Grant:
     """Reserve the calls that may be made now; `wanted` maps a request's hash to a record id."""
     meter = lock_meter(connection, _meter_key(caller), caller.worker_id, quota.budget_days)
+    meter = replace(meter, next_call=min(meter.next_call, meter.now + _longest_wait(quota)))
     answers, in_progress = _read_responses(connection, caller, wanted, meter)
     missing = [hash_ for hash_ in wanted if hash_ not in answers and hash_ not in in_progress]
     affordable, reason, postponed = _apply_quota(missing, meter, quota)
@@ -96,6 +97,11 @@ def grant_calls(
         postponed_seconds=postponed,
         reason=reason,
     )
+
+
+def _longest_wait(quota: Quota) -> float:
+    """Return how far ahead a slot can be reserved; a later one was reserved by a wrong clock."""
+    return MOST_WAIT_SECONDS + (1 / quota.calls_per_second if quota.calls_per_second else 0.0)
 
 
 def _meter_key(caller: Caller) -> dict[str, Any]:
@@ -138,7 +144,7 @@ def _apply_quota(missing: list[str], meter: Meter, quota: Quota) -> tuple[list[s
 def _budget_wait(budget: int, meter: Meter, quota: Quota) -> tuple[str, float]:
     if meter.calls + quota.tries <= budget:
         return f"the rest of its budget of {budget:,} calls is reserved", BUDGET_RETRY_SECONDS
-    left = meter.period_at + quota.budget_days * DAY_SECONDS - meter.wall
+    left = quota.budget_days * DAY_SECONDS - meter.period_seconds
     return f"its budget of {budget:,} calls is spent", max(left, 1.0)
 
 
@@ -200,6 +206,7 @@ def _reserve_calls(
             calls=meter.calls,
             held=meter.reserved + calls,
             period_at=meter.period_at,
+            period_clock=meter.period_clock,
             next_call=meter.next_call + gap,
             next_boot=meter.boot,
         )
@@ -244,6 +251,12 @@ def release_calls(connection: Connection, worker_id: int) -> None:
     grants = update(tables.call_grant).where(tables.call_grant.c.worker_id == worker_id)
     for reservations in (responses, grants):
         connection.execute(reservations.values(held_until=0.0))
+
+
+def forget_responses(connection: Connection, hashes: Collection[str]) -> None:
+    """Delete stored responses, so that their calls are made again."""
+    wanted = tables.response.c.hash.in_(hashes)
+    connection.execute(delete(tables.response).where(wanted, tables.response.c.text.is_not(None)))
 
 
 def spent_calls(connection: Connection, dataset_id: int) -> dict[str, int]:

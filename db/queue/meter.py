@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, or_, select, update
 
 from db.store import tables
-from db.store.dialect import insert, lease_clock, wall_seconds
+from db.store.dialect import boot_id, insert, lease_clock, wall_seconds
 
 DAY_SECONDS = 86_400.0
 
@@ -34,10 +35,12 @@ class Meter:
 
     now: float
     boot: str
-    wall: float
     calls: int
     reserved: int
     period_at: float
+    # How long the period has lasted, and its beginning on the clock of a machine.
+    period_seconds: float
+    period_clock: str
     next_call: float
 
 
@@ -47,11 +50,15 @@ def lock_meter(
     """Lock the meter with this key, a dataset's id and an enricher; begin a period that is due."""
     clock, boot = lease_clock(connection)
     now = connection.execute(select(clock)).scalar_one()
-    wall = wall_seconds(connection)
-    new = insert(connection, tables.meter).values(**key, period_at=wall)
+    wall, ticks = wall_seconds(connection), time.clock_gettime(time.CLOCK_BOOTTIME)
+    begins = format_clock(boot_id(), ticks, wall)
+    new = insert(connection, tables.meter).values(**key, period_at=wall, period_clock=begins)
     connection.execute(new.on_conflict_do_nothing())
     row = connection.execute(select(tables.meter).filter_by(**key).with_for_update()).one()
-    is_over = wall - row.period_at >= budget_days * DAY_SECONDS
+    seconds = elapsed_seconds(row.period_at, row.period_clock, wall, boot_id(), ticks)
+    is_over = seconds >= budget_days * DAY_SECONDS
+    # A period that begins in the future was begun by a wrong clock: it lasts from now at most.
+    is_new = is_over or seconds < 0
     if is_over:
         none = update(tables.meter).filter_by(**key).values(prompt_tokens=0, answer_tokens=0)
         connection.execute(none)
@@ -59,13 +66,34 @@ def lock_meter(
     return Meter(
         now=now,
         boot=boot,
-        wall=wall,
         calls=lost + (0 if is_over else row.calls),
         # Reserved calls count in the new period too: it is not known when they are made.
         reserved=row.held - lost,
-        period_at=wall if is_over else row.period_at,
+        period_at=wall if is_new else row.period_at,
+        period_seconds=0.0 if is_new else seconds,
+        period_clock=begins if is_new else row.period_clock,
         next_call=max(row.next_call, now) if row.next_boot == boot else now,
     )
+
+
+def format_clock(boot: str, ticks: float, wall: float) -> str:
+    """Return the beginning of a period by the clock of a machine, and by the wall clock."""
+    return f"{boot} {ticks!r} {wall!r}"
+
+
+def elapsed_seconds(
+    period_at: float, period_clock: str, wall: float, boot: str, ticks: float
+) -> float:
+    """Return how long a period has lasted; negative where it begins in the future.
+
+    `ticks` are seconds since the machine's boot, which nobody can set. They count on the machine
+    that began the period and was not restarted since; elsewhere only the wall clock is known.
+    """
+    begun_boot, begun_ticks, begun_wall = [*period_clock.split(), "", "", ""][:3]
+    # Code without this column may have begun the period.
+    if begun_boot and begun_boot == boot and begun_wall == repr(period_at):
+        return max(ticks - float(begun_ticks), 0.0)
+    return wall - period_at
 
 
 def _delete_lost_grants(

@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from enrich.import_string import import_from_path
@@ -190,17 +189,6 @@ def find_enrichers(spec: DatasetSpec, code_paths: Sequence[str]) -> dict[str, En
 def fingerprint(*parts: object) -> str:
     """Return a hash of everything that a value depends on, as 16 hex digits."""
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
-
-
-def to_value(made: Any) -> Any:  # noqa: ANN401
-    """Return an enricher's value as it is stored: an array as a Vector, all else as JSON."""
-    if hasattr(made, "astype") and getattr(made, "ndim", 0) == 1:
-        return Vector(made.astype("<f4").tobytes())
-    if hasattr(made, "item"):
-        made = made.item()
-    # A value that cannot be stored is the enricher's error, not the worker's.
-    msgspec.json.encode(made)
-    return made
 
 
 def joined_text(row: Row) -> str:

@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnClause, Connection, and_, column, or_, select, table
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from db.errors import EnricherError
-from db.store.tables import metadata
+from db.errors import EnricherError, ExchangeError
+from db.exchange.limited_reading import SYSTEM_TABLES, is_too_slow, limited_reading
+from db.exchange.user_database import open_database
+from db.store.dialect import is_unreachable
+from db.store.store import error_reason
+from db.store.tables import metadata, version
 
-from .base import Row
+from .base import Row, Unavailable, WrongAnswer
+
+MOST_SECONDS = 600
+RETRY_SECONDS = 5.0
+LARGEST = 2**63 - 1
 
 
 class Sql:
     """Looks up the row of a reference table that matches a record. The table is never written.
+
+    A query that takes longer than `timeout_seconds` is ended.
 
     `match` maps fields to columns of the table. If `columns` names one column the value is that of
     the column, otherwise an object; it is null if no row matches, and a missing value matches no
@@ -23,16 +34,29 @@ class Sql:
     """
 
     version: ClassVar[str] = "1"
-    # Its values come from the store, to which the compute child has no access.
+    # Its values come from the store's database, on the machine of the worker.
     kind: ClassVar[str] = "lookup"
+    apart_from_values: ClassVar[frozenset[str]] = frozenset({"timeout_seconds"})
 
     def __init__(
-        self, table: str, match: Mapping[str, str], columns: Sequence[str], edition: str = ""
+        self,
+        table: str,
+        match: Mapping[str, str],
+        columns: Sequence[str],
+        edition: str = "",
+        timeout_seconds: float = 30,
     ) -> None:
-        if table.lower() in {*metadata.tables, "alembic_version"}:
+        if table.lower() in {*metadata.tables, version.name, "alembic_version"}:
             raise EnricherError(
                 f"config.table: {table} is a table of Veilleuse; name another table"
             )
+        if table.lower().startswith(SYSTEM_TABLES):
+            raise EnricherError(
+                f"config.table: {table} is a table of the database itself; name another table"
+            )
+        if isinstance(timeout_seconds, bool) or not 0 < timeout_seconds <= MOST_SECONDS:
+            raise EnricherError(f"config.timeout_seconds: must be above 0 and up to {MOST_SECONDS}")
+        self._timeout_seconds = timeout_seconds
         if not match:
             raise EnricherError('config.match: name a field and its column: { city = "name" }')
         if isinstance(columns, str) or not columns:
@@ -41,6 +65,36 @@ class Sql:
         self._match = dict(match)
         self._columns = list(columns)
         self._edition = edition
+
+    def read(self, url: str, rows: Sequence[Row]) -> list[Any]:
+        """Return the value of each row by a connection that only reads, for a limited time.
+
+        Raises Unavailable if the database cannot be reached, WrongAnswer for any other fault.
+        """
+        try:
+            with (
+                open_database(url, read_only=True) as database,
+                limited_reading(database, self._timeout_seconds) as connection,
+            ):
+                return self.look_up(connection, rows)
+        except SQLAlchemyError as error:
+            is_lost = is_unreachable(error) and not isinstance(error, ProgrammingError)
+            if is_lost and not is_too_slow(error):
+                raise Unavailable(error_reason(error), RETRY_SECONDS) from None
+            raise WrongAnswer(self._reason(error)) from None
+        except ExchangeError as error:
+            raise Unavailable(str(error), RETRY_SECONDS) from None
+        except EnricherError as error:
+            raise WrongAnswer(str(error)) from None
+
+    def _reason(self, error: SQLAlchemyError) -> str:
+        if not is_too_slow(error):
+            return error_reason(error)
+        columns = ", ".join(self._match.values())
+        return (
+            f"a look-up in {self._table} took longer than {self._timeout_seconds:g} s;"
+            f" give its column {columns} an index, or raise config.timeout_seconds"
+        )
 
     def look_up(self, connection: Connection, rows: Sequence[Row]) -> list[Any]:
         """Return the value of each row; raises EnricherError if several rows of the table match."""
@@ -55,7 +109,7 @@ class Sql:
             if field not in row:
                 read = ", ".join(row)
                 raise EnricherError(f"config.match: {field} is not read; the enricher reads {read}")
-        return tuple(row[field] for field in self._match)
+        return tuple(_searched(row[field]) for field in self._match)
 
     def _find(
         self, connection: Connection, keys: set[tuple[Any, ...]]
@@ -82,6 +136,12 @@ class Sql:
         if len(values) == 1:
             return values[0]
         return dict(zip(self._columns, values, strict=True))
+
+
+def _searched(value: Any) -> Any:  # noqa: ANN401
+    """Return a value that a driver can send: larger integers are only in columns of floats."""
+    is_large = isinstance(value, int) and not -LARGEST - 1 <= value <= LARGEST
+    return float(value) if is_large else value
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

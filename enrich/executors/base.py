@@ -24,6 +24,10 @@ class ChildDied(EnricherError):
     """The compute process died."""
 
 
+class TookTooLong(ChildDied):
+    """The compute process was ended, because it did not answer."""
+
+
 class RecipeError(VeilleuseError):
     """An enricher or a teacher cannot start, or fails for any rows."""
 

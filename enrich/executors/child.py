@@ -14,11 +14,14 @@ from typing import Any, Literal, TypeAlias
 
 import psutil
 
+from db.queue.run_history import one_line
 from enrich.enrichers.base import Unavailable, WrongAnswer
+from enrich.enrichers.value import clean
 
 from .recipe import ComputeRows, Recipe
 
 LOWEST_PRIORITY = 19
+STDOUT, STDERR = 1, 2
 READY = "ready"
 # <linux/prctl.h>
 PR_SET_PDEATHSIG = 1
@@ -53,12 +56,19 @@ def run_child(pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield_to_others()
+    # The output of a command is the worker's: what an enricher prints must not be part of it.
+    os.dup2(STDERR, STDOUT)
+    own = os.getpid()
     started: dict[str, ComputeRows] = {}
     pipe.send(READY)
     while True:
         try:
             fingerprint, recipe, rows = pipe.recv()
-            pipe.send(compute(started, fingerprint, recipe, rows))
+            answer = compute(started, fingerprint, recipe, rows)
+            if os.getpid() != own:
+                # An enricher forked and came back twice: one answer more would be the next one's.
+                os._exit(1)
+            pipe.send(answer)
         except (EOFError, OSError):
             # The parent has died or closed the pipe.
             return
@@ -98,14 +108,19 @@ def compute(
         fault = "rows"
         return Answer(started[fingerprint](rows))
     except WrongAnswer as error:
-        return Answer(fault="recipe", error=str(error))
+        return Answer(fault="recipe", error=one_line(str(error)))
     except Unavailable as error:
-        return Answer(fault="unavailable", error=str(error), seconds=error.seconds)
+        return Answer(fault="unavailable", error=one_line(str(error)), seconds=error.seconds)
     except Exception as error:  # noqa: BLE001  a user's enricher may raise any exception
         return Answer(fault=fault, error=_describe(error))
 
 
 def _describe(error: Exception) -> str:
-    """Return the error and the line of code that raised it."""
+    """Return the error and the line of code that raised it, without control characters."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
+    try:
+        words = one_line(str(error))
+    except Exception:  # noqa: BLE001  a user's error may have any code
+        words = "it has no words"
+    reason: str = clean(f"{type(error).__name__}: {words} ({last.filename}:{last.lineno})")
+    return reason

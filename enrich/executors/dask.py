@@ -15,8 +15,10 @@ from distributed import Client, Future, KilledWorker
 
 from enrich.enrichers.base import Row, Unavailable
 
-from .base import ChildDied, Computed, Stopped
-from .child import Answer, compute
+from .answer_bytes import decode_answer, encode_answer
+from .base import ChildDied, Computed, RecipeError, Stopped
+from .child import compute
+from .dask_pickle import refuse_code
 from .local import read_answer
 from .recipe import ComputeRows, Recipe
 
@@ -35,11 +37,15 @@ for _name in ("distributed", "distributed.client"):
 _wait_for: Any = distributed.wait
 
 
-def compute_there(fingerprint: str, recipe: Recipe, rows: list[Row]) -> Answer:
-    """Compute on a worker of the cluster, which keeps the recipes that it has started."""
+def compute_there(fingerprint: str, recipe: Recipe, rows: list[Row]) -> bytes:
+    """Compute on a worker of the cluster, which keeps the recipes that it has started.
+
+    The answer is bytes of our own format: what a cluster pickles is not read.
+    """
     # An enricher need not be thread-safe: one thread of the Dask worker uses it at a time.
     with _compute_lock:
-        return compute(_started, fingerprint, None if fingerprint in _started else recipe, rows)
+        known = None if fingerprint in _started else recipe
+        return encode_answer(compute(_started, fingerprint, known, rows))
 
 
 def same(recipe: Recipe) -> Recipe:
@@ -65,14 +71,19 @@ class DaskExecutor:
         began = time.monotonic()
         try:
             parts = self._submit(self._connect(), fingerprint, recipe, rows)
-            self._wait(parts)
-            answers = [part.result() for part in parts]
+            self._wait([part for part, _ in parts])
+            answers = [decode_answer(part.result(), size) for part, size in parts]
         except KilledWorker as error:
             raise ChildDied(f"workers of the Dask cluster died computing it: {error}") from error
         except (OSError, TimeoutError, CancelledError) as error:
             self.close()
             words = f"the Dask cluster at {self._scheduler} cannot be reached: {error}"
             raise Unavailable(words, RETRY_SECONDS) from error
+        except (RecipeError, Stopped):
+            raise
+        except Exception as error:  # noqa: BLE001  a task can end with any error
+            words = f"a task of the Dask cluster failed: {type(error).__name__}: {error}"
+            raise Unavailable(words, RETRY_SECONDS) from None
         values = [value for answer in answers for value in read_answer(answer)]
         return Computed(values, time.monotonic() - began)
 
@@ -81,6 +92,7 @@ class DaskExecutor:
         if self._client is not None and self._client.status != "running":
             self.close()
         if self._client is None:
+            refuse_code()
             untyped_client: Any = Client
             self._client = untyped_client(
                 self._scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="veilleuse"
@@ -93,7 +105,8 @@ class DaskExecutor:
         fingerprint: str,
         recipe: Callable[[], Recipe],
         rows: Sequence[Row],
-    ) -> list[Future[Answer]]:
+    ) -> list[tuple[Future[bytes], int]]:
+        """Return the tasks, each with the number of its rows."""
         if fingerprint not in self._recipes:
             self._recipes[fingerprint] = client.submit(same, recipe(), pure=False)
         shared_recipe = self._recipes[fingerprint]
@@ -101,14 +114,13 @@ class DaskExecutor:
         if not threads:
             raise OSError("it has no workers")
         size = max(-(-len(rows) // threads), FEWEST_ROWS)
+        shares = [list(rows[at : at + size]) for at in range(0, len(rows), size)]
         return [
-            client.submit(
-                compute_there, fingerprint, shared_recipe, list(rows[at : at + size]), pure=False
-            )
-            for at in range(0, len(rows), size)
+            (client.submit(compute_there, fingerprint, shared_recipe, some, pure=False), len(some))
+            for some in shares
         ]
 
-    def _wait(self, parts: list[Future[Answer]]) -> None:
+    def _wait(self, parts: list[Future[bytes]]) -> None:
         while True:
             try:
                 with self._client.as_current():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import time
@@ -15,9 +16,9 @@ from db.errors import EnricherError
 from enrich.enrichers.base import Row, Unavailable
 from enrich.gate.suspender import ProcessSuspender, kill_group
 
-from .base import ChildDied, Computed, RecipeError, Stopped, Suspended
+from .base import ChildDied, Computed, RecipeError, Stopped, Suspended, TookTooLong
 from .child import Answer, run_child
-from .recipe import Recipe
+from .recipe import REQUEST, Recipe
 
 POLL_SECONDS = 0.05
 # For a child that has closed its pipe or was killed.
@@ -25,6 +26,8 @@ JOIN_SECONDS = 5.0
 # For a child that is asked to end by itself.
 END_SECONDS = 0.5
 SUSPEND_SECONDS = 600.0
+# A batch takes about a second; the first may have to download a model, or wait for a look-up.
+LONGEST_SECONDS = 900.0
 
 
 class LocalExecutor:
@@ -37,7 +40,9 @@ class LocalExecutor:
         is_stopped: Callable[[], bool] = lambda: False,
         suspender: ProcessSuspender | None = None,
         suspend_seconds: float = SUSPEND_SECONDS,
+        longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
+        self._longest_seconds = longest_seconds
         self._is_stopped = is_stopped
         self._suspender = suspender or ProcessSuspender()
         self._suspend_seconds = suspend_seconds
@@ -82,7 +87,7 @@ class LocalExecutor:
             pipe = self._connect()
             self._check_stopped()
             pipe.send((fingerprint, payload, list(rows)))
-            answer: Answer = self._receive(pipe)
+            answer: Answer = self._receive(pipe, self._limit_of(rows))
         except (EOFError, OSError) as lost:
             was_killed, code = self._end(0.0 if self._suspender.is_on else JOIN_SECONDS)
             self._check_stopped()
@@ -95,9 +100,17 @@ class LocalExecutor:
             raise
         return answer
 
-    def _receive(self, pipe: Connection) -> Any:  # noqa: ANN401
+    def _limit_of(self, rows: Sequence[Row]) -> float:
+        """Return how long the child may compute; calls to services have limits of their own."""
+        return math.inf if any(REQUEST in row for row in rows) else self._longest_seconds
+
+    def _receive(self, pipe: Connection, limit_seconds: float = math.inf) -> Any:  # noqa: ANN401
+        """Return the child's next message; raises TookTooLong."""
+        began = time.monotonic() - self._suspender.stopped_seconds()
         while not pipe.poll(POLL_SECONDS):
             self._check_stopped()
+            if time.monotonic() - self._suspender.stopped_seconds() - began > limit_seconds:
+                raise TookTooLong(f"it took longer than {limit_seconds:g} s and was ended")
         return pipe.recv()
 
     def _connect(self) -> Connection:

@@ -6,12 +6,16 @@ recipes on; without these imports it takes a third of the memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from db.errors import EnricherError
 from db.records.enrichment import Vector
 from db.records.trained_model import Artifact
 from db.scoring.response_body import (
@@ -25,7 +29,10 @@ from db.scoring.response_body import (
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
 from db.spec.stored_spec import decode_spec
-from enrich.enrichers.base import Row, WrongAnswer, find_enricher, to_value
+from enrich.enrichers.base import Row, WrongAnswer, find_enricher
+from enrich.enrichers.value import to_value
+
+from .teacher_check import TeacherCheckRecipe
 
 if TYPE_CHECKING:
     from enrich.learning.column import Kind
@@ -55,15 +62,27 @@ class EnricherRecipe:
 
         def step(rows: Sequence[Row]) -> list[Any]:
             inputs = [{name: to_array(value) for name, value in row.items()} for row in rows]
-            values = [to_value(value) for value in compute(inputs)]
-            if len(values) != len(rows):
-                raise WrongAnswer(
-                    f"{self.name}: returned {len(values)} values for {len(rows)} rows;"
-                    " return one for each"
-                )
-            return values
+            return [to_value(value) for value in _one_for_each(self.name, compute(inputs), rows)]
 
         return step
+
+
+def _one_for_each(name: str, values: Any, rows: Sequence[Row]) -> list[Any]:  # noqa: ANN401
+    """Return an enricher's values as a list; raises WrongAnswer unless there is one for each row.
+
+    A generator may have no end. The characters of a text and the keys of a table are no values.
+    """
+    if isinstance(values, str | bytes | Mapping | AbstractSet):
+        raise WrongAnswer(
+            f"{name}: returned a {type(values).__name__}; return a list, with one value for each"
+        )
+    listed = list(islice(values, len(rows) + 1))
+    if len(listed) != len(rows):
+        count = f"more than {len(rows)}" if len(listed) > len(rows) else len(listed)
+        raise WrongAnswer(
+            f"{name}: returned {count} values for {len(rows)} rows; return one for each"
+        )
+    return listed
 
 
 class PredictedRow(NamedTuple):
@@ -120,6 +139,8 @@ class PredictionRecipe:
     def _predict(
         self, dataset: str, student: Student, row: Row, numbers: Sequence[float]
     ) -> PredictedRow:
+        if not all(map(math.isfinite, numbers)):
+            raise EnricherError("the teacher's answer has a number that is not finite")
         ranked = rank(student.labels, numbers) if student.labels else None
         return _to_row(
             Answer(
@@ -162,4 +183,26 @@ class CallRecipe:
         return step
 
 
-Recipe: TypeAlias = EnricherRecipe | PredictionRecipe | CallRecipe
+@dataclass(frozen=True)
+class LookupRecipe:
+    """Looks rows up in a table of the store's database."""
+
+    spec: str
+    name: str
+    code_paths: tuple[str, ...]
+    # It may have a password.
+    database_url: str = field(repr=False)
+
+    def start(self) -> ComputeRows:
+        """Return the function from rows to values in their stored form."""
+        code = find_enricher(decode_spec(self.spec), self.name, self.code_paths).make()
+
+        def step(rows: Sequence[Row]) -> list[Any]:
+            return [to_value(value) for value in code.read(self.database_url, rows)]
+
+        return step
+
+
+Recipe: TypeAlias = (
+    EnricherRecipe | PredictionRecipe | CallRecipe | LookupRecipe | TeacherCheckRecipe
+)

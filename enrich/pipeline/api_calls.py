@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from sqlalchemy import Connection
+
 from db.errors import EnricherError
-from db.queue.call_quota import Caller, Grant, Quota, grant_calls, settle_calls
+from db.queue.call_quota import (
+    Caller,
+    Grant,
+    forget_responses,
+    grant_calls,
+    settle_calls,
+)
 from db.queue.chunk import MOST_ATTEMPTS
+from db.queue.fault import step_subject
 from db.queue.meter import NO_TOKENS
+from db.queue.quarantine import withdraw_failures
 from db.queue.worker_registry import remove_dead_workers
 from db.records.record import Record
 from db.spec.stored_spec import encode_spec
-from enrich.enrichers.base import Unavailable, to_value
+from enrich.enrichers.base import Unavailable
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Request
 from enrich.enrichers.http.reply import short_reason
-from enrich.enrichers.http.service import Limits, Service
+from enrich.enrichers.http.service import Service, quota_of
 from enrich.enrichers.http.template import RowFault
+from enrich.enrichers.value import to_value
 from enrich.executors.base import ChildDied, RecipeError
 from enrich.executors.recipe import REQUEST, CallRecipe, Recipe
 
 from .batch_size import MicroBatch
 from .bisect import RecordFailure, RecordOutcome, RecordValue
+from .context import LONGEST_POSTPONEMENT_SECONDS
 from .failed_calls import FailedCalls
 from .step import StepRun
 
@@ -30,69 +43,84 @@ Answer: TypeAlias = Answered | Failed | Later
 
 # One: a worker that is stopped loses the answers of its batch. Fast services soon get more.
 FIRST_CALLS = 1
-# How long an enricher waits after too many failures in a row.
-BREAK_SECONDS = 600.0
+# Failures whose answers came, and have no usable value at the place that the config names.
+NO_VALUE = "no value"
 # Pause between looks while another worker makes the same call.
 POLL_SECONDS = 0.2
-# Time that a call may take beyond its time-out: pauses that the service asks for.
-MOST_PAUSE_SECONDS = 15.0
+
+
+class ServiceFault(RecipeError):
+    """The calls of an enricher fail alike for all records, which are not at fault."""
 
 
 def each_call(
     step_run: StepRun, stale: Sequence[Record], check: Callable[[], None]
 ) -> Iterator[RecordOutcome]:
-    """Yield the service's answer for each record; raises Unavailable while it cannot be called."""
+    """Yield the service's answer for each record; raises Unavailable while it cannot be called.
+
+    Failures are held back until an answer shows that they are those of their records. Raises
+    ServiceFault, and charges no record, where the service is at fault.
+    """
+    failed = step_run.context.failed_calls.setdefault(step_run.step.fingerprint, FailedCalls())
+    if step_run.has_known_fault():
+        # Another worker may have found it: one call shows whether the service works.
+        failed.breaker.is_open = True
+    held: list[RecordOutcome] = []
+    try:
+        for outcome in _each_outcome(step_run, stale, check, failed):
+            if isinstance(outcome, RecordFailure):
+                held.append(outcome)
+            else:
+                yield outcome
+            if not failed.breaker.failures:
+                yield from held
+                held.clear()
+    except ServiceFault:
+        raise
+    except Exception:
+        # Otherwise the calls that failed would be made, and paid for, again.
+        failed.breaker.charge([one.record.id for one in held])
+        yield from held
+        raise
+    failed.breaker.charge([one.record.id for one in held])
+    yield from held
+
+
+def _each_outcome(
+    step_run: StepRun, stale: Sequence[Record], check: Callable[[], None], failed: FailedCalls
+) -> Iterator[RecordOutcome]:
     code: Service = step_run.make_code()
     batch = step_run.context.batches.setdefault(
         step_run.step.fingerprint, MicroBatch(rows=FIRST_CALLS)
     )
+    if failed.breaker.is_open:
+        # The first record alone would keep the circuit open if it is at fault itself.
+        stale = random.sample(stale, len(stale))
     start = 0
     while start < len(stale):
-        records = stale[start : start + batch.rows]
-        call_round = _CallRound(step_run, code, check)
-        try:
-            yield from call_round.run(records)
-        except _Broken:
-            batch.rows = 1
-            raise
+        records = stale[start : start + failed.breaker.most_calls(batch.rows)]
+        call_round = _CallRound(step_run, code, failed, check)
+        yield from call_round.run(records)
         if call_round.calls:
             batch.measure(call_round.calls, call_round.seconds)
         start += len(records)
 
 
-def quota_of(code: Limits, calls: int, suspend_seconds: float) -> Quota:
-    """Return the quota under which the store grants that many calls at once."""
-    gap_seconds = 1 / code.calls_per_second if code.calls_per_second else 0.0
-    longest = code.tries * (code.timeout_seconds + max(MOST_PAUSE_SECONDS, gap_seconds))
-    return Quota(
-        tries=code.tries,
-        # The calls are made one after another, by a process that may be suspended meanwhile.
-        hold_seconds=calls * longest + suspend_seconds + MOST_PAUSE_SECONDS,
-        most_calls=calls,
-        calls_per_second=code.calls_per_second,
-        budget_calls=code.budget_calls,
-        budget_days=code.budget_days,
-    )
-
-
-class _Broken(Unavailable):
-    """Too many calls in a row have failed; the next one finds out whether that is mended."""
-
-
 class _CallRound:
     """The calls for a few records, repeated until each has an outcome."""
 
-    def __init__(self, step_run: StepRun, code: Service, check: Callable[[], None]) -> None:
+    def __init__(
+        self, step_run: StepRun, code: Service, failed: FailedCalls, check: Callable[[], None]
+    ) -> None:
         self._step_run = step_run
         self._code = code
         self._check = check
         self._caller = Caller(
             step_run.planned.dataset.id, step_run.step.name, step_run.context.worker_id
         )
-        self._failed = step_run.context.failed_calls.setdefault(
-            step_run.step.fingerprint, FailedCalls()
-        )
+        self._failed = failed
         self._deaths = 0
+        self._reason = ""
         self.calls = 0
         self.seconds = 0.0
 
@@ -118,13 +146,11 @@ class _CallRound:
                 asked: Answered(text) for asked, text in grant.answers.items()
             }
             if grant.granted:
-                called = self._call(grant, [requests[asked] for asked in grant.granted])
-                self._failed.note(called, waiting)
-                found |= called
+                found |= self._call(grant, [requests[asked] for asked in grant.granted])
             for asked, answer in found.items():
                 if not isinstance(answer, Later):
-                    yield from (self._outcome(one, answer) for one in waiting.pop(asked))
-            self._check_failures()
+                    yield from self._outcomes(asked, answer, waiting.pop(asked), grant)
+            self._check_service()
             if waiting:
                 self._wait(grant, found)
 
@@ -201,6 +227,23 @@ class _CallRound:
             )
         )
 
+    def _outcomes(
+        self, asked: str, answer: Answered | Failed, records: Sequence[Record], grant: Grant
+    ) -> list[RecordOutcome]:
+        """Return the outcome of each record that waits for a call, which the breaker counts."""
+        outcomes = [self._outcome(one, answer) for one in records]
+        if isinstance(answer, Failed):
+            self._failed.remember(asked, answer, records)
+        for one in outcomes[:1]:
+            if isinstance(one, RecordFailure):
+                kind = answer.kind or one.reason if isinstance(answer, Failed) else NO_VALUE
+                self._failed.breaker.fail(asked, kind)
+                self._reason = one.reason
+            elif asked in grant.granted:
+                # A stored answer does not show that the service works now.
+                self._failed.breaker.succeed()
+        return outcomes
+
     def _outcome(self, record: Record, answer: Answered | Failed) -> RecordOutcome:
         """Return a value or a failure; repeating the call would only be paid for again."""
         if isinstance(answer, Failed):
@@ -210,28 +253,42 @@ class _CallRound:
         except EnricherError as error:
             return RecordFailure(record, short_reason(str(error)))
 
-    def _check_failures(self) -> None:
-        """Raise Unavailable after so many failures in a row that the configuration may be wrong."""
-        most = getattr(self._code, "most_failures_in_a_row", 0)
-        if most and self._failed.in_a_row >= most:
-            raise _Broken(
-                f"{self._step_run.step.name}: its last {most} calls or more failed, the last:"
-                f" {self._failed.last_reason}; correct its config",
-                BREAK_SECONDS,
-            )
+    def _check_service(self) -> None:
+        """Raise ServiceFault if the latest failures are those of the service."""
+        breaker = self._failed.breaker
+        if not breaker.is_at_fault:
+            return
+        count, failing = breaker.failures, breaker.failing()
+        charged = self._failed.open_circuit()
+        self._step_run.context.write(
+            partial(self._take_back, failing=sorted(failing), charged=charged)
+        )
+        raise ServiceFault(
+            f"{self._step_run.step.name}: calls in a row that failed alike: {count}; the last:"
+            f" {self._reason}; correct its config or the service, no record is charged"
+        )
+
+    def _take_back(
+        self, connection: Connection, failing: Sequence[str], charged: Sequence[int]
+    ) -> None:
+        """Charge no record with a fault of the service, and keep none of its unusable answers."""
+        forget_responses(connection, failing)
+        withdraw_failures(connection, self._step_run.step.name, charged)
 
     def _wait(self, grant: Grant, found: dict[str, Answer]) -> None:
         """Wait for workers that make the same calls; raises Unavailable where it takes too long."""
         later = [one for one in found.values() if isinstance(one, Later)]
         if later:
-            raise Unavailable(
-                f"{self._step_run.step.name}: {short_reason(later[0].reason)}",
-                max(one.seconds for one in later),
-            )
+            reason = f"{self._step_run.step.name}: {short_reason(later[0].reason)}"
+            seconds = max(one.seconds for one in later)
+            if not any(one.is_asked for one in later):
+                subject = step_subject(self._step_run.step.name)
+                dataset = self._step_run.planned.dataset
+                self._step_run.context.record_fault(dataset, subject, reason, seconds)
+            raise Unavailable(reason, seconds)
         if grant.reason:
-            raise Unavailable(
-                f"{self._step_run.step.name}: {grant.reason}", grant.postponed_seconds
-            )
+            seconds = min(grant.postponed_seconds, LONGEST_POSTPONEMENT_SECONDS)
+            raise Unavailable(f"{self._step_run.step.name}: {grant.reason}", seconds)
         if grant.in_progress and not grant.granted:
             # Otherwise this worker would wait for a dead one for as long as its calls might take.
             self._step_run.context.write(remove_dead_workers)

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from db.records.dataset import PlanStep
+from db.queue.fault import clear_fault, record_fault
+from db.records.dataset import Dataset, PlanStep
 from db.settings import Settings
 from db.store.store import Store
 from enrich.executors.base import Executor, Stopped
@@ -71,6 +73,10 @@ class WorkerContext:
     failed_calls: dict[str, FailedCalls] = field(default_factory=dict)
     postponed: dict[str, Postponement] = field(default_factory=dict)
     findings: FindingsCache = field(default_factory=FindingsCache)
+    # A row for which each step has made a value, to tell a broken step from a record at fault.
+    good_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # The datasets and subjects with a fault in the store, when they were last read.
+    known_faults: set[tuple[str, str]] = field(default_factory=set)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run a transaction; retry it while the store cannot be reached, for a lease's time."""
@@ -82,6 +88,27 @@ class WorkerContext:
         """Wait that many seconds; raises Stopped."""
         if self.stop.wait(seconds):
             raise Stopped
+
+    def record_fault(
+        self, dataset: Dataset, subject: str, reason: str, wait_seconds: float = 0.0
+    ) -> float:
+        """Record a fault for everybody to see; return how long to wait before the next try."""
+        self.known_faults.add((dataset.name, subject))
+        return self.write(
+            partial(
+                record_fault,
+                dataset_id=dataset.id,
+                subject=subject,
+                reason=reason,
+                wait_seconds=wait_seconds,
+            )
+        )
+
+    def clear_fault(self, dataset: Dataset, subject: str) -> None:
+        """Remove a fault of something that works."""
+        if (dataset.name, subject) in self.known_faults:
+            self.write(partial(clear_fault, dataset_id=dataset.id, subject=subject))
+            self.known_faults.discard((dataset.name, subject))
 
     def postpone_step(self, fingerprint: str, reason: str, seconds: float) -> Postponement:
         """Postpone a step by that many seconds; 0: by twice as long each time."""

@@ -1,12 +1,16 @@
-"""Calls of a step that failed: which, why, and how many in a row; each worker has its own."""
+"""Calls of a step that failed: which and why, and whether the service is at fault.
+
+Each worker has its own memory of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db.records.record import Record
-from enrich.enrichers.http.outcome import Answered, Failed, Outcome
+from enrich.enrichers.http.circuit_breaker import CircuitBreaker
+from enrich.enrichers.http.outcome import Failed
 from enrich.enrichers.http.reply import short_reason
 
 # The oldest are forgotten first. A reason has about 200 characters.
@@ -22,29 +26,24 @@ class _FailedRequest:
 
 
 class FailedCalls:
-    """What failed calls leave: their reasons by the hash of the request, and how many in a row."""
+    """What failed calls leave: their reasons by the hash of the request, and the circuit."""
 
     def __init__(self) -> None:
-        self.in_a_row = 0
-        self.last_reason = ""
+        self.breaker = CircuitBreaker()
         self._requests: dict[str, _FailedRequest] = {}
 
-    def note(self, answers: Mapping[str, Outcome], waiting: Mapping[str, Sequence[Record]]) -> None:
-        """Remember the outcomes of calls, which records wait for, by the hash of the request."""
-        for asked, answer in answers.items():
-            self._note(asked, answer, waiting[asked])
+    def remember(self, asked: str, answer: Failed, records: Sequence[Record]) -> None:
+        """Remember why a request failed, by its hash, and the records that wait for it."""
+        ids = {record.id for record in records}
+        self._requests[asked] = _FailedRequest(short_reason(answer.reason), ids)
+        if len(self._requests) > MOST_REQUESTS:
+            del self._requests[next(iter(self._requests))]
 
-    def _note(self, asked: str, answer: Outcome, records: Sequence[Record]) -> None:
-        """Remember an outcome; Later says nothing about the request."""
-        if isinstance(answer, Answered):
-            self.in_a_row = 0
-        elif isinstance(answer, Failed):
-            self.in_a_row += 1
-            self.last_reason = short_reason(answer.reason)
-            ids = {record.id for record in records}
-            self._requests[asked] = _FailedRequest(self.last_reason, ids)
-            if len(self._requests) > MOST_REQUESTS:
-                del self._requests[next(iter(self._requests))]
+    def open_circuit(self) -> list[int]:
+        """Open the circuit, forget its failures, and return the records charged with them."""
+        for asked in self.breaker.failing():
+            self._requests.pop(asked, None)
+        return self.breaker.open()
 
     def reason(self, asked: str, record_id: int) -> str:
         """Return why the same request has failed for another record, "" if it has not.

@@ -1,7 +1,7 @@
-"""Look-ups that the worker does itself, in the store: a reference table, an analysis.
+"""Look-ups on the worker's machine: in a reference table, and in an analysis.
 
-The compute child has no connection to the store, and findings of a whole dataset would travel to it
-only to be looked up there.
+The worker reads analyses itself: findings of a whole dataset would travel to the compute child only
+to be looked up there.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from db.errors import EnricherError
 from db.records.analysis import all_analyses, read_findings
 from db.records.record import Record, slices
-from db.store.dialect import is_unreachable
-from db.store.store import error_reason
-from enrich.executors.base import RecipeError
+from db.spec.stored_spec import encode_spec
+from enrich.enrichers.base import Unavailable
+from enrich.executors.base import ChildDied, RecipeError
+from enrich.executors.recipe import LookupRecipe
 
 from .bisect import RecordOutcome, RecordValue
 from .step import StepRun
@@ -29,20 +29,29 @@ ROWS_AT_ONCE = 100
 def each_table_row(
     step_run: StepRun, stale: Sequence[Record], check: Callable[[], None]
 ) -> Iterator[RecordOutcome]:
-    """Yield what a reference table says of each record; raises RecipeError."""
-    code = step_run.make_code()
+    """Yield what a reference table says of each record; raises RecipeError or Unavailable."""
+    name, context = step_run.step.name, step_run.context
+    step_run.make_code()
     for some in slices(stale, ROWS_AT_ONCE):
         check()
         try:
-            with step_run.context.store.reading() as connection:
-                values = code.look_up(connection, step_run.rows(some))
-        except SQLAlchemyError as error:
-            if is_unreachable(error) and not isinstance(error, ProgrammingError):
-                raise
-            raise RecipeError(f"{step_run.step.name}: {error_reason(error)}") from error
-        except EnricherError as error:
-            raise RecipeError(f"{step_run.step.name}: {error}") from error
-        yield from (RecordValue(one, value) for one, value in zip(some, values, strict=True))
+            # In the compute child, which yields to other work and can be ended at any moment.
+            done = context.caller.compute(
+                step_run.step.fingerprint, lambda: _recipe(step_run), step_run.rows(some)
+            )
+        except Unavailable as error:
+            raise Unavailable(f"{name}: {error}", error.seconds) from error
+        except ChildDied as error:
+            raise Unavailable(f"{name}: {error}") from error
+        except (EnricherError, RecipeError) as error:
+            raise RecipeError(f"{name}: {error}") from error
+        yield from (RecordValue(one, value) for one, value in zip(some, done.values, strict=True))
+
+
+def _recipe(step_run: StepRun) -> LookupRecipe:
+    settings = step_run.context.settings
+    spec = encode_spec(step_run.planned.dataset.spec)
+    return LookupRecipe(spec, step_run.step.name, settings.code_paths, settings.database_url)
 
 
 def each_finding(

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from db.errors import LeaseLost, VeilleuseError
-from db.queue.chunk import Chunk, NotBefore, finish_chunk, records_in_chunk, return_chunk
+from db.errors import LeaseLost, StoreError, VeilleuseError
+from db.queue.chunk import (
+    Chunk,
+    NotBefore,
+    fail_chunk,
+    finish_chunk,
+    records_in_chunk,
+    return_chunk,
+)
+from db.queue.fault import step_subject
 from db.queue.quarantine import EnricherFailure, failures_in_chunk
+from db.queue.run_history import error_words, one_line
 from db.records.dataset import PlanStep
 from db.records.enrichment import Enrichment, enrichments_in_chunk
 from db.records.prediction import Prediction, fingerprints_in_chunk
 from db.records.record import Record
 from enrich.enrichers.base import Unavailable
-from enrich.executors.base import RecipeError
+from enrich.executors.base import RecipeError, Stopped, Suspended
 from enrich.executors.recipe import PredictedRow
 from enrich.planning.plan import PREDICTION
 
@@ -29,6 +39,10 @@ from .context import WorkerContext
 from .lease_renewal import Lease
 from .lookup import each_finding, each_table_row
 from .step import ChunkTask, StepRun, each_outcome
+
+LOG = "the log of the worker"
+
+log = logging.getLogger("veilleuse.worker")
 
 
 @dataclass(frozen=True)
@@ -84,8 +98,7 @@ def work_chunk(context: WorkerContext, task: ChunkTask) -> ChunkResult:
             writes.failures += data.failures
             _compute(context, task, data, lease, writes)
         if writes.fault is None:
-            context.write(partial(_finish, chunk=task.chunk, writes=writes))
-            return ChunkResult(len(data.records))
+            return _write(context, task.chunk, writes, len(data.records))
         context.write(partial(_return, chunk=task.chunk, writes=writes))
         return ChunkResult(0, writes.fault)
     except LeaseLost:
@@ -97,12 +110,23 @@ def work_chunk(context: WorkerContext, task: ChunkTask) -> ChunkResult:
         raise
 
 
+def _write(context: WorkerContext, chunk: Chunk, writes: _ChunkWrites, records: int) -> ChunkResult:
+    """Write a chunk's results; a chunk with a value that the store refuses is split."""
+    try:
+        context.write(partial(_finish, chunk=chunk, writes=writes))
+    except (DataError, OverflowError, UnicodeError) as error:
+        reason = one_line(f"the store refuses a value: {error_words(error, LOG)}")
+        context.write(partial(fail_chunk, chunk=chunk, error=reason))
+        return ChunkResult(0, StoreError(reason))
+    return ChunkResult(records)
+
+
 def _finish(connection: Connection, chunk: Chunk, writes: _ChunkWrites) -> None:
     finish_chunk(connection, chunk, writes.enrichments, writes.predictions, writes.failures)
 
 
 def _return(connection: Connection, chunk: Chunk, writes: _ChunkWrites) -> None:
-    not_before = NotBefore(writes.seconds, str(writes.fault or ""))
+    not_before = NotBefore(writes.seconds, one_line(str(writes.fault or "")))
     made = writes.enrichments, writes.predictions, writes.failures
     return_chunk(connection, chunk, *made, not_before)
 
@@ -141,12 +165,33 @@ def _compute(
         try:
             for outcome in _outcomes(step_run, ready, lease.check):
                 _collect(step_run, outcome, data, writes)
-        except (RecipeError, Unavailable) as error:
-            seconds = getattr(error, "seconds", 0.0)
-            postponement = context.postpone_step(step.fingerprint, str(error), seconds)
-            writes.postpone(error, postponement.seconds)
+        except (Stopped, Suspended, LeaseLost, SQLAlchemyError):
+            raise
+        except Exception as error:  # noqa: BLE001  another step may work
+            writes.postpone(*_postpone(step_run, error))
         else:
             context.postponed.pop(step.fingerprint, None)
+            context.clear_fault(task.planned.dataset, step_subject(step.name))
+
+
+def _postpone(step_run: StepRun, error: Exception) -> tuple[VeilleuseError, float]:
+    """Postpone a step that failed; return why, and for how long.
+
+    A fault of the step is recorded; a service that cannot be called now is none.
+    """
+    context, step = step_run.context, step_run.step
+    if isinstance(error, RecipeError | Unavailable):
+        fault: VeilleuseError = error
+    else:
+        if not isinstance(error, VeilleuseError):
+            log.error("%s of %s", step.name, step_run.planned.dataset.name, exc_info=error)
+        fault = RecipeError(f"{step.name}: {error_words(error, LOG)}")
+    seconds = getattr(error, "seconds", 0.0)
+    wait = context.postpone_step(step.fingerprint, str(fault), seconds).seconds
+    if isinstance(fault, RecipeError):
+        dataset = step_run.planned.dataset
+        context.record_fault(dataset, step_subject(step.name), str(fault), wait)
+    return fault, wait
 
 
 def _stale(data: _ChunkData, step: PlanStep) -> list[Record]:
@@ -154,7 +199,8 @@ def _stale(data: _ChunkData, step: PlanStep) -> list[Record]:
     stale = [
         one for one in data.records if data.fingerprints[one.id].get(step.name) != step.fingerprint
     ]
-    for one in stale:
+    # Predictions are not among the values, where an input may have that name.
+    for one in stale if step.name != PREDICTION else ():
         # Steps that read this one must not read a value under an older fingerprint.
         data.values[one.id].pop(step.name, None)
     return [one for one in stale if data.values[one.id].keys() >= set(step.reads)]
@@ -176,7 +222,7 @@ def _collect(
 ) -> None:
     record, step = outcome.record, step_run.step
     if not isinstance(outcome, RecordValue):
-        writes.failures.append(EnricherFailure(record.id, step.name, outcome.reason))
+        writes.failures.append(EnricherFailure(record.id, step.name, one_line(outcome.reason)))
     elif step.name == PREDICTION:
         predicted: PredictedRow = outcome.value
         writes.predictions.append(

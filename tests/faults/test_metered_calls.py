@@ -37,8 +37,8 @@ from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from enrich.enrichers.base import find_enricher
+from enrich.enrichers.http.service import quota_of
 from enrich.executors.base import Stopped
-from enrich.pipeline.api_calls import quota_of
 from enrich.planning.maintenance import refresh_plan
 from enrich.worker.worker import working
 from tests import bad_server as behaviour

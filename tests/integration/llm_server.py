@@ -100,7 +100,7 @@ MALFORMED: Mapping[str, tuple[Behaviour, str]] = {
     ),
     "no choices": (behaviour.answers({"choices": []}), "is not a chat completion"),
     "other shape": (behaviour.answers([GOOD]), "is not a chat completion"),
-    "page": (behaviour.sends(b"<html>", media_type="text/html"), "the response is not JSON"),
+    "page": (behaviour.sends(b"<html>", media_type="text/html"), "with HTML, not JSON"),
     "too large": (is_too_large(), "the response is larger than"),
     "secret": (repeats_headers(), "does not fit the schema"),
 }

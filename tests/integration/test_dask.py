@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from sqlalchemy import update
 
 from db.admin.store_status import dataset_status
-from db.errors import EnricherError
+from db.errors import EnricherError, VeilleuseError
 from db.files.exporter import export_rows
 from db.files.importer import import_files
 from db.records.dataset import Dataset, find_dataset
@@ -224,6 +225,67 @@ def test_no_work_is_lost_when_the_scheduler_is_replaced(
     assert run.returncode == 0, out
     assert "Traceback" not in out, out
     assert_as_computed_locally(store, intents, tmp_path)
+
+
+def leave_mark(path: str) -> object:
+    """Create a file that has this process's id in its name."""
+    Path(f"{path}-{os.getpid()}").touch()
+    return path
+
+
+class Evil:
+    """An object that creates a file where it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return leave_mark, (self.path,)
+
+
+class EvilError(Exception):
+    """An error that creates a file where it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return leave_mark, (self.path,)
+
+
+def return_evil(path: str) -> object:
+    """Return an object that is not data."""
+    return Evil(path)
+
+
+def raise_evil(path: str) -> object:
+    """Fail with an error that is not data."""
+    raise EvilError(path)
+
+
+def pack_evil(_: object, __: object, rows: list[Any]) -> object:
+    """Answer as a worker of the cluster that was taken over."""
+    return Evil(rows[0])
+
+
+def test_nothing_that_a_worker_of_the_cluster_sends_is_run_here(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results and errors are data; anything else is refused, and the worker goes on."""
+    cluster.start_scheduler()
+    cluster.start_worker()
+    executor = DaskExecutor(cluster.address)
+    client = executor._connect()
+    for number, task in enumerate((return_evil, raise_evil)):
+        with pytest.raises(Exception):  # noqa: B017, PT011  whatever Dask makes of it
+            client.submit(task, str(tmp_path / f"ran-{number}")).result(timeout=60)
+    monkeypatch.setattr("enrich.executors.dask.compute_there", pack_evil)
+    with pytest.raises(VeilleuseError, match="luster"):
+        executor.compute("f", lambda: "recipe", [str(tmp_path / "ran-2")])  # type: ignore[arg-type, return-value, list-item]
+    executor.close()
+    # A process of the cluster reads its own errors again.
+    assert not list(tmp_path.glob(f"ran-*-{os.getpid()}"))
 
 
 def worker_errors(url: str) -> str:

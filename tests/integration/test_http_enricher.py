@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import hashlib
 import json
 import logging
@@ -9,7 +11,8 @@ import pickle
 import socket
 import sys
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -27,6 +30,7 @@ from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server
 
 SECRET = "s3cret/of-the~tests"  # noqa: S105
+TOWN = '{"town": "Orléans"}'
 BEARER = {"Authorization": "Bearer ${SCORE_TOKEN}"}
 
 
@@ -168,15 +172,15 @@ def test_a_row_cannot_leave_the_path(value: str) -> None:
         ({"headers": "X: y"}, r"config\.headers: must be a table"),
         (
             {"headers": {"X": "${DATABASE_URL}"}},
-            r"config\.headers\.X: DATABASE_URL is a secret of this application",
+            r"config\.headers\.X: DATABASE_URL belongs to this application",
         ),
         (
             {"headers": {"X": "a ${API_KEYS}"}},
-            r"config\.headers\.X: API_KEYS is a secret of this application",
+            r"config\.headers\.X: API_KEYS belongs to this application",
         ),
         (
             {"headers": {"X": "${READ_KEYS}"}},
-            r"config\.headers\.X: READ_KEYS is a secret of this application",
+            r"config\.headers\.X: READ_KEYS belongs to this application",
         ),
         ({"headers": {"X": "${A-B}"}}, r"config\.headers\.X: '\$\{A-B\}' must have the form"),
         ({"headers": {"X": "${TOKEN"}}, r"config\.headers\.X: '\$\{TOKEN' must have the form"),
@@ -342,13 +346,13 @@ def test_a_request_that_the_api_refuses_has_failed(
 @pytest.mark.parametrize(
     ("body", "media_type"),
     [
-        (b"<html>Hello</html>", "text/html"),
+        (b"Hello", "text/plain"),
         (b"", "application/json"),
         (b'{"score": NaN}', "application/json"),
         (b'{"score": "\xff"}', "application/json"),
         (b"[" * 100_000, "application/json"),
     ],
-    ids=["html", "empty", "nan", "not utf-8", "deep"],
+    ids=["text", "empty", "nan", "not utf-8", "deep"],
 )
 def test_an_answer_that_is_not_json_has_failed(
     server: BadServer, route: str, body: bytes, media_type: str
@@ -367,13 +371,84 @@ def test_an_answer_that_is_too_large_has_failed(server: BadServer, route: str) -
     assert second == Answered(fitting.decode(), calls=1)
 
 
-def test_an_answer_that_is_compressed_has_failed(server: BadServer, route: str) -> None:
-    """The request asks for no compression, and the answer could unpack to any size."""
-    packed = behaviour.sends(b"...", Content_Encoding="gzip")
-    outcome = perform_one(server.on(route, packed))
-    assert isinstance(outcome, Failed)
-    assert "is compressed" in outcome.reason
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", lambda body: gzip.compress(body[:4]) + gzip.compress(body[4:])),
+        ("deflate", zlib.compress),
+        ("Deflate", lambda body: zlib.compress(body)[2:-4]),
+    ],
+    ids=["gzip", "two members", "deflate", "bare deflate"],
+)
+def test_an_answer_that_is_compressed_all_the_same_is_read(
+    server: BadServer, route: str, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """The request asks for no compression, and some servers do not care."""
+    packed = behaviour.sends(pack(b'{"score": 1}'), Content_Encoding=encoding)
+    assert perform_one(server.on(route, packed)) == Answered('{"score":1}', calls=1)
     assert calls_of(server, route)[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "reason"),
+    [
+        ("br", b"...", "the answer is compressed in a way that was not accepted"),
+        ("gzip", b"...", "the answer is compressed, and damaged"),
+        ("gzip", gzip.compress(b'{"score": 1}')[:-9], "the answer is compressed, and damaged"),
+        (
+            "gzip",
+            gzip.compress(bytes(100 * LIMIT_BYTES)),
+            "the answer (200) is larger than 1048576 bytes",
+        ),
+    ],
+    ids=["brotli", "no gzip", "cut off", "bomb"],
+)
+def test_an_answer_that_cannot_be_unpacked_has_failed(
+    server: BadServer, route: str, encoding: str, body: bytes, reason: str
+) -> None:
+    """It is not unpacked beyond the limit."""
+    packed = behaviour.sends(body, Content_Encoding=encoding)
+    assert perform_one(server.on(route, packed)) == Failed(reason, calls=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (codecs.BOM_UTF8 + TOWN.encode(), "application/json"),
+        (TOWN.encode("utf-16"), "application/json"),
+        (TOWN.encode("latin-1"), "application/json; charset=iso-8859-1"),
+        (TOWN.encode(), "application/json; charset=ISO-8859-1"),
+        (TOWN.encode("utf-16-le"), "application/json; charset=utf-16le"),
+        (TOWN.encode("cp1252"), 'text/json; charset="windows-1252"'),
+        (TOWN.encode(), "application/problem+json"),
+        (TOWN.encode(), "application/hal+json; charset=no-such-set"),
+    ],
+)
+def test_an_answer_in_any_character_set_of_the_web_is_read(
+    server: BadServer, route: str, body: bytes, media_type: str
+) -> None:
+    """A byte order mark decides, then UTF-8, then the declared character set."""
+    url = server.on(route, behaviour.sends(body, media_type=media_type))
+    assert perform_one(url) == Answered('{"town":"Orléans"}', calls=1)
+
+
+def test_a_page_instead_of_json_is_named_with_its_title(server: BadServer, route: str) -> None:
+    """It is often a login page or that of a proxy; the title holds no secret."""
+    page = f"<!DOCTYPE html><title lang=en>Sign in &amp; go\x1b[31m on</title><p>{SECRET}"
+    bad = f"<html><title>{SECRET}</title>"
+    url = server.on(
+        route,
+        behaviour.sends(page.encode(), media_type="text/html"),
+        behaviour.sends(bad.encode(), media_type="text/html"),
+        behaviour.sends(page.encode(), 404, "text/html"),
+    )
+    reasons = [getattr(one, "reason", "") for one in perform(url, rows=3, headers=BEARER)]
+    assert reasons == [
+        "the API answered 200 with HTML, not JSON: its title is Sign in & go [31m on",
+        "the API answered 200 with HTML, not JSON",
+        "the API answered 404: its title is Sign in & go [31m on",
+    ]
 
 
 def test_a_redirect_is_not_followed(server: BadServer, route: str) -> None:
@@ -385,19 +460,22 @@ def test_a_redirect_is_not_followed(server: BadServer, route: str) -> None:
     assert not calls_of(server, f"{route}/elsewhere")
 
 
+@pytest.mark.parametrize("status", [302, 303, 307])
+def test_a_redirect_to_another_host_names_it(server: BadServer, route: str, status: int) -> None:
+    """It is often that of a login page."""
+    away = behaviour.fails(status, Location="//login.corp.test/?from=x")
+    outcome = perform_one(server.on(route, away), headers=BEARER)
+    assert isinstance(outcome, Failed)
+    assert (
+        f"{status}, a redirect to login.corp.test, perhaps to a login page: check the key in"
+        " config.headers" in outcome.reason
+    )
+
+
 def test_a_cookie_is_not_sent_back(server: BadServer, route: str) -> None:
     """A row's answer must depend only on that row."""
     perform(server.on(route, behaviour.answers(1, Set_Cookie="visitor=1; Path=/")), rows=2)
     assert [call.headers.get("cookie") for call in calls_of(server, route)] == [None, None]
-
-
-def test_no_proxy_of_the_environment_is_used(
-    server: BadServer, route: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A proxy would see the requests."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
-    assert isinstance(perform_one(server.on(route, behaviour.answers(1))), Answered)
 
 
 # Waiting

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import random
 import threading
+import time
 from collections.abc import Collection, Sequence
 from functools import partial
 
@@ -14,6 +15,7 @@ from sqlalchemy import func, select, update
 
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
+from db.queue import meter
 from db.queue.call_quota import (
     BUDGET_RETRY_SECONDS,
     Caller,
@@ -582,6 +584,57 @@ def test_a_new_period_gives_a_new_budget(store: Store, notes: Dataset) -> None:
     asked = wanted(store, notes, 3, 4, 5)
     assert ask(store, caller(notes), asked, quota).granted == ("hash 3", "hash 4")
     assert charged(store, notes) == (0, 6)
+
+
+def move_clock(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    """Set the wall clock ahead, also that of the server."""
+    monkeypatch.setattr(meter, "wall_seconds", lambda _: time.time() + days * DAY_SECONDS)
+
+
+def test_a_clock_that_is_set_ahead_brings_no_new_budget(
+    store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seconds since the machine's boot say that the period lasts; nobody can set them."""
+    quota = Quota(tries=1, hold_seconds=600, budget_calls=2, budget_days=1)
+    asked = wanted(store, notes, 1, 2)
+    settle(store, caller(notes), ask(store, caller(notes), asked, quota), list(asked), made=2)
+    move_clock(monkeypatch, 30)
+    refused = ask(store, caller(notes), wanted(store, notes, 3), quota)
+    assert refused.granted == ()
+    assert "its budget of 2 calls is spent" in refused.reason
+    assert refused.postponed_seconds <= DAY_SECONDS
+
+
+@pytest.mark.parametrize("knows_machine", [True, False])
+def test_a_period_that_a_wrong_clock_began_ends_in_its_time(
+    store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch, *, knows_machine: bool
+) -> None:
+    """The calls of a period that begins years ahead count for as long as a budget lasts."""
+    quota = Quota(tries=1, hold_seconds=600, budget_calls=2, budget_days=1, calls_per_second=100)
+    with monkeypatch.context() as patched:
+        move_clock(patched, 2000)
+        asked = wanted(store, notes, 1, 2)
+        settle(store, caller(notes), ask(store, caller(notes), asked, quota), list(asked), made=2)
+    if not knows_machine:
+        with store.writing() as connection:
+            connection.execute(update(tables.meter).values(period_clock=""))
+    refused = ask(store, caller(notes), wanted(store, notes, 3), quota)
+    assert "its budget of 2 calls is spent" in refused.reason
+    assert 0 < refused.postponed_seconds <= DAY_SECONDS
+    with store.writing() as connection:
+        connection.execute(update(tables.meter).values(period_clock=""))
+    move_clock(monkeypatch, 2001 if knows_machine else 1.01)
+    assert ask(store, caller(notes), wanted(store, notes, 3), quota).granted == ("hash 3",)
+
+
+def test_a_slot_that_a_wrong_clock_reserved_is_not_waited_for(store: Store, notes: Dataset) -> None:
+    """No slot is further ahead than a second and the pace."""
+    quota = Quota(tries=1, hold_seconds=600, calls_per_second=2)
+    ask(store, caller(notes), wanted(store, notes, 1), quota)
+    with store.writing() as connection:
+        later = tables.meter.c.next_call + 2000 * DAY_SECONDS
+        connection.execute(update(tables.meter).values(next_call=later))
+    assert ask(store, caller(notes), wanted(store, notes, 2), quota).postponed_seconds < 2
 
 
 def test_a_stored_answer_is_given_although_the_budget_is_spent(

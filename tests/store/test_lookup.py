@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from db.errors import EnricherError
+from db.exchange.limited_reading import limited_reading
+from db.exchange.user_database import open_database
 from db.files.exporter import export_rows
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
@@ -21,6 +24,7 @@ from db.spec.field import TextField
 from db.spec.section import EnricherSpec
 from db.store.store import Store
 from enrich.enrichers.sql import Sql
+from enrich.executors.base import Stopped
 from enrich.executors.local import LocalExecutor
 from enrich.worker.worker import working
 from tests.conftest import Done, register
@@ -145,7 +149,8 @@ def assert_failed(store: Store, done: Done, words: str) -> None:
     """Check that a command failed with a one-line message and quarantined no record."""
     assert done.code == 1
     assert words in done.err
-    assert len(done.err.strip().splitlines()) == 1, done.err
+    errors = [line for line in done.err.splitlines() if not line.startswith("enrich: ")]
+    assert len(errors) == 1, done.err
     with store.reading() as connection:
         assert list_quarantine(connection) == []
 
@@ -179,6 +184,72 @@ def test_a_column_of_another_type_is_reported(store: Store, settings: Settings) 
         worker.enrich(on_error=lambda _, error: errors.append(str(error)))
     is_sqlite = store.writer.dialect.name == "sqlite"
     assert [error.partition(":")[0] for error in errors] == ([] if is_sqlite else ["people"])
+
+
+@pytest.fixture
+def slow(store: Store) -> None:
+    """Create a view that takes minutes to read."""
+    rows = "SELECT i + 1 FROM n WHERE i < 100000000000"
+    with store.writing() as connection:
+        connection.execute(
+            text(
+                f"CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL {rows})"  # noqa: S608
+                " SELECT 'Lille' AS name, count(*) AS population FROM n"
+            )
+        )
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_look_up_that_takes_too_long_is_ended_and_blames_no_record(
+    store: Store, command: Callable[..., Done]
+) -> None:
+    """The reason says what to do; the other enrichers' values are written."""
+    found = load(store, trips(people=look_up(["population"], table="slow", timeout_seconds=0.5)))
+    done = command("enrich", "once")
+    assert_failed(store, done, "people: a look-up in slow took longer than 0.5 s; give its column")
+    assert len(values(store, found, "length")) == len(CITIES)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_worker_that_is_stopped_ends_a_look_up_at_once(store: Store, settings: Settings) -> None:
+    """It runs in the compute child, which is stopped and ended as for other enrichers."""
+    load(store, trips(people=look_up(["population"], table="slow", timeout_seconds=60)))
+    stop = threading.Event()
+    timer = threading.Timer(3, stop.set)
+    timer.start()
+    with (
+        working(store, settings, stop, LocalExecutor(stop.is_set)) as worker,
+        pytest.raises(Stopped),
+    ):
+        worker.enrich()
+    timer.join()
+
+
+def test_a_look_up_can_only_read(store: Store, settings: Settings) -> None:
+    """Neither a table nor a table of the database itself is reached otherwise."""
+    statements = [
+        "INSERT INTO towns (name) VALUES ('Rome')",
+        "UPDATE towns SET population = 0",
+        "DROP TABLE towns",
+    ]
+    if store.is_local:
+        statements += ["SELECT sql FROM sqlite_master", "PRAGMA table_list", "ATTACH 'x' AS y"]
+    for statement in statements:
+        with (
+            open_database(settings.database_url, read_only=True) as database,
+            limited_reading(database, 30) as connection,
+            pytest.raises(DBAPIError),
+        ):
+            connection.execute(text(statement))
+    with store.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM towns")).scalar_one() == 4
+
+
+@pytest.mark.parametrize("table", ["pg_authid", "PG_STAT_ACTIVITY", "sqlite_master", "pragma_x"])
+def test_tables_of_the_database_itself_are_refused_at_once(table: str) -> None:
+    """They list users, queries and other tables."""
+    with pytest.raises(EnricherError, match="is a table of the database itself"):
+        Sql(table, {"city": "name"}, ["population"])
 
 
 @pytest.mark.parametrize("table", ["record", "response", "RECORD", "alembic_version"])
@@ -230,3 +301,14 @@ def test_many_records_are_looked_up_in_several_statements(store: Store, settings
     enrich_now(store, settings)
     made = values(store, found, "people")
     assert all(made[f"Ville {n}"] == (n if n < 450 else None) for n in range(0, 900, 2))
+
+
+@pytest.mark.parametrize("size", [2**63, 10**20, -(10**300)])
+def test_a_number_too_large_for_a_column_of_integers_is_the_fault_of_no_look_up(
+    store: Store, size: int
+) -> None:
+    """A service may have answered with it; the others must still get their values."""
+    towns = Sql("towns", {"size": "population"}, ["name"])
+    with store.reading() as connection:
+        found = towns.look_up(connection, [{"size": size}, {"size": 522000}])
+    assert found == [None, "Lyon"]

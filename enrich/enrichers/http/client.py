@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, TypeAlias
+from urllib.request import getproxies
 
 import httpx
 from tenacity import (
@@ -27,8 +28,11 @@ from tenacity import (
 
 from db.queue.meter import NO_TOKENS
 
+from .body import BodyError
+from .network import certificate_fault, make_client, proxy_reason, proxy_secrets
 from .outcome import Failed, Later, Malformed, Outcome, Reply, Request
-from .reply import LIMIT_BYTES, hide
+from .reply import hide
+from .response import make_reply, read_body
 
 # Statuses, besides 5xx, after which another try may succeed.
 TEMPORARY = frozenset(
@@ -42,6 +46,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 # When to send a request again: if the API does not say, and at the latest.
 LATER_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
+# The share of a try's time in which a connection must be made: the rest is for the answer.
+CONNECT_SHARE = 0.9
 # So many answers that are not usable are a fault of the row, whatever its last try met.
 MOST_MALFORMED = 2
 
@@ -69,7 +75,8 @@ class _FailedTry(Exception):
     """A try that failed, while another may succeed.
 
     `asked_seconds` is the pause that the API asks for. `for_all` says that any other request would
-    fail too, and `is_malformed` that the API answered, and the answer was not usable.
+    fail too, `is_final` that another try at once would, and `is_malformed` that the API answered,
+    and the answer was not usable.
     """
 
     def __init__(
@@ -78,12 +85,14 @@ class _FailedTry(Exception):
         asked_seconds: float | None = None,
         *,
         for_all: bool = False,
+        is_final: bool = False,
         is_malformed: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.asked_seconds = asked_seconds
-        self.for_all = for_all or asked_seconds is not None
+        self.for_all = for_all or is_final or asked_seconds is not None
+        self.is_final = is_final
         self.is_malformed = is_malformed
 
 
@@ -99,21 +108,14 @@ async def perform_calls(
     Once the API asks for a pause or cannot be reached, the outcome of the rest is Later.
     """
     has_body = any(request.body for request in requests)
-    async with httpx.AsyncClient(
-        headers=_all_headers(headers, has_body=has_body),
-        # The spec alone decides what is sent to whom: no proxy of the environment, and no password
-        # from it or from a .netrc file.
-        trust_env=False,
-        follow_redirects=False,
-        # `_Batch` limits the time of a whole try instead.
-        timeout=None,  # noqa: S113
-    ) as client:
-        batch = _Batch(policy, client, secrets, read)
+    connect_seconds = CONNECT_SHARE * policy.timeout_seconds
+    async with make_client(_all_headers(headers, has_body=has_body), connect_seconds) as client:
+        batch = _Batch(policy, client, secrets | proxy_secrets(getproxies()), read)
         return [await batch.outcome(request) for request in requests]
 
 
 def _all_headers(configured: Mapping[str, str], *, has_body: bool) -> httpx.Headers:
-    # A compressed answer could unpack to any size.
+    # What is not compressed needs no unpacking; servers that compress all the same are understood.
     headers = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity"})
     if has_body:
         headers["Content-Type"] = "application/json"
@@ -154,12 +156,13 @@ class _Batch:
 
     def _give_up(self, error: _FailedTry) -> Outcome:
         """Return the outcome of a request whose last try has failed."""
-        later = Later(error.reason, _later_seconds(error.asked_seconds))
+        seconds = 0.0 if error.is_final else _later_seconds(error.asked_seconds)
+        later = Later(error.reason, seconds, is_asked=error.asked_seconds is not None)
         if error.for_all:
             self._paused = later
         # Otherwise a service that is often overloaded would be paid for bad answers without end.
         if error.is_malformed or len(self._malformed) >= MOST_MALFORMED:
-            return Failed(self._malformed[-1])
+            return Failed(self._malformed[-1], kind="malformed")
         return later
 
     async def _try(self, request: Request) -> Outcome:
@@ -170,9 +173,13 @@ class _Batch:
                 return await self._send(request)
         except httpx.InvalidURL:
             return Failed(f"{self._policy.address}: the address is not usable with this row")
+        except httpx.ProxyError as error:
+            raise _FailedTry(proxy_reason(str(error)), is_final=True) from None
         except httpx.ConnectError as error:
+            if fault := certificate_fault(error):
+                raise _FailedTry(hide(fault, self._secrets), is_final=True) from None
             reason = f"cannot be reached: {hide(str(error), self._secrets)}"
-        except TimeoutError:
+        except (TimeoutError, httpx.ConnectTimeout):
             reason = f"no complete answer within {self._policy.timeout_seconds:g} s"
         except httpx.TransportError as error:
             # Not the error's text: it may quote what the server sent.
@@ -195,17 +202,18 @@ class _Batch:
             extensions={"trace": self._count},
         ) as response:
             _raise_for_temporary(response)
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                return Failed("the answer is compressed, although none was accepted")
-            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            reply = Reply(response.status_code, media_type, await _read_body(response))
+            packed = await read_body(response)
+        try:
+            reply = make_reply(response, packed)
+        except BodyError as error:
+            return Failed(str(error), kind="compressed")
         found = self._read_reply(reply)
         self._tokens = self._tokens.plus(found.tokens)
         if isinstance(found, Malformed):
             self._malformed.append(found.reason)
             raise _FailedTry(found.reason, is_malformed=True)
         if isinstance(found, Later):
-            raise _FailedTry(found.reason, found.seconds or None, for_all=True)
+            raise _FailedTry(found.reason, for_all=True, is_final=not found.seconds)
         return found
 
     def _read_reply(self, reply: Reply) -> Outcome | Malformed:
@@ -214,9 +222,14 @@ class _Batch:
         except Exception as error:  # noqa: BLE001  the answers of the other requests must survive
             return Failed(f"the answer cannot be checked: {type(error).__name__}")
 
-    async def _count(self, event: str, _: Mapping[str, Any]) -> None:
-        if event.endswith(".send_request_headers.started"):
+    async def _count(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started") and _is_ours(info):
             self._calls += 1
+
+
+def _is_ours(info: Mapping[str, Any]) -> bool:
+    """Return whether a request is one of ours, and not the one that opens a proxy's tunnel."""
+    return getattr(info.get("request"), "method", b"") != b"CONNECT"
 
 
 def _retrying(tries: int) -> AsyncRetrying:
@@ -230,7 +243,9 @@ def _retrying(tries: int) -> AsyncRetrying:
         stop=stop_after_attempt(tries),
         retry=retry_if_exception(
             lambda error: (
-                isinstance(error, _FailedTry) and _asked_seconds(error) < LONGEST_PAUSE_SECONDS
+                isinstance(error, _FailedTry)
+                and not error.is_final
+                and _asked_seconds(error) < LONGEST_PAUSE_SECONDS
             )
         ),
         wait=pause,
@@ -251,8 +266,10 @@ def _raise_for_temporary(response: httpx.Response) -> None:
     if status in NOT_ALLOWED:
         # Every row would be refused, and every call paid for.
         raise _FailedTry(
-            f"the API answered {status}: check the key in config.headers", LATER_SECONDS
+            f"the API answered {status}: check the key in config.headers", is_final=True
         )
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise _FailedTry(proxy_reason(str(status)), is_final=True)
     if status in TEMPORARY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise _FailedTry(
             f"the API answered {status}",
@@ -273,13 +290,3 @@ def read_retry_after(text: str, now: datetime) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
-
-
-async def _read_body(response: httpx.Response) -> bytes:
-    """Return the body, cut a little above the limit."""
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > LIMIT_BYTES:
-            break
-    return bytes(body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from db.queue.meter import NO_TOKENS, Tokens
@@ -20,11 +20,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """A complete answer of an API, whatever its status; the body may be cut above the limit."""
+    """A complete answer of an API, whatever its status; the body may be cut above the limit.
+
+    `charset` is the one that the answer declares, and `redirect_host` the other host that a
+    redirect leads to; each is empty without one.
+    """
 
     status: int
     media_type: str
     body: bytes
+    charset: str = ""
+    redirect_host: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,21 +47,29 @@ class Answered:
 
 @dataclass(frozen=True)
 class Failed:
-    """The API will not answer this request, however often it is sent."""
+    """The API will not answer this request, however often it is sent.
+
+    Failures of one `kind` may have one cause, such as a wrong address.
+    """
 
     reason: str
     calls: int = 0
     tokens: Tokens = NO_TOKENS
+    kind: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Later:
-    """There is no answer now; the request may be sent again after `seconds`."""
+    """There is no answer now; the request may be sent again after `seconds`.
+
+    They are 0 where a person has to correct something. `is_asked` says that the API asks for them.
+    """
 
     reason: str
     seconds: float
     calls: int = 0
     tokens: Tokens = NO_TOKENS
+    is_asked: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

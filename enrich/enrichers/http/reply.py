@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
-import codecs
+import html
+import re
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from .body import decode_json
 from .outcome import Answered, Failed, Outcome, Reply
 
 LIMIT_BYTES = 2**20
 MOST_REASON = 200
 # As short as a secret may be; a shorter part could be in an answer by chance.
 SECRET_PART = 6
+# A page has its title near its beginning.
+_MOST_HEAD = 16 * 1024
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 
 
 def read_reply(reply: Reply, secrets: frozenset[str], address: str = "config.url") -> Outcome:
     """Return the outcome of a reply, with every secret hidden."""
-    status, body = reply.status, reply.body
+    status = reply.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Failed(f"the API answered {status}, a redirect: put the new address in {address}")
-    if len(body) > LIMIT_BYTES:
-        return Failed(f"the answer ({status}) is larger than {LIMIT_BYTES} bytes")
+        return Failed(_redirect_reason(reply, secrets, address), kind=f"redirect {status}")
+    if len(reply.body) > LIMIT_BYTES:
+        return Failed(f"the answer ({status}) is larger than {LIMIT_BYTES} bytes", kind="large")
     try:
         # Decoded first: escapes can hide a secret in the raw text.
-        text = msgspec.json.encode(hide(decode_json(body), secrets)).decode()
+        text = msgspec.json.encode(hide(decode_json(reply.body, reply.charset), secrets)).decode()
     except (ValueError, RecursionError):
         text = ""
     if status >= HTTPStatus.BAD_REQUEST:
-        text = "" if shows_part(text, secrets) else text
-        return Failed(f"the API answered {status}: {text[:200]}".rstrip(": "))
-    return Answered(text) if text else Failed(f"the answer ({status}) is not JSON")
+        said = "" if shows_part(text, secrets) else text[:200]
+        said = said or _html_title(reply, secrets)
+        return Failed(f"the API answered {status}: {said}".rstrip(": "), kind=str(status))
+    return Answered(text) if text else Failed(not_json(reply, secrets), kind="not JSON")
+
+
+def _redirect_reason(reply: Reply, secrets: frozenset[str], address: str) -> str:
+    if not reply.redirect_host:
+        return f"the API answered {reply.status}, a redirect: put the new address in {address}"
+    return (
+        f"the API answered {reply.status}, a redirect to {hide(reply.redirect_host, secrets)},"
+        " perhaps to a login page: check the key in config.headers, or put the new address in"
+        f" {address}"
+    )
+
+
+def not_json(reply: Reply, secrets: frozenset[str]) -> str:
+    """Return the reason that a reply is not JSON, with the title of a page."""
+    if not _is_html(reply):
+        return f"the answer ({reply.status}) is not JSON"
+    title = _html_title(reply, secrets)
+    return f"the API answered {reply.status} with HTML, not JSON" + (f": {title}" if title else "")
+
+
+def _is_html(reply: Reply) -> bool:
+    beginning = reply.body[:200].lstrip().lower()
+    return "html" in reply.media_type or beginning.startswith((b"<!doctype html", b"<html"))
+
+
+def _html_title(reply: Reply, secrets: frozenset[str]) -> str:
+    """Return the title of a page, for a reason, "" if it has none or it has a part of a secret."""
+    if not _is_html(reply):
+        return ""
+    found = _TITLE.search(reply.body[:_MOST_HEAD].decode("utf-8", "replace"))
+    title = short_reason(html.unescape(found[1])) if found else ""
+    return f"its title is {title[:80]}" if title and not shows_part(title, secrets) else ""
 
 
 def hide(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401  whatever JSON can say
@@ -45,11 +83,6 @@ def hide(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401  whatever 
     for secret in sorted(secrets, key=len, reverse=True):
         value = value.replace(secret, "***")
     return value
-
-
-def decode_json(body: bytes) -> Any:  # noqa: ANN401  whatever JSON can say
-    """Return the JSON value of a body; some servers begin it with a byte order mark."""
-    return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
 
 
 def shows_part(text: str, secrets: frozenset[str]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
 from db.errors import EnricherError
+from db.queue.call_quota import Quota
 from enrich.enrichers.base import Row, WrongAnswer
 
 from .outcome import Outcome, Request
@@ -19,6 +20,8 @@ from .template import fill_headers
 if TYPE_CHECKING:
     from .client import Read
 
+# Time that a call may take beyond its time-out: pauses that the service asks for.
+MOST_PAUSE_SECONDS = 15.0
 # Makes the calls of some requests, and reads their replies.
 Perform: TypeAlias = "Callable[[Sequence[Request], Read], list[Outcome]]"
 
@@ -69,6 +72,21 @@ def check_limits(limits: Limits) -> None:
             raise EnricherError(f"config.budget_calls: must be at least tries, {limits.tries}")
 
 
+def quota_of(code: Limits, calls: int, suspend_seconds: float) -> Quota:
+    """Return the quota under which the store grants that many calls at once."""
+    gap_seconds = 1 / code.calls_per_second if code.calls_per_second else 0.0
+    longest = code.tries * (code.timeout_seconds + max(MOST_PAUSE_SECONDS, gap_seconds))
+    return Quota(
+        tries=code.tries,
+        # The calls are made one after another, by a process that may be suspended meanwhile.
+        hold_seconds=calls * longest + suspend_seconds + MOST_PAUSE_SECONDS,
+        most_calls=calls,
+        calls_per_second=code.calls_per_second,
+        budget_calls=code.budget_calls,
+        budget_days=code.budget_days,
+    )
+
+
 def check_number(key: str, number: object, most: float, *, whole: bool = False) -> None:
     """Raise EnricherError unless a number is above 0 and at most `most`."""
     kinds = int if whole else int | float
@@ -105,9 +123,23 @@ def prepare_calls(
     policy = CallPolicy(limits.tries, limits.timeout_seconds, limits.calls_per_second, address)
 
     def perform(requests: Sequence[Request], read: Read) -> list[Outcome]:
-        return asyncio.run(perform_calls(policy, filled, secrets, requests, read))
+        return _run(perform_calls(policy, filled, secrets, requests, read))
 
     return perform
+
+
+def _run(calls: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
+    """Return the outcomes of calls.
+
+    `asyncio.run` would also wait for a thread that still looks a name up, which has no time limit.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        outcomes = loop.run_until_complete(calls)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        return outcomes
+    finally:
+        loop.close()
 
 
 def to_json(value: object) -> bytes:

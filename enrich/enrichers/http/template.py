@@ -13,12 +13,11 @@ from urllib.parse import quote, urlsplit
 
 from db.errors import EnricherError
 from db.records.enrichment import Vector
+from db.settings.spec_variable import allowed_variables, is_own, variable_fault
 from db.spec.exchange_check import VARIABLE_NAME
 from db.spec.normalization import normal_number
 from enrich.enrichers.base import Row
 
-# The application's own secrets must not be sent to an API.
-OUR_SECRETS = frozenset({"DATABASE_URL", "API_KEYS", "READ_KEYS"})
 # Headers that only the client sets. A compressed answer could unpack to any size.
 OUR_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "transfer-encoding"}
@@ -65,7 +64,9 @@ def check_headers(headers: Mapping[str, str]) -> None:
     """Raise EnricherError for invalid headers, and for the application's own secrets in them."""
     for name, template in headers.items():
         if not _TOKEN.fullmatch(name) or name.lower() in OUR_HEADERS:
-            raise EnricherError(f"config.headers.{name}: this header cannot be set; remove it")
+            raise EnricherError(
+                f"config.headers.{_shown(name)}: this header cannot be set; remove it"
+            )
         if not _is_sendable(template):
             raise EnricherError(f"config.headers.{name}: must be printable ASCII")
         for match in _VARIABLE.finditer(template):
@@ -75,11 +76,9 @@ def check_headers(headers: Mapping[str, str]) -> None:
 def _check_variable(header: str, whole: str, variable: str) -> None:
     if not whole.endswith("}") or not VARIABLE_NAME.fullmatch(variable):
         raise EnricherError(f"config.headers.{header}: {whole!r} must have the form ${{NAME}}")
-    if variable in OUR_SECRETS:
-        raise EnricherError(
-            f"config.headers.{header}: {variable} is a secret of this application; "
-            "put the API's secret into another variable"
-        )
+    # Which others may be named is a setting of the worker that makes the calls.
+    if is_own(variable):
+        raise EnricherError(f"config.headers.{header}: {variable_fault(variable, ('*',))}")
 
 
 def fill_headers(
@@ -99,6 +98,8 @@ def fill_headers(
 
 
 def _secret(header: str, variable: str, environ: Mapping[str, str]) -> str:
+    if fault := variable_fault(variable, allowed_variables(environ)):
+        raise EnricherError(f"config.headers.{header}: {fault}")
     secret = environ.get(variable, "")
     if fault := _secret_fault(secret):
         raise EnricherError(f"config.headers.{header}: the variable {variable} {fault}")
@@ -177,8 +178,14 @@ def _fill(key: str, template: str, row: Row, encode: Callable[[str], str]) -> st
 def _value(key: str, row: Row, name: str) -> Any:  # noqa: ANN401
     if name not in row:
         read = ", ".join(row) or "nothing"
-        raise EnricherError(f"config.{key}: {{{name}}} is not read; the enricher reads {read}")
+        wrong = f"config.{key}: {{{_shown(name)}}} is not read"
+        raise EnricherError(f"{wrong}; the enricher reads {read}")
     return row[name]
+
+
+def _shown(name: str) -> str:
+    """Return a name of a configuration as a terminal shows it."""
+    return "".join(one if one.isprintable() else "?" for one in name)[:80]
 
 
 def _as_text(key: str, name: str, value: object) -> str:

@@ -59,8 +59,6 @@ class Llm:
     version: ClassVar[str] = "1"
     # The store grants and counts its calls, and keeps their answers.
     kind: ClassVar[str] = "calls"
-    # A wrong configuration fails on every record, and every call is paid for.
-    most_failures_in_a_row: ClassVar[int] = 20
     # No value depends on them, so changing them makes no value stale.
     apart_from_values: ClassVar[frozenset[str]] = frozenset(
         {"price_per_million_prompt_tokens", "price_per_million_answer_tokens"}

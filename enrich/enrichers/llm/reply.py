@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from db.queue.meter import NO_TOKENS, Tokens
+from enrich.enrichers.http.body import decode_json
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Malformed, Outcome, Reply
 from enrich.enrichers.http.reply import (
     LIMIT_BYTES,
-    decode_json,
     hide,
+    not_json,
     read_reply,
     short_reason,
     shows_part,
@@ -28,7 +29,7 @@ from .check import Check
 ADDRESS = "config.base_url"
 # A wrong address or model: every request would be answered so.
 NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
-NOT_THERE_SECONDS = 60.0
+STREAM_SECONDS = 60.0
 # The check of an answer against a schema may need a thousand times as much memory.
 LIMIT_ANSWER_BYTES = 32 * 1024
 # A service that reports more tokens for one call is wrong.
@@ -70,37 +71,38 @@ class ChatReader:
     def __call__(self, reply: Reply, secrets: frozenset[str]) -> Outcome | Malformed:
         """Return the answer as JSON text, or what is wrong with the reply and for how many."""
         if reply.status in NOT_THERE:
-            return Later(
-                f"the API answered {reply.status}: check {ADDRESS} and config.model",
-                NOT_THERE_SECONDS,
-            )
+            return Later(f"the API answered {reply.status}: check {ADDRESS} and config.model", 0.0)
         if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
             return read_reply(reply, secrets, ADDRESS)
         if reply.media_type == "text/event-stream" or reply.body.startswith(b"data:"):
-            return Later("the service streams its answer, although stream is false", 0.0)
-        return self._read_body(reply.body, secrets)
+            return Later("the service streams its answer, although stream is false", STREAM_SECONDS)
+        return self._read_body(reply, secrets)
 
-    def _read_body(self, body: bytes, secrets: frozenset[str]) -> Outcome | Malformed:
+    def _read_body(self, reply: Reply, secrets: frozenset[str]) -> Outcome | Malformed:
         tokens = NO_TOKENS
         try:
-            completion = _decode_body(body, secrets)
+            completion = _decode_body(reply, secrets)
             tokens = read_tokens(completion)
             content = read_content(completion)
             answer = read_answer(content, secrets, self.check)
         except NotUsable as error:
             reason = error.reason(secrets)
-            return Failed(reason, tokens=tokens) if error.is_final else Malformed(reason, tokens)
+            return (
+                Failed(reason, tokens=tokens, kind="not usable")
+                if error.is_final
+                else Malformed(reason, tokens)
+            )
         return Answered(msgspec.json.encode(answer).decode(), tokens=tokens)
 
 
-def _decode_body(body: bytes, secrets: frozenset[str]) -> dict[str, Any]:
-    if len(body) > LIMIT_BYTES:
+def _decode_body(reply: Reply, secrets: frozenset[str]) -> dict[str, Any]:
+    if len(reply.body) > LIMIT_BYTES:
         raise NotUsable(f"the response is larger than {LIMIT_BYTES} bytes")
     try:
         # Decoded first: escapes can hide a secret in the raw text.
-        completion = hide(decode_json(body), secrets)
+        completion = hide(decode_json(reply.body, reply.charset), secrets)
     except (ValueError, RecursionError):
-        raise NotUsable("the response is not JSON") from None
+        raise NotUsable(not_json(reply, secrets)) from None
     if not isinstance(completion, dict):
         raise NotUsable("the response is not a chat completion")
     return completion

@@ -81,7 +81,7 @@ def test_the_path_is_added_to_the_base_url(base_url: str, url: str) -> None:
         ({"system": "a } b"}, r"config\.system: has a single brace"),
         ({"extra_body": []}, r"config\.extra_body: must be a table"),
         ({"headers": "x"}, r"config\.headers: must be a table"),
-        ({"headers": {"X": "${DATABASE_URL}"}}, "is a secret of this application"),
+        ({"headers": {"X": "${DATABASE_URL}"}}, "belongs to this application"),
         ({"answer": None}, r"config\.answer: say what an answer has"),
         ({"response_format": "json"}, r"config\.response_format: must be one of json_schema, json"),
         ({"temperature": -1}, r"config\.temperature: must be a number from 0 to 2"),

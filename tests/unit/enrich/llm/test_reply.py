@@ -13,7 +13,12 @@ from db.queue.meter import Tokens
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Malformed, Outcome, Reply
 from enrich.enrichers.http.reply import short_reason
 from enrich.enrichers.llm.check import make_check
-from enrich.enrichers.llm.reply import LIMIT_ANSWER_BYTES, ChatReader, without_fence
+from enrich.enrichers.llm.reply import (
+    LIMIT_ANSWER_BYTES,
+    STREAM_SECONDS,
+    ChatReader,
+    without_fence,
+)
 
 SECRET = "abcdef-ghijkl"  # noqa: S105
 READER = ChatReader(make_check({"type": "object", "maxProperties": 3}))
@@ -168,7 +173,9 @@ def test_a_stream_is_known_by_its_type_or_its_beginning(body: bytes) -> None:
     """It concerns all rows."""
     media_type = "text/plain" if body.startswith(b"data:") else "text/event-stream"
     outcome = read(body, media_type=media_type)
-    assert outcome == Later("the service streams its answer, although stream is false", 0.0)
+    assert outcome == Later(
+        "the service streams its answer, although stream is false", STREAM_SECONDS
+    )
 
 
 def test_the_tokens_of_a_malformed_answer_are_reported() -> None:

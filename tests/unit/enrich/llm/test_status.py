@@ -22,6 +22,7 @@ def line_of(calls: int, tokens: dict[str, dict[str, Any]]) -> str:
     report = {
         "datasets": [{**dataset, **counts}],
         "failures": [],
+        "faults": [],
         "paused_at": None,
         "workers": [],
         "now": 0.0,
