@@ -1,12 +1,14 @@
 """Test a deployment to a platform under load: make rehearse.
 
 It does what Heroku does: run the release phase, start web and worker from the Procfile with honcho,
-a postgres:// address, PORT and WEB_CONCURRENCY=2, and put a router in front of them. While a load
-runs, it rolls back to the code of an earlier commit on the new schema, and goes forward again. New
-processes start before the router switches to them, and the old ones get SIGTERM afterwards. Each
-process type may use 512 MiB.
+a postgres:// address, PORT and WEB_CONCURRENCY=2, and put a router in front of them. The code of an
+earlier commit makes the store. While a load runs, this version takes its place, the earlier one
+returns on the new schema, and this one comes again. At each change both versions work side by side:
+the router sends requests to both, and both import, enrich and train. Then the old processes get
+SIGTERM. Each process type may use 512 MiB.
 
-Exit code 0: no request was lost and all processes kept their limits; 1: otherwise.
+Exit code 0: no request, row or prediction was lost or doubled, and all processes kept their limits;
+1: otherwise.
 """
 
 from __future__ import annotations
@@ -39,15 +41,16 @@ from .processes import (
     tree_mebibytes,
     wait_until,
 )
+from .rolling_work import RollingWork
 from .text_table import format_table
 
-SCENARIO = ("--scenario", "unseen", "--time", "60s", "--objective", "errors <= 0 in 10000")
+SCENARIO = ("--scenario", "unseen", "--time", "200s", "--objective", "errors <= 0 in 10000")
 PROCESSES = ("web", "worker")
 LIMIT_MIB = 512
 # The platform kills processes that have not stopped within this time.
 STOP_SECONDS = 30.0
-# How long each version runs before the next one is deployed.
-VERSION_SECONDS = 12.0
+# How long each version runs alone before the next one is deployed.
+VERSION_SECONDS = 8.0
 BINARIES = Path(sys.executable).parent
 
 
@@ -128,7 +131,7 @@ def _process_tree(pid: int) -> list[int]:
 
 
 class NginxRouter:
-    """The platform's router: an nginx that sends requests to one version at a time."""
+    """The platform's router: an nginx that sends requests to one version, or to two."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -138,9 +141,9 @@ class NginxRouter:
         """Run the router in front of a port while the block runs."""
         return running_nginx(self._folder, self.port, server_port)
 
-    def switch_to(self, server_port: int) -> None:
-        """Send all further requests to another port."""
-        config = write_config(self._folder, self.port, server_port)
+    def switch_to(self, *server_ports: int) -> None:
+        """Send all further requests to these ports."""
+        config = write_config(self._folder, self.port, *server_ports)
         subprocess.run([*nginx_command(config), "-s", "reload"], check=True)  # noqa: S603
         # nginx reloads in the background: wait until its new workers have started.
         time.sleep(1)
@@ -167,29 +170,30 @@ def check_out(commit: str, folder: Path) -> Path:
 
 
 def run_drill(earlier: str, folder: Path, url: str) -> int:
-    """Deploy, roll back to an earlier commit and go forward under load; return an exit code."""
+    """Deploy after an earlier commit, roll back and go forward under load; return an exit code."""
     path = f"{BINARIES}:{os.environ['PATH']}"
     environment = {**os.environ, "DATABASE_URL": url, "WEB_CONCURRENCY": "2", "PATH": path}
-    versions = {
-        "this version": ROOT,
-        earlier: check_out(earlier, folder / "back"),
-        "forward again": ROOT,
-    }
+    back = check_out(earlier, folder / "back")
+    versions = {earlier: back, "this version": ROOT, "back again": back, "forward again": ROOT}
     formations = [
         ProcessFormation(name, code, free_port(), folder / f"{number}.log", environment)
         for number, (name, code) in enumerate(versions.items())
     ]
-    run_line(release_line(ROOT), ROOT, environment)
-    run_line("sh deploy/samples.sh", ROOT, environment)
+    run_line(release_line(back), back, environment)
+    run_line("sh deploy/samples.sh", back, environment)
+    work = RollingWork(folder, environment)
+    work.prepare(back)
     try:
-        code = deploy_in_turn(formations, NginxRouter(folder), REPORTS / "rehearsal")
-        return _print_verdict(formations, code)
+        code = deploy_in_turn(formations, NginxRouter(folder), work, REPORTS / "rehearsal")
+        return _print_verdict(formations, code, work)
     finally:
         for formation in formations:
             formation.close()
 
 
-def deploy_in_turn(formations: list[ProcessFormation], router: NginxRouter, out: Path) -> int:
+def deploy_in_turn(
+    formations: list[ProcessFormation], router: NginxRouter, work: RollingWork, out: Path
+) -> int:
     """Replace each version by the next under load; return the exit code of benchmark/run.sh."""
     formations[0].start()
     command = [str(ROOT / "benchmark/run.sh"), "--host", f"http://127.0.0.1:{router.port}"]
@@ -204,14 +208,21 @@ def deploy_in_turn(formations: list[ProcessFormation], router: NginxRouter, out:
             if after.code == ROOT:
                 run_line(release_line(ROOT), ROOT, after.environment)
             after.start()
+            router.switch_to(before.port, after.port)
+            work.do_at_once([before.code, after.code])
             router.switch_to(after.port)
             before.stop()
+        _say("all versions have been deployed; waiting for the load to end")
         code = load.wait()
         formations[-1].stop()
     return code
 
 
-def _print_verdict(formations: list[ProcessFormation], load_code: int) -> int:
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def _print_verdict(formations: list[ProcessFormation], load_code: int, work: RollingWork) -> int:
     """Print PASS or FAIL with the figures of each version; return an exit code."""
     rows: list[tuple[str, ...]] = [("version", *PROCESSES, "stopped in", "left running")]
     rows += [
@@ -223,9 +234,12 @@ def _print_verdict(formations: list[ProcessFormation], load_code: int) -> int:
         )
         for formation in formations
     ]
-    is_passed = not load_code and all(formation.is_within_limits for formation in formations)
+    faults = work.find_faults(ROOT)
+    is_kept = all(formation.is_within_limits for formation in formations)
+    is_passed = not load_code and is_kept and not faults
     word = "PASS" if is_passed else "FAIL"
     print(f"{word}  deployment drill: at most {LIMIT_MIB} MiB each\n{format_table(rows)}")
+    print(f"{work.describe()} imported by both versions: {', '.join(faults) or 'none lost'}")
     return 0 if is_passed else 1
 
 

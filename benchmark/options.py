@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmark.load.scenario import Scenario, ScenarioError, change, find_scenario, read_scenarios
 
@@ -93,7 +94,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     return Options(
         name=arguments.scenario,
         scenario=scenario,
-        host=arguments.host.rstrip("/"),
+        host=_server(arguments.host),
         in_container=arguments.container,
         headers=_headers(arguments),
         rows=arguments.rows,
@@ -102,6 +103,16 @@ def _options(arguments: argparse.Namespace) -> Options:
         server_cores=_cores("--server-cores", arguments.server_cores) or first,
         generator_cores=_cores("--generator-cores", arguments.generator_cores) or second,
     )
+
+
+def _server(text: str) -> str:
+    """Return the URL of a server, http:// if it is given without a scheme; raises ScenarioError."""
+    if not text:
+        return ""
+    url = urlsplit(text if "://" in text else f"http://{text}")
+    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment:
+        raise ScenarioError(f"--host {text}: not the URL of a server; write http://NAME:PORT")
+    return url.geturl().rstrip("/")
 
 
 def _seconds(text: str | None) -> float | None:

@@ -20,7 +20,8 @@ from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from db.spec.section import EnricherSpec
 from db.store.store import Store, connect_store
-from enrich.enrichers.base import find_enricher, to_value
+from enrich.enrichers.base import find_enricher
+from enrich.enrichers.value import to_value
 from enrich.worker.worker import working
 
 BATCH_ROWS = 500

@@ -33,6 +33,7 @@ from enrich.learning.teacher import answer
 from enrich.learning.teacher_file import load_teacher
 from enrich.learning.training_table import Frame, make_frame
 from enrich.planning.maintenance import lost_reads
+from enrich.planning.model_versions import why_unusable
 from enrich.planning.plan import make_plan
 
 # One row has no variance to explain.
@@ -74,6 +75,8 @@ def evaluate_file(
             f"{name}: the teacher reads {lost}, which the spec no longer names;"
             f" run: python -m enrich train {name}"
         )
+    if unusable := why_unusable(dataset, model):
+        raise TrainingError(f"{unusable}; run: python -m enrich train {name}")
     rows = _read(dataset, path, trained_on)
     frame = _frame(dataset, rows, tuple(model.reads), settings)
     student = Student(decode_student(stored_student.data, stored_student.sha256))

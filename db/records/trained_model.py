@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, func, select, update
 
 from db.errors import ArtifactError, UnknownModel
+from db.scoring.library_versions import (
+    ModelCheck,
+    ModelLibraries,
+    Versions,
+    decode_libraries,
+    encode_libraries,
+)
 from db.store import tables
 from db.store.generation import raise_generation
 
@@ -24,6 +31,17 @@ class Artifact:
     sha256: str
 
 
+class KnownAnswers(msgspec.Struct, frozen=True):
+    """Some answers that a teacher gave when it was made, by the keys of their records.
+
+    A row has a probability for each label, or one number. The inputs are not kept with them: who
+    deletes a record deletes its inputs.
+    """
+
+    keys: list[bytes]
+    rows: list[list[float]]
+
+
 @dataclass(frozen=True)
 class NewModel:
     """A trained model to add; `reads` maps the enrichers that it reads to their fingerprints.
@@ -36,6 +54,8 @@ class NewModel:
     student: Artifact
     teacher: Artifact | None
     out_of_fold: bytes
+    made_with: Versions = field(default_factory=dict)
+    known_answers: KnownAnswers | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,7 @@ class Model:
     student_sha256: str
     teacher_sha256: str
     kept: bool
+    libraries: ModelLibraries = field(default_factory=ModelLibraries)
 
 
 _columns = (
@@ -62,6 +83,7 @@ _columns = (
     tables.model.c.reads,
     tables.model.c.student_sha256,
     tables.model.c.teacher_sha256,
+    tables.model.c.libraries,
     tables.model.c.student.isnot(None).label("kept"),
 )
 
@@ -113,17 +135,13 @@ def _model(row: Any) -> Model:  # noqa: ANN401
     fields = dict(row._mapping)  # noqa: SLF001
     fields["metrics"] = msgspec.json.decode(row.metrics)
     fields["reads"] = msgspec.json.decode(row.reads)
+    fields["libraries"] = decode_libraries(row.libraries)
     return Model(**fields)
 
 
 def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
     """Add a version, which is not active yet; return its number."""
-    # The lock keeps two trainings that end at the same time from using the same number.
-    connection.execute(
-        select(tables.dataset.c.id)
-        .where(tables.dataset.c.id == dataset_id)
-        .with_for_update(key_share=True)
-    )
+    _lock_models(connection, dataset_id)
     newest = select(func.coalesce(func.max(tables.model.c.version), 0)).where(
         tables.model.c.dataset_id == dataset_id
     )
@@ -141,14 +159,29 @@ def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
             teacher=new.teacher.data if new.teacher else None,
             teacher_sha256=new.teacher.sha256 if new.teacher else "",
             out_of_fold=new.out_of_fold,
+            libraries=encode_libraries(ModelLibraries(new.made_with)),
+            known_answers=msgspec.msgpack.encode(new.known_answers) if new.known_answers else None,
         )
     )
     _drop_old_artifacts(connection, dataset_id)
     return version
 
 
+def _lock_models(connection: Connection, dataset_id: int) -> None:
+    """Let two trainings that end at the same time change the versions one after the other.
+
+    Otherwise both could use the same number, or each wait for a row that the other has changed.
+    """
+    connection.execute(
+        select(tables.dataset.c.id)
+        .where(tables.dataset.c.id == dataset_id)
+        .with_for_update(key_share=True)
+    )
+
+
 def activate_model(connection: Connection, dataset: Dataset, version: int) -> None:
     """Activate a version; raise UnknownModel if it or its artifacts no longer exist."""
+    _lock_models(connection, dataset.id)
     model = find_model(connection, dataset, version)
     if not model.kept:
         raise UnknownModel(
@@ -181,8 +214,9 @@ def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
     }
     connection.execute(
         update(tables.model)
-        .where(of_dataset, tables.model.c.id.notin_(keep))
-        .values(student=None, teacher=None, out_of_fold=None)
+        # Of few rows, so that it seldom waits for earlier code, which takes no lock to activate.
+        .where(of_dataset, tables.model.c.id.notin_(keep), tables.model.c.student.isnot(None))
+        .values(student=None, teacher=None, out_of_fold=None, known_answers=None)
     )
 
 
@@ -213,3 +247,26 @@ def read_out_of_fold(connection: Connection, model: Model) -> bytes | None:
     query = select(tables.model.c.out_of_fold).where(tables.model.c.id == model.id)
     stored: bytes | None = connection.execute(query).scalar_one()
     return stored
+
+
+def read_known_answers(connection: Connection, model: Model) -> KnownAnswers | None:
+    """Return a version's known answers; None if it has none, or if they are damaged."""
+    query = select(tables.model.c.known_answers).where(tables.model.c.id == model.id)
+    stored: bytes | None = connection.execute(query).scalar_one()
+    try:
+        return msgspec.msgpack.decode(stored, type=KnownAnswers) if stored else None
+    except msgspec.DecodeError:
+        return None
+
+
+def record_check(connection: Connection, model: Model, check: ModelCheck) -> None:
+    """Keep how a version's teacher answers with other versions of its libraries."""
+    # The lock keeps a check that another worker makes at the same time.
+    query = select(tables.model.c.libraries).where(tables.model.c.id == model.id)
+    stored = connection.execute(query.with_for_update()).scalar_one()
+    libraries = decode_libraries(stored).with_check(check)
+    connection.execute(
+        update(tables.model)
+        .where(tables.model.c.id == model.id)
+        .values(libraries=encode_libraries(libraries))
+    )

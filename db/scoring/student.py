@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from db.errors import ArtifactError
 from db.spec.dates.date_value import TIME_WORDS
 from db.spec.field import Inputs, Value
 
@@ -57,6 +58,18 @@ class Student:
     def outputs(self, inputs: Inputs) -> list[float]:
         """Return the probability of each label, or the predicted number alone."""
         return self.probabilities(inputs) if self.labels else [self.number(inputs)]
+
+    def check(self, example: Inputs) -> None:
+        """Raise ArtifactError unless the model can answer such inputs.
+
+        It may read other fields than the dataset has, or read them as another kind.
+        """
+        try:
+            self.outputs(example)
+            self.explain(example)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            words = f"the student does not fit its dataset's fields ({type(error).__name__})"
+            raise ArtifactError(f"{words}; train again: python -m enrich train") from None
 
     def warnings(self, inputs: Mapping[str, Value]) -> list[str]:
         """Return a warning for each value unlike those of training."""

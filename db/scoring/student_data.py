@@ -10,6 +10,7 @@ import msgspec
 from db.errors import ArtifactError
 
 from .interval import Interval
+from .packed_items import has_more_items
 from .student_faults import find_fault
 from .student_parts import (
     MISSING,
@@ -58,6 +59,8 @@ OLDEST_FORMAT = 1
 NEWEST_FORMAT = 2
 # No honest student is larger when it is unpacked.
 MOST_BYTES = 64 * 2**20
+# Nor has it more names and numbers, which take one byte when stored and up to 100 in memory.
+MOST_ITEMS = 1_000_000
 
 
 class LinearData(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +124,8 @@ def encode_student(data: StudentData) -> tuple[bytes, str]:
     encoded = msgspec.msgpack.encode(data)
     if len(encoded) > MOST_BYTES:
         raise ArtifactError(f"the student takes {len(encoded):,} bytes, at most {MOST_BYTES:,} fit")
+    if has_more_items(encoded, MOST_ITEMS):
+        raise ArtifactError(f"the student has more than {MOST_ITEMS:,} names and numbers")
     packed = zlib.compress(encoded, 9)
     return packed, hashlib.sha256(packed).hexdigest()
 
@@ -137,7 +142,9 @@ def decode_student(packed: bytes, sha256: str) -> StudentData:
     try:
         data = msgspec.msgpack.decode(_unpack(packed), type=StudentData)
     except (zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"the student cannot be read: {error}") from error
+        # The reason quotes the damaged data.
+        reason = "".join(one if one.isprintable() else "?" for one in str(error))
+        raise ArtifactError(f"the student cannot be read: {reason[:300]}") from error
     if data.format not in {OLDEST_FORMAT, NEWEST_FORMAT}:
         raise ArtifactError(
             f"the student has format {data.format}, but this code reads formats up to"
@@ -156,4 +163,6 @@ def _unpack(packed: bytes) -> bytes:
         raise zlib.error(f"it is larger than {MOST_BYTES:,} bytes")
     if not unpacking.eof:
         raise zlib.error("it is cut off")
+    if has_more_items(unpacked, MOST_ITEMS):
+        raise zlib.error(f"it has more than {MOST_ITEMS:,} names and numbers")
     return unpacked

@@ -16,6 +16,7 @@ from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
 from db.records.trained_model import active_model, all_models, model_name
 from enrich.planning.maintenance import FEWEST_LABELS, use_model
+from enrich.planning.model_versions import describe_use, is_from_here
 from enrich.worker.hooks import WorkerHooks
 from enrich.worker.subcommand import yielding
 from enrich.worker.worker import working
@@ -153,6 +154,8 @@ def models(dataset: str, *, as_json_: bool) -> None:
         teacher, student = (_score(model.metrics[name]) for name in ("teacher", "student"))
         name = model_name(stored, model.version)
         click.echo(f"{name}  {state:<12}  teacher {teacher}  student {student}  reads {reads}")
+        if model.kept and not is_from_here(model):
+            click.echo(f"  {describe_use(stored, model)}")
     if not versions:
         click.echo(f"{dataset} has no model yet; train one: python -m enrich train {dataset}")
 
@@ -164,6 +167,7 @@ def _model_fields(name: str, model: Any) -> dict[str, Any]:  # noqa: ANN401
         "kept": model.kept,
         "made_at": model.made_at,
         "reads": model.reads,
+        "libraries": model.libraries,
         "metrics": model.metrics,
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from db.records.enrichment import Vector
 from db.spec.dataset_spec import DatasetSpec, date_fields
 from db.spec.dates.date_value import DATE_PARTS, TIME_WORDS, date_parts, date_words, part_name
 from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField
+from db.spec.validation import LARGEST_NUMBER
 
 Kind: TypeAlias = Literal["text", "choice", "number", "vector"]
 # The kind of each column by name, in order.
@@ -165,7 +167,8 @@ def _kind_of_value(value: object) -> Kind | None:
 def make_table(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return the rows as an array with named columns.
 
-    A missing number is NaN, a missing vector is all zeros, any other missing value is "".
+    A missing number is NaN, a missing vector is all zeros, any other missing value is "". A value
+    of another kind than its column's counts as missing.
     """
     types = [_column_type(name, kind, rows) for name, kind in columns.items()]
     table = np.empty(len(rows), dtype=np.dtype(types))
@@ -184,24 +187,74 @@ def _values(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 def _column_type(name: str, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
     if kind == "vector":
-        example = first_value(name, rows)
-        return (name, "f4", (len(example.data) // 4 if example else 1,))
+        return (name, "f4", (_usual_size(_values(name, rows)),))
     return (name, "f8" if kind == "number" else "O")
 
 
-def first_value(name: str, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
-    """Return the first value of a column that is not None, None if there is no such value."""
-    return next((row[name] for row in rows if row[name] is not None), None)
+def _usual_size(values: Sequence[Any]) -> int:
+    """Return the most frequent number of dimensions."""
+    sizes = Counter(len(value.data) // 4 for value in values if isinstance(value, Vector))
+    return max(sizes, key=sizes.__getitem__, default=1)
+
+
+def usual_value(name: str, rows: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
+    """Return a value of the kind that most values of a column have, None if there is none."""
+    kinds: Counter[Kind | None] = Counter()
+    examples: dict[Kind | None, Any] = {}
+    for row in rows:
+        if (value := row[name]) is not None:
+            kind = _kind_of_value(value)
+            kinds[kind] += 1
+            examples.setdefault(kind, value)
+    return examples[max(kinds, key=kinds.__getitem__)] if kinds else None
+
+
+def unread_counts(
+    columns: Columns, rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, int]:
+    """Return how many values of each enrichment are of another kind than its column, if any.
+
+    They count as missing.
+    """
+    counts = {}
+    for name in names:
+        if columns.get(name) in {"number", "vector"}:
+            given = [row[name] for row in rows if row[name] is not None]
+            size = _usual_size(given)
+            is_read = _is_vector_of(size) if columns[name] == "vector" else _is_number
+            counts[name] = sum(not is_read(value) for value in given)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _is_vector_of(size: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, Vector) and len(value.data) == 4 * size
+
+
+def _is_number(value: object) -> bool:
+    return not np.isnan(_number(value))
 
 
 def _cells(kind: Kind, values: Sequence[Any], dtype: np.dtype[Any]) -> Any:  # noqa: ANN401
     if kind == "vector":
         zeros = bytes(dtype.itemsize)
-        data = b"".join(zeros if value is None else value.data for value in values)
+        data = b"".join(
+            value.data if isinstance(value, Vector) and len(value.data) == len(zeros) else zeros
+            for value in values
+        )
         return np.frombuffer(data, dtype="<f4").reshape(len(values), *dtype.shape)
     if kind == "number":
-        return [np.nan if value is None else float(value) for value in values]
+        return [_number(value) for value in values]
     return [MISSING if value is None else str(value) for value in values]
+
+
+def _number(value: object) -> float:
+    """Return a number, NaN for what is missing, too large, or of another kind."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
+    # Inputs have this limit already; a service can answer any number.
+    return number if -LARGEST_NUMBER <= number <= LARGEST_NUMBER else np.nan
 
 
 def feature_counts(columns: Columns, table: Table) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -12,13 +13,22 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from db.errors import TrainingError, VeilleuseError
-from db.records.trained_model import Artifact, NewModel, active_model, add_model, read_out_of_fold
+from db.records.trained_model import (
+    Artifact,
+    KnownAnswers,
+    NewModel,
+    active_model,
+    add_model,
+    read_out_of_fold,
+)
 from db.scoring.interval import Interval
+from db.scoring.library_versions import library_versions
 from db.scoring.student import Student
 from db.scoring.student_data import StudentData, decode_student, encode_student
 from db.settings import Settings
 from db.store.store import Store
 from enrich.planning.maintenance import lost_reads, use_model
+from enrich.planning.model_versions import why_unusable
 
 from .column import is_input
 from .held_out import mark_held_out
@@ -46,6 +56,8 @@ from .training_table import Frame, extent_of
 # its weights are whole numbers.
 CHECKED_ROWS = 200
 TOLERANCE = 1e-6
+# So many answers of the teacher are kept with it.
+KNOWN_ANSWERS = 64
 # The score of a text may round to the other side of a threshold.
 SHARE_ALIKE = 0.99
 
@@ -161,6 +173,7 @@ def _fit(
         "covering": data.covering,
         "not_covering": data.not_covering,
         "all_rows": data.all_rows,
+        "unread_values": frame.unread,
         **report_on(frame, answers),
         # A student that is the teacher reads no enrichment.
         "columns": {
@@ -173,7 +186,19 @@ def _fit(
         student=stored,
         teacher=_dump(teacher, code_paths) if teacher else None,
         out_of_fold=encode_out_of_fold(answers),
+        made_with=library_versions(),
+        known_answers=_known_answers(frame, learning, selection, teacher) if teacher else None,
     )
+
+
+def _known_answers(
+    frame: Frame, learning: DatasetProblem, selection: Selection, teacher: Estimator
+) -> KnownAnswers:
+    """Return the teacher's answers to some records, with which other versions are compared."""
+    some = np.unique(np.linspace(0, len(frame.keys) - 1, KNOWN_ANSWERS).astype(int))
+    factor = selection.teacher_factor
+    answers = answer(teacher, frame.table[some], learning.names, learning.lowest, factor)
+    return KnownAnswers([frame.keys[at] for at in some], answers.tolist())
 
 
 def _fit_student(
@@ -248,14 +273,14 @@ def _store_version(
     with store.reading() as connection:
         active = active_model(connection, dataset.id)
         stored = read_out_of_fold(connection, active) if active else None
-    if active and lost_reads(active, dataset.spec):
+    if active and (lost_reads(active, dataset.spec) or why_unusable(dataset, active)):
         # The active teacher can no longer predict: any other is better.
         stored = None
     decision = decide_promotion(decode_out_of_fold(stored) if stored else None, answers, truth)
     if force and not decision.active:
         decision = PromotionDecision(active=True, reason=f"forced, although {decision.reason}")
-    with store.writing() as connection:
-        version = add_model(connection, dataset.id, new)
+    # Repeated if the store ends it because of a training of another version of the code.
+    version = store.write(partial(add_model, dataset_id=dataset.id, new=new))
     if decision.active:
         use_model(store, dataset.name, version, settings)
         mark_held_out(store, dataset, version)

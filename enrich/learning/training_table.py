@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +18,15 @@ from db.spec.dataset_spec import DatasetSpec
 from db.spec.record_key import FOLDS, fold_of
 from db.store import tables
 
-from .column import Columns, Table, columns_of, feature_counts, first_value, make_table
+from .column import (
+    Columns,
+    Table,
+    columns_of,
+    feature_counts,
+    make_table,
+    unread_counts,
+    usual_value,
+)
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -53,6 +61,8 @@ class Frame:
     folds: Array
     labels: Array
     index: Array
+    # How many values of an enricher are of another kind than its column, and so not read.
+    unread: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -118,7 +128,7 @@ def make_frame(
 
     `rows` hold the inputs of each record, and its values of the enrichers.
     """
-    columns = columns_of(spec, {name: first_value(name, rows) for name in enrichers})
+    columns = columns_of(spec, {name: usual_value(name, rows) for name in enrichers})
     keys = [key for key, _, _ in records]
     counts = [len(labels) for _, _, labels in records]
     labels = [label for _, _, of_record in records for label in of_record]
@@ -131,6 +141,7 @@ def make_frame(
         folds=deal_folds(keys, counts),
         labels=np.array(list(map(float, labels)) if is_regression else labels, _type(spec)),
         index=np.repeat(np.arange(len(keys)), counts),
+        unread=unread_counts(columns, rows, enrichers),
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.queue.run_history import is_running
 from db.records.dataset import Dataset, all_datasets
 from db.settings import Settings
+from db.store.dialect import is_unreachable
 from db.store.store import Store
 
 from .analysis_due import analysis_due
@@ -37,10 +40,20 @@ class Due:
     reason: str
 
 
-def due_subcommands(store: Store, settings: Settings) -> list[Due]:
-    """Return the commands that are due, without those that another worker is running."""
+OnError: TypeAlias = Callable[[str, Exception], None]
+
+
+def _raise(_what: str, error: Exception) -> None:
+    raise error
+
+
+def due_subcommands(store: Store, settings: Settings, on_error: OnError = _raise) -> list[Due]:
+    """Return the commands that are due, without those that another worker is running.
+
+    A dataset for which that cannot be found out is reported to `on_error`, and the others go on.
+    """
     with store.reading() as connection:
-        return list(_each_due(connection, settings, _commands_of))
+        return list(_each_due(connection, settings, _commands_of, on_error))
 
 
 def is_exchange_due(store: Store, settings: Settings, failed: Container[Due] = ()) -> bool:
@@ -49,7 +62,7 @@ def is_exchange_due(store: Store, settings: Settings, failed: Container[Due] = (
     What has `failed` for the same reason is left out.
     """
     with store.reading() as connection:
-        exchanges = _each_due(connection, settings, _exchanges_of)
+        exchanges = _each_due(connection, settings, _exchanges_of, lambda _what, _error: None)
         return any(due not in failed for due in exchanges)
 
 
@@ -57,15 +70,26 @@ def _each_due(
     connection: Connection,
     settings: Settings,
     commands_of: Callable[[Dataset, Settings], Collection[str]],
+    on_error: OnError,
 ) -> Iterator[Due]:
     """Yield which of the commands that `commands_of` returns for a dataset are due for it."""
     for dataset in all_datasets(connection):
-        commands = commands_of(dataset, settings)
-        for command, find_reason in _FIND_REASON.items():
-            if command not in commands or is_running(connection, dataset.id, command):
-                continue
-            if reason := find_reason(connection, dataset, settings):
-                yield Due(command, dataset.name, reason)
+        try:
+            yield from list(_due_of(connection, settings, dataset, commands_of(dataset, settings)))
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) and is_unreachable(error):
+                raise
+            on_error(f"{dataset.name}: finding out what is due", error)
+
+
+def _due_of(
+    connection: Connection, settings: Settings, dataset: Dataset, commands: Collection[str]
+) -> Iterator[Due]:
+    for command, find_reason in _FIND_REASON.items():
+        if command not in commands or is_running(connection, dataset.id, command):
+            continue
+        if reason := find_reason(connection, dataset, settings):
+            yield Due(command, dataset.name, reason)
 
 
 def _commands_of(dataset: Dataset, settings: Settings) -> set[str]:

@@ -7,21 +7,34 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from db.errors import EnricherError, UnknownModel
+from db.queue.fault import read_faults
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
 from db.records.observation import count_labels
-from db.records.trained_model import Model, activate_model, active_model, all_models, find_model
+from db.records.trained_model import (
+    Model,
+    activate_model,
+    active_model,
+    find_model,
+    newest_models,
+)
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
+from db.store.dialect import wall_seconds
 from db.store.store import Store
 from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
-from .plan import make_plan
+from .model_versions import other_versions_due
+from .plan import PREDICTION, make_plan
 
 # No model is trained on fewer labelled records.
 FEWEST_LABELS = 20
+# How long after a training the next one waits for an enricher that covers all records once more.
+COVERED_AGAIN_SECONDS = 3600.0
+# A model of this many versions may have read it before.
+RECENT_MODELS = 10
 
 
 def due_analyses_of(store: Store, settings: Settings, names: Sequence[str]) -> list[str]:
@@ -54,13 +67,17 @@ def use_model(store: Store, name: str, version: int, settings: Settings) -> None
 
     Raises UnknownModel if there is no such version or it reads an enricher that is gone.
     """
-    with store.writing() as connection:
+
+    def use(connection: Connection) -> None:
         dataset = find_dataset(connection, name)
         lost = lost_reads(find_model(connection, dataset, version), dataset.spec)
         if lost:
             raise UnknownModel(f"{name}@{version}: reads {lost}, which the spec no longer names")
         activate_model(connection, dataset, version)
         refresh_plan(connection, dataset, settings)
+
+    # Repeated if the store ends it because of a training of another version of the code.
+    store.write(use)
 
 
 def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -> Dataset:
@@ -75,24 +92,49 @@ def training_due(connection: Connection, dataset: Dataset, settings: Settings) -
     """Return why training is due, "" if it is not.
 
     It is due if, since the newest version was trained, labels have grown by a tenth, an enricher
-    that it reads is gone, or another enricher has come to cover all labelled records. It does not
-    matter whether the newest version is active.
+    that it reads is gone, or another enricher has come to cover all labelled records (for the first
+    time, or an hour ago), whether or not the newest version is active; or if no worker has
+    libraries that can use the active one.
     """
     labels = count_labels(connection, dataset.id)
     if labels < FEWEST_LABELS:
         return ""
-    newest = next(iter(all_models(connection, dataset.id)), None)
-    if newest is None:
+    models = newest_models(connection, dataset.id, RECENT_MODELS)
+    if not models:
         return "there is no model yet"
+    newest = models[0]
     if has_grown(newest.metrics.get("all_rows", newest.metrics["rows"]), labels):
         return f"labels have grown to {labels:,}"
-    lost = lost_reads(newest, dataset.spec)
-    if lost:
-        return f"the teacher reads {lost}, which the spec no longer names"
+    if other_versions := other_versions_due(connection, dataset):
+        return other_versions
+    if problem := _problem(connection, dataset, newest):
+        return problem
+    covering = _newly_covering(connection, dataset, models, settings)
+    return f"{', '.join(covering)} covers all labelled records" if covering else ""
+
+
+def _newly_covering(
+    connection: Connection, dataset: Dataset, models: Sequence[Model], settings: Settings
+) -> list[str]:
+    """Return the enrichers that cover all labelled records, and that the newest model lacks.
+
+    One that a model had before must wait: while labelled rows keep coming, it covers all records
+    again every few seconds.
+    """
+    rests = abs(wall_seconds(connection) - models[0].made_at) < COVERED_AGAIN_SECONDS
+    known = models if rests else models[:1]
     changed = {
         step.name: step.fingerprint
         for step in make_plan(dataset, None, find_enrichers(dataset.spec, settings.code_paths))
-        if newest.metrics["covering"].get(step.name) != step.fingerprint
+        if all(model.metrics["covering"].get(step.name) != step.fingerprint for model in known)
     }
-    covering = enrichers_covering_labels(connection, dataset.id, changed)
-    return f"{', '.join(covering)} covers all labelled records" if covering else ""
+    return enrichers_covering_labels(connection, dataset.id, changed)
+
+
+def _problem(connection: Connection, dataset: Dataset, newest: Model) -> str:
+    """Return why no model can predict, though one was trained; "" if one can."""
+    for fault in read_faults(connection, dataset.id):
+        if fault.subject == PREDICTION and fault.since >= newest.made_at:
+            return f"its model fails: {fault.reason}"
+    lost = lost_reads(newest, dataset.spec)
+    return f"the teacher reads {lost}, which the spec no longer names" if lost else ""

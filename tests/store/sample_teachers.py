@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
-from enrich.learning.column import Column, Columns, WordWeights
+from enrich.learning.column import Column, Columns, Numbers, WordWeights
 
 
 def mean(columns: Columns) -> Any:  # noqa: ANN401
@@ -27,3 +28,9 @@ def words(columns: Columns) -> Any:  # noqa: ANN401
         if kind in {"text", "number"}
     ]
     return make_pipeline(make_union(*parts), LogisticRegression(C=10.0, max_iter=1000))
+
+
+def trees(columns: Columns) -> Any:  # noqa: ANN401
+    """Return an estimator that reads numbers, whose file another scikit-learn cannot load."""
+    numbers = [make_pipeline(Numbers(name)) for name, kind in columns.items() if kind == "number"]
+    return make_pipeline(make_union(*numbers), HistGradientBoostingRegressor(max_iter=20))

@@ -5,23 +5,33 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from msgspec import structs
+from sqlalchemy import Connection, update
 
 from db.errors import TrainingError, UnknownModel
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.trained_model import active_model, all_models
+from db.records.trained_model import (
+    NewModel,
+    active_model,
+    add_model,
+    all_models,
+    read_student,
+)
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField
 from db.spec.section import EnricherSpec
+from db.store import tables
 from db.store.generation import read_generation
 from db.store.store import Store
 from enrich.learning.training import train_model
-from enrich.planning.maintenance import training_due, use_model
+from enrich.planning.maintenance import COVERED_AGAIN_SECONDS, training_due, use_model
 from tests.conftest import Done, register
 from tests.inline import enrich_now
 
@@ -202,3 +212,54 @@ def test_training_is_due_when_an_enricher_that_the_teacher_reads_is_removed(
     with store.reading() as connection:
         due = training_due(connection, found, settings)
     assert due == "the teacher reads double, which the spec no longer names"
+
+
+def test_rows_that_keep_coming_do_not_have_a_model_trained_again_and_again(
+    store: Store, settings: Settings
+) -> None:
+    """Each new row lacks the enricher for a moment; that it is covered again is no news."""
+    area = EnricherSpec(use="tests.store.sample_enrichers.Area", reads=("area",))
+    own = structs.replace(spec_with(f"{SAMPLES}.mean"), enrichers={"double": area})
+    found = register(store, own)
+
+    def due() -> str:
+        with store.reading() as connection:
+            return training_due(connection, found, settings)
+
+    fill(store, found, 80)
+    train_model(store, "rooms", settings)
+    enrich_now(store, settings)
+    assert due() == "double covers all labelled records"
+    train_model(store, "rooms", settings)
+    fill(store, found, 2, seed=2)
+    train_model(store, "rooms", settings)
+    enrich_now(store, settings)
+    assert due() == ""
+    with store.writing() as connection:
+        hour = COVERED_AGAIN_SECONDS
+        connection.execute(update(tables.model).values(made_at=tables.model.c.made_at - hour))
+    assert due() == "double covers all labelled records"
+
+
+def test_two_trainings_that_end_at_once_both_store_their_version(
+    store: Store, settings: Settings, rooms: Dataset
+) -> None:
+    """Each changes rows of the other: neither waits for ever, nor is ended by the store."""
+    train_model(store, rooms.name, settings)
+    version = partial(use_model, store, rooms.name, 1, settings)
+    with ThreadPoolExecutor(4) as threads:
+        done: list[Future[object]] = [threads.submit(version) for _ in range(20)]
+        done += [threads.submit(store.write, partial(copy_model, dataset=rooms)) for _ in range(20)]
+    assert not [one.exception() for one in done if one.exception()]
+    with store.reading() as connection:
+        versions = [model.version for model in all_models(connection, rooms.id)]
+    assert sorted(versions) == list(range(1, 22))
+
+
+def copy_model(connection: Connection, dataset: Dataset) -> int:
+    """Add the active model again, as a training does."""
+    model = active_model(connection, dataset.id)
+    assert model is not None
+    student = read_student(connection, model)
+    new = NewModel(model.metrics, model.reads, student, None, b"")
+    return add_model(connection, dataset.id, new)

@@ -56,6 +56,12 @@ def _remarks(metrics: Report) -> Iterator[str]:
             f"not read, because some labelled rows lack it: {', '.join(metrics['not_covering'])};"
             f" run python -m enrich once, then train again"
         )
+    # Versions of a model from before they were counted have none.
+    for enricher, count in metrics.get("unread_values", {}).items():
+        yield (
+            f"{count:,} values of {enricher} count as missing: they are of another kind than most"
+            f" of its values, or numbers beyond 1e100"
+        )
     if metrics["beats_baseline"] and teacher.get("r2", 1.0) < LOW_R2:
         yield (
             f"these fields explain only {teacher['r2']:.0%} of the variance of {target};"

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
+from db.records.enrichment import Vector
 from db.spec.field import (
     BooleanField,
     ChoiceField,
@@ -17,7 +18,7 @@ from db.spec.field import (
 )
 from db.spec.record_key import fold_of, key_of
 from enrich.learning.column import columns_of, feature_counts, make_table
-from enrich.learning.training_table import deal_folds, extent_of
+from enrich.learning.training_table import deal_folds, extent_of, make_frame
 
 from .frames import frame_of, spec_of
 
@@ -140,3 +141,25 @@ def test_a_number_has_a_second_feature_if_some_are_missing() -> None:
     assert feature_counts(columns, make_table(columns, rows)) == {"trip": 2, "age": 1}
     gap: Raw = [*rows, {"trip": "fun", "age": None}]
     assert feature_counts(columns, make_table(columns, gap)) == {"trip": 2, "age": 2}
+
+
+def test_values_of_another_kind_than_their_column_are_counted() -> None:
+    """A service answered with numbers for years, and then with other things too."""
+    vector = Vector(np.ones(2, dtype="<f4").tobytes())
+    rows: Raw = [
+        {"score": 1.5, "place": vector},
+        {"score": None, "place": None},
+        {"score": "12", "place": vector},
+        {"score": 7, "place": Vector(np.ones(3, dtype="<f4").tobytes())},
+        {"score": "high", "place": "none"},
+        {"score": {"error": 1}, "place": vector},
+        {"score": 1e300, "place": vector},
+    ]
+    records: list[tuple[bytes, dict[str, Any], list[str]]] = [
+        (key, {}, []) for key in keys(len(rows))
+    ]
+    frame = make_frame(
+        TRIPS, records, [{"trip": "a", "age": 1, **row} for row in rows], ["score", "place"]
+    )
+    assert frame.columns["score"] == "number"
+    assert frame.unread == {"score": 3, "place": 2}

@@ -242,3 +242,14 @@ def test_an_input_that_no_model_reads_is_not_important() -> None:
     """Nothing that moves no answer is named as if it did."""
     constant = StudentData(labels=[], bias=[0.0], shift=0, parts={})
     assert importance(Student(constant), [{"area": 1.0}]) == {}
+
+
+def test_a_report_says_how_many_values_of_an_enricher_are_not_read() -> None:
+    """The values of a mixed column would be lost silently."""
+    report = report_of(TRIPS, trips(work=(10, 5), fun=(0, 10)), [[0.9, 0.1], [0.1, 0.9]])
+    assert not [one for one in format_report("rooms@1", report) if "missing" in one]
+    lines = format_report("rooms@1", {**report, "unread_values": {"score": 1200}})
+    assert (
+        "  1,200 values of score count as missing: they are of another kind than most of its"
+        " values, or numbers beyond 1e100"
+    ) in lines
