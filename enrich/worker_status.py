@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from sqlalchemy import Connection
 
 from db.admin.store_status import dataset_status
 from db.queue.call_quota import spent_calls
+from db.queue.fault import Fault, all_faults
 from db.queue.meter import spent_tokens
 from db.queue.pause import paused_at
 from db.queue.run_history import Run, unrepaired_runs
@@ -40,8 +42,9 @@ def worker_status(store: Store) -> dict[str, Any]:
             }
             for dataset in all_datasets(connection)
         ]
-        workers = all_workers(connection)
         failures = [_failure(run) for run in unrepaired_runs(connection)]
+        faults = all_faults(connection)
+        workers = all_workers(connection)
         paused = paused_at(connection)
         now = wall_seconds(connection)
     for dataset in datasets:
@@ -51,6 +54,7 @@ def worker_status(store: Store) -> dict[str, Any]:
     return {
         "datasets": datasets,
         "failures": failures,
+        "faults": [_fault(one, now) for one in faults],
         "workers": workers,
         "now": now,
         "paused_at": paused,
@@ -66,6 +70,10 @@ def _failure(run: Run) -> dict[str, Any]:
         "ended_at": run.ended_at,
         "reason": run.reason,
     }
+
+
+def _fault(fault: Fault, now: float) -> dict[str, Any]:
+    return {**dataclasses.asdict(fault), "seconds_left": fault.seconds_left(now)}
 
 
 def _stale(connection: Connection, dataset: Dataset) -> int:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Iterator, Mapping
 
 from db.errors import ExchangeError
-from db.exchange.user_database import database_url, open_database
+from db.exchange.user_database import open_database, spec_database_url
+from db.settings.spec_variable import allowed_variables
 from db.spec.dataset_spec import DatasetSpec
+from db.spec.named_variables import variable_faults
 
 from .finding import Finding, fault
 
@@ -25,6 +27,9 @@ def check_needs(spec: DatasetSpec, environ: Mapping[str, str] = os.environ) -> I
     """Yield a finding for each package and each database URL that a spec needs and lacks here."""
     for name, enricher in spec.enrichers.items():
         yield from _check_modules(spec.name, name, _MODULES.get(enricher.use or name, ()))
+    for message in variable_faults(spec, allowed_variables(environ)):
+        remedy = "correct the spec or SPEC_VARIABLES, then load it: python -m db load FILE"
+        yield Finding("fault", f"variables of {spec.name}", message, remedy)
     for section, purpose in (
         (spec.source, "imports its rows"),
         (spec.publish, "publishes its predictions"),
@@ -52,7 +57,7 @@ def _check_database(
         remedy = f"set {variable} to the database's URL where workers run"
         return Finding("warning", subject, message, remedy)
     try:
-        with open_database(database_url(variable, environ), must_exist=must_exist) as database:
+        with open_database(spec_database_url(variable, environ), must_exist=must_exist) as database:
             # Creating the engine has imported its driver; nothing is connected to.
             return Finding("good", subject, f"{variable} is {database.name}; a worker {purpose}")
     except ExchangeError as error:

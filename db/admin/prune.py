@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,44 +11,56 @@ from db.queue.run_history import latest_run_ids
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import batches, erase_records
 from db.store import tables
+from db.store.dialect import wall_seconds
 from db.store.generation import raise_generation
-from db.store.store import Store
+from db.store.store import Store, let_others_write
 from db.traffic.prediction_counts import prune_prediction_counts
 
+from .clock_check import DAY_SECONDS, check_clock
+
 BATCH_RECORDS = 1000
-DAY_SECONDS = 86_400.0
 KEEP_RUNS_DAYS = 30
 KEEP_WORKERS_DAYS = 1
 
 
-def prune_store(store: Store) -> dict[str, int]:
+def prune_store(store: Store, *, force: bool = False) -> dict[str, int]:
     """Delete old data, and return the number of deleted rows of each kind.
 
     These are unlabelled requested inputs older than their dataset's retain_days, values of removed
     enrichers, prediction counts older than three months, old runs, and workers that fell silent.
-    The latest run of each command on each dataset stays: it tells when the next is due.
+    The latest run of each command on each dataset stays: it tells when the next is due. Raises
+    StoreError if the clock is far ahead of the store's times, unless `force` is set.
     """
     with store.reading() as connection:
         datasets = all_datasets(connection)
+        now = wall_seconds(connection)
+        if not force:
+            check_clock(connection, now)
     return {
-        "requests": sum(_prune_requests(store, dataset) for dataset in datasets),
+        "requests": sum(prune_requests(store, dataset) for dataset in datasets),
         "enrichments": sum(_prune_enrichments(store, dataset) for dataset in datasets),
         "served": store.write(prune_prediction_counts),
         "runs": _delete(
             store,
             tables.run,
-            tables.run.c.started_at < _days_ago(KEEP_RUNS_DAYS),
+            tables.run.c.started_at < now - KEEP_RUNS_DAYS * DAY_SECONDS,
             tables.run.c.id.notin_(latest_run_ids()),
         ),
         "workers": _delete(
-            store, tables.worker, tables.worker.c.seen_at < _days_ago(KEEP_WORKERS_DAYS)
+            store, tables.worker, tables.worker.c.seen_at < now - KEEP_WORKERS_DAYS * DAY_SECONDS
         ),
     }
 
 
-def _prune_requests(store: Store, dataset: Dataset) -> int:
-    """Delete unlabelled inputs from requests that are older than the dataset's retain_days."""
-    oldest = time.time() - dataset.spec.retain_days * DAY_SECONDS
+def prune_requests(
+    store: Store, dataset: Dataset, may_go_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Delete unlabelled inputs from requests that are older than the dataset's retain_days.
+
+    Returns how many. It ends between two batches once `may_go_on` returns False.
+    """
+    with store.reading() as connection:
+        oldest = wall_seconds(connection) - dataset.spec.retain_days * DAY_SECONDS
     due = select(tables.record.c.id).where(
         tables.record.c.dataset_id == dataset.id,
         tables.record.c.origin == "request",
@@ -63,7 +74,7 @@ def _prune_requests(store: Store, dataset: Dataset) -> int:
         still_due = due.where(tables.record.c.id.in_(ids)).with_for_update()
         erase_records(connection, dataset.id, list(connection.execute(still_due).scalars()))
 
-    return _in_batches(store, due, drop)
+    return _in_batches(store, due, drop, may_go_on)
 
 
 def _prune_enrichments(store: Store, dataset: Dataset) -> int:
@@ -102,19 +113,23 @@ def _orphaned_columns(dataset: Dataset) -> dict[str, None]:
 
 
 def _in_batches(
-    store: Store, due: Select[Any], drop: Callable[[Connection, list[int]], None]
+    store: Store,
+    due: Select[Any],
+    drop: Callable[[Connection, list[int]], None],
+    may_go_on: Callable[[], bool] = lambda: True,
 ) -> int:
     with store.reading() as connection:
         ids = list(connection.execute(due).scalars())
+    done = 0
     for batch in batches(ids, BATCH_RECORDS):
+        if not may_go_on():
+            break
         with store.writing() as connection:
             drop(connection, batch)
             raise_generation(connection)
-    return len(ids)
-
-
-def _days_ago(days: int) -> float:
-    return time.time() - days * DAY_SECONDS
+        done += len(batch)
+        let_others_write()
+    return done
 
 
 def _delete(store: Store, table: Table, *conditions: ColumnElement[bool]) -> int:

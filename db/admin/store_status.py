@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
+from db.queue.fault import all_faults
 from db.queue.quarantine import count_quarantined
 from db.records.dataset import Dataset, all_datasets
 from db.records.enrichment import count_enrichments
@@ -18,11 +20,12 @@ from db.store.store import Store
 
 
 def store_status(store: Store) -> dict[str, Any]:
-    """Return the generation, the size in bytes, and the status of each dataset."""
+    """Return the generation, the size in bytes, all faults, and the status of each dataset."""
     with store.reading() as connection:
         return {
             "generation": read_generation(connection),
             "bytes": store_bytes(connection),
+            "faults": [dataclasses.asdict(fault) for fault in all_faults(connection)],
             "datasets": [
                 dataset_status(connection, dataset) for dataset in all_datasets(connection)
             ],

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     and_,
     case,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -83,7 +86,10 @@ def claim_chunk(
     if not revisions:
         return None
     now, boot = lease_clock(connection)
+    current = case(revisions, value=tables.chunk.c.dataset_id)
     is_free = or_(
+        # What a chunk was postponed for may have gone with the plan that it was made under.
+        and_(tables.chunk.c.owner.is_(None), tables.chunk.c.revision != current),
         tables.chunk.c.lease_until.is_(None),
         tables.chunk.c.lease_boot != boot,
         tables.chunk.c.lease_until < now,
@@ -91,7 +97,7 @@ def claim_chunk(
     candidate = (
         select(tables.chunk.c.id)
         .where(is_free, tables.chunk.c.dataset_id.in_(revisions))
-        .order_by(tables.chunk.c.asked.desc(), tables.chunk.c.id)
+        .order_by(*_claim_order())
         .limit(1)
         .with_for_update(skip_locked=True)
         .cte("candidate")
@@ -103,7 +109,7 @@ def claim_chunk(
         .where(tables.chunk.c.id == select(candidate.c.id).scalar_subquery())
         .values(
             fence=tables.chunk.c.fence + 1,
-            revision=case(revisions, value=tables.chunk.c.dataset_id),
+            revision=current,
             attempts=tables.chunk.c.attempts + 1,
             owner=worker_id,
             lease_until=now + lease_seconds,
@@ -113,6 +119,17 @@ def claim_chunk(
     )
     row = connection.execute(claim).first()
     return None if row is None else Chunk(*row)
+
+
+def _claim_order() -> tuple[ColumnElement[Any], ...]:
+    """Return the order in which chunks are claimed: what was asked for, returned ones, the rest.
+
+    Of chunks that were returned with an error any may come next. If one whose records are all at
+    fault always came first, its step would seem broken for ever.
+    """
+    is_returned = tables.chunk.c.error.is_not(None)
+    rank = case((is_returned, 1), (tables.chunk.c.asked, 0), else_=2)
+    return rank, case((is_returned, func.random()), else_=tables.chunk.c.id)
 
 
 def renew_lease(connection: Connection, chunk: Chunk, lease_seconds: float) -> None:
@@ -260,35 +277,3 @@ def release_chunks(connection: Connection, worker_id: int) -> None:
         .where(tables.chunk.c.owner == worker_id)
         .values(owner=None, lease_until=None, lease_boot=None, fence=tables.chunk.c.fence + 1)
     )
-
-
-@dataclass(frozen=True)
-class Wait:
-    """How long until a chunk can be claimed, and why it cannot be claimed now."""
-
-    seconds: float
-    reason: str
-
-
-def wait_for_chunk(connection: Connection, dataset_ids: Sequence[int]) -> Wait | None:
-    """Return the shortest wait for a chunk of these datasets, None if there is no chunk.
-
-    The reason is "" for a leased chunk, since its worker may return it at any moment.
-    """
-    now, boot = lease_clock(connection)
-    rows = connection.execute(
-        select(
-            tables.chunk.c.owner,
-            tables.chunk.c.lease_boot,
-            tables.chunk.c.lease_until - now,
-            tables.chunk.c.error,
-        ).where(tables.chunk.c.dataset_id.in_(dataset_ids))
-    ).all()
-    waits = [
-        Wait(
-            0.0 if left is None or lease_boot != boot else max(left, 0.0),
-            (error or "") if owner is None else "",
-        )
-        for owner, lease_boot, left, error in rows
-    ]
-    return min(waits, key=lambda wait: wait.seconds, default=None)

@@ -141,9 +141,37 @@ def retry_quarantine(
 ) -> int:
     """Make quarantined records stale, so that they are tried again; return how many."""
     ids = [record_id for record_id, _ in _select_records(connection, dataset_id, keys)]
+    _forget_unusable_responses(connection, ids)
     connection.execute(update(tables.record).where(tables.record.c.id.in_(ids)).values(revision=0))
     connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(ids)))
     return len(ids)
+
+
+def _forget_unusable_responses(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete the stored responses of records for which a calling enricher failed.
+
+    Otherwise the same response would be read again. An enricher that calls has a meter.
+    """
+    of_meter = (tables.meter.c.dataset_id == tables.quarantine.c.dataset_id) & (
+        tables.meter.c.enricher == tables.quarantine.c.enricher
+    )
+    failed = (
+        select(tables.quarantine.c.record_id)
+        .join(tables.meter, of_meter)
+        .where(tables.quarantine.c.record_id.in_(ids))
+    )
+    has_text = tables.response.c.text.is_not(None)
+    connection.execute(
+        delete(tables.response).where(has_text, tables.response.c.record_id.in_(failed))
+    )
+
+
+def withdraw_failures(connection: Connection, enricher: str, record_ids: Sequence[int]) -> None:
+    """Take failures of an enricher back: they were those of its service, not of these records."""
+    failed = tables.quarantine.c.record_id.in_(record_ids)
+    withdrawn = delete(tables.quarantine).where(failed, tables.quarantine.c.enricher == enricher)
+    ids = connection.execute(withdrawn.returning(tables.quarantine.c.record_id)).scalars().all()
+    connection.execute(update(tables.record).where(tables.record.c.id.in_(ids)).values(revision=0))
 
 
 def drop_quarantine(

@@ -16,7 +16,7 @@ from db.store import tables
 from db.store.dialect import wall_seconds
 from db.store.store import Store, error_reason
 
-from .worker_registry import SILENT_SECONDS
+from .worker_registry import is_living
 
 FAILED = "failed"
 MOST_REASON_CHARACTERS = 300
@@ -56,17 +56,21 @@ class RunOutcome:
 
     def fail(self, error: Exception) -> None:
         """Set the outcome to the reason of a failure, on one line."""
-        self.outcome, self.records = f"{FAILED}: {_one_line(error)}", 0
+        self.outcome, self.records = f"{FAILED}: {one_line(error_words(error))}", 0
 
 
-def _one_line(error: Exception) -> str:
+def error_words(error: Exception, where: str = "the output of the command") -> str:
+    """Return an error in words without secrets; `where` shows an error that is not ours."""
     if isinstance(error, SQLAlchemyError):
-        text = error_reason(error)
-    elif isinstance(error, VeilleuseError):
-        text = str(error)
-    else:
-        # Only our own messages are known to contain no secret.
-        text = f"{type(error).__name__}, which the output of the command explains"
+        return error_reason(error)
+    if isinstance(error, VeilleuseError):
+        return str(error)
+    # Only our own messages are known to contain no secret.
+    return f"{type(error).__name__}, which {where} explains"
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, not too long, and of characters that PostgreSQL can store."""
     # PostgreSQL has no texts with a zero character or half a surrogate pair.
     text = text.replace("\0", " ").encode("utf-8", "replace").decode()
     text = " ".join(text.split())
@@ -176,6 +180,24 @@ def last_ended_at(connection: Connection, dataset_id: int, command: str) -> floa
     return ended_at
 
 
+def last_completed_at(
+    connection: Connection, dataset_id: int, command: str, outcome: str
+) -> float | None:
+    """Return when a command on a dataset last ended with this outcome, None if it never did.
+
+    Times in the future were written under a wrong clock, and do not count.
+    """
+    columns = tables.run.c
+    query = select(func.max(columns.ended_at)).where(
+        columns.dataset_id == dataset_id,
+        columns.command == command,
+        columns.outcome == outcome,
+        columns.ended_at <= wall_seconds(connection),
+    )
+    ended_at: float | None = connection.execute(query).scalar_one()
+    return ended_at
+
+
 def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
     """Return whether a worker that was seen recently runs this command on a dataset."""
     query = exists().where(
@@ -190,5 +212,5 @@ def is_running(connection: Connection, dataset_id: int, command: str) -> bool:
 def _is_living(connection: Connection) -> ColumnElement[bool]:
     """Return the condition that the worker of a run was seen recently."""
     workers = tables.worker.alias()
-    is_recent = workers.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
-    return exists().where(workers.c.id == tables.run.c.worker_id, is_recent)
+    lives = is_living(workers.c.seen_at, wall_seconds(connection))
+    return exists().where(workers.c.id == tables.run.c.worker_id, lives)

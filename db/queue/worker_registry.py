@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
+from db.scoring.library_versions import Versions, encode_versions, library_versions
 from db.store import tables
 from db.store.dialect import boot_id, wall_seconds
 from db.store.generation import raise_generation
@@ -20,7 +21,7 @@ from .call_quota import release_calls
 from .chunk import release_chunks
 from .gate_history import GateAverages, add_gate_averages
 
-# A worker without a heartbeat for this time does not count when chunks are planned.
+# A worker without a heartbeat for this time is taken for dead.
 SILENT_SECONDS = 120.0
 
 
@@ -35,6 +36,7 @@ def register_worker(connection: Connection) -> int:
         state="starting",
         since=now,
         reason="",
+        libraries=encode_versions(library_versions()),
     )
     worker_id: int = connection.execute(new.returning(tables.worker.c.id)).scalar_one()
     return worker_id
@@ -107,12 +109,24 @@ def remove_dead_workers(connection: Connection) -> int:
     return len(dead)
 
 
+def is_living(seen_at: ColumnElement[float], now: float) -> ColumnElement[bool]:
+    """Return the condition that a worker is alive, which `WorkerRow.lives` states too."""
+    return seen_at.between(now - SILENT_SECONDS, now + SILENT_SECONDS)
+
+
 def count_workers(connection: Connection) -> int:
-    """Return how many workers were seen recently."""
-    query = select(func.count()).where(
-        tables.worker.c.seen_at > wall_seconds(connection) - SILENT_SECONDS
-    )
+    """Return how many workers are alive."""
+    query = select(func.count()).where(is_living(tables.worker.c.seen_at, wall_seconds(connection)))
     return connection.execute(query).scalar_one()
+
+
+def has_worker_with(connection: Connection, versions: Versions) -> bool:
+    """Return whether a living worker has these versions of its libraries; none: unknown ones."""
+    libraries = encode_versions(versions) if versions else None
+    living = is_living(tables.worker.c.seen_at, wall_seconds(connection))
+    # The condition on NULL finds workers of earlier code.
+    same = tables.worker.c.libraries.is_not_distinct_from(libraries)
+    return bool(connection.execute(select(exists().where(living, same))).scalar_one())
 
 
 def _host() -> str:
@@ -172,6 +186,13 @@ class WorkerRow:
     error_at: float | None = None
     limits: str | None = None
 
+    def lives(self, now: float) -> bool:
+        """Return whether the worker was seen recently.
+
+        One that was seen in the future had a wrong clock, and is believed as little.
+        """
+        return abs(now - self.seen_at) <= SILENT_SECONDS
+
 
 def all_workers(connection: Connection) -> list[WorkerRow]:
     """Return all workers with their last reports, sorted by id."""
@@ -182,7 +203,7 @@ def all_workers(connection: Connection) -> list[WorkerRow]:
 
 def records_per_second(workers: Sequence[WorkerRow], now: float) -> float:
     """Return the rate of all living workers together, averaged over open and closed gates."""
-    living = (worker for worker in workers if now - worker.seen_at < SILENT_SECONDS)
+    living = (worker for worker in workers if worker.lives(now))
     return float(sum(worker.rate * worker.open_share for worker in living))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, exists, select, update
 
 from db.errors import SpecChangeRefused, SpecError, UnknownDataset
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.stored_spec import decode_spec, encode_spec
+from db.spec.stored_spec import DamagedSpec, decode_spec, encode_spec
 from db.store import tables
 from db.store.generation import raise_generation
 
@@ -42,12 +42,29 @@ class Dataset:
         return {step.name: step.fingerprint for step in self.plan}
 
 
+@dataclass(frozen=True)
+class DamagedDataset:
+    """A dataset whose stored spec this code cannot read, and why."""
+
+    id: int
+    name: str
+    reason: str
+
+
 def all_datasets(connection: Connection) -> list[Dataset]:
-    """Return every dataset, by name."""
-    return [
-        _dataset(row)
-        for row in connection.execute(select(tables.dataset).order_by(tables.dataset.c.name))
-    ]
+    """Return every dataset whose stored spec can be read, by name."""
+    return read_datasets(connection)[0]
+
+
+def read_datasets(connection: Connection) -> tuple[list[Dataset], list[DamagedDataset]]:
+    """Return the datasets by name, and apart from them those whose stored spec is damaged."""
+    readable, damaged = [], []
+    for row in connection.execute(select(tables.dataset).order_by(tables.dataset.c.name)):
+        try:
+            readable.append(_dataset(row))
+        except SpecError as error:
+            damaged.append(DamagedDataset(row.id, row.name, str(error)))
+    return readable, damaged
 
 
 def find_dataset(connection: Connection, name: str) -> Dataset:
@@ -65,8 +82,32 @@ def find_dataset(connection: Connection, name: str) -> Dataset:
 
 
 def _dataset(row: Row[tuple[object, ...]]) -> Dataset:
-    plan = msgspec.json.decode(row.plan, type=tuple[PlanStep, ...])
-    return Dataset(row.id, decode_spec(row.spec), plan, row.revision)
+    return Dataset(row.id, _read_spec(row.name, row.spec), _read_plan(row.plan), row.revision)
+
+
+def _read_spec(name: str, text: str) -> DatasetSpec:
+    """Return a stored spec; raise SpecError, whatever is wrong with it."""
+    try:
+        spec = decode_spec(text)
+    except DamagedSpec as error:
+        raise _damaged(name, f"is damaged: {error}") from error
+    if spec.name != name:
+        raise _damaged(name, f"has another name, {spec.name!r}")
+    return spec
+
+
+def _damaged(name: str, problem: str) -> SpecError:
+    return SpecError(
+        f"the stored spec of {name} {problem}; load its file again: python -m db load {name}.toml"
+    )
+
+
+def _read_plan(text: str) -> tuple[PlanStep, ...]:
+    try:
+        return msgspec.json.decode(text, type=tuple[PlanStep, ...])
+    except msgspec.DecodeError:
+        # A worker makes the plan again.
+        return ()
 
 
 def register_dataset(
@@ -84,10 +125,15 @@ def register_dataset(
         connection.execute(tables.dataset.insert().values(name=spec.name, spec=encode_spec(spec)))
         raise_generation(connection)
         return "created"
-    # Earlier code also wrote the members that have their default.
-    if encode_spec(decode_spec(row.spec)) == encode_spec(spec):
-        return "unchanged"
-    _check_keys_unchanged(connection, row.id, decode_spec(row.spec), spec)
+    try:
+        old = _read_spec(spec.name, row.spec)
+    except SpecError:
+        _check_keys_of_records(connection, row.id, spec)
+    else:
+        # Earlier code also wrote the members that have their default.
+        if encode_spec(old) == encode_spec(spec):
+            return "unchanged"
+        _check_keys_unchanged(connection, row.id, old, spec)
     connection.execute(
         update(tables.dataset).where(tables.dataset.c.id == row.id).values(spec=encode_spec(spec))
     )
@@ -119,6 +165,23 @@ def _check_keys_unchanged(
             f" give the spec another name and import the rows there, or delete the dataset first:"
             f" python -m db drop {new.name}"
         )
+
+
+def _check_keys_of_records(connection: Connection, dataset_id: int, spec: DatasetSpec) -> None:
+    """Raise SpecChangeRefused unless the records have the keys that this spec gives them.
+
+    The spec that it replaces cannot be read, so some records are looked at.
+    """
+    columns = tables.record.c
+    some = select(columns.inputs, columns.key).where(columns.dataset_id == dataset_id).limit(100)
+    for inputs, key in connection.execute(some):
+        values = msgspec.json.decode(inputs)
+        if list(values) != list(spec.fields) or spec.key(values) != key:
+            raise SpecChangeRefused(
+                f"{spec.name} has records with other fields than this spec"
+                f" ({', '.join(values)}); its stored spec is damaged, so load the file it had, or"
+                f" delete the dataset first: python -m db drop {spec.name}"
+            )
 
 
 def _key_changes(old: DatasetSpec, new: DatasetSpec) -> str:

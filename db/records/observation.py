@@ -145,8 +145,9 @@ def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRecor
     """Return the record of the row with this row id, None if there is no such row."""
     row = dialect.find_row(
         connection,
-        "SELECT r.key, r.inputs, p.body FROM observation o JOIN record r ON r.id = o.record_id"
-        " LEFT JOIN prediction p ON p.dataset_id = r.dataset_id AND p.key = r.key"
+        "SELECT r.key, r.inputs, p.body FROM {schema}observation o"
+        " JOIN {schema}record r ON r.id = o.record_id"
+        " LEFT JOIN {schema}prediction p ON p.dataset_id = r.dataset_id AND p.key = r.key"
         " WHERE o.dataset_id = {} AND o.row_id = {}",
         (dataset_id, row_id),
     )

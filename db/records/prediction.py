@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from db.store import tables
 from db.store.dialect import find_row, upsert
@@ -31,7 +31,7 @@ def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | No
     """Return the stored response body for a key, None if there is none."""
     row = find_row(
         connection,
-        "SELECT body FROM prediction WHERE dataset_id = {} AND key = {}",
+        "SELECT body FROM {schema}prediction WHERE dataset_id = {} AND key = {}",
         (dataset_id, key),
     )
     return None if row is None else row[0]
@@ -53,6 +53,14 @@ def write_predictions(
         for prediction in predictions
     ]
     upsert(connection, tables.prediction, rows, ("dataset_id", "key"))
+
+
+def has_predictions(connection: Connection, dataset_id: int, fingerprint: str) -> bool:
+    """Return whether a dataset has a stored prediction with this fingerprint."""
+    found = exists().where(
+        tables.prediction.c.dataset_id == dataset_id, tables.prediction.c.fingerprint == fingerprint
+    )
+    return bool(connection.execute(select(found)).scalar_one())
 
 
 def fingerprints_in_chunk(

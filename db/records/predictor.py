@@ -60,6 +60,7 @@ class StoredPredictor:
     def open(self) -> Predictor:
         """Return the predictor; raises ArtifactError if its student is damaged."""
         student = Student(decode_student(self.student.data, self.student.sha256))
+        student.check(dict.fromkeys(self.dataset.spec.fields))
         is_final = student.is_teacher and not self.dataset.spec.enrichers
         return Predictor(self.dataset, self.model, student, is_final)
 

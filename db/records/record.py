@@ -76,6 +76,14 @@ def first_inputs(connection: Connection, dataset_id: int, limit: int) -> list[In
     return [decode_inputs(row) for row in rows]
 
 
+def first_labelled_inputs(connection: Connection, dataset_id: int, limit: int) -> list[Inputs]:
+    """Return the inputs of the labelled records that were added first, at most `limit`."""
+    record = tables.record.c
+    query = select(record.inputs).where(record.dataset_id == dataset_id, record.label.isnot(None))
+    rows = connection.execute(query.order_by(record.id).limit(limit)).scalars()
+    return [decode_inputs(row) for row in rows]
+
+
 def count_records(connection: Connection, dataset_id: int) -> int:
     """Return how many records a dataset has."""
     query = select(func.count()).where(tables.record.c.dataset_id == dataset_id)

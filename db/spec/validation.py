@@ -25,7 +25,7 @@ from .field import (
     Value,
     example_of,
 )
-from .normalization import normal_number, normal_text
+from .normalization import LARGEST_WHOLE, normal_number, normal_text
 from .number_format import PLAIN_NUMBER, looks_grouped, parse_format
 
 # The square of a larger number may overflow in a model.
@@ -217,7 +217,9 @@ def _read_moment(field: DateField | DatetimeField, raw: object, refuse: _Refuse)
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         refuse(f"must be a date, not {_kind(raw)}")
     if isinstance(raw, int | float) and field.order != "epoch":
-        # A JSON file may have 20240131 as a number.
+        # A JSON file may have 20240131 as a number; Python writes no int of 5,000 digits as text.
+        if abs(raw) > LARGEST_WHOLE:
+            refuse("must be a date")
         raw = str(raw)
     try:
         return read_moment(raw, field.order) if isinstance(raw, str) else from_epoch(float(raw))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ from db.settings import Settings, load_settings
 from db.store.dialect import WORKER_NAME
 from db.store.store import Store, open_store
 
+# A store that hangs must not keep a command from ending.
+CUT_SECONDS = 3.0
 json_option = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
 
 
@@ -40,3 +43,15 @@ def stop_on_signals() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def end_waits(store: Store, stop: threading.Event) -> None:
+    """Once `stop` is set, end what waits for the store for longer than CUT_SECONDS."""
+
+    def cut() -> None:
+        stop.wait()
+        while True:
+            time.sleep(CUT_SECONDS)
+            store.sessions.cut()
+
+    threading.Thread(target=cut, name="cutter", daemon=True).start()

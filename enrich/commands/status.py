@@ -73,17 +73,38 @@ def format_status(report: dict[str, Any]) -> Iterator[str]:
         if dataset["quarantined"]:
             count = dataset["quarantined"]
             yield f"  {count:,} records are quarantined; see: python -m enrich quarantine list"
-    for failure in report["failures"]:
-        ago = format_duration(max(report["now"] - failure["ended_at"], 0.0))
-        reason = f": {failure['reason']}" if failure["reason"] else ""
-        yield f"{failure['command']} {failure['dataset']} failed {ago} ago{reason}"
+    yield from _fault_lines(report)
     yield _time_left(report)
     if report["paused_at"] is not None:
         yield "workers are paused; to resume: python -m enrich resume"
     for worker in report["workers"]:
         yield from _worker_lines(worker, report["now"])
-    if not report["workers"]:
+    if not any(worker.lives(report["now"]) for worker in report["workers"]):
         yield "no worker runs; start one: python -m enrich run"
+
+
+def _fault_lines(report: dict[str, Any]) -> Iterator[str]:
+    """Yield the failed runs, and the faults that are not such a run."""
+    for failure in report["failures"]:
+        ago = format_duration(max(report["now"] - failure["ended_at"], 0.0))
+        reason = f": {failure['reason']}" if failure["reason"] else ""
+        yield f"{failure['command']} {failure['dataset']} failed {ago} ago{reason}"
+    failed = {(one["dataset"], one["command"]) for one in report["failures"]}
+    for fault in report["faults"]:
+        if (fault["dataset"], fault["subject"]) not in failed:
+            yield _fault_line(fault, report["now"])
+
+
+def _fault_line(fault: dict[str, Any], now: float) -> str:
+    """Return what is stopped, why, since when, and when it is tried again if that is known."""
+    line = f"{fault['dataset']}: {fault['subject']} is stopped: {fault['reason']}"
+    if not fault["since"]:
+        return line
+    since = format_duration(max(now - fault["since"], 0.0))
+    return (
+        f"{line} (for {since}, {fault['tries']:,} tries,"
+        f" again in {format_duration(fault['seconds_left'])})"
+    )
 
 
 def _format_tokens(calls: int, tokens: dict[str, float | None] | None) -> str:
@@ -107,6 +128,10 @@ def _time_left(report: dict[str, Any]) -> str:
 
 
 def _worker_lines(worker: WorkerRow, now: float) -> Iterator[str]:
+    if not worker.lives(now):
+        ago = format_duration(abs(now - worker.seen_at))
+        yield f"worker {worker.id} on {worker.host}: silent for {ago}; it is taken for dead"
+        return
     duration = format_duration(max(now - worker.since, 0.0))
     state = (
         f"gate open for {duration}"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 import click
 
 from db.cli.console import Interrupted, ProgressBar, as_json
-from db.errors import EnricherError
+from db.errors import EnricherError, SpecError
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import quarantined_since
-from db.queue.run_history import recorded_run
-from db.records.dataset import all_datasets, find_dataset
+from db.queue.run_history import error_words, one_line, recorded_run
+from db.records.dataset import find_dataset, read_datasets
 from db.store.dialect import wall_seconds
 from enrich.executors.base import Executor, Stopped
+from enrich.pipeline.model_check import model_faults
 from enrich.planning.maintenance import due_analyses_of
 from enrich.worker.coverage_counter import CoverageCounter
 from enrich.worker.hooks import WorkerHooks
@@ -22,7 +23,13 @@ from enrich.worker.loop import WorkerOptions, run_worker
 from enrich.worker.subcommand import run_subcommand
 from enrich.worker.worker import working
 
-from .base import json_option, maybe_dataset_argument, open_worker_store, stop_on_signals
+from .base import (
+    end_waits,
+    json_option,
+    maybe_dataset_argument,
+    open_worker_store,
+    stop_on_signals,
+)
 
 executor_option = click.option(
     "--executor",
@@ -57,13 +64,18 @@ def _executor(name: str, scheduler: str | None, is_stopped: Callable[[], bool]) 
 def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_: bool) -> None:
     """Enrich every stale record, or only those of DATASET, then exit. Ignores the machine's load.
 
-    Exits with 1 if it had to quarantine a record.
+    Exits with 1 if it had to quarantine a record, or if a dataset cannot be enriched; the other
+    datasets are enriched nevertheless.
     """
     store, settings = open_worker_store()
     stop = stop_on_signals()
+    end_waits(store, stop)
     with store.reading() as connection:
-        datasets = [find_dataset(connection, dataset)] if dataset else all_datasets(connection)
+        datasets, damaged = read_datasets(connection)
+        if dataset:
+            datasets, damaged = [find_dataset(connection, dataset)], []
         started = wall_seconds(connection)
+    errors: dict[str, Exception] = {one.name: SpecError(one.reason) for one in damaged}
     names = tuple(chosen.name for chosen in datasets) if dataset else ()
     progress = ProgressBar("enrich")
     hooks = WorkerHooks("enriching every stale record")
@@ -72,32 +84,51 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
         for name in due_analyses_of(store, settings, [chosen.name for chosen in datasets]):
             run_subcommand("survey", name)
         with working(store, settings, stop, chosen_executor, hooks) as worker, ExitStack() as runs:
-            outcomes = [
-                runs.enter_context(recorded_run(store, chosen.id, "once", worker.id))
+            outcomes = {
+                chosen.name: runs.enter_context(recorded_run(store, chosen.id, "once", worker.id))
                 for chosen in datasets
-            ]
+            }
             coverage = CoverageCounter(store)
 
             def advance(count: int) -> None:
                 progress.advance(count)
                 coverage.publish()
 
-            done = worker.enrich(names, wait=True, progress=advance)
+            def note_error(name: str, error: Exception) -> None:
+                errors.setdefault(name, error)
+
+            done = worker.enrich(names, wait=True, progress=advance, on_error=note_error)
+            for fault in model_faults(store, outcomes):
+                note_error(fault.dataset, EnricherError(fault.reason))
             coverage.publish(at_once=True)
-            for outcome in outcomes:
-                outcome.complete("done", done)
+            for name, outcome in outcomes.items():
+                if name in errors:
+                    outcome.fail(errors[name])
+                else:
+                    outcome.complete("done", done)
     except Stopped:
         raise Interrupted from None
     finally:
         progress.end()
     with store.reading() as connection:
         refused, reason = quarantined_since(connection, started)
+    _raise_errors(errors, done)
     if refused:
         raise EnricherError(
             f"enriched {done:,} records; {refused:,} of them lack a value and are quarantined,"
             f" the first because of {reason}; see: python -m enrich quarantine list"
         )
     click.echo(as_json({"records": done}) if as_json_ else f"enriched {done:,} records")
+
+
+def _raise_errors(errors: Mapping[str, Exception], done: int) -> None:
+    """Raise EnricherError if datasets could not be enriched, with the reason of each."""
+    if errors:
+        reasons = "; ".join(
+            one_line(f"{name}: {error_words(error, 'the log above')}")
+            for name, error in errors.items()
+        )
+        raise EnricherError(f"enriched {done:,} records, but not all of {reasons}")
 
 
 @click.command()

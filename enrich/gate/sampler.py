@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from db.settings import Settings
 from db.traffic.web_load import WebLoad
 from enrich.gate.machine.cgroup import Cgroup
-from enrich.gate.machine.cpu import Cpu, total_source
+from enrich.gate.machine.cpu import Cpu, nice_source, total_source
 from enrich.gate.machine.memory import read_memory
 from enrich.gate.machine.pressure import Pressure
 from enrich.gate.machine.process_tree import anonymous_bytes, trees
@@ -69,7 +69,9 @@ class LoadSampler:
         cgroup = cgroup or Cgroup()
         self.store_state: StoreState | None = None
         self._own: set[int] = set()
-        self._cpu = Cpu(total_source(settings.gate_scope, cgroup))
+        scope = settings.gate_scope
+        nice = nice_source(scope, cgroup) if settings.gate_nice == "ignore" else None
+        self._cpu = Cpu(total_source(scope, cgroup), nice)
         folder = _store_folder(settings)
         self._memory = _Cached(
             MEMORY_SECONDS, lambda: read_memory(cgroup, anonymous_bytes(self._own))

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.admin.store_status import dataset_status
 from db.queue.coverage import seconds_since_count, write_counts
-from db.records.dataset import all_datasets
+from db.records.dataset import Dataset, all_datasets
 from db.store.store import Store
 
 COUNT_SECONDS = 10.0
@@ -42,10 +42,13 @@ class CoverageCounter:
             if not at_once and seconds_since_count(connection) < self._pause:
                 return
             began = time.monotonic()
-            statuses = [
-                (one.id, dataset_status(connection, one)) for one in all_datasets(connection)
-            ]
-        for dataset_id, status in statuses:
-            counts = {"records": status["records"], "fresh": status["enriched"]}
-            self._store.write(partial(write_counts, dataset_id=dataset_id, **counts))
+            datasets = all_datasets(connection)
+        for dataset in datasets:
+            self._count(dataset)
         self._pause = max(COUNT_SECONDS, PAUSE_PER_COST * (time.monotonic() - began))
+
+    def _count(self, dataset: Dataset) -> None:
+        with self._store.reading() as connection:
+            status = dataset_status(connection, dataset)
+        counts = {"records": status["records"], "fresh": status["enriched"]}
+        self._store.write(partial(write_counts, dataset_id=dataset.id, **counts))

@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
+from db.queue.run_history import error_words, one_line
 from db.queue.worker_registry import WorkerReport
 from db.settings import Settings
 from db.store.store import Store
@@ -24,10 +25,12 @@ from enrich.gate.decision import Limits
 from enrich.gate.monitor import GateMonitor
 from enrich.gate.sampler import LoadSampler, StoreState
 from enrich.gate.suspender import ProcessSuspender
+from enrich.pipeline.work_chunk import LOG
 from enrich.planning.due_command import EXCHANGES, Due, due_subcommands, is_exchange_due
 from enrich.planning.exchange_due import all_missing_variables
 
 from .coverage_counter import CoverageCounter
+from .daily_pruning import DailyPruning
 from .hooks import WorkerHooks
 from .stats import WorkerTotals
 from .subcommand import Subcommands
@@ -36,8 +39,11 @@ from .worker import Worker, working
 TICK_SECONDS = 5
 SIGNAL_SECONDS = 1
 ABORT_SECONDS = 0.5
+DRAIN_SECONDS = 10.0
 # After this time an import or a publication that failed for the same reason is tried again.
 RETRY_SECONDS = 3600.0
+# An analysis or a training may take hours: it waits twice as long after each failure.
+MOST_RETRY_SECONDS = 86_400.0
 
 log = logging.getLogger("veilleuse.worker")
 
@@ -63,7 +69,7 @@ def run_worker(
     with working(store, settings, stop, executor, hooks) as worker, monitor:
         subcommands = Subcommands(suspender, stop, seconds)
         loop = WorkerLoop(store, settings, worker, monitor, subcommands)
-        _tick_until(stop, loop.tick, local)
+        _tick_until(stop, loop.tick, local, store)
     log.info("worker has ended")
 
 
@@ -111,7 +117,9 @@ class GateHooks(WorkerHooks):
         return self._suspender.stopped_seconds()
 
 
-def _tick_until(stop: threading.Event, tick: Callable[[], None], local: Executor) -> None:
+def _tick_until(
+    stop: threading.Event, tick: Callable[[], None], local: Executor, store: Store
+) -> None:
     # APScheduler warns of each tick that comes during a pass, which often takes longer.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(
@@ -131,9 +139,28 @@ def _tick_until(stop: threading.Event, tick: Callable[[], None], local: Executor
     # A thread that writes to a stopped child would wait for ever: abort ends the child.
     ending = threading.Thread(target=scheduler.shutdown)
     ending.start()
+    cut_at = time.monotonic() + DRAIN_SECONDS
     while ending.is_alive():
         local.abort()
+        if time.monotonic() >= cut_at:
+            # A store that hangs must not keep the worker from ending.
+            store.sessions.cut()
         ending.join(ABORT_SECONDS)
+
+
+@dataclass(frozen=True)
+class FailedCommand:
+    """When a due command last failed, on the monotonic clock, and how often in a row."""
+
+    at: float
+    tries: int
+
+
+def retry_seconds(command: str, tries: int) -> float:
+    """Return after how long a command that failed so often is tried again for the same reason."""
+    if command in EXCHANGES:
+        return RETRY_SECONDS
+    return min(RETRY_SECONDS * 2.0 ** min(tries - 1, 30), MOST_RETRY_SECONDS)
 
 
 class WorkerLoop:
@@ -153,28 +180,41 @@ class WorkerLoop:
         self._monitor = monitor
         self._subcommands = subcommands
         self._coverage = CoverageCounter(store)
-        self._failed: dict[Due, float] = {}
+        self._pruning = DailyPruning(store, worker.id)
+        self._failed: dict[Due, FailedCommand] = {}
         self._exchange_checked_at = 0.0
         self._missing_variables: set[tuple[str, str]] = set()
         log.info("worker %s has started", worker.id)
 
     def tick(self) -> None:
-        """Enrich, then run due subcommands; an error is logged, and the next tick tries again."""
-        if not self._may_work():
-            return
-        try:
-            done = self._worker.enrich(may_work=self._may_go_on, on_error=self._report_error)
-            if done:
-                self._coverage.publish(at_once=True)
-                log.info("enriched %s records", f"{done:,}")
-            self._warn_of_missing_variables()
-            if self._may_work():
-                self._run_due(due_subcommands(self._store, self._settings))
-                self._coverage.publish()
-        except (Stopped, Suspended):
-            pass
-        except (VeilleuseError, SQLAlchemyError) as error:
-            self._report_error("this pass", error)
+        """Enrich, then run due subcommands; an error ends only the part in which it is raised."""
+        for name, part in (
+            ("this pass", self._enrich),
+            ("the check of variables", self._warn_of_missing_variables),
+            ("the run of due commands", self._run_all_due),
+            ("the daily maintenance", self._prune),
+        ):
+            if not self._may_work():
+                return
+            try:
+                part()
+            except (Stopped, Suspended):
+                return
+            except Exception as error:  # noqa: BLE001  the next tick tries again
+                self._report_error(name, error)
+
+    def _enrich(self) -> None:
+        done = self._worker.enrich(may_work=self._may_go_on, on_error=self._report_error)
+        if done:
+            self._coverage.publish(at_once=True)
+            log.info("enriched %s records", f"{done:,}")
+
+    def _run_all_due(self) -> None:
+        self._run_due(due_subcommands(self._store, self._settings, self._report_error))
+        self._coverage.publish()
+
+    def _prune(self) -> None:
+        self._pruning.run_if_due(self._may_work)
 
     def _may_work(self) -> bool:
         return self._monitor.gate.is_open
@@ -195,14 +235,13 @@ class WorkerLoop:
     def _still_failed(self) -> set[Due]:
         """Return the failed subcommands that are not tried again yet.
 
-        One runs again when its reason has changed, not at every tick. The reason of an import does
-        not change if its process ended before it could note its start.
+        One runs again at once when its reason has changed.
         """
         now = time.monotonic()
         return {
             one
-            for one, at in self._failed.items()
-            if one.command not in EXCHANGES or now - at < RETRY_SECONDS
+            for one, failed in self._failed.items()
+            if now - failed.at < retry_seconds(one.command, failed.tries)
         }
 
     def _warn_of_missing_variables(self) -> None:
@@ -214,7 +253,9 @@ class WorkerLoop:
         self._missing_variables = missing
 
     def _report_error(self, what: str, error: Exception) -> None:
-        message = " ".join(str(error).split())
+        if not isinstance(error, VeilleuseError | SQLAlchemyError):
+            log.error("%s failed", what, exc_info=error)
+        message = one_line(error_words(error, LOG))
         log.warning("%s failed: %s", what, message)
         self._worker.stats.fail(f"{what}: {message}")
 
@@ -229,4 +270,5 @@ class WorkerLoop:
             finally:
                 self._monitor.set_in_progress(False)
             if succeeded is False:
-                self._failed[one] = time.monotonic()
+                tries = self._failed[one].tries if one in self._failed else 0
+                self._failed[one] = FailedCommand(time.monotonic(), tries + 1)

@@ -109,4 +109,4 @@ def yielding(store: Store, lock: Path | None) -> Store:
         return store
     end_with_parent(os.getppid())
     yield_to_others()
-    return YieldingStore(store.writer, store.reader, lock)
+    return YieldingStore(store.writer, store.reader, store.sessions, lock)

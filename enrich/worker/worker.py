@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.errors import EnricherError, LeaseLost, VeilleuseError
-from db.queue.chunk import MOST_ATTEMPTS, Chunk, Wait, claim_chunk, fail_chunk, wait_for_chunk
+from db.errors import EnricherError, LeaseLost
+from db.queue.chunk import MOST_ATTEMPTS, Chunk, claim_chunk, fail_chunk
+from db.queue.chunk_wait import Wait, wait_for_chunk
+from db.queue.fault import CHUNK
 from db.queue.planner import plan_chunks
 from db.queue.worker_registry import (
     count_workers,
@@ -22,20 +23,18 @@ from db.queue.worker_registry import (
     remove_dead_workers,
     remove_worker,
 )
-from db.records.analysis import all_analyses
-from db.records.dataset import Dataset, PlanStep, all_datasets, find_dataset, set_plan
-from db.records.trained_model import active_model
 from db.settings import Settings
-from db.store.generation import raise_generation, read_generation
+from db.store.generation import raise_generation
 from db.store.store import Store
-from enrich.enrichers.base import find_enrichers
-from enrich.executors.base import Executor, RecipeError, Stopped
+from enrich.enrichers.base import Unavailable
+from enrich.executors.base import Executor, Stopped
 from enrich.executors.local import LocalExecutor
 from enrich.pipeline.context import WorkerContext
 from enrich.pipeline.step import ChunkTask, PlannedDataset
 from enrich.pipeline.work_chunk import work_chunk
-from enrich.planning.plan import make_plan
 
+from .confinement import Confinement
+from .dataset_plans import DatasetPlans, OnError
 from .heartbeat import Heartbeat
 from .hooks import WorkerHooks
 from .stats import WorkerStats
@@ -46,10 +45,7 @@ POLL_SECONDS = 0.5
 MOST_WAIT_SECONDS = 60.0
 
 
-OnError: TypeAlias = Callable[[str, VeilleuseError], None]
-
-
-def _raise(_name: str, error: VeilleuseError) -> None:
+def _raise(_name: str, error: Exception) -> None:
     raise error
 
 
@@ -64,10 +60,8 @@ class Worker:
         self._context = context
         self._hooks = hooks
         self.stats = WorkerStats()
-        self._own_plans: dict[int, tuple[PlanStep, ...]] = {}
-        self._left_out: set[int] = set()
-        self._planned: list[PlannedDataset] | None = None
-        self._planned_generation = -1
+        self._confinement = Confinement(context)
+        self._plans = DatasetPlans(context, self._confinement)
         self._has_unpublished = False
         self._waiting_since: float | None = None
 
@@ -89,22 +83,22 @@ class Worker:
 
         Between chunks it asks whether it may work on. With `wait` it stays until other workers
         have finished their chunks too, or their leases have run out. A dataset that cannot be
-        worked on is reported to `on_error`, and left out of this pass if that does not raise.
-        Raises Stopped.
+        worked on is reported to `on_error`; if that does not raise, the dataset is tried again
+        after a time that grows, and the others go on. Raises Stopped.
         """
         done = 0
-        self._left_out.clear()
-        self._planned = None
+        self._confinement.begin_pass()
+        self._plans.forget()
         self._waiting_since = None
         self._context.write(remove_dead_workers)
         try:
             while may_work():
                 self._check_stop()
-                datasets = self._plan_datasets(names, on_error)
+                datasets = self._plans.read(names, on_error)
                 try:
                     chunk = self._claim(datasets)
                 except PlanChanged:
-                    self._planned = None
+                    self._plans.forget()
                     continue
                 if chunk is not None:
                     count = self._work(datasets, chunk, on_error)
@@ -112,6 +106,7 @@ class Worker:
                     progress(count)
                     self._waiting_since = None if count else self._waiting_since
                 elif not (wait and self._wait_for_others(datasets)):
+                    self._confinement.forget_done(one.dataset for one in datasets)
                     break
         finally:
             self._publish(done)
@@ -127,58 +122,6 @@ class Worker:
     def _check_stop(self) -> None:
         if self._context.stop.is_set():
             raise Stopped
-
-    def _plan_datasets(self, names: Collection[str], on_error: OnError) -> list[PlannedDataset]:
-        """Return the datasets to work on with their plans, in the same order in every worker.
-
-        Plans are made once in a pass, and again where the generation has risen: a spec was loaded,
-        a model activated or an analysis made.
-        """
-        with self._context.store.reading() as connection:
-            generation = read_generation(connection)
-            if self._planned is not None and generation == self._planned_generation:
-                return self._planned
-            datasets = all_datasets(connection)
-            for name in set(names) - {one.name for one in datasets}:
-                find_dataset(connection, name)
-        wanted = [one for one in datasets if not names or one.name in names]
-        planned = [self._try_plan(one, on_error) for one in wanted if one.id not in self._left_out]
-        self._planned_generation = generation
-        self._planned = sorted(
-            (one for one in planned if one is not None and one.dataset.plan),
-            key=lambda one: one.dataset.id,
-        )
-        return self._planned
-
-    def _try_plan(self, dataset: Dataset, on_error: OnError) -> PlannedDataset | None:
-        try:
-            return self._plan(dataset)
-        except VeilleuseError as error:
-            self._left_out.add(dataset.id)
-            on_error(dataset.name, error)
-            return None
-
-    def _plan(self, dataset: Dataset) -> PlannedDataset | None:
-        """Return a dataset under this code's plan, None where another version's is in force.
-
-        When two versions of the code run side by side, the one that started last decides: each
-        sets its plan when it starts, when the plan changes for it too, or when it is alone.
-        """
-        with self._context.store.reading() as connection:
-            model = active_model(connection, dataset.id)
-            analyses = all_analyses(connection, dataset.id)
-        enrichers = find_enrichers(dataset.spec, self._context.settings.code_paths)
-        plan = make_plan(dataset, model, enrichers, analyses)
-        if plan != dataset.plan:
-            if self._own_plans.get(dataset.id) == plan and not self._is_alone():
-                return None
-            dataset = self._context.write(partial(set_plan, dataset=dataset, plan=plan))
-        self._own_plans[dataset.id] = plan
-        return PlannedDataset(dataset, model, enrichers)
-
-    def _is_alone(self) -> bool:
-        with self._context.store.reading() as connection:
-            return count_workers(connection) <= 1
 
     def _claim(self, datasets: list[PlannedDataset]) -> Chunk | None:
         return self._context.write(partial(self._plan_and_claim, datasets=datasets))
@@ -205,15 +148,22 @@ class Worker:
         self._hooks.on_work(True)  # noqa: FBT003
         try:
             result = work_chunk(self._context, ChunkTask(planned, chunk))
+        except Exception as error:  # noqa: BLE001  one dataset must not stop the others
+            self._confinement.confine(planned.dataset, CHUNK, error)
+            self._plans.forget()
+            on_error(planned.dataset.name, error)
+            return 0
         finally:
             self._hooks.on_work(False)  # noqa: FBT003
         if result.records:
+            self._confinement.release(planned.dataset)
             waited = self._hooks.stopped_seconds() - stopped
             self.stats.count(result.records, time.monotonic() - began - waited)
         self._has_unpublished = self._has_unpublished or result.is_lost
         if result.fault is not None:
             self.stats.fail(str(result.fault))
-            if isinstance(result.fault, RecipeError):
+            if not isinstance(result.fault, Unavailable):
+                self._confinement.note_fault(planned.dataset)
                 on_error(planned.dataset.name, result.fault)
         return result.records
 
@@ -224,11 +174,14 @@ class Worker:
             self._context.write(partial(fail_chunk, chunk=chunk, error=error))
 
     def _wait_for_others(self, datasets: list[PlannedDataset]) -> bool:
-        """Wait a little while chunks are leased or postponed; return whether any are."""
-        ids = [one.dataset.id for one in datasets]
+        """Wait a little while chunks are leased or postponed; return whether any are.
+
+        Those of a dataset with a fault wait for longer than a command does.
+        """
+        others = [one.dataset for one in datasets if not self._confinement.is_faulty(one.dataset)]
         self._context.write(remove_dead_workers)
         with self._context.store.reading() as connection:
-            wait = wait_for_chunk(connection, ids)
+            wait = wait_for_chunk(connection, [one.id for one in others])
         if wait is None:
             return False
         if wait.reason:
@@ -266,6 +219,9 @@ def working(
     finally:
         for one in (executor, caller):
             one.close()
+        if stop.is_set():
+            # A store that hangs must not keep the process from ending.
+            store.sessions.cut()
         # Where the store cannot be reached, the worker's row expires by itself.
         with contextlib.suppress(SQLAlchemyError), store.writing() as connection:
             remove_worker(connection, worker_id)

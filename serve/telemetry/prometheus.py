@@ -26,6 +26,8 @@ AMOUNTS = {
     "cache_bytes": "Approximate bytes held by the response cache.",
     "unseen_queue_inputs": "Unseen inputs waiting to be written to the store.",
     "unseen_queue_dropped": "Unseen inputs not recorded, because the queue or the store was full.",
+    "unseen_queue_refused": "Unseen inputs not recorded, because the store refused them.",
+    "unseen_queue_over_share": "Unseen inputs not recorded, because their client has its share.",
     "requests_in_flight": "Requests being answered.",
     "log_dropped": "Log lines dropped because standard output was blocked.",
 }

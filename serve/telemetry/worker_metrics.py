@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.queue.coverage import all_counts
+from db.queue.fault import Fault, all_faults
 from db.queue.pause import paused_at
-from db.queue.worker_registry import SILENT_SECONDS, WorkerRow, all_workers
+from db.queue.worker_registry import WorkerRow, all_workers
 from db.store.dialect import wall_seconds
 from serve.store_reader import StoreReader
 
@@ -36,6 +37,7 @@ class WorkerCollector(Collector):
             connection = self._store_reader.connection()
             yield from _coverage(connection)
             yield from _workers(all_workers(connection), wall_seconds(connection))
+            yield _faults(all_faults(connection))
             paused = float(paused_at(connection) is not None)
         except SQLAlchemyError:
             return
@@ -68,8 +70,19 @@ def _coverage(connection: Connection) -> Iterator[GaugeMetricFamily]:
     yield from (fresh, backlog, counted)
 
 
+def _faults(faults: list[Fault]) -> GaugeMetricFamily:
+    found = GaugeMetricFamily(
+        "veilleuse_dataset_fault",
+        "1 for each part of a dataset that is stopped by a fault.",
+        labels=("dataset", "subject"),
+    )
+    for fault in faults:
+        found.add_metric((fault.dataset, fault.subject), 1.0)
+    return found
+
+
 def _workers(workers: list[WorkerRow], now: float) -> Iterator[GaugeMetricFamily]:
-    running = [worker for worker in workers if now - worker.seen_at < SILENT_SECONDS]
+    running = [worker for worker in workers if worker.lives(now)]
     states = GaugeMetricFamily(
         "veilleuse_workers", "Running workers by the state of their gate.", labels=("gate",)
     )

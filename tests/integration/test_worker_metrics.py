@@ -95,7 +95,9 @@ def test_every_metric_of_the_workers_is_documented(own_site: Site) -> None:
     text = own_site.get("/metrics").body.decode()
     names = set(
         re.findall(
-            r"^# TYPE (veilleuse_(?:worker|backlog_rec|fresh|counted)\w*)", text, re.MULTILINE
+            r"^# TYPE (veilleuse_(?:worker|backlog_rec|fresh|counted|dataset_fault)\w*)",
+            text,
+            re.MULTILINE,
         )
     )
     assert names == set(re.findall(r"`(veilleuse_\w+)`", PAGES["workers.md"]))

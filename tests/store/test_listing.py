@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from db.errors import InputError, UnknownRecord
 from db.ingestion.row import NewRow
@@ -295,6 +295,7 @@ def run_enrich(url: str) -> Done:
 
 def test_gate_averages_are_kept_for_an_hour(store: Store) -> None:
     """The averages of a worker that is removed are deleted."""
+    count = select(func.count()).select_from(tables.reading)
     means = GateAverages(0.5, foreign_cores=1.5, memory_share=0.9)
     with store.writing() as connection:
         first, second = register_worker(connection), register_worker(connection)
@@ -306,6 +307,6 @@ def test_gate_averages_are_kept_for_an_hour(store: Store) -> None:
         connection.execute(update(tables.reading).values(at=tables.reading.c.at - KEEP_SECONDS - 5))
         assert recent_gate_averages(connection) == {}
         record_heartbeat(connection, first, WorkerReport("open", 5.0, means=means))
-        assert connection.execute(text("SELECT count(*) FROM reading")).scalar() == 1
+        assert connection.execute(count).scalar() == 1
         remove_worker(connection, first)
-        assert connection.execute(text("SELECT count(*) FROM reading")).scalar() == 0
+        assert connection.execute(count).scalar() == 0

@@ -8,11 +8,14 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
-from db.admin.prune import DAY_SECONDS, prune_store
+from db.admin.clock_check import DAY_SECONDS
+from db.admin.prune import prune_store
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.chunk import claim_chunk, finish_chunk, records_in_chunk
+from db.queue.fault import read_faults
 from db.queue.planner import plan_chunks
+from db.queue.quarantine import count_quarantined
 from db.queue.run_history import begin_run, is_running
 from db.queue.worker_registry import _host
 from db.records.dataset import Dataset, PlanStep, set_plan
@@ -24,6 +27,7 @@ from db.settings import Settings
 from db.store import tables
 from db.store.generation import read_generation
 from db.store.store import Store
+from enrich.executors.base import RecipeError
 from enrich.learning.training import train_model
 from enrich.planning.maintenance import use_model
 from enrich.worker.worker import PlanChanged, _raise, working
@@ -134,7 +138,7 @@ def test_a_model_activated_between_plan_and_work_predicts_nothing_under_the_old_
         train_model(store, "notes", settings, force=True)
     use_model(store, "notes", 1, settings)
     with working(store, settings, threading.Event(), InlineExecutor()) as worker:
-        planned = worker._plan_datasets((), _raise)
+        planned = worker._plans.read((), _raise)
         use_model(store, "notes", 2, settings)
         with pytest.raises(PlanChanged):
             worker._claim(planned)
@@ -224,10 +228,15 @@ def test_values_that_the_old_teacher_cannot_read_are_still_written(
     monkeypatch.setattr(sample_enrichers.Length, "version", "2")
     monkeypatch.setattr(sample_enrichers.Length, "__call__", lambda _, rows: ["word"] * len(rows))
     monkeypatch.setattr(sample_enrichers.Double, "__call__", lambda _, rows: [1] * len(rows))
-    enrich_now(store, settings)
+    with pytest.raises(RecipeError, match="prediction: fails on every record"):
+        enrich_now(store, settings)
+    with store.reading() as connection:
+        assert count_quarantined(connection, notes.id) == 0, "it is the teacher's fault"
+        assert [one.subject for one in read_faults(connection)] == ["prediction"]
     trained = train_model(store, "notes", settings, force=True)
     assert set(trained.metrics["covering"]) == {"length", "double", "shout"}
     enrich_now(store, settings)
     key = sentence(notes, "merci beaucoup 0").key
     with store.reading() as connection:
         assert b'"notes@2"' in (find_body(connection, notes.id, key) or b"")
+        assert read_faults(connection) == []

@@ -23,7 +23,7 @@ def try_to_stop(lock: Path) -> None:
 def test_the_heartbeat_writes_while_a_long_query_is_read(store: Store, tmp_path: Path) -> None:
     """Otherwise other workers would take the subcommand for dead after two minutes."""
     lock = tmp_path / "lock"
-    yielding = YieldingStore(store.writer, store.reader, lock)
+    yielding = YieldingStore(store.writer, store.reader, store.sessions, lock)
     writing = threading.Thread(target=yielding.write, args=(register_worker,), daemon=True)
     with uninterrupted(lock):
         writing.start()

@@ -74,6 +74,17 @@ class Cgroup:
             return _numbers(folder / "cpu.stat")["usage_usec"] / 1e6
         return int(_text(folder / "cpuacct.usage")) / 1e9
 
+    def nice_seconds(self, group: Path | None = None) -> float:
+        """Return the CPU seconds of a group's processes at a nice value above 0, in user code.
+
+        0 where the kernel does not count them: before Linux 6.13, and in v1.
+        """
+        if not self._usage.is_v2:
+            return 0.0
+        top = self._usage.folders[-1]
+        folder = self._usage.folders[0] if group is None else top / group
+        return _numbers(folder / "cpu.stat").get("nice_usec", 0) / 1e6
+
     @property
     def pressure_folder(self) -> Path | None:
         """The folder of this container's pressure files; None without a memory limit or files."""

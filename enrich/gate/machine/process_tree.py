@@ -105,6 +105,24 @@ def _ended_seconds(pid: int) -> float:
     return (int(after_name[13]) + int(after_name[14])) * TICK_SECONDS
 
 
+def niced_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU seconds that the kernel has counted as nice for these processes.
+
+    It counts the user time of processes at a nice value above 0.
+    """
+    return sum(map(_niced_seconds, pids))
+
+
+def _niced_seconds(pid: int) -> float:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+    except OSError:
+        return 0.0
+    after_name = stat.rpartition(")")[2].split()
+    user, children_user, nice = (int(after_name[at]) for at in (11, 13, 16))
+    return (user + children_user) * TICK_SECONDS if nice > 0 else 0.0
+
+
 def anonymous_bytes(pids: Iterable[int]) -> int:
     """Return the resident memory of these processes that they share with no file or process."""
     return sum(_anonymous_bytes(pid) for pid in pids)

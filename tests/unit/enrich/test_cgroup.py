@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from enrich.gate.machine.cgroup import Cgroup, Use
+from enrich.gate.machine.cpu import nice_source
 
 MIB = 2**20
 V1_NO_LIMIT = "9223372036854771712"
@@ -364,3 +365,20 @@ def test_the_groups_of_the_test_process_can_be_read() -> None:
         assert use.limit_bytes > 0
         assert use.used_bytes >= 0
     assert cgroup.cpu_seconds(cgroup.limited_group()) >= 0
+
+
+@pytest.mark.parametrize(("line", "seconds"), [("\nnice_usec 1500000", 1.5), ("", 0.0)])
+def test_nice_load_is_read_where_the_kernel_counts_it(
+    machine: FakeMachine, line: str, seconds: float
+) -> None:
+    """Since Linux 6.13; elsewhere it is 0, so that all load counts."""
+    machine.set_process("0::/app\n", V2_MOUNT)
+    machine.add_group("app", {"cpu.stat": f"usage_usec 2500000{line}"})
+    assert nice_source("cgroup", machine.cgroup())() == seconds
+
+
+def test_v1_does_not_count_nice_load(machine: FakeMachine) -> None:
+    """All load counts there."""
+    machine.set_process("4:cpuacct:/app\n", mount_v1("cpuacct"))
+    machine.add_group("cpuacct/app", {"cpuacct.usage": "2500000000"})
+    assert nice_source("cgroup", machine.cgroup())() == 0.0

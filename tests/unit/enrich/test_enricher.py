@@ -14,7 +14,8 @@ from db.records.trained_model import Model
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Field, NumberField, TextField
 from db.spec.section import EnricherSpec
-from enrich.enrichers.base import Enricher, find_enricher, find_enrichers, to_value
+from enrich.enrichers.base import Enricher, find_enricher, find_enrichers
+from enrich.enrichers.value import to_value
 from enrich.import_string import import_from_path
 from enrich.planning.plan import make_plan
 from tests.conftest import settings_for

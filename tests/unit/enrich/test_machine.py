@@ -6,8 +6,10 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,11 +19,26 @@ from hypothesis import strategies as st
 
 from enrich.gate.machine import pressure, process_tree
 from enrich.gate.machine.cgroup import Cgroup, Use
-from enrich.gate.machine.cpu import Cpu, Sample, foreign_cores, total_source
+from enrich.gate.machine.cpu import (
+    NICE_SECONDS,
+    Cpu,
+    Sample,
+    foreign_cores,
+    nice_source,
+    total_source,
+)
 from enrich.gate.machine.gpu import read_gpu
 from enrich.gate.machine.memory import free_share, read_memory
 from enrich.gate.machine.pressure import Pressure, stalled_seconds
-from enrich.gate.machine.process_tree import anonymous_bytes, cpu_seconds, servers, tree
+from enrich.gate.machine.process_tree import (
+    anonymous_bytes,
+    cpu_seconds,
+    niced_seconds,
+    servers,
+    tree,
+)
+from enrich.gate.sampler import LoadSampler
+from tests.conftest import settings_for
 from tests.processes import go_on, line_of
 
 MIB = 2**20
@@ -35,13 +52,27 @@ def burn(seconds):
     while time.process_time() < until:
         pass
 """
+# The kernel counts user time alone as nice, and reading the clock is system time.
+NICE_CPU_SECONDS = 0.4
+COMPUTE = f"""
+import os, time
+input()
+time.sleep(1)
+while os.times().user < {NICE_CPU_SECONDS}:
+    sum(range(100_000))
+print("done", flush=True)
+input()
+"""
 
 
 @contextmanager
-def run_code(code: str) -> Iterator[subprocess.Popen[str]]:
-    """Run code that prints a line when it is ready and waits for one before it ends."""
+def run_code(code: str, *before: str) -> Iterator[subprocess.Popen[str]]:
+    """Run code that prints a line when it is ready and waits for one before it ends.
+
+    `before` are words of the command line before it, such as `nice`.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", BURN + code],
+        [*before, sys.executable, "-c", BURN + code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -529,3 +560,59 @@ input()
         line_of(process)
         assert servers([process.pid, os.getpid(), 2**22 + 1], "postgres") == {process.pid}
         assert servers([process.pid], "mysqld") == set()
+
+
+def test_foreign_nice_load_is_left_out_if_it_does_not_count() -> None:
+    """Of two foreign cores one was nice; our own niced child is subtracted only once."""
+    first = Sample(10.0, 100.0, {MINE: 5.0}, 50.0, {MINE: 4.0})
+    last = Sample(11.0, 102.5, {MINE: 5.5}, 51.5, {MINE: 4.5})
+    assert foreign_cores([first, last], 1.0) == pytest.approx(1.0)
+    counted = [Sample(one.at, one.total, one.own) for one in (first, last)]
+    assert foreign_cores(counted, 1.0) == pytest.approx(2.0)
+
+
+def test_nice_load_is_measured_over_a_second_since_the_kernel_counts_it_in_ticks() -> None:
+    """Until samples are so far apart, all load counts."""
+    first, last = Sample(10.0, 100.0, {}, 0.0), Sample(10.5, 100.5, {}, 0.5)
+    assert foreign_cores([first, last], 0.1) == pytest.approx(1.0)
+
+
+def test_a_busy_process_at_nice_19_is_foreign_load_only_if_nice_load_counts() -> None:
+    """The same counters are read either way."""
+    total, nice = total_source("machine", Cgroup()), nice_source("machine", Cgroup())
+
+    def sample() -> Sample:
+        return Sample(time.monotonic(), total(), {}, nice())
+
+    with run_code(COMPUTE, "nice", "-n", "19") as process:
+        first = sample()
+        go_on(process)
+        line_of(process)
+        last = sample()
+        assert niced_seconds([process.pid]) >= NICE_CPU_SECONDS - ROUNDED
+    assert niced_seconds([os.getpid()]) == 0.0, "it is not niced"
+    ignored = foreign_cores([first, last], NICE_SECONDS)
+    counted = foreign_cores([replace(one, nice=0.0) for one in (first, last)], NICE_SECONDS)
+    assert ignored is not None
+    assert counted is not None
+    assert (counted - ignored) * (last.at - first.at) > NICE_CPU_SECONDS / 2
+
+
+def test_nice_load_is_read_only_if_it_does_not_count() -> None:
+    """Our own niced processes are told apart from those of other programs."""
+    code = "import os; os.nice(19); print('ready', flush=True); input()"
+    with run_code(code) as process:
+        line_of(process)
+        meter = Cpu(lambda: 0.0, lambda: 7.0)
+        meter.read({process.pid: [process.pid]}, 0.001)
+        assert (meter._samples[0].nice, set(meter._samples[0].own_nice)) == (7.0, {process.pid})
+    meter = Cpu(lambda: 0.0)
+    meter.read({os.getpid(): [os.getpid()]}, 0.001)
+    assert (meter._samples[0].nice, meter._samples[0].own_nice) == (0.0, {})
+
+
+@pytest.mark.parametrize(("setting", "is_read"), [("count", False), ("ignore", True)])
+def test_the_setting_decides_whether_nice_load_counts(setting: str, *, is_read: bool) -> None:
+    """By default it does."""
+    settings = settings_for("sqlite:///store.db", GATE_NICE=setting)
+    assert (LoadSampler(settings)._cpu._nice is not None) is is_read
