@@ -15,9 +15,11 @@ from pathlib import Path
 
 from db.cli.console import Interrupted, run_command
 from db.settings import Settings, load_settings
+from serve.server.descriptor_limit import raise_descriptor_limit
+from serve.server.listener import listen, remove_socket, shown_address
 from serve.server.single_process import serve_single_process
 from serve.server.supervisor import Supervisor
-from serve.server.waitress_server import ServerHooks, listen, raise_descriptor_limit
+from serve.server.waitress_server import ServerHooks
 from serve.server.web_process import WebProcess, serve_web_process
 from serve.telemetry.log import BatchedHandler, set_up_log
 from serve.telemetry.multiprocess import mark_process_dead
@@ -37,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
 
             check_granian()
         WebProcess(settings, log_handler, None)
-        print(f"would start on http://{settings.host}:{settings.port}")
+        print(f"would start on {shown_address(settings)}")
     elif settings.server == "granian":
         # Imported only here: granian is not among the requirements of the web process.
 
@@ -50,8 +52,11 @@ def main(arguments: argparse.Namespace) -> None:
         listener = _listener(settings, arguments.listener)
         if settings.web_concurrency == 1:
             serve_single_process(settings, log_handler, listener)
+            code = 0
         else:
-            sys.exit(_run_supervisor(settings, log_handler, listener, arguments))
+            code = _run_supervisor(settings, log_handler, listener, arguments)
+        remove_socket(settings.host)
+        sys.exit(code)
 
 
 def _run_supervisor(

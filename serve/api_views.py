@@ -15,15 +15,17 @@ from db.ingestion.row import NewRow, RowCounts
 from db.ingestion.submission import add_rows, add_rows_once
 from db.records.dataset import find_dataset
 from db.spec.dataset_spec import DatasetSpec
-from serve.api.api_keys import AccessControl
-from serve.api.fast_path import cache_control_values, predict
-from serve.api.media_type import CSV, is_csv, wants_json
+from serve.api.access.api_keys import AccessControl
+from serve.api.fast_path import cache_control_values, find_cached, predict
+from serve.api.media_type import CSV, is_csv, require_plain_body, wants_json
 from serve.api.problem import Refusal, make_problem, problem_of
 from serve.api.query import MOST_BODY_BYTES, read_item, read_items, read_query
 from serve.api.response import (
     DOCS_POLICY,
     JSON,
+    public_path,
     respond,
+    respond_cacheable,
     respond_page,
     respond_problem,
 )
@@ -34,8 +36,8 @@ from serve.pages.login import Authenticator
 from serve.pages.page_views import Pages
 from serve.pages.rendering import fill, wants_page
 from serve.prediction.catalog import Served
-from serve.prediction.explanation import explain, find_neighbours, neighbours_enrichers
-from serve.prediction.service import PredictionService, tag_of
+from serve.prediction.explanation import explain
+from serve.prediction.service import PredictionService
 from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from serve.telemetry.prometheus import Metrics
 
@@ -80,34 +82,11 @@ class Views:
 
     def _predict(self, path: str) -> HTTPResponse:
         self._authenticator.require_read_key()
-        cached = predict(self._service, path, request.query_string)
-        return self._cacheable(cached.body, cached.tag, cached.source)
-
-    def _cacheable(self, body: bytes, tag: str, source: str) -> HTTPResponse:
-        response = respond(body)
-        response.set_header("ETag", tag)
-        response.set_header("Cache-Control", self._cache_control[source])
-        return response
-
-    def explain(self) -> HTTPResponse:
-        """Explain the answer of the one dataset that has these fields."""
-        return self._explain()
-
-    def explain_named(self, name: str) -> HTTPResponse:
-        """Explain the answer of a dataset."""
-        return self._explain(name)
-
-    def _explain(self, name: str = "") -> HTTPResponse:
-        self._authenticator.require_read_key()
-        fields, catalog = read_query(request.query_string), self._service.catalog
-        served = catalog.find(name) if name else catalog.match(fields)
-        inputs = self._service.find_inputs(served, fields)
-        neighbours = find_neighbours(self._service.store_reader, served, inputs)
-        explanation = explain(served, inputs, neighbours)
-        body = _encode(explanation)
-        # Neighbours may change at any time, as a student's answer may.
-        source = "student" if neighbours_enrichers(served.spec) else explanation.source
-        return self._cacheable(body, tag_of(body), source)
+        service, query = self._service, request.query_string
+        answer = find_cached(service, path, query)
+        if answer is None:
+            answer = predict(service, path, query, self._access.client(request.environ))
+        return respond_cacheable(answer.body, answer.tag, self._cache_control[answer.source])
 
     def predict_batch(self, name: str) -> HTTPResponse:
         """Predict for an array or a CSV table, in their order; a bad item gets its own problem."""
@@ -127,11 +106,13 @@ class Views:
         if _wants_explanations():
             raise Refusal(415, "explain=true needs JSON; send an array, or CSV without it")
         as_json = wants_json()
-        body = answer_csv(_body(), self._service, served, as_json=as_json)
+        client = self._access.client(request.environ)
+        body = answer_csv(_body(), self._service, served, client, as_json=as_json)
         return respond(body, JSON if as_json else CSV)
 
     def _predict_body(self, served: Served, raw: dict[str, Any]) -> bytes:
-        return self._service.predict(served, raw).body
+        client = self._access.client(request.environ)
+        return self._service.predict(served, raw, client=client).body
 
     def _predict_explained(self, served: Served, raw: dict[str, Any]) -> bytes:
         """Return the body of a prediction with its explanation as the last member."""
@@ -147,7 +128,7 @@ class Views:
         rows = _read_rows(served.spec, read_items(body))
         key = _idempotency_key()
         add = partial(_add, served=served, rows=rows, key=key, body=body)
-        return respond(_encode(self._service.store.write(add)))
+        return respond(_encode(self._service.write(add)))
 
     def live(self) -> HTTPResponse:
         """Report that the process runs."""
@@ -158,7 +139,18 @@ class Views:
         reason = self._service.why_not_ready()
         if reason:
             raise Refusal(503, reason)
-        return respond(_encode({"status": "ready"}))
+        return respond(_encode({"status": "ready", **self._faults()}))
+
+    def _faults(self) -> dict[str, list[dict[str, str]]]:
+        """Return what is stopped; the reasons are left out where records need a key.
+
+        They may show inputs of records.
+        """
+        more = ("reason",) if self._access.lists_records else ()
+        shown = ("dataset", "subject", *more)
+        faults = self._service.catalog.faults
+        named = [{name: getattr(fault, name) for name in shown} for fault in faults]
+        return {"faults": named} if named else {}
 
     def metrics(self) -> HTTPResponse:
         """Return all metrics in Prometheus's text format."""
@@ -168,7 +160,8 @@ class Views:
     def openapi(self) -> HTTPResponse:
         """Return the OpenAPI document, made from the datasets' specs."""
         specs = [one.spec for one in self._service.catalog.datasets.values()]
-        return respond(_encode(openapi_document(specs, is_open=self._access.is_open)))
+        document = openapi_document(specs, is_open=self._access.is_open, prefix=public_path(""))
+        return respond(_encode(document))
 
     def docs(self) -> HTTPResponse:
         """Return the page that shows the OpenAPI document."""
@@ -199,15 +192,18 @@ class Views:
     def _predict_flat(self, served: Served) -> dict[str, float]:
         # Existing clients of this route send parameters that are not fields.
         fields = read_query(request.query_string, only=served.spec.required)
-        return self._service.predict_flat(served, fields)
+        client = self._access.client(request.environ)
+        return self._service.predict_flat(served, fields, client)
 
     def _refuse(self, route: str) -> NoReturn:
         allowed = [method for method in ("GET", "POST", "DELETE") if self._is_route(route, method)]
         if allowed:
             _refuse_method(allowed)
         if route != "/" and self._is_route(route.rstrip("/"), "GET"):
-            raise Refusal(404, f"there is nothing at {route}; try {route.rstrip('/')}")
-        raise Refusal(404, f"there is nothing at {route}; see /docs for the routes")
+            raise Refusal(404, f"there is nothing at {route}; try {public_path(route.rstrip('/'))}")
+        raise Refusal(
+            404, f"there is nothing at {route}; see {public_path('/docs')} for the routes"
+        )
 
     def _is_route(self, path: str, method: str) -> bool:
         try:
@@ -245,6 +241,7 @@ def _answer_item(
 
 
 def _body() -> bytes:
+    require_plain_body()
     body: bytes = request.body.read(MOST_BODY_BYTES + 1)
     if len(body) > MOST_BODY_BYTES:
         raise Refusal(413, f"the body has more than {MOST_BODY_BYTES:,} bytes; send fewer")
@@ -253,7 +250,7 @@ def _body() -> bytes:
 
 def _idempotency_key() -> str:
     """Return the header Idempotency-Key, "" without it; raises InputError."""
-    key = str(request.get_header("Idempotency-Key", ""))
+    key: str = request.environ.get("HTTP_IDEMPOTENCY_KEY", "")
     if len(key) > MOST_KEY_CHARACTERS:
         raise InputError(
             "Idempotency-Key", f"has {len(key)} characters, more than {MOST_KEY_CHARACTERS}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bottle
 from bottle import Bottle
 
-from serve.api.api_keys import AccessControl
+from db.errors import SettingError
+from serve.api.access.api_keys import AccessControl
 from serve.api.cors import Cors
 from serve.api.error_handling import handle_errors
 from serve.api.middleware import RequestMiddleware
@@ -21,6 +22,7 @@ from serve.telemetry.log import BatchedHandler
 from serve.telemetry.prometheus import Metrics
 
 from .api_views import Views
+from .explanation_views import ExplanationViews
 
 __all__ = ["MOST_BODY_BYTES", "make_app", "make_routes"]
 
@@ -29,10 +31,20 @@ def make_app(
     service: PredictionService, metrics: Metrics, dashboard: Dashboard, log_handler: BatchedHandler
 ) -> RequestMiddleware:
     """Return the WSGI application."""
-    access = AccessControl(service.settings.read_keys, service.settings.api_keys)
+    access = AccessControl(service.settings)
     cors = Cors(service.settings.cors_origins)
     routes = make_routes(service, access, metrics, dashboard)
+    check_base_path(routes, service.settings.base_path)
     return RequestMiddleware(routes, service, access, cors, log_handler)
+
+
+def check_base_path(routes: Bottle, base_path: str) -> None:
+    """Raise SettingError if a route begins as BASE_PATH does: both could be meant."""
+    first = base_path.split("/")[1] if base_path else ""
+    if first and first in {route.rule.split("/")[1] for route in routes.routes}:
+        raise SettingError(
+            f"BASE_PATH={base_path}: /{first} is the beginning of a route; choose another path"
+        )
 
 
 def make_routes(
@@ -46,12 +58,13 @@ def make_routes(
     pages = Pages(service, dashboard, authenticator)
     records = RecordPages(service, authenticator)
     views = Views(service, access, metrics, app, pages, authenticator)
+    explanations = ExplanationViews(service, access, authenticator)
     for method, path, view in (
         ("GET", "/predict", views.predict),
         ("GET", "/predict/<name>", views.predict_named),
         ("POST", "/predict/<name>", views.predict_batch),
-        ("GET", "/explain", views.explain),
-        ("GET", "/explain/<name>", views.explain_named),
+        ("GET", "/explain", explanations.explain),
+        ("GET", "/explain/<name>", explanations.explain_named),
         ("POST", "/records/<name>", views.add_records),
         ("GET", "/health", views.live),
         ("GET", "/api/health", views.live),
@@ -73,6 +86,7 @@ def make_routes(
         ("POST", "/forget/<name>/<key>", records.forget_by_form),
         ("GET", "/key", authenticator.show_form),
         ("POST", "/key", authenticator.submit_key),
+        ("POST", "/sign-out", authenticator.sign_out),
         ("OPTIONS", "/", views.other),
         ("ANY", "/<path:path>", views.other),
     ):

@@ -13,6 +13,7 @@ from db.errors import VeilleuseError
 from db.exchange.incremental_import import import_from_source
 from db.files.exporter import export_csv, export_lines
 from db.files.importer import import_files
+from db.files.spreadsheet_cell import CellWriter
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
 from db.spec.exchange_check import MOST_OVERLAP_SECONDS
@@ -94,14 +95,30 @@ def import_(  # noqa: PLR0913  one parameter per option
 @dataset_argument
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV instead of JSON lines.")
 @click.option("--json", "as_json_", is_flag=True, help="Write JSON lines; this is the default.")
-def export(dataset: str, *, as_csv: bool, as_json_: bool) -> None:
+@click.option(
+    "--spreadsheet",
+    is_flag=True,
+    help="Write CSV with an apostrophe before each text that a spreadsheet runs as a formula.",
+)
+def export(dataset: str, *, as_csv: bool, as_json_: bool, spreadsheet: bool) -> None:
     """Write DATASET's records, enrichments and predictions to standard output."""
-    if as_csv and as_json_:
-        raise click.UsageError("--csv and --json cannot be used together")
+    if (as_csv or spreadsheet) and as_json_:
+        option = "--csv" if as_csv else "--spreadsheet"
+        raise click.UsageError(f"{option} and --json cannot be used together")
     store = open_configured_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
-    (export_csv if as_csv else export_lines)(store, found, sys.stdout)
+    if not (as_csv or spreadsheet):
+        export_lines(store, found, sys.stdout)
+        return
+    cells = CellWriter(for_spreadsheet=spreadsheet)
+    export_csv(store, found, sys.stdout, cells)
+    if cells.formulas and not spreadsheet:
+        click.echo(
+            f"{dataset}: {cells.formulas:,} cells begin as formulas do; for a spreadsheet, write"
+            " the file with --spreadsheet",
+            err=True,
+        )
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import msgspec
 
+from db.files.prediction.row_answer import unused_names
 from db.records.dataset import Dataset
 from db.records.enrichment import Enrichment, Vector, enrichments_between
 from db.records.observation import observations_between
@@ -15,10 +16,12 @@ from db.records.predictor import find_bodies
 from db.records.record import batches, each_record
 from db.scoring.response_body import decode_answer
 from db.spec.dataset_spec import DatasetSpec
-from db.spec.field import IntegerField, NumberField, Value
+from db.spec.field import IntegerField, NumberField
 from db.spec.normalization import normal_number
 from db.spec.number_format import parse_format
 from db.store.store import Store
+
+from .spreadsheet_cell import CellWriter
 
 PAGE_RECORDS = 500
 
@@ -32,44 +35,52 @@ def export_lines(store: Store, dataset: Dataset, out: IO[str]) -> int:
     return count
 
 
-def export_csv(store: Store, dataset: Dataset, out: IO[str]) -> int:
+def export_csv(
+    store: Store, dataset: Dataset, out: IO[str], cells: CellWriter | None = None
+) -> int:
     """Write each observation as a row of CSV; return the number of rows.
 
     A record without observations, such as a requested one, is a row without a label. Fields have
-    the names of their columns, so that the file can be imported again. Enrichments that are lists
-    or objects are JSON in their cells.
+    the names of their columns, so that the file can be imported again; a column of ours whose name
+    is taken gets a number. Enrichments that are lists or objects are JSON in their cells.
     """
+    cells = cells or CellWriter(for_spreadsheet=False)
     spec = dataset.spec
     enrichers = [step.name for step in dataset.plan if step.name != "prediction"]
     answer_columns = ("prediction", "source", "model")
     ids = [spec.id_column or spec.id] if spec.id else []
     columns = [field.column or name for name, field in spec.fields.items()]
     writer = csv.writer(out)
-    writer.writerow([*ids, *columns, spec.target, "key", *answer_columns, *enrichers])
+    header = [*ids, *columns, spec.target]
+    header += unused_names(["key", *answer_columns], set(header))
+    header += unused_names(enrichers, set(header))
+    writer.writerow(map(cells.write, header))
     count = 0
     for record in export_rows(store, dataset):
         answer = record["prediction"] or {}
         values = [
             record["key"],
-            *(answer.get(name) for name in answer_columns),
-            *(_cell(record["enrichments"].get(name)) for name in enrichers),
+            *(cells.write(answer.get(name)) for name in answer_columns),
+            *(cells.write(_cell(record["enrichments"].get(name))) for name in enrichers),
         ]
-        inputs = [_input_cell(spec, name, value) for name, value in record["inputs"].items()]
+        given = record["inputs"].items()
+        inputs = [_input_cell(spec, name, cells.write(value)) for name, value in given]
         for row in record["observations"] or [{"id": None, "label": None}]:
-            label = _number_cell(row["label"], spec.cell_format(spec.target_format))
-            writer.writerow([*([row["id"]] if spec.id else []), *inputs, label, *values])
+            label = _number_cell(cells.write(row["label"]), spec.cell_format(spec.target_format))
+            row_id = [cells.write(row["id"])] if spec.id else []
+            writer.writerow([*row_id, *inputs, label, *values])
             count += 1
     return count
 
 
-def _input_cell(spec: DatasetSpec, name: str, value: Value) -> object:
+def _input_cell(spec: DatasetSpec, name: str, value: object) -> object:
     field = spec.fields[name]
     if isinstance(field, NumberField | IntegerField):
         return _number_cell(value, spec.cell_format(field.format))
     return value
 
 
-def _number_cell(value: Value, number_format: str) -> object:
+def _number_cell(value: object, number_format: str) -> object:
     """Return a number in the format of its column, and any other value as it is."""
     if not number_format or isinstance(value, bool) or not isinstance(value, int | float):
         return value

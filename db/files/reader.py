@@ -195,11 +195,19 @@ def errors_of(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError:
-        raise DataFileError(f"{path}: {why_undecodable(path)}") from None
+        raise DataFileError(f"{path}: {_why_undecodable(path)}") from None
     except RecursionError:
         raise DataFileError(f"{path}: is nested too deeply") from None
     except ValueError as error:
         raise DataFileError(f"{path}: {error}") from None
+
+
+def _why_undecodable(path: Path) -> str:
+    try:
+        return why_undecodable(path)
+    except ValueError as damaged:
+        # Its bytes cannot be unpacked to the end.
+        return str(damaged)
 
 
 def first_character(path: Path) -> str:

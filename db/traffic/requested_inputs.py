@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, LargeBinary, bindparam, func, literal, select, true
@@ -12,7 +12,7 @@ from db.records.record import encode_inputs
 from db.spec.field import Inputs
 from db.spec.record_key import KEY_BYTES
 from db.store import tables
-from db.store.dialect import insert, json_elements
+from db.store.dialect import insert, json_elements, lock_requested
 
 
 class RequestedInput(NamedTuple):
@@ -61,6 +61,19 @@ def record_requested(
         execution_options={"preserve_rowcount": True},
     )
     return done.rowcount
+
+
+def record_within_limit(
+    connection: Connection, dataset_id: int, requested: Sequence[RequestedInput], limit: int
+) -> int:
+    """Record requested inputs until `limit` of the dataset's wait; return how many had room.
+
+    Processes and machines do so one after the other, so that all of them together keep the limit.
+    """
+    lock_requested(connection, dataset_id)
+    room = max(limit - count_waiting(connection, dataset_id, limit), 0)
+    record_requested(connection, dataset_id, requested[:room])
+    return min(len(requested), room)
 
 
 def count_waiting(connection: Connection, dataset_id: int, limit: int) -> int:

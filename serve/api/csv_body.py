@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -40,14 +42,19 @@ _turn = threading.Lock()
 
 _encode = msgspec.json.Encoder().encode
 
+Answer: TypeAlias = Callable[[Inputs], CachedResponse]
 
-def answer_csv(body: bytes, service: PredictionService, served: Served, *, as_json: bool) -> bytes:
+
+def answer_csv(
+    body: bytes, service: PredictionService, served: Served, client: str, *, as_json: bool
+) -> bytes:
     """Return the response to a table, one at a time; raises Refusal, 503 during another one."""
     if not _turn.acquire(blocking=False):
         raise Refusal(503, "another table is being answered; send yours again, one at a time")
     try:
         table = _open_csv(body, served)
-        return table.json(service, served) if as_json else table.csv(service, served)
+        answer = partial(_respond, service, served, client)
+        return table.json(answer) if as_json else table.csv(answer, served)
     finally:
         _turn.release()
 
@@ -91,20 +98,18 @@ class CsvTableRequest:
     file: CsvFile
     inputs: CellInputs
 
-    def csv(self, service: PredictionService, served: Served) -> bytes:
+    def csv(self, answer: Answer, served: Served) -> bytes:
         """Return the response as CSV."""
         added = unused_names(added_columns(served.spec), set(self.file.shape.names))
         parts = [self.mark + self.file.head(added)]
         for rows in batches(self._rows(), _PART_ROWS):
-            answers = [_csv_answer(service, served, row, self._read(row)) for row in rows]
+            answers = [_csv_answer(answer, served, row, self._read(row)) for row in rows]
             parts.append(self.file.shape.write(rows, answers))
         return "".join(parts).encode()
 
-    def json(self, service: PredictionService, served: Served) -> bytes:
+    def json(self, answer: Answer) -> bytes:
         """Return the response as a JSON array."""
-        items = [
-            _json_answer(service, served, self._read(row)) for row in self._rows() if _is_row(row)
-        ]
+        items = [_json_answer(answer, self._read(row)) for row in self._rows() if _is_row(row)]
         return b"[" + b",".join(items) + b"]"
 
     def _rows(self) -> Iterator[CsvRow]:
@@ -125,31 +130,31 @@ def _is_row(row: CsvRow) -> bool:
 
 
 def _csv_answer(
-    service: PredictionService, served: Served, row: CsvRow, read: Inputs | InputError | str
+    answer: Answer, served: Served, row: CsvRow, read: Inputs | InputError | str
 ) -> RowAnswer | None:
     if not _is_row(row):
         return None
     if not isinstance(read, dict):
         return row_error(served.spec, str(read))
-    return row_answer(decode_answer(_respond(service, served, read).body))
+    return row_answer(decode_answer(answer(read).body))
 
 
-def _json_answer(
-    service: PredictionService, served: Served, read: Inputs | InputError | str
-) -> bytes:
+def _json_answer(answer: Answer, read: Inputs | InputError | str) -> bytes:
     if isinstance(read, dict):
-        return _respond(service, served, read).body
+        return answer(read).body
     if isinstance(read, InputError):
         return _encode(problem_of(read))
     return _encode(make_problem(400, read))
 
 
-def _respond(service: PredictionService, served: Served, inputs: Inputs) -> CachedResponse:
+def _respond(
+    service: PredictionService, served: Served, client: str, inputs: Inputs
+) -> CachedResponse:
     """Return the response to inputs, recorded and counted as that of any other request."""
     key = served.spec.key(inputs)
     reader = service.store_reader
     body = None if served.is_final else reader.find_prediction(served.id, key)
-    response = service.try_out(served, FoundRecord(key, inputs, body))
+    response = service.try_out(served, FoundRecord(key, inputs, body), client)
     service.counters.count_answer(
         response.dataset_id,
         response.dataset,

@@ -10,9 +10,10 @@ from bottle import HTTPResponse, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
+from db.store.dialect import is_locked
 from serve.prediction.service import tag_of
 
-from .problem import Problem, make_problem, problem_of
+from .problem import Problem, Refusal, make_problem, problem_of
 from .response import respond_problem
 
 log = logging.getLogger("veilleuse.request")
@@ -43,14 +44,30 @@ def _run(
         return view(**arguments)
     except HTTPResponse as raised:
         return raised
+    except Refusal as refusal:
+        return _with_retry(show(refusal.problem), refusal.retry_seconds)
     except VeilleuseError as error:
         return show(problem_of(error))
-    except SQLAlchemyError:
-        log.warning("the store cannot be reached for %s", view.__name__)
-        return show(make_problem(503, "the store cannot be reached; try again soon"))
+    except SQLAlchemyError as error:
+        reason = store_fault(error)
+        log.warning("%s for %s", reason, view.__name__)
+        return show(make_problem(503, f"{reason}; try again soon"))
     except Exception:
         log.exception("the view %s failed", view.__name__)
         return show(make_problem(500, "an error on the server; it has been logged"))
+
+
+def store_fault(error: SQLAlchemyError) -> str:
+    """Return why the store did not do what a request asked for."""
+    if is_locked(error):
+        return "nothing was changed, because the store was locked for too long"
+    return "the store cannot be reached"
+
+
+def _with_retry(response: HTTPResponse, retry_seconds: int) -> HTTPResponse:
+    if retry_seconds:
+        response.set_header("Retry-After", str(retry_seconds))
+    return response
 
 
 def _revalidated(response: HTTPResponse) -> HTTPResponse:

@@ -13,7 +13,7 @@ from serve.prediction.cache import CachedResponse
 from serve.prediction.catalog import Catalog, Served
 from serve.prediction.service import PredictionService
 
-from .api_keys import AccessControl
+from .access.api_keys import AccessControl
 from .query import read_query
 from .wsgi import CACHED, Environ
 
@@ -37,14 +37,16 @@ class FastPath:
         A request with an error gets None too: the view then says what is wrong with it. An error
         that nobody expected is counted and logged, since otherwise it would only show as slowness.
         """
-        if not self._is_plain(environ):
-            return None
-        if CACHED in environ:
-            cached: CachedResponse = environ[CACHED]
-            self._service.count_hit(cached)
-            return cached
         try:
-            return predict(self._service, environ["PATH_INFO"], environ["QUERY_STRING"])
+            if not self._is_plain(environ):
+                return None
+            if CACHED in environ:
+                hit: CachedResponse = environ[CACHED]
+                self._service.count_hit(hit)
+                return hit
+            path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+            cached = find_cached(self._service, path, query)
+            return cached or predict(self._service, path, query, self._access.client(environ))
         except VeilleuseError:
             return None
         except Exception:
@@ -74,18 +76,23 @@ class FastPath:
         return self._service.find_cached(_address(path, query)) or False
 
 
-def predict(service: PredictionService, path: str, query: str) -> CachedResponse:
-    """Return the response to a GET under /predict.
-
-    Raises InputError, UnknownDataset, or NoModelError.
-    """
+def find_cached(service: PredictionService, path: str, query: str) -> CachedResponse | None:
+    """Return the cached response to a GET under /predict, and count it."""
     address = _address(path, query)
     cached = service.find_cached(address) if address else None
     if cached is not None:
         service.count_hit(cached)
-        return cached
+    return cached
+
+
+def predict(service: PredictionService, path: str, query: str, client: str) -> CachedResponse:
+    """Return the response to a GET under /predict, of which nothing is in the cache.
+
+    Raises InputError, UnknownDataset, or NoModelError.
+    """
     fields = read_query(query)
-    return service.predict(find_served(service.catalog, path, fields), fields, address)
+    served = find_served(service.catalog, path, fields)
+    return service.predict(served, fields, _address(path, query), client)
 
 
 def find_served(catalog: Catalog, path: str, fields: dict[str, str]) -> Served:

@@ -1,4 +1,8 @@
-"""The media types of request bodies and responses."""
+"""The media types of request bodies and responses.
+
+Headers are read from the environ: Bottle's request.headers would be a cycle with it, and keep the
+body of each request in the memory until Python's collector runs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ _UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 def is_csv() -> bool:
     """Return whether the body of the request is CSV; raises Refusal if it is not UTF-8 CSV."""
-    media_type = str(request.get_header("Content-Type", ""))
+    media_type: str = request.environ.get("CONTENT_TYPE", "")
     if media_type.partition(";")[0].strip().lower() != "text/csv":
         return False
     charset = _CHARSET.search(media_type)
@@ -25,7 +29,18 @@ def is_csv() -> bool:
     return True
 
 
+def require_plain_body() -> None:
+    """Raise Refusal if the body of the request is compressed."""
+    encoding: str = request.environ.get("HTTP_CONTENT_ENCODING", "")
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise Refusal(
+            415,
+            "the body is compressed, as its Content-Encoding says; send it as it is, without that"
+            " header",
+        )
+
+
 def wants_json() -> bool:
     """Return whether the request asks for JSON and not for CSV."""
-    accepted = str(request.get_header("Accept", "")).lower()
+    accepted: str = request.environ.get("HTTP_ACCEPT", "").lower()
     return JSON in accepted and "text/csv" not in accepted

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import os
 import re
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from serve.prediction.cache import CachedResponse
 from serve.prediction.service import PredictionService
+from serve.telemetry.line_limit import LINES_PER_SECOND, LineLimit
 from serve.telemetry.log import BatchedHandler
 
-from .api_keys import AccessControl
+from .access.admission import Admission
+from .access.api_keys import AccessControl
 from .cors import Cors
 from .fast_path import FastPath, cache_control_values, route_of
-from .problem import make_problem
+from .forwarded import make_forwarding, strip_prefix
+from .problem import Refusal, make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
 from .wsgi import WAITED, App, Environ, Headers, StartResponse
 
@@ -25,7 +31,19 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Liveness: answered although every thread is busy.
 ALIVE = ("/health", "/api/health", "/livez")
 HEALTH = frozenset({*ALIVE, "/readyz"})
+# Of an address in the log: a line of 200 KB for each of many requests would fill the disk.
+MOST_LOGGED_CHARACTERS = 2000
+# Most paths, which quoting would only copy.
+_PLAIN = re.compile(rf"[A-Za-z0-9/_.~-]{{0,{MOST_LOGGED_CHARACTERS}}}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The answer to a request that the server could not read."""
+
+    headers: Headers
+    body: bytes
 
 
 class RequestMiddleware:
@@ -43,17 +61,26 @@ class RequestMiddleware:
         self._cors = cors
         self._cache_control = cache_control_values(service.settings, is_open=access.is_open)
         self._fast_path = FastPath(service, access)
+        self._admission = Admission(service.settings, access)
         self._counters = service.counters
         self._log_handler = log_handler
         self._queue_seconds = service.settings.queue_seconds
         self._logs_query = service.settings.log_query == "on"
+        settings = service.settings
+        # Only a platform's router always stands before us; anywhere else a client could lie.
+        self._forwarding = make_forwarding(
+            settings.trusted_proxies, settings.base_path, has_router="DYNO" in os.environ
+        )
+        self._base_path = settings.base_path
+        self._line_limit = LineLimit()
         # An id of its own for each request without the cost of random bytes for each.
         self._process = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
-        # As the client sent it: Bottle changes it in place.
+        self._forwarding.apply(environ)
+        # As it is now: Bottle changes it in place.
         path: str = environ["PATH_INFO"]
         client_id = environ.get("HTTP_X_REQUEST_ID")
         request_id = client_id if client_id and _ID.fullmatch(client_id) else self._new_id()
@@ -72,13 +99,28 @@ class RequestMiddleware:
             return body
         finally:
             seconds = time.perf_counter() - started
-            self._record(environ, path, route, status, seconds, request_id)
+            method = environ["REQUEST_METHOD"]
+            # What clients make up must neither grow the metrics nor begin a line of the log.
+            known = method if method in METHODS else "OTHER"
+            address = self._logged_address(path, environ["QUERY_STRING"])
+            self._record(known, address, route, status, seconds, request_id)
 
     def find_immediate(self, method: str, path: str, query: str) -> CachedResponse | bool:
         """Return whether a request is answered without waiting, or its cached response."""
         if method != "GET":
             return False
+        if self._base_path:
+            path = strip_prefix(path, self._base_path)
         return path in HEALTH or self._fast_path.find_immediate(path, query)
+
+    def refuse(self, status: int, detail: str) -> Refused:
+        """Return the answer to a request that the server could not read; log and count it."""
+        request_id = self._new_id()
+        self._counters.begin()
+        self._record("OTHER", "-", "none", str(status), 0.0, request_id)
+        headers = [("Content-Type", PROBLEM), ("X-Request-Id", request_id), *SAFETY]
+        headers += self._cors.headers(None)
+        return Refused(headers, encode_problem(make_problem(status, detail)))
 
     def _new_id(self) -> str:
         return f"{self._process}{next(self._numbers):08x}"
@@ -116,35 +158,52 @@ class RequestMiddleware:
             return _turn_away
         if not _is_utf8(environ["PATH_INFO"]):
             return _refuse_path
+        refusal = None if environ["PATH_INFO"] in HEALTH else self._admission.find_refusal(environ)
+        if refusal is not None:
+            return functools.partial(_refuse, refusal)
         if self._cors.is_preflight(environ):
             return self._cors.answer_preflight
         return self._app
 
+    def _logged_address(self, path: str, query: str) -> str:
+        address = _shown(path, "/")
+        if self._logs_query and query:
+            address = f"{address}?{_shown(query, '=&+%')}"
+        return address
+
     def _record(
-        self,
-        environ: Environ,
-        path: str,
-        route: str,
-        status: str,
-        seconds: float,
-        request_id: str,
+        self, method: str, address: str, route: str, status: str, seconds: float, request_id: str
     ) -> None:
-        method = environ["REQUEST_METHOD"]
-        # What clients make up must neither grow the metrics nor begin a line of the log.
-        known = method if method in METHODS else "OTHER"
-        self._counters.end(route, known, status, seconds)
-        path = quote(path.encode("latin-1"))
-        if self._logs_query and environ["QUERY_STRING"]:
-            path = f"{path}?{quote(environ['QUERY_STRING'].encode('latin-1'), safe='=&+%')}"
+        self._counters.end(route, method, status, seconds)
+        if status >= "400" and not self._line_limit.admits(status, time.time()):
+            return
+        self._log_skipped()
         milliseconds = round(seconds * 1000, 2)
         self._log_handler.log_line(
-            f"{known} {path} {status} {milliseconds} ms {request_id}",
-            method=known,
-            path=path,
+            f"{method} {address} {status} {milliseconds} ms {request_id}",
+            method=method,
+            path=address,
             status=int(status),
             milliseconds=milliseconds,
             request_id=request_id,
         )
+
+    def _log_skipped(self) -> None:
+        for status, count in self._line_limit.take_skipped(time.time()).items():
+            self._log_handler.log_line(
+                f"{count} more requests got {status}; of each status from 400 on, at most"
+                f" {LINES_PER_SECOND} lines a second are written",
+                status=int(status),
+                count=count,
+            )
+
+
+def _shown(text: str, safe: str) -> str:
+    """Return a part of an address as a log line shows it, in ASCII; a long one is cut off."""
+    if _PLAIN.fullmatch(text):
+        return text
+    shown = quote(text[:MOST_LOGGED_CHARACTERS].encode("latin-1"), safe)
+    return shown if len(text) <= MOST_LOGGED_CHARACTERS else f"{shown}..."
 
 
 def _is_utf8(path: str) -> bool:
@@ -158,6 +217,12 @@ def _is_utf8(path: str) -> bool:
 
 def _refuse_path(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return _send(start_response, 400, "the path is not UTF-8")
+
+
+def _refuse(refusal: Refusal, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    seconds = refusal.retry_seconds
+    more = [("Retry-After", str(seconds))] if seconds else []
+    return _send(start_response, refusal.problem.status, refusal.problem.detail, *more)
 
 
 def _turn_away(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

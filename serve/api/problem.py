@@ -33,6 +33,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Refusal(VeilleuseError):
     """A request is refused, with an HTTP status and a reason."""
 
+    retry_seconds = 0
+    """After how many seconds the same request may be answered, 0 if waiting does not help."""
+
     def __init__(self, status: int, detail: str, problems: list[Any] | None = None) -> None:
         super().__init__(detail)
         self.problem = make_problem(status, detail, problems=problems)

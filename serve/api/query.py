@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlencode
@@ -12,7 +13,7 @@ from db.errors import InputError
 
 from .problem import Refusal
 
-# waitress refuses larger bodies before it has read them; granian has no such limit.
+# The servers refuse larger bodies before they have read them.
 MOST_BODY_BYTES = 2 * 2**20
 MOST_ITEMS = 1000
 # Reasons take longer than an answer, and many more bytes.
@@ -56,6 +57,8 @@ def read_items(body: bytes, *, explained: bool = False) -> list[msgspec.Raw]:
     Fewer items can be explained than answered.
     """
     try:
+        # Some programs begin each file with a byte order mark.
+        body = body.removeprefix(codecs.BOM_UTF8)
         # The items are only separated here, so msgspec does not check their bytes.
         body.decode("utf-8")
         items = msgspec.json.decode(body, type=list[msgspec.Raw])

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import re
+
 import bottle
 import msgspec
-from bottle import HTTPError, HTTPResponse
+from bottle import HTTPError, HTTPResponse, request
 
 from .problem import Problem, make_problem
+from .wsgi import PREFIX
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
 # On every response: no content sniffing, and no referrer for other sites.
 SAFETY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+# On every page: no other site may hold its window or load it, and it uses no device.
+PAGE_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
 # Pages load and fetch only from this server, and no other site may frame them.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+# What comes before the address in an attribute: not //, which begins with another host.
+_ADDRESS = re.compile(rb"""(\s(?:href|src|action)=")(?=/(?!/))""")
 
 encode_problem = msgspec.json.Encoder().encode
 # Swagger UI styles its elements one by one.
@@ -29,10 +41,34 @@ def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPRes
     return HTTPResponse(body, status, {"Content-Type": content_type})
 
 
+def respond_cacheable(body: bytes, tag: str, cache_control: str) -> HTTPResponse:
+    """Return a JSON response that HTTP caches may keep, as `cache_control` says."""
+    response = respond(body)
+    response.set_header("ETag", tag)
+    response.set_header("Cache-Control", cache_control)
+    return response
+
+
+def public_path(path: str) -> str:
+    """Return a path of this server as clients reach it, behind a proxy's prefix."""
+    prefix: str = request.environ.get(PREFIX, "")
+    return f"{prefix}{path}"
+
+
+def with_prefix(page: bytes, prefix: str) -> bytes:
+    """Return a page whose links, forms, scripts and styles begin with a prefix.
+
+    In an attribute a template writes an address from the root, and a value cannot look like an
+    attribute, because its quotation marks are escaped.
+    """
+    return _ADDRESS.sub(rb"\1" + prefix.encode(), page) if prefix else page
+
+
 def respond_page(page: bytes, policy: str = PAGE_POLICY) -> HTTPResponse:
-    """Return an HTML page as a response."""
-    response = respond(page, "text/html; charset=utf-8")
-    response.set_header("Content-Security-Policy", policy)
+    """Return an HTML page as a response, with the addresses that a proxy's prefix asks for."""
+    response = respond(with_prefix(page, public_path("")), "text/html; charset=utf-8")
+    for name, value in {"Content-Security-Policy": policy, **PAGE_HEADERS}.items():
+        response.set_header(name, value)
     return response
 
 

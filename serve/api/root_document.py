@@ -8,11 +8,12 @@ from typing import Any
 from serve.prediction.catalog import Served
 
 from .query import in_query
+from .response import public_path
 
 
 def example_path(served: Served, route: str = "predict") -> str:
     """Return the path of an example prediction, or of the explanation of one."""
-    return f"/{route}/{served.name}?{in_query(served.spec.example_inputs())}"
+    return public_path(f"/{route}/{served.name}?{in_query(served.spec.example_inputs())}")
 
 
 def root_document(served: Sequence[Served]) -> dict[str, Any]:
@@ -24,15 +25,15 @@ def root_document(served: Sequence[Served]) -> dict[str, Any]:
                 "model": one.model or None,
                 "example": example_path(one),
                 "explain": example_path(one, "explain"),
-                "records": f"/records/{one.name}",
+                "records": public_path(f"/records/{one.name}"),
             }
             for one in served
         },
         "links": {
-            "docs": "/docs",
-            "openapi": "/openapi.json",
-            "health": "/health",
-            "ready": "/readyz",
-            "metrics": "/metrics",
+            "docs": public_path("/docs"),
+            "openapi": public_path("/openapi.json"),
+            "health": public_path("/health"),
+            "ready": public_path("/readyz"),
+            "metrics": public_path("/metrics"),
         },
     }

@@ -10,6 +10,18 @@ Headers: TypeAlias = list[tuple[str, str]]
 StartResponse: TypeAlias = Callable[..., Any]
 App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+# WSGI's own keys, which hold what trusted proxies say as soon as the middleware has the request.
+# The address of the client: IPv4, IPv6, or UNIX.
+CLIENT_ADDRESS = "REMOTE_ADDR"
+# http or https, as the client's browser shows it.
+SCHEME = "wsgi.url_scheme"
+# The host that the client asked for, with its port if it gave one; absent without a Host header.
+HOST = "HTTP_HOST"
+# The path under which a proxy shows this process, such as /ml; "" for the root.
+PREFIX = "SCRIPT_NAME"
+# The client address of a connection over a unix socket, unless a trusted proxy says more.
+UNIX = "unix"
+
 # How many seconds a request has waited for a thread.
 WAITED = "veilleuse.waited_seconds"
 # The cached response that the server's loop has found already.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from db.spec.dataset_spec import DatasetSpec
-from serve.api.api_keys import COOKIE
+from serve.api.access.session import COOKIE
 from serve.api.middleware import ALIVE, HEALTH
 from serve.api.query import MOST_ITEMS
 
@@ -30,6 +30,7 @@ from .schema import (
     needs_some_value,
     prediction_responses,
     problem_response,
+    ready_schema,
     reference,
     row_schema,
 )
@@ -39,8 +40,13 @@ _WRITE_KEYS: list[Document] = [{"key": []}]
 _READ_KEYS: list[Document] = [{"key": []}, {"cookie": []}]
 
 
-def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> Document:
-    """Return the description of all routes; if not `is_open`, all but HEALTH need a key."""
+def openapi_document(
+    specs: Sequence[DatasetSpec], *, is_open: bool = True, prefix: str = ""
+) -> Document:
+    """Return the description of all routes; if not `is_open`, all but HEALTH need a key.
+
+    `prefix` is the path under which a proxy shows the server.
+    """
     predict = _predict_any(specs)
     explain = explain_operation(predict, "Explain the prediction of the dataset with these fields")
     paths: Document = {"/predict": {"get": predict}, "/explain": {"get": explain}}
@@ -59,6 +65,7 @@ def openapi_document(specs: Sequence[DatasetSpec], *, is_open: bool = True) -> D
             "description": "Predictions of tabular and text data: the teacher's stored prediction"
             " for known inputs, the student's prediction for new ones.",
         },
+        "servers": [{"url": prefix or "/"}],
         "paths": paths,
         "components": {
             "schemas": {
@@ -259,7 +266,7 @@ def _fixed_paths() -> Document:
             "description": "200 while the store can be read and at least one dataset has a student;"
             " otherwise, and while the process is ending, 503.",
             "responses": {
-                "200": json_response(status, "The process is ready."),
+                "200": json_response(ready_schema(), "The process is ready."),
                 "503": problem_response("The process is not ready; the detail says why."),
             },
         }

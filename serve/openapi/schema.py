@@ -257,3 +257,19 @@ RECORDS: Document = {
         "next": {"type": ["string", "null"]},
     },
 }
+
+
+def ready_schema() -> Document:
+    """Return the schema of what /readyz answers."""
+    text = {"type": "string"}
+    fault = {
+        "type": "object",
+        "properties": {
+            "dataset": text,
+            "subject": {**text, "description": "An enricher, a step or a command."},
+            "reason": {**text, "description": "Left out where records need a key."},
+        },
+        "required": ["dataset", "subject"],
+    }
+    faults = {"type": "array", "items": fault, "description": "What is stopped, if anything."}
+    return {"type": "object", "properties": {"status": text, "faults": faults}}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from db.spec.field import Inputs
+from serve.api.access.host_check import exposure_warning, may_list_records
 from serve.prediction.catalog import Catalog, Served
 from serve.prediction.service import PredictionService
 from serve.store_reader import StoreUnreachable
@@ -33,6 +34,11 @@ class Dashboard:
     def __init__(self, service: PredictionService, process_metrics: MultiprocessMetrics) -> None:
         self._service = service
         self._process_metrics = process_metrics
+        settings = service.settings
+        # The page is the same for all, so it shows only what everybody may see that reads.
+        self._shows_rows = bool(settings.read_keys) or may_list_records(settings)
+        self._warning = exposure_warning(settings)
+        self._has_sessions = bool(settings.read_keys)
         self._lock = threading.Lock()
         self._pages: dict[str, tuple[float, int, bytes]] = {}
         self._model_cards: dict[str, tuple[float, int, ModelCard]] = {}
@@ -70,6 +76,9 @@ class Dashboard:
             datasets=list(catalog.datasets),
             hidden=hidden,
             data=data,
+            warning=self._warning,
+            shows_rows=self._shows_rows,
+            has_sessions=self._has_sessions,
         )
 
     def examples(self, served: Served) -> list[Inputs]:
@@ -86,6 +95,6 @@ class Dashboard:
         read_at, read_generation, model_card = self._model_cards.get(served.name, (0.0, -1, None))
         is_fresh = read_generation == generation and now - read_at <= MODEL_CARD_SECONDS
         if model_card is None or not is_fresh:
-            model_card = make_model_card(connection, served)
+            model_card = make_model_card(connection, served, shows_rows=self._shows_rows)
             self._model_cards[served.name] = now, generation, model_card
         return model_card

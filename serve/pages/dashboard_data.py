@@ -10,11 +10,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from db.queue.coverage import CoverageCount, all_counts
+from db.queue.fault import Fault, all_faults
 from db.queue.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
 from db.queue.pause import paused_at
 from db.queue.quarantine import Quarantined, list_quarantine
 from db.queue.run_history import Run, failed_runs
-from db.queue.worker_registry import SILENT_SECONDS, WorkerRow, all_workers, records_per_second
+from db.queue.worker_registry import WorkerRow, all_workers, records_per_second
 from db.store.dialect import wall_seconds
 from db.traffic.prediction_counts import HOUR_SECONDS, read_prediction_counts
 from db.traffic.web_load import WebLoad, read_load
@@ -105,6 +106,7 @@ class DashboardData:
     traffic: Traffic
     failures: list[Run]
     quarantined: list[Quarantined]
+    faults: list[Fault]
     span_seconds: float = KEEP_SECONDS
 
 
@@ -116,6 +118,7 @@ def read_dashboard_data(
     workers = all_workers(connection)
     rate = records_per_second(workers, now)
     coverage_counts = all_counts(connection)
+    failures = failed_runs(connection, MOST_TROUBLES)
     hours = recent_gate_averages(connection)
     return DashboardData(
         now=now,
@@ -136,13 +139,20 @@ def read_dashboard_data(
                 hours.get(worker.id, []),
             )
             for worker in workers
-            if now - worker.seen_at < SILENT_SECONDS
+            if worker.lives(now)
         ],
         paused_at=paused_at(connection),
         traffic=_traffic(read_load(connection) or WebLoad(), counts),
-        failures=failed_runs(connection, MOST_TROUBLES),
+        failures=failures,
         quarantined=list_quarantine(connection, limit=MOST_TROUBLES),
+        faults=_without_failures(all_faults(connection), failures),
     )
+
+
+def _without_failures(faults: list[Fault], failures: list[Run]) -> list[Fault]:
+    """Return the faults without those of failed runs that are shown as such."""
+    shown = {(run.dataset, run.command) for run in failures}
+    return [fault for fault in faults if (fault.dataset, fault.subject) not in shown]
 
 
 def _counted_at(counts: list[CoverageCount], served: Served) -> float | None:

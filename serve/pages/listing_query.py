@@ -16,6 +16,7 @@ from db.records.listing import MOST_ROWS, SHOWS, ListingFilter, ListingPage
 from db.records.observation import describe_labels
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.normalization import normal_text
+from serve.api.response import public_path
 
 ROWS = 50
 FORMATS = ("html", "json", "csv")
@@ -116,7 +117,7 @@ def _read_rows(text: str) -> int:
 
 def as_json(dataset: str, query: ListingQuery, page: ListingPage) -> bytes:
     """Return a page of a listing as JSON; `next` is the address of the next page, or null."""
-    following = query.path(dataset, after=page.after) if page.after else None
+    following = public_path(query.path(dataset, after=page.after)) if page.after else None
     records = [
         {
             "key": row.key,
@@ -137,19 +138,26 @@ def as_json(dataset: str, query: ListingQuery, page: ListingPage) -> bytes:
 
 
 def as_csv(spec: DatasetSpec, page: ListingPage) -> bytes:
-    """Return a page of a listing as CSV: a header, then one line per record.
+    """Return a page of a listing as CSV for spreadsheets: a header, then one line per record.
 
     The column of the target has the label that sums up the others, `labels` has them all.
     """
+    # Imported here, with all that reads files: most processes never need it.
+    from db.files.prediction.row_answer import unused_names  # noqa: PLC0415
+    from db.files.spreadsheet_cell import CellWriter  # noqa: PLC0415
+
     output = io.StringIO()
-    writer = csv.writer(output)
+    writer, cells = csv.writer(output), CellWriter(for_spreadsheet=True)
     more = ("answer", "score", "held_out", "origin", "issue", "group", "labels")
-    writer.writerow(["key", *spec.fields, spec.target, *more])
+    own = [*spec.fields, spec.target]
+    key, *ours = unused_names(["key", *more], set(own))
+    writer.writerow([key, *own, *ours])
     regression = spec.kind == "regression"
     for row in page.rows:
         inputs = [row.inputs.get(name) for name in spec.fields]
         answer = [row.answer or row.score, row.score if row.answer else None, row.held_out]
         findings = [row.origin, row.issue, row.group]
         labels = describe_labels(row.labels, regression=regression)
-        writer.writerow([row.key, *inputs, row.label, *answer, *findings, labels])
+        values = [row.key, *inputs, row.label, *answer, *findings, labels]
+        writer.writerow(map(cells.write, values))
     return output.getvalue().encode()

@@ -6,13 +6,16 @@ from urllib.parse import quote
 
 from bottle import HTTPResponse, request
 
-from serve.api.api_keys import COOKIE, AccessControl, as_cookie
+from serve.api.access.api_keys import AccessControl
+from serve.api.access.session import read_cookie, set_cookie
 from serve.api.problem import Refusal
 from serve.api.query import read_query
 
 from .rendering import read_form, redirect, show, wants_page
 
 SEND_KEY = "send the header Authorization: Bearer KEY with a key from"
+# What browsers say of a request that no page of another site has made.
+OWN_SITES = ("same-origin", "none")
 
 
 class Authenticator:
@@ -23,11 +26,17 @@ class Authenticator:
 
     def require_read_key(self) -> None:
         """Raise Refusal unless the request may read; redirect a browser to the sign-in form."""
-        if self._access.may_read(request.environ):
-            return
-        if wants_page() and request.method in {"GET", "HEAD"}:
-            raise redirect(f"/key?next={quote(current_address(), safe='')}")
-        raise Refusal(401, f"this request needs a key; {SEND_KEY} READ_KEYS")
+        if not self._access.may_read(request.environ):
+            _ask_for_key(f"this request needs a key; {SEND_KEY} READ_KEYS")
+
+    def require_listing_key(self) -> None:
+        """Raise Refusal unless the request may see what others have imported and asked."""
+        self.require_read_key()
+        if not self._access.may_list(request.environ):
+            _ask_for_key(
+                "records need a key, since others can reach this server and READ_KEYS is not set;"
+                f" {SEND_KEY} API_KEYS, or set READ_KEYS"
+            )
 
     def require_write_key(self, action: str) -> None:
         """Raise Refusal, naming the action, unless the request may add and delete records."""
@@ -35,24 +44,55 @@ class Authenticator:
             raise Refusal(401, f"{action} needs a key; {SEND_KEY} API_KEYS")
 
     def is_api_key(self, key: str) -> bool:
-        """Return True if a key allows its holder to delete records."""
-        return self._access.is_api_key(key)
+        """Return True if a key in a form allows its holder to delete records."""
+        return self._access.check_key(request.environ, key).may_write
+
+    def client(self) -> str:
+        """Return the name of the client that the request is charged to."""
+        return self._access.client(request.environ)
 
     def show_form(self) -> HTTPResponse:
-        """Show the sign-in form."""
-        return _show_form(_local_address(read_query(request.query_string).get("next", "/")))
+        """Show the sign-in form, or that the browser is signed in."""
+        following = read_query(request.query_string).get("next", "")
+        return _show_form(_local_address(following), is_signed_in=self._is_signed_in())
 
     def submit_key(self) -> HTTPResponse:
-        """Store a valid key in a cookie, and continue to the page that was wanted."""
+        """Begin a session for a valid key, and continue to the page that was wanted."""
+        require_own_form()
         form = read_form()
         key, following = form.get("key", ""), _local_address(form.get("next", "/"))
-        if not self._access.is_read_key(key):
-            return _show_form(following, 403, "Wrong key. Use one of the READ_KEYS or API_KEYS.")
-        response = redirect(following)
-        secure = "; Secure" if request.urlparts.scheme == "https" else ""
-        cookie = f"{COOKIE}={as_cookie(key)}; Path=/; HttpOnly; SameSite=Strict{secure}"
-        response.set_header("Set-Cookie", cookie)
+        if not self._access.check_key(request.environ, key).may_read:
+            problem = "Wrong key. Use one of the READ_KEYS or API_KEYS."
+            return _show_form(following, 403, problem=problem)
+        session = self._access.new_session(key)
+        return self._redirect(following, session, self._access.session_seconds)
+
+    def sign_out(self) -> HTTPResponse:
+        """End the session in this browser."""
+        require_own_form()
+        return self._redirect("/key", "", 0)
+
+    def _redirect(self, path: str, session: str, seconds: int) -> HTTPResponse:
+        response = redirect(path)
+        response.set_header("Set-Cookie", set_cookie(request.environ, session, seconds))
         return response
+
+    def _is_signed_in(self) -> bool:
+        environ = request.environ
+        return bool(read_cookie(environ)) and bool(self._access.client(environ).startswith("key "))
+
+
+def _ask_for_key(detail: str) -> None:
+    """Redirect a browser to the sign-in form; raise Refusal for other clients."""
+    if wants_page() and request.method in {"GET", "HEAD"}:
+        raise redirect(f"/key?next={quote(current_address(), safe='')}")
+    raise Refusal(401, detail)
+
+
+def require_own_form() -> None:
+    """Raise Refusal if a page of another site has sent the form."""
+    if request.environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES:
+        raise Refusal(403, "a page of another site sent this form; send it from this server's page")
 
 
 def current_address() -> str:
@@ -61,10 +101,12 @@ def current_address() -> str:
     return f"{path}?{request.query_string}" if request.query_string else path
 
 
-def _show_form(following: str, status: int = 200, problem: str = "") -> HTTPResponse:
+def _show_form(
+    following: str, status: int = 200, problem: str = "", *, is_signed_in: bool = False
+) -> HTTPResponse:
     # The names of the datasets are shown only to clients with a key.
     values = {"datasets": [], "following": following, "problem": problem}
-    return show("login", status, title="Sign in", **values)
+    return show("login", status, title="Sign in", is_signed_in=is_signed_in, **values)
 
 
 def _local_address(address: str) -> str:

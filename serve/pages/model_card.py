@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db.records.record import first_inputs
+from db.records.record import first_labelled_inputs
 from db.records.trained_model import Model, active_model, newest_models
 from db.spec.field import Inputs
 from serve.prediction.catalog import Served
@@ -60,18 +60,21 @@ class ModelCard:
         return sorted(pairs, key=lambda pair: -pair[2])[:MOST_CONFUSIONS]
 
 
-def make_model_card(connection: Connection, served: Served) -> ModelCard:
-    """Read the model card of a dataset."""
+def make_model_card(connection: Connection, served: Served, *, shows_rows: bool) -> ModelCard:
+    """Read the model card of a dataset; without `shows_rows`, its only example is the spec's."""
     model = active_model(connection, served.id)
     return ModelCard(
         model,
         newest_models(connection, served.id, MOST_VERSIONS),
-        _examples(connection, served),
+        _examples(connection, served, MOST_EXAMPLES if shows_rows else 0),
         model.metrics if model else {},
     )
 
 
-def _examples(connection: Connection, served: Served) -> list[Inputs]:
-    """Return the spec's example and the inputs of some records, without duplicates."""
-    examples = [served.spec.example_inputs(), *first_inputs(connection, served.id, MOST_EXAMPLES)]
+def _examples(connection: Connection, served: Served, rows: int) -> list[Inputs]:
+    """Return the spec's example and the inputs of some labelled rows, without duplicates.
+
+    Inputs that clients have asked for are no examples: anybody may have written them.
+    """
+    examples = [served.spec.example_inputs(), *first_labelled_inputs(connection, served.id, rows)]
     return [it for at, it in enumerate(examples) if it not in examples[:at]][:MOST_EXAMPLES]

@@ -64,10 +64,13 @@ class Pages:
         self, served: Served, given: Mapping[str, str]
     ) -> tuple[Mapping[str, object], FormResult]:
         """Return the inputs, which are those of a row if its id was given, and the prediction."""
-        found = self._service.find(served, given)
         is_row = served.spec.is_row_id_alone(given)
+        if is_row:
+            self._authenticator.require_listing_key()
+        found = self._service.find(served, given)
         inputs: Mapping[str, object] = {**found.inputs, **given} if is_row else given
-        answer = decode_answer(self._service.try_out(served, found).body)
+        client = self._authenticator.client()
+        answer = decode_answer(self._service.try_out(served, found, client).body)
         explanation = explain(served, found.inputs) if served.student else None
         result = FormResult(
             answer,

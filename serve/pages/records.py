@@ -14,7 +14,7 @@ from db.records.record import forget_record
 from db.records.record_detail import RecordDetail, read_record_detail
 from db.scoring.response_body import decode_answer
 from serve.api.query import read_query
-from serve.api.response import respond
+from serve.api.response import public_path, respond
 from serve.prediction.catalog import Served
 from serve.prediction.explanation import neighbours_enrichers
 from serve.prediction.service import PredictionService
@@ -28,7 +28,7 @@ from .listing_query import (
     read_format,
     read_listing_query,
 )
-from .login import Authenticator
+from .login import Authenticator, require_own_form
 from .rendering import read_form, redirect, show, wants_page
 
 KEY_BYTES = 16
@@ -44,13 +44,14 @@ class RecordPages:
 
     def records(self, name: str) -> HTTPResponse:
         """List records: as a page for browsers, as JSON for other clients, as CSV on request."""
-        self._authenticator.require_read_key()
+        self._authenticator.require_listing_key()
         served = self._service.catalog.find(name)
         query = read_listing_query(read_query(request.query_string))
         page = self._row(served, query.row) if query.row else self._page(served, query)
         response = self._respond(served, query, page)
         if page.after:
-            link = f'<{query.path(name, after=page.after)}>; rel="next"'
+            following = public_path(query.path(name, after=page.after))
+            link = f'<{following}>; rel="next"'
             response.set_header("Link", link)
         return response
 
@@ -100,7 +101,7 @@ class RecordPages:
 
     def record(self, name: str, key: str) -> HTTPResponse:
         """Show one record with its enrichments and its prediction."""
-        self._authenticator.require_read_key()
+        self._authenticator.require_listing_key()
         format_name = read_format(read_query(request.query_string), ("json", "html"))
         if format_name == "json" or not (format_name or wants_page()):
             return respond(_as_json(name, self._detail(name, key)))
@@ -145,7 +146,8 @@ class RecordPages:
 
     def forget_by_form(self, name: str, key: str) -> HTTPResponse:
         """Delete one record if the form has a key from API_KEYS."""
-        self._authenticator.require_read_key()
+        self._authenticator.require_listing_key()
+        require_own_form()
         if not self._authenticator.is_api_key(read_form().get("api_key", "")):
             return self._show(name, key, 403, "Wrong API key. The record was not deleted.")
         self._forget(name, key)
@@ -154,7 +156,7 @@ class RecordPages:
     def _forget(self, name: str, key: str) -> None:
         served = self._service.catalog.find(name)
         forget = partial(forget_record, dataset_id=served.id, key=_read_key(key))
-        self._service.store.write(forget)
+        self._service.write(forget)
 
 
 def _read_key(key: str) -> bytes:

@@ -11,10 +11,12 @@ from bottle import HTTPResponse, SimpleTemplate, request
 
 from serve.api.problem import Problem, Refusal
 from serve.api.query import read_query
-from serve.api.response import respond_page, respond_problem
+from serve.api.response import PAGE_HEADERS, public_path, respond_page, respond_problem
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_FORM_BYTES = 8192
+# What an address has as it is: the reserved characters of RFC 3986, and what is encoded already.
+ADDRESS_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 
 @functools.cache
@@ -50,7 +52,7 @@ def show_problem(problem: Problem) -> HTTPResponse:
     if wants_page():
         page = show("error", title=problem.title, detail=problem.detail, datasets=[])
         response.body = page.body
-        for name in ("Content-Type", "Content-Security-Policy"):
+        for name in ("Content-Type", "Content-Security-Policy", *PAGE_HEADERS):
             response.set_header(name, page.get_header(name))
     return response
 
@@ -64,5 +66,7 @@ def read_form() -> dict[str, str]:
 
 
 def redirect(path: str) -> HTTPResponse:
-    """Return a redirect to another page, which the browser fetches with GET."""
-    return HTTPResponse(b"", 303, {"Location": path})
+    """Return a redirect to another page of this server, which the browser fetches with GET."""
+    # In ASCII: servers disagree on how to send other characters in a header.
+    location = quote(public_path(path), safe=ADDRESS_CHARACTERS)
+    return HTTPResponse(b"", 303, {"Location": location})

@@ -14,15 +14,24 @@ from pathlib import Path
 from db.errors import SettingError
 from db.settings import Settings, load_settings
 from db.store.store import open_store
-from serve.api.wsgi import App
+from serve.api.query import MOST_BODY_BYTES
+from serve.malloc import use_one_arena
 from serve.telemetry.log import set_up_log
 
-from .waitress_server import BACKLOG, CONNECTIONS, raise_descriptor_limit
+from .descriptor_limit import most_connections, raise_descriptor_limit
+from .granian_app import BodyReader, GranianApp
+from .listener import BACKLOG, listen, remove_socket, tcp_host, unix_path
+from .waitress_channel import REQUEST_SECONDS
+from .waitress_server import MOST_HEADER_BYTES
 from .web_process import WebProcess
 
 # The environment variable that tells granian's processes the folder for their metrics.
 METRICS_FOLDER = "VEILLEUSE_METRICS_FOLDER"
 DRAIN_SECONDS = 25
+# The owner and the group of a unix socket may connect, as with waitress.
+SOCKET_MODE = 0o660
+# What the bodies of all requests that are still coming may take.
+MOST_HELD_BYTES = 32 * 2**20
 
 
 def check_granian() -> None:
@@ -38,37 +47,50 @@ def serve_by_granian(settings: Settings) -> None:
     """Serve until SIGTERM."""
     check_granian()
     from granian import Granian  # noqa: PLC0415  installed only where it is used
-    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
 
     # Report a wrong setting once and here; otherwise each of granian's processes would report it,
     # again at every restart.
     open_store(settings, 1).close()
+    listen(settings).close()
+    remove_socket(settings.host)
     raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="veilleuse-web-") as folder:
         os.environ[METRICS_FOLDER] = folder
         Granian(
             f"{__name__}:application",
             factory=True,
-            address=settings.host,
+            address=tcp_host(settings.host),
             port=settings.port,
-            interface=Interfaces.WSGI,
+            uds=unix_path(settings.host),
+            uds_permissions=SOCKET_MODE,
+            interface=Interfaces.RSGI,
             workers=settings.web_concurrency,
-            blocking_threads=settings.web_threads,
             backlog=BACKLOG,
             # Backpressure counts open connections, idle ones included. The default, the backlog,
             # would be too small.
-            backpressure=CONNECTIONS,
+            backpressure=most_connections(),
+            http=HTTPModes.http1,
+            websockets=False,
+            # The first is the time of an idle connection as well as that of a head.
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(settings.keep_alive_seconds * 1000),
+                max_buffer_size=MOST_HEADER_BYTES,
+            ),
             respawn_failed_workers=True,
             workers_kill_timeout=DRAIN_SECONDS,
             log_access=False,
         ).serve()
 
 
-def application() -> App:
-    """Return the WSGI application; called in each of granian's processes."""
+def application() -> GranianApp:
+    """Return the application; called in each of granian's processes."""
+    use_one_arena()
     settings = load_settings()
     log_handler = set_up_log(settings.log_format, settings.log_file, settings.log_file_mib)
     web_process = WebProcess(settings, log_handler, Path(os.environ[METRICS_FOLDER]))
     web_process.start()
     atexit.register(web_process.close)
-    return web_process.app
+    reader = BodyReader(MOST_BODY_BYTES, REQUEST_SECONDS, MOST_HELD_BYTES)
+    return GranianApp(web_process.app, reader, settings.web_threads)

@@ -18,12 +18,14 @@ from waitress.utilities import Error
 from serve.api.wsgi import CACHED, WAITED, Environ
 from serve.prediction.cache import CachedResponse
 
+from .waitress_request import ProblemTask, RequestParser
+
 # From the first byte of a request to its last; a slower client only holds a connection.
 REQUEST_SECONDS = 20.0
 # How long a client may leave part of its answers unread.
 UNREAD_SECONDS = 60.0
-# How long a connection on which nothing comes is kept open.
-IDLE_SECONDS = 60.0
+# The next pipelined request of a client is answered once it has read all but this much.
+UNREAD_BYTES = 256 * 1024
 # An answer that takes longer in the loop, because of a disk or a lock, must not stall others.
 STALL_SECONDS = 0.02
 REST_SECONDS = 1.0
@@ -46,6 +48,10 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def add_task(self, task: Channel) -> None:
         """Put a connection with a request into the queue, or leave it to the loop."""
+        if task.total_outbufs_len > UNREAD_BYTES:
+            # Its answers would fill the memory. No thread waits for the client: see handle_write.
+            task.is_held = True
+            return
         task.queued_at = time.monotonic()
         task.cached = None
         immediate = self._may_use_loop(task) and self._find(task)
@@ -67,6 +73,15 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
         if request.error:
             return False
         return self._find_immediate(request.command, request.path, request.query)
+
+    def turn_away(self, queue_seconds: float) -> None:
+        """Answer the requests that have waited too long in the loop: no thread may be free."""
+        limit = time.monotonic() - queue_seconds
+        while self.queue and self.queue[0].queued_at < limit:
+            with self.lock:
+                task = self.queue.popleft() if self.queue else None
+            if task is not None:
+                task.turn_away()
 
     def note_loop_time(self, seconds: float) -> None:
         """Leave all requests to the threads for a while after an answer that held up the loop."""
@@ -120,6 +135,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection."""
 
     task_class = RequestTask
+    error_task_class = ProblemTask
+    parser_class = RequestParser
     request: Any
     queued_at = 0.0
     # The response that the dispatcher has found for its request.
@@ -127,6 +144,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # Whether the loop is to answer its request, and whether it is answering it now.
     is_due = False
     is_serving = False
+    # Whether its next request waits until the client has read earlier answers.
+    is_held = False
     # When the request that is still incomplete began; None between requests.
     begun_at: float | None = None
     # Since when there has been something to send.
@@ -168,6 +187,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.server.add_task(self)
         return True
 
+    def turn_away(self) -> None:
+        """Let the loop answer a request that has waited too long, which the middleware refuses."""
+        self.is_serving = True
+        self.service()
+        self.is_serving = False
+
     def _serve_at_once(self) -> None:
         self.is_due, self.is_serving = False, True
         self.service()
@@ -175,18 +200,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.server.task_dispatcher.note_loop_time(time.monotonic() - self.queued_at)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
-        """Cut off a client that sends requests and reads no answers.
+        """Do nothing, where waitress would let a thread wait for the client."""
 
-        waitress would let a thread wait for it.
-        """
-        if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
-            return
-        with self.outbuf_lock:
-            self._flush_exception(self._flush_some, do_close=False)
-        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
-            self.connected = False
-            self.will_close = True
-            self.server.pull_trigger()
+    def writable(self) -> bool:
+        """Return whether there is something to send, or a held request to look at."""
+        return bool(self.is_held or super().writable())
+
+    def handle_write(self) -> None:
+        """Send what the client takes; go on with a held request once it has read enough."""
+        super().handle_write()
+        if self.is_held and self.total_outbufs_len <= UNREAD_BYTES:
+            self.is_held = False
+            with self.requests_lock:
+                if self.connected and self.requests:
+                    self.server.add_task(self)
 
     def is_busy(self) -> bool:
         """Return whether a request is being received or answered."""
@@ -200,5 +227,5 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.unread_since = now
         is_slow_to_send = self.begun_at is not None and now - self.begun_at > REQUEST_SECONDS
         is_slow_to_read = now - (self.unread_since or now) > UNREAD_SECONDS
-        is_idle = not self.requests and now - self._active_at > IDLE_SECONDS
+        is_idle = not self.requests and now - self._active_at > self.server.keep_alive_seconds
         return is_slow_to_send or is_slow_to_read or is_idle

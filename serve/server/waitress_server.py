@@ -6,10 +6,10 @@ hold the behaviour.
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
-import resource
 import select
 import signal
 import socket
@@ -23,17 +23,16 @@ from typing import Any
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from db.errors import SettingError
 from db.settings import Settings
 from serve.api.middleware import RequestMiddleware
+from serve.api.wsgi import UNIX
 from serve.app import MOST_BODY_BYTES
 
+from .descriptor_limit import most_connections
+from .listener import BACKLOG
 from .reload import STOP_SIGNALS
 from .waitress_channel import Channel, Dispatcher
 
-CONNECTIONS = 10_000
-BACKLOG = 2048
-SPARE_DESCRIPTORS = 200
 # Larger bodies wait in files, so that many at once do not fill the memory.
 BODY_IN_MEMORY_BYTES = 64 * 1024
 MOST_HEADER_BYTES = 64 * 1024
@@ -44,23 +43,14 @@ LINGER_SECONDS = 1.0
 ACCEPTS_A_TURN = 128
 LOOP_SECONDS = 0.2
 CHECK_SECONDS = 1.0
+# What the clients of all connections may leave unread, and how often it is added up.
+MOST_UNREAD_BYTES = 32 * 2**20
+UNREAD_CHECK_SECONDS = 0.1
+# The system has no file descriptor left for another connection.
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+NO_DESCRIPTOR_SECONDS = 0.2
 
 log = logging.getLogger("veilleuse.web")
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Return the listening socket; raises SettingError."""
-    try:
-        # A name may have several addresses; with one socket there is one server.
-        family, _, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise SettingError(
-            f"HOST={settings.host} PORT={settings.port}: cannot be listened on: {error.strerror};"
-            f" end what holds it, or choose another PORT"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -86,6 +76,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     task_dispatcher: Dispatcher
 
     def __init__(self, app: RequestMiddleware, settings: Settings, listener: socket.socket) -> None:
+        self._accepts_from = 0.0
+        self._is_unix = listener.family == socket.AF_UNIX
         dispatcher = Dispatcher(app.find_immediate)
         dispatcher.set_thread_count(settings.web_threads)
         super().__init__(
@@ -97,19 +89,50 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             bind_socket=False,
         )
         self.is_draining = False
+        self._queue_seconds = settings.queue_seconds
+        self.keep_alive_seconds = settings.keep_alive_seconds
         self._loop_thread = threading.get_ident()
-        self._checked_at = time.monotonic()
+        self._checked_at = self._unread_checked_at = time.monotonic()
+
+    def getsockname(self) -> tuple[str, object]:
+        """Return the name and port that requests find in their environ."""
+        name: tuple[str, object] = (UNIX, 0) if self._is_unix else super().getsockname()
+        return name
+
+    def set_socket_options(self, connection: socket.socket) -> None:
+        """Set the options of TCP."""
+        if not self._is_unix:
+            super().set_socket_options(connection)
+
+    def fix_addr(self, address: Any) -> tuple[str, Any]:  # noqa: ANN401  of any family
+        """Return the host and port of a peer; peers on a unix socket have none."""
+        return (UNIX, None) if self._is_unix else address[:2]
 
     def handle_accept(self) -> None:
         """Accept every connection that waits.
 
         One a turn would make a crowd wait for as many turns as it has members.
         """
-        for _ in range(ACCEPTS_A_TURN):
+        for _ in range(min(ACCEPTS_A_TURN, self.adj.connection_limit - len(self.active_channels))):
             before = len(self.active_channels)
             super().handle_accept()
             if len(self.active_channels) == before:
                 break
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        """Accept a connection; without a free descriptor, wait instead of trying without end."""
+        try:
+            accepted: tuple[socket.socket, Any] | None = super().accept()
+        except OSError as error:
+            if error.errno not in NO_DESCRIPTOR:
+                raise
+            self._accepts_from = time.monotonic() + NO_DESCRIPTOR_SECONDS
+            return None
+        return accepted
+
+    def readable(self) -> bool:
+        """Return whether the loop may accept connections."""
+        return bool(time.monotonic() >= self._accepts_from and super().readable())
 
     def pull_trigger(self) -> None:
         """Wake the loop, unless it is the loop's own thread that asks: it is awake."""
@@ -119,7 +142,12 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def turn(self, seconds: float = LOOP_SECONDS) -> None:
         """Run the loop once, waiting at most that many seconds; close what is too slow."""
         self.asyncore.loop(timeout=seconds, map=self._map, count=1, use_poll=True)
+        self.task_dispatcher.turn_away(self._queue_seconds)
         now = time.monotonic()
+        if now - self._unread_checked_at > UNREAD_CHECK_SECONDS:
+            self._unread_checked_at = now
+            for channel in beyond_limit(self.channels(), MOST_UNREAD_BYTES):
+                channel.will_close = True
         if now - self._checked_at > CHECK_SECONDS:
             self._checked_at = now
             for channel in self.channels():
@@ -161,26 +189,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
 
 def _adjustments(settings: Settings) -> Adjustments:
-    # Only a platform's router always stands before us; anywhere else a client could lie.
-    proxy: dict[str, Any] = (
-        {
-            "trusted_proxy": "*",
-            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"},
-        }
-        if "DYNO" in os.environ
-        else {}
-    )
     return Adjustments(
         threads=settings.web_threads,
         ident="",
         backlog=BACKLOG,
-        connection_limit=CONNECTIONS,
-        max_request_body_size=MOST_BODY_BYTES,
+        connection_limit=most_connections(),
+        # waitress refuses bodies of this size, and the application larger ones than its own limit.
+        max_request_body_size=MOST_BODY_BYTES + 1,
         max_request_header_size=MOST_HEADER_BYTES,
         inbuf_overflow=BODY_IN_MEMORY_BYTES,
         asyncore_use_poll=True,
-        clear_untrusted_proxy_headers=True,
-        **proxy,
+        # The middleware reads and drops the headers of proxies, on every server alike.
+        clear_untrusted_proxy_headers=False,
     )
 
 
@@ -234,13 +254,18 @@ def _catch_stop_signals() -> list[int]:
     return stops
 
 
-def raise_descriptor_limit() -> None:
-    """Allow as many connections as the system lets this process have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + SPARE_DESCRIPTORS
-    if soft < wanted and soft != resource.RLIM_INFINITY:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+def beyond_limit(channels: list[Channel], limit_bytes: int) -> list[Channel]:
+    """Return the connections with the most unread bytes, without which all others keep a limit."""
+    unread = sum(channel.total_outbufs_len for channel in channels)
+    if unread <= limit_bytes:
+        return []
+    found = []
+    for channel in sorted(channels, key=lambda one: one.total_outbufs_len, reverse=True):
+        found.append(channel)
+        unread -= channel.total_outbufs_len
+        if unread <= limit_bytes:
+            break
+    return found
 
 
 def _is_readable(one: socket.socket) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 from db.settings import Settings
-from db.store.store import open_store
+from db.store.limits import web_limits
+from db.store.store import Store, open_store
+from serve.api.access.host_check import exposure_warning
 from serve.api.middleware import RequestMiddleware
 from serve.app import make_app
 from serve.pages.dashboard import Dashboard
@@ -19,11 +22,14 @@ from serve.telemetry.prometheus import Metrics
 from serve.telemetry.reporter import TelemetryReporter
 from serve.telemetry.worker_metrics import WorkerCollector
 
+from .listener import shown_address
 from .waitress_server import ServerHooks, serve_until_stopped
 
 # Page cache of each connection to SQLite: enough for the root of an index and a few pages. The
 # operating system caches the other pages once for all connections.
 PAGE_CACHE_KIB = 256
+
+log = logging.getLogger("veilleuse.web")
 
 
 class WebProcess:
@@ -34,7 +40,7 @@ class WebProcess:
     ) -> None:
         # One read connection for each request thread, the server's loop, the generation poller and
         # the request recorder. The recorder and the telemetry reporter write, on one each.
-        self._store = open_store(settings, settings.web_threads + 3, page_cache_kib=PAGE_CACHE_KIB)
+        self._store = _open_store(settings, settings.web_threads + 3)
         self._service = PredictionService(self._store, settings)
         self._log_handler = log_handler
         process_metrics = MultiprocessMetrics(folder, self._read_metrics)
@@ -47,6 +53,8 @@ class WebProcess:
     def start(self) -> None:
         """Start the background threads."""
         self._log_handler.start()
+        if warning := exposure_warning(self._service.settings):
+            log.warning(warning)
         if not self._service.catalog.datasets:
             self._log_handler.log_line("no dataset yet; load one: python -m db load FILE")
         self._service.start()
@@ -74,6 +82,8 @@ class WebProcess:
                 "cache_bytes": cache.bytes,
                 "unseen_queue_inputs": len(service.recorder),
                 "unseen_queue_dropped": service.recorder.dropped,
+                "unseen_queue_refused": service.recorder.refused,
+                "unseen_queue_over_share": service.recorder.shares.refused,
                 "requests_in_flight": service.counters.in_flight,
                 "log_dropped": self._log_handler.dropped,
             },
@@ -83,6 +93,15 @@ class WebProcess:
             },
             models={it.name: it.model for it in catalog.datasets.values() if it.model},
         )
+
+
+def _open_store(settings: Settings, connections: int) -> Store:
+    """Return the store with the limits of requests; raises StoreError."""
+    # A database that sleeps while nobody asks needs longer to wake than a request may wait.
+    open_store(settings, 1).close()
+    return open_store(
+        settings, connections, page_cache_kib=PAGE_CACHE_KIB, limits=web_limits(settings)
+    )
 
 
 def serve_web_process(
@@ -98,7 +117,7 @@ def serve_web_process(
 
     def on_listen() -> None:
         log_handler.log_line(
-            f"process {os.getpid()} listens on http://{settings.host}:{settings.port}",
+            f"process {os.getpid()} listens on {shown_address(settings)}",
             process=os.getpid(),
         )
         hooks.on_listen()

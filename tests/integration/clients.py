@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import text
+import sqlalchemy
 
+from db.store import tables
 from tests.processes import PATIENCE_SECONDS
 
 from .conftest import Reply, Site, query, read_reply, until
@@ -26,10 +27,10 @@ def listened(site: Site) -> int:
 def set_schema(site: Site, version: str) -> str:
     """Set the schema version that the store records; return the previous one."""
     with site.store.writing() as connection:
-        query = text("SELECT version_num FROM alembic_version")
-        before: str = connection.execute(query).scalar_one()
-        change = text("UPDATE alembic_version SET version_num = :new")
-        connection.execute(change, {"new": version})
+        before: str = connection.execute(
+            sqlalchemy.select(tables.version.c.version_num)
+        ).scalar_one()
+        connection.execute(sqlalchemy.update(tables.version).values(version_num=version))
     return before
 
 

@@ -192,7 +192,7 @@ def free_port() -> int:
 @contextmanager
 def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> Iterator[Site]:
     """Run the server for the block; SIGTERM must then end it with exit code 0."""
-    settings = {"PORT": str(free_port()), "API_KEYS": f"another,{API_KEY}"}
+    settings = {"PORT": str(free_port()), "API_KEYS": f"another-key,{API_KEY}"}
     settings |= {"QUEUE_SECONDS": QUEUE_SECONDS, **environment}
     with log.open("wb") as out:
         process = subprocess.Popen(

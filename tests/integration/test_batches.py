@@ -131,7 +131,7 @@ def test_without_api_keys_nobody_may_add_records(keyless: Site, key: str | None)
     assert keyless.post("/records/intents", [{"sentence": "a"}], key).status == 401
 
 
-@pytest.mark.parametrize("key", [API_KEY, "another"])
+@pytest.mark.parametrize("key", [API_KEY, "another-key"])
 def test_each_key_adds_records(site: Site, key: str) -> None:
     """Records may come with or without a label."""
     items = [

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from serve.api.access.session import COOKIE, make_session
 from tests.conftest import ROOT, command_environment
 from tests.processes import PATIENCE_SECONDS, wait_for
 
@@ -191,7 +192,8 @@ def test_a_running_server_is_benchmarked_with_a_key(keyed_site: Site, tmp_path: 
     """With --host no server is started; without the key every request is refused."""
     host = f"http://127.0.0.1:{keyed_site.port}"
     few = [*FEW, "--host", host]
-    cookie = ["--cookie", f"veilleuse_key={KEY}"]
+    session = make_session(KEY, int(time.time()) + 3600)
+    cookie = ["--cookie", f"{COOKIE}={session}"]
     done = run("", [*arguments(tmp_path / "with", *few), *cookie])
     assert done.returncode == 0, done.stdout + done.stderr
     refused = run("", arguments(tmp_path / "without", *few, objectives=HOLDS[:1]))

@@ -239,7 +239,7 @@ def test_the_documents_for_programs_lead_to_explanations(site: Site) -> None:
 def test_an_explanation_needs_a_key_where_predictions_do(site: Site, tmp_path: Path) -> None:
     """READ_KEYS protect both."""
     target = f"/explain/rents?{query(**RENT)}"
-    with serving(site.url, tmp_path / "log.txt", ready="/livez", READ_KEYS="a-key") as locked:
+    with serving(site.url, tmp_path / "log.txt", ready="/livez", READ_KEYS="of-readers") as locked:
         check_problem(locked.get(target), 401)
         reply = locked.get(target, Authorization=f"Bearer {API_KEY}")
     assert (reply.status, reply.json()) == (200, explain(site, "rents", **RENT))

@@ -47,6 +47,7 @@ def environ(**more: Any) -> Environ:  # noqa: ANN401  WSGI values have any type
         "QUERY_STRING": QUERY,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
         "wsgi.input": io.BytesIO(),
         "wsgi.errors": io.StringIO(),
         "wsgi.url_scheme": "http",

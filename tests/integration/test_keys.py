@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from serve.api.access.key_guesses import GUESS_BURST
 from tests.conftest import make_store, run_command
 
 from .answers import TAUGHT, teach
@@ -50,9 +51,31 @@ def public(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
+@pytest.fixture(scope="module")
+def trusting(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Yield a server with keys that believes the proxy on this machine."""
+    more = {"READ_KEYS": READ_KEY, "TRUSTED_PROXIES": "127.0.0.1", "SESSION_HOURS": "2"}
+    with serving_copy(trained, tmp_path_factory.mktemp("trusting"), **more) as running:
+        yield running
+
+
 def bearer(key: str) -> dict[str, str]:
     """Return the Authorization header for a key."""
     return {"Authorization": f"Bearer {key}"}
+
+
+def post_form(site: Site, path: str, form: dict[str, str], **headers: str) -> Reply:
+    """Send a form as a browser does."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named |= {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+    return site.ask("POST", path, query(**form).encode(), named)
+
+
+def sign_in(site: Site, key: str, **headers: str) -> str:
+    """Sign in with a key; return the cookie as NAME=VALUE."""
+    reply = post_form(site, "/key", {"key": key, "next": "/"}, **headers)
+    assert (reply.status, reply.headers["Location"]) == (303, "/"), reply.body
+    return str(reply.headers["Set-Cookie"]).partition(";")[0]
 
 
 def check_refused(reply: Reply) -> None:
@@ -99,8 +122,9 @@ def test_health_and_documentation_need_no_key(keyed: Site, target: str) -> None:
 def test_any_of_the_keys_gives_access(keyed: Site, target: str, key: str) -> None:
     """The old key, its successor, and a key that may also add records all work."""
     assert keyed.get(target, **bearer(key)).status == 200
-    assert keyed.get(target, Cookie=f"veilleuse_key={key}").status == 200
-    assert keyed.get(target, Cookie=f'a=1; veilleuse_key="{key}"; b=2').status == 200
+    name, _, session = sign_in(keyed, key).partition("=")
+    assert keyed.get(target, Cookie=f"{name}={session}").status == 200
+    assert keyed.get(target, Cookie=f'a=1; {name}="{session}"; b=2').status == 200
 
 
 @pytest.mark.parametrize("form", ["bearer {}", "BEARER {}", "Bearer   {}", "Bearer {}  "])
@@ -161,21 +185,22 @@ def test_a_wrong_authorization_gives_no_access(keyed: Site, authorization: bytes
 @pytest.mark.parametrize(
     "cookie",
     [
-        b"veilleuse_key",
-        b"veilleuse_key=",
-        b"veilleuse_key=wrong",
-        b"veilleuse_key=" + HASHED.encode(),
-        b"VEILLEUSE_KEY=" + READ_KEY.encode(),
-        b"my_veilleuse_key=" + READ_KEY.encode(),
-        b'veilleuse_key="',
-        b'veilleuse_key="\\777',
-        b"veilleuse_key=\xff\xfe",
-        b"veilleuse_key=\xc3\xa9",
-        b"veilleuse_key=; veilleuse_key",
-        b"=; ;;veilleuse_key;=",
-        b"veilleuse_key[]=(1)",
-        b"path=veilleuse_key",
-        b"veilleuse_key" * 1000,
+        b"veilleuse_key=" + READ_KEY.encode(),
+        b"veilleuse_session",
+        b"veilleuse_session=",
+        b"veilleuse_session=wrong",
+        b"veilleuse_session=" + READ_KEY.encode(),
+        b"veilleuse_session=" + HASHED.encode(),
+        b"veilleuse_session=9999999999." + READ_KEY.encode(),
+        b'veilleuse_session="',
+        b'veilleuse_session="\\777',
+        b"veilleuse_session=\xff\xfe",
+        b"veilleuse_session=\xc3\xa9",
+        b"veilleuse_session=; veilleuse_session",
+        b"=; ;;veilleuse_session;=",
+        b"veilleuse_session[]=(1)",
+        b"path=veilleuse_session",
+        b"veilleuse_session" * 1000,
     ],
 )
 def test_a_broken_cookie_gives_no_access(keyed: Site, cookie: bytes) -> None:
@@ -189,9 +214,69 @@ def test_a_broken_cookie_gives_no_access(keyed: Site, cookie: bytes) -> None:
 )
 def test_another_applications_cookie_does_not_disturb_ours(keyed: Site, others: str) -> None:
     """All applications on a host share their cookies, whatever their port."""
-    ours = f"veilleuse_key={READ_KEY}"
+    ours = sign_in(keyed, READ_KEY)
     assert keyed.get("/metrics", Cookie=f"{others}; {ours}").status == 200
     assert keyed.get("/metrics", Cookie=f"{ours}; {others}").status == 200
+
+
+def test_a_session_does_not_contain_the_key(keyed: Site) -> None:
+    """A cookie may end up in a log or a backup."""
+    for key in KEYS:
+        assert key not in sign_in(keyed, key)
+
+
+def test_the_cookie_of_a_session_ends_and_is_for_this_site_alone(trusting: Site) -> None:
+    """Behind TLS it is sent over TLS only, and no other host can set one of its name."""
+    plain = post_form(trusting, "/key", {"key": READ_KEY})
+    name, *parts = str(plain.headers["Set-Cookie"]).split("; ")
+    assert name.startswith("veilleuse_session=")
+    assert parts == ["Path=/", "Max-Age=7200", "HttpOnly", "SameSite=Strict"]
+    behind_tls = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "192.0.2.7"}
+    secure = post_form(trusting, "/key", {"key": READ_KEY}, **behind_tls)
+    name, *parts = str(secure.headers["Set-Cookie"]).split("; ")
+    assert name.startswith("__Host-veilleuse_session=")
+    assert parts == ["Path=/", "Max-Age=7200", "HttpOnly", "SameSite=Strict", "Secure"]
+    assert trusting.get("/metrics", Cookie=name, **behind_tls).status == 200
+    check_refused(trusting.get("/metrics", Cookie=name))
+
+
+def test_signing_out_removes_the_cookie(keyed: Site) -> None:
+    """The page of the form offers it to a browser that is signed in."""
+    cookie = sign_in(keyed, READ_KEY)
+    assert b"/sign-out" in keyed.get("/key", Cookie=cookie, Accept="text/html").body
+    assert b"/sign-out" not in keyed.get("/key", Accept="text/html").body
+    reply = post_form(keyed, "/sign-out", {}, Cookie=cookie)
+    assert (reply.status, reply.headers["Location"]) == (303, "/key")
+    assert "veilleuse_session=; Path=/; Max-Age=0;" in reply.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("path", ["/key", "/sign-out"])
+@pytest.mark.parametrize("site_of_page", ["cross-site", "same-site"])
+def test_a_page_of_another_site_cannot_send_our_forms(
+    keyed: Site, path: str, site_of_page: str
+) -> None:
+    """It could sign a person in under a key of its own, or out."""
+    reply = post_form(keyed, path, {"key": READ_KEY}, Sec_Fetch_Site=site_of_page)
+    assert reply.status == 403
+    assert "Set-Cookie" not in reply.headers
+
+
+def test_a_client_that_guesses_keys_must_wait_and_others_need_not(trusting: Site) -> None:
+    """The log has its address. Keys that it has sent before go on working."""
+    guesser = {"X_Forwarded_For": "192.0.2.66"}
+    assert trusting.get("/metrics", **bearer(READ_KEY), **guesser).status == 200
+    replies = [
+        trusting.get("/metrics", **bearer(f"guess-{number}"), **guesser)
+        for number in range(GUESS_BURST + 2)
+    ]
+    assert [reply.status for reply in replies] == [401] * GUESS_BURST + [429] * 2
+    assert 1 <= int(replies[-1].headers["Retry-After"]) <= 36
+    assert trusting.get("/metrics", **bearer(API_KEY), **guesser).status == 429
+    assert post_form(trusting, "/key", {"key": API_KEY}, **guesser).status == 429
+    assert trusting.get("/metrics", **bearer(READ_KEY), **guesser).status == 200
+    assert trusting.get("/metrics", **bearer(API_KEY), X_Forwarded_For="192.0.2.67").status == 200
+    until(lambda: "a wrong key came from 192.0.2.66" in trusting.log.read_text())
+    assert "guess-" not in trusting.log.read_text()
 
 
 def test_a_key_for_readers_adds_no_records(keyed: Site) -> None:
@@ -215,7 +300,7 @@ def cache_control(site: Site, sentence: str, **headers: str) -> list[str]:
 def test_answers_that_need_a_key_may_only_be_cached_by_the_client(keyed: Site) -> None:
     """A proxy would give them to clients without a key."""
     assert cache_control(keyed, TAUGHT, **bearer(READ_KEY)) == ["private, max-age=600"] * 2
-    cookie = f"veilleuse_key={READ_KEY}"
+    cookie = sign_in(keyed, READ_KEY)
     assert cache_control(keyed, "le cookie", Cookie=cookie) == ["private, max-age=7"] * 2
     check_refused(keyed.get(FLAT))
     assert "public" not in keyed.get(FLAT, **bearer(READ_KEY)).headers["Cache-Control"]
@@ -239,6 +324,18 @@ def test_a_students_answer_expires_from_the_cache(public: Site) -> None:
     public.predict("une phrase qui vieillit")
     assert counted(public, **labels) >= before + 1
     until(is_computed_again)
+
+
+@pytest.mark.parametrize("setting", ["READ_KEYS", "API_KEYS"])
+@pytest.mark.parametrize("keys", ["x", f"{READ_KEY},1234567"])
+def test_a_short_key_is_refused_at_start(sqlite_url: str, setting: str, keys: str) -> None:
+    """It would be guessed; the message says how to make another."""
+    make_store(sqlite_url).close()
+    done = run_command(sqlite_url, "serve", "--check", **{setting: keys})
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert f"{setting}=" in done.err
+    assert "at least 8 characters" in done.err
+    assert "secrets.token_urlsafe" in done.err
 
 
 @pytest.mark.parametrize("setting", ["READ_KEYS", "API_KEYS"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from benchmark.target.nginx import running_nginx
+from benchmark.target.nginx import nginx_command, running_nginx, write_config
+from tests.conftest import ROOT
 from tests.processes import PATIENCE_SECONDS
 from tests.programs import require_program
 
@@ -103,3 +106,41 @@ def test_metrics_of_web_processes_are_only_served_locally(
         assert ask(port, "/metrics").status == 200
         config = (tmp_path / "front" / "nginx.conf").read_text("utf-8")
     assert "deny all;" in config.partition("location = /metrics")[2]
+
+
+def test_the_documented_nginx_shows_the_server_under_a_path(trained: Path, tmp_path: Path) -> None:
+    """It removes the path from the address; all pages and documents stay under it."""
+    port, folder = free_port(), tmp_path / "front"
+    folder.mkdir()
+    with serving_copy(trained, tmp_path / "site", TRUSTED_PROXIES="127.0.0.1") as site:
+        config = write_config(folder, port, site.port)
+        location = documented_location().replace("127.0.0.1:8000", f"127.0.0.1:{site.port}")
+        config.write_text(
+            config.read_text().replace("  location / {", f"{location}\n  location / {{")
+        )
+        nginx = subprocess.Popen(nginx_command(config))
+        try:
+            until(lambda: is_up(port))
+            page = ask(port, "/ml/try/intents", headers={"Accept": "text/html"})
+            document = ask(port, "/ml/openapi.json").json()
+            style = ask(port, "/ml/docs/page.css")
+        finally:
+            nginx.terminate()
+            nginx.wait(PATIENCE_SECONDS)
+    addresses = re.findall(r'(?:href|src|action)="([^"]*)"', page.body.decode())
+    assert (page.status, style.status) == (200, 200)
+    assert not [address for address in addresses if not address.startswith(("/ml/", "#"))]
+    assert document["servers"] == [{"url": "/ml"}]
+
+
+def documented_location() -> str:
+    """Return the block of nginx's configuration in the documentation."""
+    text = (ROOT / "docs/deploy.md").read_text("utf-8")
+    return text[text.index("location /ml/ {") :].partition("\n}\n")[0] + "\n}\n"
+
+
+def is_up(port: int) -> bool:
+    """Return whether nginx passes requests on."""
+    with suppress(OSError):
+        return ask(port, "/livez").status == 200
+    return False

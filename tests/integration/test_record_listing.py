@@ -14,6 +14,7 @@ from db.store import tables
 
 from .answers import TAUGHT, teach
 from .conftest import API_KEY, Reply, Site, query, serving_copy
+from .test_keys import sign_in
 
 
 def forget(site: Site, key: str, api_key: str | None) -> Reply:
@@ -138,7 +139,7 @@ def test_a_form_on_another_site_cannot_forget_a_record(own_site: Site) -> None:
     """The browser sends the cookie with it, so the key must be in the form."""
     key = own_site.records()[0].key.hex()
     headers = {
-        "Cookie": f"veilleuse_key={API_KEY}",
+        "Cookie": sign_in(own_site, API_KEY),
         "Content-Type": "application/x-www-form-urlencoded",
     }
     reply = own_site.ask("POST", f"/forget/intents/{key}", b"", headers)
@@ -149,7 +150,7 @@ def test_a_form_on_another_site_cannot_forget_a_record(own_site: Site) -> None:
 def test_a_cookie_is_not_enough_to_write(own_site: Site) -> None:
     """A browser sends the cookie with every request that another page triggers."""
     key = own_site.records()[0].key.hex()
-    cookie = {"Cookie": f"veilleuse_key={API_KEY}"}
+    cookie = {"Cookie": sign_in(own_site, API_KEY)}
     assert own_site.ask("DELETE", f"/records/intents/{key}", headers=cookie).status == 401
     added = own_site.ask("POST", "/records/intents", b'[{"sentence": "a"}]', cookie)
     assert added.status == 401
@@ -164,7 +165,7 @@ def test_an_oversized_form_is_refused_before_it_is_parsed(site: Site) -> None:
 
 def test_a_key_with_special_characters_survives_the_cookie(trained: Path, tmp_path: Path) -> None:
     """Otherwise the form would ask for the key forever."""
-    api_key = '"a;b" q'
+    api_key = '"a;b" quite odd'
     with serving_copy(trained, tmp_path / "odd", READ_KEYS=api_key) as running:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         reply = running.ask("POST", "/key", query(key=api_key).encode(), headers)

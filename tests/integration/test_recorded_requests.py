@@ -102,7 +102,7 @@ def test_the_flat_route_is_counted_too(trained: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def narrow(trained: Path, tmp_path: Path) -> Iterator[Site]:
     """Yield a server in which at most three unseen inputs may wait."""
-    more = {"WAITING_RECORDS": str(MAX_WAITING), "STUDENT_TTL": "0"}
+    more = {"WAITING_RECORDS": str(MAX_WAITING), "STUDENT_TTL": "0", "CLIENT_WAITING_SHARE": "1"}
     with serving_copy(trained, tmp_path / "narrow", **more) as running:
         yield running
 

@@ -1,6 +1,9 @@
 % rebase('layout')
 % from serve.pages.formatting import ago, date, number
 <h1 class="quiet">Dashboard</h1>
+% if warning:
+<p class="notice">{{warning}}</p>
+% end
 <section id="traffic" data-live aria-label="Requests">
 <dl class="tiles">
 % traffic, quantiles = data.traffic, data.traffic.quantiles
@@ -44,20 +47,25 @@ python -m enrich train NAME</pre></section>
 <section id="troubles" data-live>
 <h2>Errors and quarantine</h2>
 % errors = [panel.report for panel in data.worker_panels if panel.report.error]
-% if not (errors or data.failures or data.quarantined):
+% if not (errors or data.faults or data.failures or data.quarantined):
 <p>None.</p>
 % end
-% if errors or data.failures:
+% if errors or data.faults or data.failures:
 <ul>
+% for fault in data.faults:
+<li>{{fault.dataset}}: {{fault.subject}} is stopped{{" since " + date(fault.since) if fault.since else ""}}{{": " + fault.reason if shows_rows else ""}}</li>
+% end
 % for report in errors:
-<li>Worker {{report.id}}, {{ago(report.error_at, data.now)}}: {{report.error}}</li>
+<li>Worker {{report.id}}, {{ago(report.error_at, data.now)}}: {{report.error if shows_rows else "an error, which its log shows"}}</li>
 % end
 % for run in data.failures:
-<li><code>{{run.command}} {{run.dataset}}</code> failed {{ago(run.ended_at, data.now)}}, started {{date(run.started_at)}}{{": " + run.reason if run.reason else ""}}</li>
+<li><code>{{run.command}} {{run.dataset}}</code> failed {{ago(run.ended_at, data.now)}}, started {{date(run.started_at)}}{{": " + run.reason if run.reason and shows_rows else ""}}</li>
 % end
 </ul>
 % end
-% if data.quarantined:
+% if data.quarantined and not shows_rows:
+<p>Records are in quarantine; list them: <code>python -m enrich quarantine list</code></p>
+% elif data.quarantined:
 <div class="wide" tabindex="0" role="region" aria-label="Quarantined records"><table>
 <caption>The latest quarantined records; list all: <code>python -m enrich quarantine list</code></caption>
 <thead><tr><th scope="col">Record</th><th scope="col">Enricher</th><th scope="col">Reason</th><th scope="col">When</th></tr></thead>
@@ -68,4 +76,8 @@ python -m enrich train NAME</pre></section>
 </tbody></table></div>
 % end
 </section>
-<p class="soft" id="as-of" data-live>As of {{date(data.now)}}. <a href="/metrics">Metrics</a> · <a href="/openapi.json">OpenAPI</a> · <a href="/readyz">Readiness</a></p>
+<p class="soft" id="as-of" data-live>As of {{date(data.now)}}. <a href="/metrics">Metrics</a> · <a href="/openapi.json">OpenAPI</a> · <a href="/readyz">Readiness</a>
+% if has_sessions:
+· <a href="/key">Sign out</a>
+% end
+</p>

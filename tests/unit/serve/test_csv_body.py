@@ -25,7 +25,7 @@ class _Untrained:
 def refusal() -> str:
     """Return why a table is refused."""
     with pytest.raises(Refusal) as caught:
-        csv_body.answer_csv(b"", NOT_USED, cast("Served", _Untrained()), as_json=False)
+        csv_body.answer_csv(b"", NOT_USED, cast("Served", _Untrained()), "", as_json=False)
     assert caught.value.problem.status == 503
     return caught.value.problem.detail
 

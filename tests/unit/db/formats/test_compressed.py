@@ -180,3 +180,10 @@ def test_xz_that_needs_much_memory_whatever_its_data_is_refused(tmp_path: Path) 
 
 def _crc32(data: bytes) -> int:
     return zlib.crc32(data)
+
+
+def test_a_damaged_file_whose_content_is_not_text_is_refused_in_one_line(tmp_path: Path) -> None:
+    """The reason is sought in the content, which cannot be read to its end."""
+    packed = bytearray(gzip.compress(b"town,rent\nOrl\xe9ans,\xff\n" * 40))
+    packed[-8] ^= 0xFF
+    assert "is damaged and cannot be unpacked" in error_message(tmp_path, bytes(packed))

@@ -1,0 +1,228 @@
+"""The WSGI application on granian's own interface (RSGI), which lets bodies come without a thread.
+
+Under WSGI, granian's thread waits for a body without end, and no other can make it give up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from serve.api.middleware import RequestMiddleware
+from serve.api.wsgi import CACHED, WAITED, Environ, Headers
+from serve.prediction.cache import CachedResponse
+
+from .waitress_request import ONLY_CHUNKED, framing_fault
+
+_REPLACEMENT = "\ufffd"
+_NAMED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+class Scope(Protocol):
+    """A request without its body."""
+
+    method: str
+    path: str
+    query_string: str
+    scheme: str
+    client: str
+    server: str
+    http_version: str
+    headers: Any
+
+
+class Exchange(Protocol):
+    """The body of a request, and the way back."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the pieces of the body."""
+        ...
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a response."""
+        ...
+
+
+class UnreadRequest(Exception):
+    """A request that is refused unread, with its status and the words for the client."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+        self.words = words
+
+
+class BodyReader:
+    """Reads bodies within a size and a time, and no more bytes at once than a limit.
+
+    A body counts until `release`: bodies that wait for a thread take memory as well.
+    """
+
+    def __init__(self, limit_bytes: int, seconds: float, all_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._seconds = seconds
+        self._all_bytes = all_bytes
+        self._held_bytes = 0
+
+    async def read(self, exchange: Exchange, length: int | None) -> bytes:
+        """Return a body of a length, None if its chunks do not say it; raises UnreadRequest."""
+        if length is not None and length > self._limit_bytes:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._gather(exchange, body)
+            _check_whole(len(body), length)
+        except BaseException as error:
+            self.release(len(body))
+            if isinstance(error, TimeoutError):
+                words = f"the body did not come within {self._seconds:g} s"
+                raise UnreadRequest(408, words) from None
+            raise
+        return bytes(body)
+
+    def release(self, size: int) -> None:
+        """Stop counting a body of this size: its request has been answered."""
+        self._held_bytes -= size
+
+    async def _gather(self, exchange: Exchange, body: bytearray) -> None:
+        # A client may send each byte as a chunk of its own.
+        async for piece in exchange:
+            body += piece
+            self._held_bytes += len(piece)
+            self._check(len(body))
+
+    def _check(self, size: int) -> None:
+        if size > self._limit_bytes:
+            raise self._too_large()
+        if self._held_bytes > self._all_bytes:
+            raise UnreadRequest(503, "too many bodies are on their way; try again in 5 s")
+
+    def _too_large(self) -> UnreadRequest:
+        return UnreadRequest(413, f"the body has more than {self._limit_bytes:,} bytes; send fewer")
+
+
+def _check_whole(size: int, length: int | None) -> None:
+    if length is not None and size != length:
+        raise UnreadRequest(400, f"the body ended after {size:,} of {length:,} bytes")
+
+
+class GranianApp:
+    """Answers quick requests in the event loop, and all others on a fixed number of threads."""
+
+    def __init__(self, app: RequestMiddleware, reader: BodyReader, threads: int) -> None:
+        self._app = app
+        self._reader = reader
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+
+    async def __call__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer a request."""
+        size = 0
+        try:
+            environ = make_environ(scope)
+            if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+                size = await self._read_body(environ, exchange)
+        except UnreadRequest as refused:
+            answer = self._app.refuse(refused.status, refused.words)
+            # What is left of the body must not be read as the next request.
+            headers = [*answer.headers, ("Connection", "close")]
+            exchange.response_bytes(refused.status, headers, answer.body)
+            return
+        try:
+            response = await self._respond(scope, environ)
+        finally:
+            self._reader.release(size)
+        exchange.response_bytes(response.status, response.headers, response.body)
+
+    async def _respond(self, scope: Scope, environ: Environ) -> Response:
+        response = Response()
+        immediate = self._app.find_immediate(scope.method, environ["PATH_INFO"], scope.query_string)
+        if immediate:
+            if isinstance(immediate, CachedResponse):
+                environ[CACHED] = immediate
+            response.run(self._app, environ)
+        else:
+            loop, queued_at = asyncio.get_running_loop(), time.monotonic()
+            await loop.run_in_executor(self._threads, response.run, self._app, environ, queued_at)
+        return response
+
+    async def _read_body(self, environ: Environ, exchange: Exchange) -> int:
+        """Put the body of a request into its environ, and return its size in bytes."""
+        is_chunked = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
+        length = None if is_chunked else int(environ["CONTENT_LENGTH"])
+        body = await self._reader.read(exchange, length)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return len(body)
+
+
+class Response:
+    """What the application answers."""
+
+    status = 500
+    headers: Headers
+    body = b""
+
+    def run(self, app: RequestMiddleware, environ: Environ, queued_at: float = 0.0) -> None:
+        """Let the application answer a request that has waited for a thread since then."""
+        if queued_at:
+            environ[WAITED] = time.monotonic() - queued_at
+        pieces = app(environ, self._start)
+        self.body = b"" if environ["REQUEST_METHOD"] == "HEAD" else b"".join(pieces)
+
+    def _start(self, status: str, headers: Headers, *_: object) -> Callable[[bytes], None]:
+        self.status, self.headers = int(status[:3]), headers
+        return self._write
+
+    def _write(self, _data: bytes) -> None:
+        raise NotImplementedError("responses are returned, not written")
+
+
+def make_environ(scope: Scope) -> Environ:
+    """Return the WSGI environment of a request; raises UnreadRequest as waitress refuses it."""
+    if _REPLACEMENT in scope.path:
+        raise UnreadRequest(400, "the path is not UTF-8")
+    environ: Environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "SERVER_NAME": "",
+        "SERVER_PORT": scope.server.rpartition(":")[2],
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if "_" not in name:
+            key = _NAMED.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]}, {value}" if key in environ else value
+    _check_head(environ)
+    return environ
+
+
+def _check_head(environ: Environ) -> None:
+    method: str = environ["REQUEST_METHOD"]
+    if not method.isupper():
+        raise UnreadRequest(400, f'Malformed HTTP method "{method}"')
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+        raise UnreadRequest(501, ONLY_CHUNKED)
+    length = environ.get("CONTENT_LENGTH", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise UnreadRequest(400, "Content-Length is not one whole number")
+    version = environ["SERVER_PROTOCOL"].removeprefix("HTTP/")
+    # granian has closed what has both lengths after its answer.
+    fault = framing_fault({"HOST": environ.get("HTTP_HOST", "")}, version, is_chunked=False)
+    if fault:
+        raise UnreadRequest(400, fault)

@@ -1,0 +1,117 @@
+"""How waitress reads the head of a request, and how it refuses one that it cannot read.
+
+waitress 3.0.2 has no public names for some of what is used here; its version is pinned, and tests
+hold the behaviour.
+"""
+
+from __future__ import annotations
+
+import re
+
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask
+
+VERSIONS = frozenset({"1.0", "1.1"})
+ONLY_CHUNKED = "the only Transfer-Encoding that is understood is chunked"
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+# By the beginning of what waitress says, and otherwise by the status: the words for clients. The
+# line at fault is not repeated, because it may hold a key.
+_WORDS = {
+    "Start line": "the first line is not METHOD ADDRESS HTTP/1.1; write a space in an address as"
+    " %20",
+    "HTTP message header": "the first line is not METHOD ADDRESS HTTP/1.1",
+    "Bare CR or LF": "a line of the head ends with a bare CR or LF; end lines with CR LF",
+    "Malformed header line": "a header is continued on a second line; write it on one line",
+    "Invalid header": "a header is not NAME: VALUE, or has a control character",
+    "Content-Length is invalid": "Content-Length is not one whole number",
+}
+_WORDS_OF_STATUS = {
+    413: "the body has more than {body:,} bytes; send fewer",
+    431: "the first line and the headers have more than {head:,} bytes; send long inputs in the"
+    " body of a POST",
+    500: "an error on the server; it has been logged",
+    501: ONLY_CHUNKED,
+}
+
+
+class RequestParser(HTTPRequestParser):  # type: ignore[misc]
+    """Accepts raw UTF-8 in an address, and refuses heads that other servers read differently."""
+
+    def received(self, data: bytes) -> int:
+        """Handle bytes of the request; return how many belong to it."""
+        taken: int = super().received(data)
+        if self.error or self.completed:
+            # A refused body must not be asked for. Having asked for one that there is none of,
+            # waitress would wait for it.
+            self.expect_continue = False
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the first line and the headers; raises ParsingError."""
+        line, end, rest = header_plus.partition(b"\r\n")
+        if rest.startswith((b" ", b"\t")) or b"\r\n " in rest or b"\r\n\t" in rest:
+            raise ParsingError("Malformed header line")
+        super().parse_header(ascii_line(line) + end + rest)
+        if self.version not in VERSIONS:
+            raise ParsingError("only HTTP/1.1 and HTTP/1.0 are understood")
+        fault = framing_fault(self.headers, self.version, is_chunked=self.chunked)
+        if fault:
+            raise ParsingError(fault)
+
+
+def ascii_line(line: bytes) -> bytes:
+    """Return the first line with raw UTF-8 percent-encoded, as the client should have sent it.
+
+    Raises ParsingError for other bytes: they could be any letter.
+    """
+    if line.isascii():
+        return line
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ParsingError(
+            "the address has bytes that are not UTF-8; write such characters as %C3%A9"
+        ) from None
+    return _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line)
+
+
+def framing_fault(headers: dict[str, str], version: str, *, is_chunked: bool) -> str:
+    """Return what is wrong with Host and the body's length, "" if nothing is.
+
+    A proxy before us could understand such a request differently, and send us the rest of a body
+    as another client's request.
+    """
+    host = headers.get("HOST", "")
+    if not host and version == "1.1":
+        return "the header Host is missing"
+    if "," in host:
+        return "the header Host is given more than once"
+    if is_chunked and "CONTENT_LENGTH" in headers:
+        return "Content-Length and Transfer-Encoding are both given; send one of them"
+    if not is_chunked and "TRANSFER_ENCODING" in headers:
+        return "HTTP/1.0 has no Transfer-Encoding; send Content-Length"
+    return ""
+
+
+class ProblemTask(ErrorTask):  # type: ignore[misc]
+    """The answer to a request that the server cannot read: a problem, as of any other refusal."""
+
+    def execute(self) -> None:
+        """Send the problem, and close the connection: its next bytes could be anything."""
+        error, adj = self.request.error, self.channel.adj
+        words = refusal_words(
+            error.code, error.body, adj.max_request_body_size - 1, adj.max_request_header_size
+        )
+        answer = self.channel.server.application.refuse(error.code, words)
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.extend(answer.headers)
+        self.set_close_on_finish()
+        self.content_length = len(answer.body)
+        self.write(answer.body)
+
+
+def refusal_words(status: int, words: str, body_bytes: int, head_bytes: int) -> str:
+    """Return what a client is told, from what waitress or the parser says."""
+    if status in _WORDS_OF_STATUS:
+        return _WORDS_OF_STATUS[status].format(body=body_bytes, head=head_bytes)
+    return next((ours for theirs, ours in _WORDS.items() if words.startswith(theirs)), words)
