@@ -5,8 +5,12 @@ JOBS ?= 3
 XDIST := -n $(JOBS) --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := 3.3.30
+# Names of images, namespace and store are yours (14, 15, 21, 43); a worker has no limit of processor time (11) and no
+# probes (8, 9), for the reasons in the file; the settings come from the environment alone (35).
+SKIPPED_RULES := CKV_K8S_14,CKV_K8S_15,CKV_K8S_21,CKV_K8S_43,CKV_K8S_11,CKV_K8S_8,CKV_K8S_9,CKV_K8S_35
 
-.PHONY: help run test test-all faults lint format lock measure quality scale exchange bench-enrich bench-serve images rehearse headline reference clean
+.PHONY: help run test test-all faults fuzz soak lint format lock measure quality scale exchange bench-enrich bench-serve images compose policy audit sbom rehearse headline reference clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -30,6 +34,10 @@ $(VENV)/installed-quality: requirements-quality.txt | $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-quality.txt
 	@touch $@
 
+$(VENV)/installed-fuzz: requirements-fuzz.txt $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	@touch $@
+
 run: $(VENV)/installed ## create a store with the samples, train, and run a web process on PORT and a worker
 	PORT=$(PORT) $(BIN)/python deploy/local.py
 
@@ -41,6 +49,12 @@ test-all: $(VENV)/installed-dev ## run every test: needs chromium, faketime, ngi
 
 faults: $(VENV)/installed-dev ## run the fault tests in full, which takes long: make faults TESTS=tests/faults/test_poison.py
 	VEILLEUSE_FAULTS=full $(BIN)/python -m pytest -v -o faulthandler_timeout=0 $(if $(TESTS),$(TESTS),tests/faults)
+
+fuzz: $(VENV)/installed-fuzz ## fuzz every parser for ten minutes, two at a time: make fuzz TARGETS="request csv" MINUTES=1
+	$(BIN)/python -m tests.fuzz $(TARGETS) $(if $(MINUTES),--minutes $(MINUTES))
+
+soak: $(VENV)/installed-dev ## restart, fail over, kill and deploy at random under load for 30 minutes: make soak MINUTES=5 SEED=7
+	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/installed-dev ## check format, style, types and import layers
 	$(BIN)/ruff format --check .
@@ -75,6 +89,22 @@ bench-serve: $(VENV)/installed-dev ## measure the web process and its peers: mak
 
 images: ## build the container images with podman or docker
 	sh deploy/images.sh
+
+compose: images $(VENV)/installed-dev ## bring up deploy/compose.yaml with podman, and disturb it under load: needs root
+	.ci/compose-images
+	$(BIN)/python -m deploy.compose_drill
+
+policy: $(VENV)/installed-dev ## check deploy/kubernetes.yaml by the rules of checkov, which is downloaded
+	$(BIN)/uv tool run --quiet checkov@$(CHECKOV) --file deploy/kubernetes.yaml --compact --quiet --skip-check $(SKIPPED_RULES)
+
+audit: $(VENV)/installed-dev ## look for known vulnerabilities in the packages of the images
+	$(BIN)/python deploy/audit.py
+
+sbom: $(VENV)/installed-dev ## list the packages of the images, with their hashes, as CycloneDX files in sbom/
+	mkdir -p sbom
+	$(BIN)/cyclonedx-py requirements requirements-web.txt --output-file sbom/veilleuse-web.cdx.json
+	$(BIN)/cyclonedx-py requirements requirements.txt --output-file sbom/veilleuse-worker.cdx.json
+	$(BIN)/cyclonedx-py requirements requirements-benchmark.txt --output-file sbom/veilleuse-benchmark.cdx.json
 
 rehearse: $(VENV)/installed-dev ## deploy, roll back and deploy again under load, as a platform does: make rehearse BACK=HEAD~3
 	$(BIN)/python -m benchmark.deploy_drill $(if $(BACK),--back $(BACK))

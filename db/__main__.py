@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .cli import admin, dataset, predict, publish, records
+from .cli import admin, backup, dataset, predict, publish, records
 from .cli.completion import VARIABLE
 from .cli.console import run_command
 
@@ -32,6 +32,8 @@ for command in (
     admin.status,
     admin.doctor,
     admin.prune,
+    backup.backup,
+    backup.restore,
     records.forget,
     admin.bench,
     admin.completion,

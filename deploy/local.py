@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from serve.healthcheck import connect, is_ready, local_host  # noqa: E402  it is found from here
+
+# The defaults of the settings HOST and PORT.
+HOST = os.environ.get("HOST") or "127.0.0.1"
+PORT = int(os.environ.get("PORT") or "8000")
 SAMPLES = ("intents", "customers")
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -48,12 +52,12 @@ def main() -> int:
 
 def check_port() -> None:
     """Exit if another program listens on the port, before minutes are spent on training."""
-    host, port = address().removeprefix("http://").rsplit(":", 1)
-    with socket.socket() as probe:
-        if probe.connect_ex((host, int(port))) == 0:
-            sys.exit(
-                f"PORT: another program listens on {address()}; stop it, or make run PORT=8001"
-            )
+    try:
+        connect(HOST, PORT).close()
+    except OSError:
+        # Nothing listens there; the web process says what else may be wrong.
+        return
+    sys.exit(f"PORT: another program listens on {address()}; stop it, or make run PORT=8001")
 
 
 def prepare() -> None:
@@ -80,20 +84,19 @@ def start(package: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 def address() -> str:
     """Return the address of the web process on this machine."""
-    host = os.environ.get("HOST") or "127.0.0.1"
-    port = os.environ.get("PORT") or "8000"
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+    if HOST.startswith("unix:"):
+        return HOST
+    host = local_host(HOST)
+    return f"http://{f'[{host}]' if ':' in host else host}:{PORT}"
 
 
 def wait_until_ready(web: subprocess.Popen[bytes]) -> bool:
     """Wait until the web process is ready; return False if it exits or takes too long."""
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and web.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address()}/readyz", timeout=1):  # noqa: S310
-                return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        if is_ready(HOST, PORT):
+            return True
+        time.sleep(0.1)
     return False
 
 
@@ -101,8 +104,15 @@ def print_addresses() -> None:
     """Print the addresses to try first."""
     print("\nVeilleuse is ready. Try:", flush=True)
     for path in EXAMPLES:
-        print(f"  {address()}{path}", flush=True)
+        print(f"  {example(path)}", flush=True)
     print("Ctrl-C stops it.\n", flush=True)
+
+
+def example(path: str) -> str:
+    """Return an address to open, or the command that asks a unix socket."""
+    if HOST.startswith("unix:"):
+        return f"curl --unix-socket {HOST.removeprefix('unix:')} 'http://localhost{path}'"
+    return f"{address()}{path}"
 
 
 def stop(*processes: subprocess.Popen[bytes]) -> None:

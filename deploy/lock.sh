@@ -17,5 +17,6 @@ compile -c requirements.txt requirements-benchmark.in -o requirements-benchmark.
 compile --no-deps requirements-quality.in -o requirements-quality.txt
 compile -c requirements-extra.txt -c requirements-sources.txt -c requirements-dask.txt -c requirements-granian.txt \
   -c requirements-benchmark.txt requirements-dev.in -o requirements-dev.txt
+compile requirements-fuzz.in -o requirements-fuzz.txt
 # Schemathesis runs in an environment of its own, so that no version pinned above restricts it.
 compile tests/integration/schemathesis.in -o tests/integration/schemathesis.txt

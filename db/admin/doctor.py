@@ -8,22 +8,25 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from db.errors import StoreError
+from db.queue.fault import SPEC, Fault, all_faults
 from db.queue.quarantine import count_quarantined
-from db.queue.worker_registry import SILENT_SECONDS, all_workers
-from db.records.dataset import Dataset, all_datasets
+from db.queue.worker_registry import WorkerRow, all_workers
+from db.records.dataset import Dataset, read_datasets
 from db.records.observation import count_labels
 from db.records.trained_model import active_model, model_name
 from db.settings import Settings
 from db.store.dialect import connection_limit, wall_seconds
+from db.store.schema_version import encoding_problem
 from db.store.store import Store, check_schema, describe_store, sqlite_file
 
 from .dataset_needs import check_needs
+from .file_access import check_file_access
 from .finding import Finding, Level, fault
 
 # A web process accepts 10,000 connections, each of which needs a file descriptor.
@@ -35,6 +38,7 @@ MAX_CLOCK_SECONDS = 2.0
 MIN_SQLITE = (3, 35)
 # File systems that several machines can mount; SQLite's shared memory works on one machine only.
 NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "afs"}
+MOVE_ENCODING = "then move the store there with python -m db backup and restore"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -50,6 +54,7 @@ def examine(settings: Settings, store: Store) -> Iterator[Finding]:
     file = sqlite_file(store)
     if file is not None:
         yield from _check_disk(file, settings.gate_disk_mib)
+        yield from check_file_access(file)
     try:
         check_schema(store)
     except StoreError as error:
@@ -63,18 +68,21 @@ def examine(settings: Settings, store: Store) -> Iterator[Finding]:
 def _check_store(connection: Connection, settings: Settings) -> Iterator[Finding]:
     now = wall_seconds(connection)
     yield _check_clock(now - time.time())
+    if problem := encoding_problem(connection):
+        yield Finding("warning", "store", problem, MOVE_ENCODING)
     workers = all_workers(connection)
     if (allowed := connection_limit(connection)) is not None:
         yield _check_connections(settings, len(workers), allowed)
-    datasets = all_datasets(connection)
-    if not datasets:
+    datasets, damaged = read_datasets(connection)
+    if not datasets and not damaged:
         yield Finding(
             "fault", "datasets", "none is registered", "python -m db load datasets/intents.toml"
         )
     for dataset in datasets:
         yield from _check_dataset(connection, dataset)
         yield from check_needs(dataset.spec)
-    yield _check_workers([now - worker.seen_at for worker in workers])
+    yield from map(_fault_of, all_faults(connection))
+    yield _check_workers(workers, now)
 
 
 def _check_dataset(connection: Connection, dataset: Dataset) -> Iterator[Finding]:
@@ -117,7 +125,8 @@ def _check_poll(*, has_poll: bool) -> Finding:
 
 
 def _check_keys(settings: Settings) -> Iterator[Finding]:
-    is_public = settings.host not in LOOPBACK
+    has_proxy = bool(settings.allowed_hosts or settings.trusted_proxies)
+    is_public = has_proxy or settings.host not in LOOPBACK
     if is_public and not settings.read_keys:
         message = f"is not set, and other machines can reach HOST={settings.host}"
         remedy = "set READ_KEYS, unless predictions and records may be public"
@@ -184,18 +193,29 @@ def _check_connections(settings: Settings, workers: int, allowed: int) -> Findin
         return Finding("good", "connections", message)
     remedy = (
         "lower WEB_THREADS or WEB_CONCURRENCY, raise PostgreSQL's max_connections,"
-        " or use PgBouncer in session mode"
+        " or put PgBouncer before it"
     )
     return Finding("fault", "connections", message, remedy)
 
 
-def _check_workers(ages_seconds: list[float]) -> Finding:
-    """Check the seconds since each worker's last heartbeat."""
-    running = sum(age <= SILENT_SECONDS for age in ages_seconds)
+def _fault_of(fault: Fault) -> Finding:
+    """Return the finding of a part of a dataset that is stopped."""
+    subject = f"{fault.subject} of {fault.dataset}"
+    message, mark, remedy = fault.reason.rpartition("; ")
+    if fault.subject == SPEC and mark:
+        return Finding("fault", subject, message, remedy)
+    remedy = "correct what it says; workers try again by themselves: python -m enrich status"
+    return Finding("fault", subject, f"is stopped: {fault.reason}", remedy)
+
+
+def _check_workers(workers: Sequence[WorkerRow], now: float) -> Finding:
+    """Check which workers are alive."""
+    running = sum(worker.lives(now) for worker in workers)
     if running:
         return Finding("good", "workers", f"running: {running}")
-    if ages_seconds:
-        message = f"none is running; the last heartbeat was {min(ages_seconds) / 60:.0f} min ago"
+    if workers:
+        silent_seconds = min(abs(now - worker.seen_at) for worker in workers)
+        message = f"none is running; the last heartbeat was {silent_seconds / 60:.0f} min ago"
         return Finding("warning", "workers", message, "start a worker: python -m enrich run")
     message = "none is registered, so new inputs keep the student's prediction"
     remedy = "start a worker here or on another machine: python -m enrich run"

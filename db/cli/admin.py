@@ -6,12 +6,13 @@ import dataclasses
 
 import click
 
-from db.admin.doctor import examine
+from db.admin.doctor import MOVE_ENCODING, examine
 from db.admin.prune import prune_store
 from db.admin.read_benchmark import measure_reads
 from db.admin.store_status import store_status
 from db.migrations import upgrade as upgrade_store
 from db.settings import load_settings
+from db.store.schema_version import encoding_problem
 from db.store.store import check_reachable, connect_store, describe_store
 from db.store.tables import SCHEMA
 
@@ -21,15 +22,21 @@ from .console import as_json
 
 
 @click.command()
+@click.option("--move", is_flag=True, help="Move tables of another schema to DATABASE_SCHEMA.")
+@click.option("--new", is_flag=True, help="Leave tables of another schema, and create new ones.")
 @json_option
-def upgrade(*, as_json_: bool) -> None:
+def upgrade(*, move: bool, new: bool, as_json_: bool) -> None:
     """Create or migrate the store's tables.
 
-    Safe to repeat: a deployment can run it every time.
+    Safe to repeat: a deployment can run it every time. --move and --new are for PostgreSQL, where
+    the tables have a schema of their own.
     """
     store = connect_store(load_settings())
     check_reachable(store)
-    version = upgrade_store(store)
+    version = upgrade_store(store, move=move, new=new)
+    with store.reading() as connection:
+        if problem := encoding_problem(connection):
+            click.echo(f"veilleuse: warning: {problem}; {MOVE_ENCODING}", err=True)
     line = f"tables are at version {version}"
     if version > SCHEMA:
         line += f", newer than this code's {SCHEMA}, which works with them; nothing is to be done"
@@ -54,7 +61,9 @@ def status(*, as_json_: bool) -> None:
         )
         for name, count in dataset["enriched"].items():
             click.echo(f"  {name}: {count:,} of {dataset['records']:,} up to date")
-    if not result["datasets"]:
+    for fault in result["faults"]:
+        click.echo(f"{fault['dataset']}: {fault['subject']} is stopped: {fault['reason']}")
+    if not result["datasets"] and not result["faults"]:
         click.echo("no datasets; register one: python -m db load FILE")
 
 
@@ -81,15 +90,16 @@ def doctor(*, strict: bool, as_json_: bool) -> None:
 
 
 @click.command()
+@click.option("--force", is_flag=True, help="Delete though the clock seems to be wrong.")
 @json_option
-def prune(*, as_json_: bool) -> None:
+def prune(*, force: bool, as_json_: bool) -> None:
     """Delete old data.
 
     Deletes requested inputs older than their dataset's retain_days, values of removed enrichers,
     prediction counts older than three months, runs older than 30 days, and workers that have been
     silent for a day.
     """
-    deleted = prune_store(open_configured_store())
+    deleted = prune_store(open_configured_store(), force=force)
     counts = ", ".join(f"{count:,} {kind}" for kind, count in deleted.items())
     print_result(deleted, f"deleted {counts}", as_json_=as_json_)
 

@@ -17,6 +17,7 @@ from db.files.infer import InferredDataset, describe_inference, infer_dataset, i
 from db.records.dataset import find_dataset, register_dataset
 from db.records.delete_dataset import drop_dataset
 from db.settings import load_settings
+from db.spec.named_variables import check_variables
 from db.spec.toml_file import read_spec
 from db.store.store import connect_store, sqlite_file
 
@@ -34,6 +35,8 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
     A change that would alter the keys of existing records is refused.
     """
     specs = [read_spec(path) for path in files]
+    for spec in specs:
+        check_variables(spec, load_settings().spec_variables)
     store = open_configured_store()
     for spec in specs:
         with store.writing() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,27 @@ def some_model() -> NewModel:
     """Return a model whose content does not matter."""
     artifact = Artifact(b"{}", "")
     return NewModel({}, {}, artifact, artifact, b"")
+
+
+def test_files_of_the_store_that_others_may_read_are_a_warning(tmp_path: Path) -> None:
+    """New files are their owner's alone; those of an earlier release stay as they are."""
+    before = os.umask(0o022)
+    try:
+        file = tmp_path / "own.db"
+        store = make_store(f"sqlite:///{file}")
+        register(store, notes_spec({}))
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("own.db*")}
+    assert set(modes) == {"own.db", "own.db-wal", "own.db-shm"}
+    assert set(modes.values()) == {0o600}
+    settings = settings_for(f"sqlite:///{file}")
+    assert findings(settings, store)["file access"].level == "good"
+    file.chmod(0o644)
+    finding = findings(settings, store)["file access"]
+    assert (finding.level, finding.remedy) == (
+        "warning",
+        f"chmod 600 {file}, unless they are meant to",
+    )
+    assert "mode 0644" in finding.message
+    store.close()
