@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serve.server.waitress_server import CONNECTIONS
+from serve.server.descriptor_limit import CONNECTIONS
 from tests.integration.clients import PREDICT
 from tests.integration.conftest import Site, receive, serving_copy, until
 from tests.integration.test_overload import get_bytes

@@ -45,8 +45,8 @@ def test_values_are_converted_to_the_type_of_the_setting() -> None:
 )
 def test_names_are_separated_by_commas(text: str, names: tuple[str, ...]) -> None:
     """Spaces and stray commas are ignored."""
-    settings = load_settings({"API_KEYS": text, "CODE_PATHS": text})
-    assert settings.api_keys == names
+    settings = load_settings({"CORS_ORIGINS": text, "CODE_PATHS": text})
+    assert settings.cors_origins == names
     assert settings.code_paths == names
 
 
@@ -118,3 +118,11 @@ def test_limits_are_included(name: str, low: int, high: int) -> None:
     """Both limits are valid values."""
     for number in (low, high):
         assert getattr(load_settings({name: str(number)}), name.lower()) == number
+
+
+@pytest.mark.parametrize("name", ["PORT", "TRUSTED_PROXIES", "DATABASE_URL", "API_KEYS"])
+def test_the_message_about_a_long_value_is_short(name: str) -> None:
+    """A value of many thousand characters fills neither the terminal nor the log."""
+    with pytest.raises(SettingError) as caught:
+        load_settings({name: "é" * 20_000})
+    assert len(str(caught.value)) < 1000
