@@ -59,6 +59,6 @@ def running_postgres() -> Iterator[Server]:
         try:
             yield running
         finally:
-            # A test may have stopped it.
+            # A test may have stopped it. Nothing of it is needed any more.
             with contextlib.suppress(subprocess.CalledProcessError):
-                running.stop("fast")
+                running.stop("immediate")

@@ -19,6 +19,7 @@ from sqlalchemy.util import immutabledict
 from db.errors import ExchangeError
 from db.settings.spec_variable import allowed_variables, variable_fault
 from db.spec.exchange_check import VARIABLE_NAME
+from db.store.limits import TCP_LIMITS
 from db.store.store import error_reason
 
 CONNECT_SECONDS = 10
@@ -225,11 +226,14 @@ def _read_only(url: URL) -> URL:
 def _driver_options(url: URL) -> dict[str, int | None]:
     """Return the limits of the time to connect; options of the URL come first.
 
-    A pooler gives each transaction another session, which knows no statements prepared before.
+    A query may take any time, but the other end must be there. A pooler gives each transaction
+    another session, which knows no statements prepared before.
     """
     driver = url.get_driver_name()
-    limits = {name: CONNECT_SECONDS for name in _TIMEOUTS.get(driver, ()) if name not in url.query}
-    return {**limits, "prepare_threshold": None} if driver == "psycopg" else {**limits}
+    limits: dict[str, int | None] = dict.fromkeys(_TIMEOUTS.get(driver, ()), CONNECT_SECONDS)
+    if driver == "psycopg":
+        limits |= {**TCP_LIMITS, "prepare_threshold": None}
+    return {name: value for name, value in limits.items() if name not in url.query}
 
 
 def _wait_for_slow_queries(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 
 from db.settings import Settings
 
+# libpq's options by which TCP notices within 30 s that the other end is gone: an idle connection is
+# asked for a sign of life, and sent bytes must be confirmed.
+TCP_LIMITS = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 
 @dataclass(frozen=True)
 class Limits:

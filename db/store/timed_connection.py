@@ -21,7 +21,7 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 
-from .limits import Limits
+from .limits import TCP_LIMITS, Limits
 
 T = TypeVar("T")
 
@@ -29,10 +29,6 @@ T = TypeVar("T")
 SERVER_SHARE = 0.9
 # A pooler forwards the cancellation; without one, the abandoned statement would go on.
 CANCEL_SECONDS = 0.5
-# An idle connection is checked after this time, so that neither end is gone for long unnoticed.
-KEEPALIVE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVES = 15, 5, 3
-# How long sent bytes may stay unconfirmed before the kernel gives a connection up.
-UNCONFIRMED_SECONDS = 30.0
 # The driver prepares a statement once it has run this often.
 PREPARE_AFTER = 5
 _SET_LIMITS = (
@@ -144,10 +140,10 @@ def connect(limits: Limits, parameters: Mapping[str, Any]) -> TimedConnection:
 
 def _connect(limits: Limits, parameters: Mapping[str, Any]) -> TimedConnection:
     options = {
-        "keepalives_idle": KEEPALIVE_SECONDS,
-        "keepalives_interval": KEEPALIVE_INTERVAL_SECONDS,
-        "keepalives_count": KEEPALIVES,
-        "tcp_user_timeout": int(1000 * min(limits.statement_seconds, UNCONFIRMED_SECONDS)),
+        **TCP_LIMITS,
+        "tcp_user_timeout": min(
+            int(1000 * limits.statement_seconds), TCP_LIMITS["tcp_user_timeout"]
+        ),
         **parameters,
         # The driver's shortest is two seconds; `_run_within` gives up earlier.
         "connect_timeout": max(2, math.ceil(limits.connect_seconds)),

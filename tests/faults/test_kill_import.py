@@ -22,7 +22,7 @@ from tests.processes import PATIENCE_SECONDS
 from .conftest import FULL
 
 ROWS = 120_000 if FULL else 30_000
-KILLS = 20 if FULL else 4
+KILLS = 20 if FULL else 2
 # From before the command has read the file until it has written several batches.
 EARLIEST_SECONDS, LATEST_SECONDS = 0.3, 4.0 if FULL else 2.0
 

@@ -27,7 +27,7 @@ from tests.processes import PATIENCE_SECONDS
 from .conftest import FULL
 
 RECORDS = 4000
-KILLS = 20 if FULL else 4
+KILLS = 20 if FULL else 2
 # From before the command has read its settings until it has enriched for a while.
 EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 3.0
 WHERE = "tests.faults.sample_enrichers"

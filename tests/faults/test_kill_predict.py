@@ -18,8 +18,8 @@ from tests.processes import PATIENCE_SECONDS, children_of, is_gone, wait_for
 
 from .conftest import FULL
 
-ROWS = 400_000 if FULL else 120_000
-KILLS = 10 if FULL else 3
+ROWS = 400_000 if FULL else 60_000
+KILLS = 10 if FULL else 2
 # From before the command has read the file until it has written most of it.
 EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 6.0 if FULL else 2.0
 

@@ -45,10 +45,9 @@ from tests import bad_server as behaviour
 from tests import processes
 from tests.bad_server import BadServer, Behaviour, bad_server
 from tests.conftest import ROOT, Done, command_environment, register, run_command
+from tests.extent import on_store
 from tests.inline import InlineExecutor
 from tests.processes import PATIENCE_SECONDS
-
-from .conftest import FULL
 
 WORKERS = 4
 TEXTS = 150
@@ -61,11 +60,8 @@ LENGTH = EnricherSpec(use="tests.store.sample_enrichers.Length", reads=("sentenc
 
 wait_for = partial(processes.wait_for, look_seconds=0.2)
 # Slow tests; a short run uses only the database on which they are more likely to fail.
-BOTH = ["sqlite", "postgresql"]
-MANY_WORKERS = pytest.mark.parametrize(
-    "database_url", BOTH if FULL else ["postgresql"], indirect=True
-)
-ONE_WORKER = pytest.mark.parametrize("database_url", BOTH if FULL else ["sqlite"], indirect=True)
+MANY_WORKERS = on_store("postgresql")
+ONE_WORKER = on_store("sqlite")
 
 
 @pytest.fixture

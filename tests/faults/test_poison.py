@@ -35,6 +35,7 @@ from enrich.executors.base import ChildDied
 from enrich.executors.local import LocalExecutor
 from enrich.executors.recipe import EnricherRecipe
 from tests.conftest import ROOT, Done, command_environment, notes_spec, register
+from tests.extent import on_store
 
 NEIGHBOURS = 60
 POISON = "poison"
@@ -215,6 +216,7 @@ def test_the_error_gives_the_exit_code_of_a_child_that_ends_slowly(tmp_path: Pat
         executor.close()
 
 
+@on_store("sqlite")
 def test_a_user_sees_what_is_quarantined_and_tries_it_again(
     store: Store, command: Command, tmp_path: Path
 ) -> None:
@@ -246,6 +248,7 @@ def test_a_user_sees_what_is_quarantined_and_tries_it_again(
     assert json.loads(command("enrich", "quarantine", "list", "--json").out) == []
 
 
+@on_store("sqlite")
 def test_a_user_drops_a_quarantined_record(
     store: Store, database_url: str, command: Command, tmp_path: Path
 ) -> None:
@@ -272,6 +275,7 @@ def test_a_user_drops_a_quarantined_record(
     assert command("enrich", "quarantine", "drop", "--yes").out == "deleted 0 records\n"
 
 
+@on_store("sqlite")
 def test_a_record_that_kills_its_workers_is_quarantined_alone(
     store: Store, command: Command, tmp_path: Path
 ) -> None:

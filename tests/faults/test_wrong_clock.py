@@ -40,6 +40,7 @@ from tests.conftest import (
     register,
     sample_spec,
 )
+from tests.extent import on_store
 from tests.processes import PATIENCE_SECONDS, wait_for
 from tests.programs import require_program
 
@@ -303,13 +304,8 @@ def test_a_clock_that_is_set_does_not_move_the_gate(notes: Notes) -> None:
     assert all("failed" not in line for line in notes.log("worker").splitlines())
 
 
-@pytest.mark.parametrize(
-    "ahead",
-    [
-        HOUR,
-        -HOUR,
-    ],
-)
+@on_store("postgresql")
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
 def test_a_worker_whose_clock_is_set_keeps_working(notes: Notes, ahead: int) -> None:
     """Records that are added after the clock is set are enriched without delay."""
     notes.go()

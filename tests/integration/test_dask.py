@@ -202,10 +202,10 @@ def test_a_cluster_that_loses_a_worker_gives_the_values_of_a_local_child(
     assert_as_computed_locally(store, intents, tmp_path)
 
 
-def test_no_work_is_lost_when_the_scheduler_is_replaced(
+def replace_scheduler(
     store: Store, sqlite_url: str, intents: Dataset, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """The worker reports why it waits, and continues by itself."""
+    """Replace the scheduler of a worker, which reports why it waits, and continues by itself."""
     scheduler = cluster.start_scheduler()
     workers = [cluster.start_worker(), cluster.start_worker()]
     with working(sqlite_url, cluster, "run", "--now") as run:
@@ -225,6 +225,15 @@ def test_no_work_is_lost_when_the_scheduler_is_replaced(
     assert run.returncode == 0, out
     assert "Traceback" not in out, out
     assert_as_computed_locally(store, intents, tmp_path)
+
+
+if FULL:
+
+    def test_no_work_is_lost_when_the_scheduler_is_replaced(
+        store: Store, sqlite_url: str, intents: Dataset, cluster: Cluster, tmp_path: Path
+    ) -> None:
+        """It takes most of a minute, so the short form has the loss of a worker alone."""
+        replace_scheduler(store, sqlite_url, intents, cluster, tmp_path)
 
 
 def leave_mark(path: str) -> object:

@@ -21,6 +21,7 @@ from db.store import tables
 from db.store.store import Store
 from tests import processes
 from tests.conftest import ROOT, WORDS_TEACHER, command_environment, notes_spec, register
+from tests.extent import on_store
 from tests.processes import PATIENCE_SECONDS
 
 SPEC = notes_spec({"text_profile": EnricherSpec()}, WORDS_TEACHER)
@@ -61,6 +62,7 @@ def worker_running(url: str, **environment: str) -> Iterator[subprocess.Popen[st
 
 
 @pytest.mark.slow
+@on_store("postgresql")
 def test_a_worker_enriches_trains_and_trains_again_when_labels_have_grown(
     store: Store, database_url: str
 ) -> None:

@@ -15,6 +15,7 @@ from db.spec.field import NumberField
 from db.spec.section import PublicationSpec, SourceSpec
 from db.store.store import Store
 from tests.conftest import register, run_command
+from tests.extent import on_store
 from tests.processes import wait_for
 
 from .test_worker import worker_running
@@ -54,6 +55,7 @@ def scores(shop: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
+@on_store("postgresql")
 def test_a_worker_imports_trains_and_publishes_without_further_commands(
     store: Store, database_url: str, shop: Path
 ) -> None:

@@ -38,6 +38,7 @@ from db.store.generation import read_generation
 from db.store.store import Store, check_schema, connect_store
 from enrich.planning.maintenance import refresh_plan
 from tests.conftest import Done, make_store, register, run_command, settings_for
+from tests.extent import on_store
 
 from .test_enrich import CHAIN, fill
 
@@ -237,6 +238,7 @@ def test_a_pause_of_the_store_outlives_a_restoration(
     assert len(contents(empty)["pause"]) == 1
 
 
+@on_store("sqlite")
 @pytest.mark.usefixtures("notes")
 def test_the_commands_report_what_they_did(
     empty_url: str, command: Callable[..., Done], tmp_path: Path

@@ -29,6 +29,7 @@ from enrich.worker.worker import Worker, working
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server
 from tests.conftest import register
+from tests.extent import on_store
 from tests.inline import InlineExecutor
 
 RECORDS = 40
@@ -111,6 +112,7 @@ LOGIN = behaviour.fails(302, Location="https://login.corp.test/")
 PAGE = behaviour.sends(b"<html><title>Sign in</title>", media_type="text/html")
 
 
+@on_store("sqlite")
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [

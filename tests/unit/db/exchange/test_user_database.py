@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import make_url
 
 from db.errors import ExchangeError
-from db.exchange.user_database import _secrets, database_url, open_database, shown_url
+from db.exchange.user_database import (
+    _driver_options,
+    _secrets,
+    database_url,
+    open_database,
+    shown_url,
+)
 
 PASSWORD = "s3cret%40%2Fw%C3%B6rd"  # noqa: S105  s3cret@/wörd, made up
 SPELLINGS = ("s3cret", "w%C3%B6rd", "wörd")
@@ -62,6 +68,16 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up(
         port = silent.getsockname()[1]
         for scheme in ("postgresql", "mysql"):
             assert reason(f"{scheme}://u:{PASSWORD}@127.0.0.1:{port}/shop")
+
+
+def test_a_connection_notices_that_the_other_end_is_gone() -> None:
+    """A query may take hours, so nothing but TCP tells; an option of the URL comes first."""
+    plain = _driver_options(make_url("postgresql+psycopg://h/shop"))
+    assert plain["keepalives_idle"] == 15
+    assert plain["tcp_user_timeout"] == 30_000
+    chosen = _driver_options(make_url("postgresql+psycopg://h/shop?keepalives_idle=99"))
+    assert "keepalives_idle" not in chosen
+    assert _driver_options(make_url("sqlite:///shop.db")) == {"timeout": plain["connect_timeout"]}
 
 
 def test_an_unknown_option_is_a_fault_of_the_url() -> None:
