@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 PORT ?= 8000
-# Most tests wait for other processes: with one job per core, cores would be idle.
-JOBS ?= 3
+# Most tests wait for other processes: with one job per core, two cores would be idle for a third of the time.
+JOBS ?= 4
 XDIST := -n $(JOBS) --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin

@@ -30,6 +30,7 @@ from db.store.store import Store
 from enrich.enrichers.base import Row
 from enrich.gate.machine.cgroup import Cgroup
 from tests.conftest import ROOT, Done, command_environment, notes_spec, register
+from tests.extent import on_store
 from tests.processes import PATIENCE_SECONDS, wait_for
 from tests.programs import require_image
 
@@ -263,6 +264,7 @@ def lacking(store: Store, dataset: Dataset) -> list[str]:
     return [text for text, value in texts if value != len(text)]
 
 
+@on_store("sqlite")
 def test_a_child_that_eats_memory_dies_and_its_worker_lives(
     store: Store, database_url: str, place: Place
 ) -> None:

@@ -45,13 +45,13 @@ from tests import bad_server as behaviour
 from tests import processes
 from tests.bad_server import BadServer, Behaviour, bad_server
 from tests.conftest import ROOT, Done, command_environment, register, run_command
-from tests.extent import on_store
+from tests.extent import FULL, on_store
 from tests.inline import InlineExecutor
 from tests.processes import PATIENCE_SECONDS
 
 WORKERS = 4
-TEXTS = 150
-RECORDS = 120
+TEXTS = 150 if FULL else 75
+RECORDS = 120 if FULL else 60
 # So small that every worker gets chunks of each dataset.
 CHUNK_RECORDS = 15
 SECRET = "s3cret/of-the~faults"  # noqa: S105
