@@ -50,7 +50,6 @@ def _app() -> RequestMiddleware:
         "TRUSTED_PROXIES": "127.0.0.1",
         "BASE_PATH": "/ml",
     }
-    logging.getLogger("veilleuse.request").addHandler(_RaisingHandler(logging.WARNING))
     settings = load_settings(environ)
     store = connect_store(settings)
     upgrade(store)
@@ -95,7 +94,13 @@ def _answer(data: bytes) -> str:
     def start(status: str, headers: list[tuple[str, str]], *_: object) -> None:
         answers.append((status, headers))
 
-    body = b"".join(_app()(_environ(data), start))
+    log, raising = logging.getLogger("veilleuse.request"), _RaisingHandler(logging.WARNING)
+    log.addHandler(raising)
+    try:
+        body = b"".join(_app()(_environ(data), start))
+    finally:
+        # Tests in the same process read the log too.
+        log.removeHandler(raising)
     status, headers = answers[-1]
     assert not status.startswith("500"), body
     for name, value in headers:
