@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from db.errors import EnricherError
+from db.interrupts import interrupts_later
 from enrich.enrichers.base import Row, Unavailable
 from enrich.gate.suspender import ProcessSuspender, kill_group
 
@@ -124,7 +125,7 @@ class LocalExecutor:
         )
         # The kernel kills the child when the thread that started it ends, so this thread stays.
         self._starter = self._starter or ThreadPoolExecutor(1, "starter")
-        self._starter.submit(child.start).result()
+        self._starter.submit(_start, child).result()
         child_end.close()
         self._child, self._pipe = child, parent_end
         # Its first message says that it leads a process group of its own.
@@ -171,3 +172,8 @@ def read_answer(answer: Answer) -> list[Any]:
     if answer.fault == "rows":
         raise EnricherError(answer.error)
     return answer.values
+
+
+def _start(child: BaseProcess) -> None:
+    with interrupts_later():
+        child.start()

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 from db.errors import VeilleuseError
+from db.interrupts import interrupts_later
 
 # More of them would wait for this process, which reads and writes.
 MOST_JOBS = 8
@@ -42,7 +43,7 @@ class Processes:
         for _ in range(jobs):
             ours, theirs = context.Pipe()
             process = context.Process(target=_run, args=(theirs, start), daemon=True)
-            with _interrupts_later():
+            with interrupts_later():
                 process.start()
             theirs.close()
             self._all.append((process, ours))
@@ -101,16 +102,6 @@ class Processes:
             process.terminate()
         for process, _ in self._all:
             process.join(_END_SECONDS)
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Block Ctrl-C, which a process that starts here inherits, until the end of the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
