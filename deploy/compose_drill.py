@@ -24,10 +24,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from benchmark.processes import free_port, is_answering
+from benchmark.processes import free_port, is_answering, run_to_end
 
 ROOT = Path(__file__).parent.parent
 PROJECT = "veilleuse-drill"
+# Not that of a stack that runs here as it is documented.
+FRONT_NETWORK = "172.30.84"
 DATASET = "intents"
 CLIENTS = 4
 PATIENCE_SECONDS = 180.0
@@ -47,7 +49,12 @@ class Stack:
         self._compose = (compose, "-p", PROJECT, "-f", "deploy/compose.yaml")
         password = secrets.token_hex(12)
         self._url = f"postgresql://veilleuse:{password}@store/veilleuse"
-        self._environment = {**os.environ, "POSTGRES_PASSWORD": password, "PORT": str(self.port)}
+        self._environment = {
+            **os.environ,
+            "POSTGRES_PASSWORD": password,
+            "PORT": str(self.port),
+            "FRONT_NETWORK": FRONT_NETWORK,
+        }
 
     def compose(self, *arguments: str) -> None:
         """Run podman-compose."""
@@ -86,12 +93,7 @@ def _container(service: str) -> str:
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(  # noqa: S603  commands of this file
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
+    return run_to_end(" ".join(command), list(command), environment or dict(os.environ))
 
 
 def _succeeds(*command: str) -> bool:
