@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -41,17 +41,18 @@ def run_migration(store: Store, work: Callable[[Connection], T]) -> T:
     It waits for locks for a few seconds only, and is repeated after a pause. Raises StoreError,
     which names the sessions that hold the locks.
     """
-    for left in reversed(range(TRIES)):
+    failed: DBAPIError | None = None
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE_SECONDS)
         try:
             with store.writing() as connection, _limited(connection):
                 return work(connection)
         except DBAPIError as error:
             if not is_lock_timeout(error):
                 raise
-            if not left:
-                raise StoreError(_describe_holders(store)) from error
-        time.sleep(PAUSE_SECONDS)
-    raise AssertionError
+            failed = error
+    raise StoreError(_describe_holders(store)) from failed
 
 
 @contextmanager
@@ -68,8 +69,8 @@ def _limited(connection: Connection) -> Iterator[None]:
 
 
 def _describe_holders(store: Store) -> str:
-    with store.reading() as connection:
-        holders = connection.execute(_HOLDERS, {"tables": list(tables.metadata.tables)}).all()
+    # SQLite does not tell who holds its lock.
+    holders = [] if store.is_local else _read_holders(store)
     if not holders:
         return "other sessions kept the tables locked; run it again: python -m db upgrade"
     sessions = "; ".join(_describe_holder(holder) for holder in holders)
@@ -78,6 +79,11 @@ def _describe_holders(store: Store) -> str:
         f" end the oldest, SELECT pg_terminate_backend({holders[0].pid}), or wait, and run it"
         f" again: python -m db upgrade"
     )
+
+
+def _read_holders(store: Store) -> Sequence[Row[Any]]:
+    with store.reading() as connection:
+        return connection.execute(_HOLDERS, {"tables": list(tables.metadata.tables)}).all()
 
 
 def _describe_holder(holder: Row[Any]) -> str:

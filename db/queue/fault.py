@@ -6,11 +6,12 @@ the words below. Workers record it and everybody reads it. It is cleared once th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from db.records.dataset import read_datasets
+from db.records.dataset import DamagedDataset, read_datasets
 from db.store import tables
 from db.store.dialect import upsert, wall_seconds
 from db.store.generation import raise_generation
@@ -20,6 +21,7 @@ from .run_history import Run, one_line, unrepaired_runs
 SPEC = "spec"
 PLAN = "plan"
 CHUNK = "chunk"
+MODEL = "model"
 PREDICTION = "prediction"
 
 FIRST_WAIT_SECONDS = 5.0
@@ -52,9 +54,13 @@ def step_subject(name: str) -> str:
     return name if name == PREDICTION else f"enricher {name}"
 
 
-def backoff_seconds(tries: int) -> float:
+def backoff_seconds(
+    tries: int,
+    first_seconds: float = FIRST_WAIT_SECONDS,
+    longest_seconds: float = LONGEST_WAIT_SECONDS,
+) -> float:
     """Return how long to wait after so many failed tries in a row: twice as long each time."""
-    return min(FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 30), LONGEST_WAIT_SECONDS)
+    return min(first_seconds * 2.0 ** min(tries - 1, 30), longest_seconds)
 
 
 def record_fault(
@@ -101,18 +107,17 @@ def all_faults(connection: Connection) -> list[Fault]:
 
     These are what is stopped, and the commands whose last run failed.
     """
-    faults = {(one.dataset, one.subject): one for one in stopped_parts(connection)}
+    stopped = stopped_parts(connection, read_datasets(connection)[1])
+    faults = {(one.dataset, one.subject): one for one in stopped}
     for run in unrepaired_runs(connection):
         faults.setdefault((run.dataset, run.command), _fault_of_run(run))
     return [faults[name] for name in sorted(faults)]
 
 
-def stopped_parts(connection: Connection) -> list[Fault]:
+def stopped_parts(connection: Connection, damaged: Iterable[DamagedDataset]) -> list[Fault]:
     """Return the recorded faults, and those of specs that cannot be read."""
-    damaged = [
-        Fault(one.name, SPEC, one.reason, 0.0, 1, 0.0, 0.0) for one in read_datasets(connection)[1]
-    ]
-    return [*read_faults(connection), *damaged]
+    specs = [Fault(one.name, SPEC, one.reason, 0.0, 1, 0.0, 0.0) for one in damaged]
+    return [*read_faults(connection), *specs]
 
 
 def _fault_of_run(run: Run) -> Fault:

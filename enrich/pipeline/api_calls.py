@@ -18,7 +18,6 @@ from db.queue.call_quota import (
     settle_calls,
 )
 from db.queue.chunk import MOST_ATTEMPTS
-from db.queue.fault import step_subject
 from db.queue.meter import NO_TOKENS
 from db.queue.quarantine import withdraw_failures
 from db.queue.worker_registry import remove_dead_workers
@@ -51,6 +50,10 @@ POLL_SECONDS = 0.2
 
 class ServiceFault(RecipeError):
     """The calls of an enricher fail alike for all records, which are not at fault."""
+
+
+class ServiceDown(Unavailable):
+    """A service cannot be called now, and did not ask for a pause: this is a fault to show."""
 
 
 def each_call(
@@ -234,14 +237,14 @@ class _CallRound:
         outcomes = [self._outcome(one, answer) for one in records]
         if isinstance(answer, Failed):
             self._failed.remember(asked, answer, records)
-        for one in outcomes[:1]:
-            if isinstance(one, RecordFailure):
-                kind = answer.kind or one.reason if isinstance(answer, Failed) else NO_VALUE
-                self._failed.breaker.fail(asked, kind)
-                self._reason = one.reason
-            elif asked in grant.granted:
-                # A stored answer does not show that the service works now.
-                self._failed.breaker.succeed()
+        first = outcomes[0]
+        if isinstance(first, RecordFailure):
+            kind = (answer.kind or first.reason) if isinstance(answer, Failed) else NO_VALUE
+            self._failed.breaker.fail(asked, kind)
+            self._reason = first.reason
+        elif asked in grant.granted:
+            # A stored answer does not show that the service works now.
+            self._failed.breaker.succeed()
         return outcomes
 
     def _outcome(self, record: Record, answer: Answered | Failed) -> RecordOutcome:
@@ -281,11 +284,8 @@ class _CallRound:
         if later:
             reason = f"{self._step_run.step.name}: {short_reason(later[0].reason)}"
             seconds = max(one.seconds for one in later)
-            if not any(one.is_asked for one in later):
-                subject = step_subject(self._step_run.step.name)
-                dataset = self._step_run.planned.dataset
-                self._step_run.context.record_fault(dataset, subject, reason, seconds)
-            raise Unavailable(reason, seconds)
+            is_asked = any(one.is_asked for one in later)
+            raise (Unavailable if is_asked else ServiceDown)(reason, seconds)
         if grant.reason:
             seconds = min(grant.postponed_seconds, LONGEST_POSTPONEMENT_SECONDS)
             raise Unavailable(f"{self._step_run.step.name}: {grant.reason}", seconds)

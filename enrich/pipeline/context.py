@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from db.queue.fault import clear_fault, record_fault
+from db.queue.fault import backoff_seconds, clear_fault, record_fault
 from db.records.dataset import Dataset, PlanStep
 from db.settings import Settings
 from db.store.store import Store
@@ -114,8 +114,8 @@ class WorkerContext:
         """Postpone a step by that many seconds; 0: by twice as long each time."""
         before = self.postponed.get(fingerprint)
         times = before.times + 1 if before else 1
-        wait = seconds or min(
-            FIRST_POSTPONEMENT_SECONDS * 2 ** (times - 1), LONGEST_POSTPONEMENT_SECONDS
+        wait = seconds or backoff_seconds(
+            times, FIRST_POSTPONEMENT_SECONDS, LONGEST_POSTPONEMENT_SECONDS
         )
         self.postponed[fingerprint] = Postponement(time.monotonic() + wait, reason, times)
         return self.postponed[fingerprint]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from db.errors import ArtifactError, EnricherError
-from db.queue.fault import Fault, read_faults
+from db.queue.fault import MODEL, Fault, read_faults
 from db.records.dataset import Dataset
 from db.records.trained_model import (
     Artifact,
@@ -29,9 +29,6 @@ from enrich.planning.model_versions import is_from_here, is_left_to_others, why_
 
 from .context import WorkerContext
 from .known_answers import known_rows
-
-# The subject of the fault of a model that cannot be used; see db.queue.fault.
-MODEL = "model"
 
 log = logging.getLogger("veilleuse.worker")
 

@@ -33,7 +33,7 @@ from enrich.executors.base import RecipeError, Stopped, Suspended
 from enrich.executors.recipe import PredictedRow
 from enrich.planning.plan import PREDICTION
 
-from .api_calls import each_call
+from .api_calls import ServiceDown, each_call
 from .bisect import RecordOutcome, RecordValue
 from .context import WorkerContext
 from .lease_renewal import Lease
@@ -177,7 +177,7 @@ def _compute(
 def _postpone(step_run: StepRun, error: Exception) -> tuple[VeilleuseError, float]:
     """Postpone a step that failed; return why, and for how long.
 
-    A fault of the step is recorded; a service that cannot be called now is none.
+    A fault of the step or its service is recorded; a pause that a service asked for is none.
     """
     context, step = step_run.context, step_run.step
     if isinstance(error, RecipeError | Unavailable):
@@ -188,7 +188,7 @@ def _postpone(step_run: StepRun, error: Exception) -> tuple[VeilleuseError, floa
         fault = RecipeError(f"{step.name}: {error_words(error, LOG)}")
     seconds = getattr(error, "seconds", 0.0)
     wait = context.postpone_step(step.fingerprint, str(fault), seconds).seconds
-    if isinstance(fault, RecipeError):
+    if isinstance(fault, RecipeError | ServiceDown):
         dataset = step_run.planned.dataset
         context.record_fault(dataset, step_subject(step.name), str(fault), wait)
     return fault, wait

@@ -43,11 +43,12 @@ class Due:
 OnError: TypeAlias = Callable[[str, Exception], None]
 
 
-def _raise(_what: str, error: Exception) -> None:
+def raise_error(_what: str, error: Exception) -> None:
+    """Raise an error that would otherwise be reported."""
     raise error
 
 
-def due_subcommands(store: Store, settings: Settings, on_error: OnError = _raise) -> list[Due]:
+def due_subcommands(store: Store, settings: Settings, on_error: OnError = raise_error) -> list[Due]:
     """Return the commands that are due, without those that another worker is running.
 
     A dataset for which that cannot be found out is reported to `on_error`, and the others go on.

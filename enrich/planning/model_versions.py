@@ -52,5 +52,6 @@ def is_left_to_others(connection: Connection, model: Model) -> bool:
 def other_versions_due(connection: Connection, dataset: Dataset) -> str:
     """Return why a new model is due because no worker can use the active one, "" if one can."""
     model = active_model(connection, dataset.id)
-    reason = why_unusable(dataset, model) if model else ""
-    return "" if model is None or not reason or is_left_to_others(connection, model) else reason
+    if model is None or not (reason := why_unusable(dataset, model)):
+        return ""
+    return "" if is_left_to_others(connection, model) else reason

@@ -39,7 +39,7 @@ class DailyPruning:
         with self._store.reading() as connection:
             due = [one for one in all_datasets(connection) if _is_due(connection, one)]
             now = wall_seconds(connection)
-            is_credible = is_clock_credible(now, recent_times(connection, now))
+            is_credible = bool(due) and is_clock_credible(now, recent_times(connection, now))
         for dataset in due:
             if is_credible:
                 self._prune(dataset, may_go_on)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import partial
-from typing import TypeAlias
 
 from db.queue.fault import PLAN, read_faults
 from db.queue.worker_registry import count_workers
@@ -16,11 +15,10 @@ from enrich.enrichers.base import find_enrichers
 from enrich.pipeline.context import WorkerContext
 from enrich.pipeline.model_check import check_model
 from enrich.pipeline.step import PlannedDataset
+from enrich.planning.due_command import OnError
 from enrich.planning.plan import make_plan
 
 from .confinement import Confinement
-
-OnError: TypeAlias = Callable[[str, Exception], None]
 
 
 class DatasetPlans:

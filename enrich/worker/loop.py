@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
+from db.queue.fault import backoff_seconds
 from db.queue.run_history import error_words, one_line
 from db.queue.worker_registry import WorkerReport
 from db.settings import Settings
@@ -160,7 +161,7 @@ def retry_seconds(command: str, tries: int) -> float:
     """Return after how long a command that failed so often is tried again for the same reason."""
     if command in EXCHANGES:
         return RETRY_SECONDS
-    return min(RETRY_SECONDS * 2.0 ** min(tries - 1, 30), MOST_RETRY_SECONDS)
+    return backoff_seconds(tries, RETRY_SECONDS, MOST_RETRY_SECONDS)
 
 
 class WorkerLoop:
@@ -204,7 +205,7 @@ class WorkerLoop:
                 self._report_error(name, error)
 
     def _enrich(self) -> None:
-        done = self._worker.enrich(may_work=self._may_go_on, on_error=self._report_error)
+        done = self._worker.enrich(may_work=self._may_go_on, on_error=self._report)
         if done:
             self._coverage.publish(at_once=True)
             log.info("enriched %s records", f"{done:,}")
@@ -255,6 +256,10 @@ class WorkerLoop:
     def _report_error(self, what: str, error: Exception) -> None:
         if not isinstance(error, VeilleuseError | SQLAlchemyError):
             log.error("%s failed", what, exc_info=error)
+        self._report(what, error)
+
+    def _report(self, what: str, error: Exception) -> None:
+        """Log an error in one line; the confinement of a dataset has logged where it arose."""
         message = one_line(error_words(error, LOG))
         log.warning("%s failed: %s", what, message)
         self._worker.stats.fail(f"{what}: {message}")

@@ -32,9 +32,10 @@ from enrich.executors.local import LocalExecutor
 from enrich.pipeline.context import WorkerContext
 from enrich.pipeline.step import ChunkTask, PlannedDataset
 from enrich.pipeline.work_chunk import work_chunk
+from enrich.planning.due_command import OnError, raise_error
 
 from .confinement import Confinement
-from .dataset_plans import DatasetPlans, OnError
+from .dataset_plans import DatasetPlans
 from .heartbeat import Heartbeat
 from .hooks import WorkerHooks
 from .stats import WorkerStats
@@ -43,10 +44,6 @@ from .stats import WorkerStats
 POLL_SECONDS = 0.5
 # A command that is to end does not wait for a chunk that is postponed for longer.
 MOST_WAIT_SECONDS = 60.0
-
-
-def _raise(_name: str, error: Exception) -> None:
-    raise error
 
 
 class PlanChanged(Exception):
@@ -77,7 +74,7 @@ class Worker:
         may_work: Callable[[], bool] = lambda: True,
         wait: bool = False,
         progress: Callable[[int], None] = lambda _: None,
-        on_error: OnError = _raise,
+        on_error: OnError = raise_error,
     ) -> int:
         """Enrich the stale records of those datasets, or of all; return how many records.
 

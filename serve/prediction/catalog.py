@@ -138,7 +138,7 @@ def load_catalog(connection: Connection, before: Catalog | None, settings: Setti
     generation = read_generation(connection)
     datasets, damaged = read_datasets(connection)
     served = [_try_served(connection, dataset, before) for dataset in datasets]
-    faults = [*stopped_parts(connection), *(_fault(one) for one in served if one.fault)]
+    faults = [*stopped_parts(connection, damaged), *(_fault(one) for one in served if one.fault)]
     known = before.datasets if before else {}
     served += [known[one.name] for one in damaged if one.name in known]
     most_bytes = int(settings.cache_mib * 2**20 / settings.web_concurrency)

@@ -70,6 +70,7 @@ def test_a_fault_waits_twice_as_long_after_each_try_and_begins_once(
 def test_the_wait_never_exceeds_an_hour() -> None:
     """Also after so many tries that the doubled time would be no number."""
     assert max(backoff_seconds(tries) for tries in (1, 12, 10_000)) == LONGEST_WAIT_SECONDS
+    assert backoff_seconds(2_000, 5.0, 600.0) == 600.0
 
 
 def test_a_fault_of_a_wrong_clock_is_tried_again_at_once() -> None:

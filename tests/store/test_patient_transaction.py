@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,9 +13,10 @@ from sqlalchemy import Connection, text
 from db.errors import StoreError
 from db.migrations import patient_transaction, upgrade
 from db.migrations.patient_transaction import run_migration
+from db.store.limits import Limits
 from db.store.schema import schema_of
 from db.store.store import Store, connect_store
-from tests.conftest import settings_for
+from tests.conftest import make_store, settings_for
 
 
 @pytest.fixture
@@ -29,8 +31,7 @@ def url(postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     """Yield a store whose tables exist."""
-    store = connect_store(settings_for(url))
-    upgrade(store)
+    store = make_store(url)
     yield store
     store.close()
 
@@ -90,3 +91,21 @@ def test_a_migration_may_take_longer_than_other_statements(store: Store) -> None
     assert run_migration(store, limits) == [None, "0"]
     with store.writing() as connection:
         assert limits(connection) == [300.0, "270s"]
+
+
+def test_a_locked_sqlite_store_is_reported_in_words(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite does not tell who holds its lock, and knows none of PostgreSQL's tables of locks."""
+    monkeypatch.setattr(patient_transaction, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(patient_transaction, "TRIES", 2)
+    make_store(sqlite_url).close()
+    store = connect_store(settings_for(sqlite_url), limits=Limits(0.1, 0.1, 0.1))
+    holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="other sessions kept the tables locked; run it again"):
+            upgrade(store)
+    finally:
+        holder.close()
+        store.close()

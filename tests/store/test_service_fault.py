@@ -24,7 +24,7 @@ from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store
 from enrich.enrichers.http.circuit_breaker import FEWEST_ALIKE
-from enrich.pipeline.context import LONGEST_POSTPONEMENT_SECONDS
+from enrich.pipeline.context import FIRST_POSTPONEMENT_SECONDS, LONGEST_POSTPONEMENT_SECONDS
 from enrich.worker.worker import Worker, working
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, Behaviour, bad_server
@@ -203,6 +203,20 @@ def test_a_key_that_is_refused_is_a_fault_with_its_reason(
         chunks = select(func.count()).select_from(tables.chunk)
         assert connection.execute(chunks).scalar_one() > 0
     assert "401: check the key in config.headers" in fault.reason
+
+
+@on_store("sqlite")
+def test_the_time_of_the_next_try_is_shown_as_it_is(
+    server: BadServer, store: Store, worker: Worker
+) -> None:
+    """The worker's own pause between two tries of a service, which is shorter than others."""
+    make_notes(store, server.on("/score", behaviour.fails(401)))
+    for _ in range(3):
+        enrich(worker, store)
+    with store.reading() as connection:
+        fault = read_faults(connection)[0]
+    assert (fault.subject, fault.tries) == ("enricher score", 3)
+    assert fault.wait_seconds <= FIRST_POSTPONEMENT_SECONDS
 
 
 def test_a_service_that_said_200_with_an_error_is_asked_again_once_it_works(
