@@ -99,6 +99,8 @@ def test_after_a_failover_web_and_worker_go_on_at_the_new_primary(
         client = Client(site)
         client.start()
         until(lambda: len(client.acknowledged) > 20)
+        # A worker that starts while no store answers ends with an error, as its manager should see.
+        until(lambda: "has started" in log.read_text())
         server.stop("immediate")
         until(lambda: site.get("/readyz").status == 503)
         unseen = f"/predict/notes?{query(sentence='pendant la panne')}"
