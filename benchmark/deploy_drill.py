@@ -212,14 +212,14 @@ def deploy_in_turn(
             work.do_at_once([before.code, after.code])
             router.switch_to(after.port)
             before.stop()
-        _say("all versions have been deployed; waiting for the load to end")
+        print(
+            "all versions have been deployed; waiting for the load to end",
+            file=sys.stderr,
+            flush=True,
+        )
         code = load.wait()
         formations[-1].stop()
     return code
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
 
 
 def _print_verdict(formations: list[ProcessFormation], load_code: int, work: RollingWork) -> int:

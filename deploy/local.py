@@ -6,7 +6,6 @@ worker. The next time, the store has all that, and only the two processes are st
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,11 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from serve.healthcheck import connect, is_ready, local_host  # noqa: E402  it is found from here
+# It is found from here.
+from serve.healthcheck import connect, given_address, is_ready, local_host, url_of  # noqa: E402
 
-# The defaults of the settings HOST and PORT.
-HOST = os.environ.get("HOST") or "127.0.0.1"
-PORT = int(os.environ.get("PORT") or "8000")
+HOST, PORT = given_address()
 SAMPLES = ("intents", "customers")
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -84,10 +82,7 @@ def start(package: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 def address() -> str:
     """Return the address of the web process on this machine."""
-    if HOST.startswith("unix:"):
-        return HOST
-    host = local_host(HOST)
-    return f"http://{f'[{host}]' if ':' in host else host}:{PORT}"
+    return url_of(local_host(HOST), PORT)
 
 
 def wait_until_ready(web: subprocess.Popen[bytes]) -> bool:

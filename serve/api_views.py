@@ -16,7 +16,7 @@ from db.ingestion.submission import add_rows, add_rows_once
 from db.records.dataset import find_dataset
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.access.api_keys import AccessControl
-from serve.api.fast_path import cache_control_values, find_cached, predict
+from serve.api.fast_path import cache_control_values, predict
 from serve.api.media_type import CSV, is_csv, require_plain_body, wants_json
 from serve.api.problem import Refusal, make_problem, problem_of
 from serve.api.query import MOST_BODY_BYTES, read_item, read_items, read_query
@@ -82,10 +82,8 @@ class Views:
 
     def _predict(self, path: str) -> HTTPResponse:
         self._authenticator.require_read_key()
-        service, query = self._service, request.query_string
-        answer = find_cached(service, path, query)
-        if answer is None:
-            answer = predict(service, path, query, self._access.client(request.environ))
+        client = self._authenticator.client
+        answer = predict(self._service, path, request.query_string, client)
         return respond_cacheable(answer.body, answer.tag, self._cache_control[answer.source])
 
     def predict_batch(self, name: str) -> HTTPResponse:
@@ -95,7 +93,8 @@ class Views:
         if is_csv():
             return self._predict_csv(served)
         explained = _wants_explanations()
-        predict_item = self._predict_explained if explained else self._predict_body
+        predict_one = self._predict_explained if explained else self._predict_body
+        predict_item = partial(predict_one, client=self._authenticator.client())
         items = read_items(_body(), explained=explained)
         answers = [_answer_item(predict_item, served, item) for item in items]
         return respond(b"[" + b",".join(answers) + b"]")
@@ -106,17 +105,16 @@ class Views:
         if _wants_explanations():
             raise Refusal(415, "explain=true needs JSON; send an array, or CSV without it")
         as_json = wants_json()
-        client = self._access.client(request.environ)
+        client = self._authenticator.client()
         body = answer_csv(_body(), self._service, served, client, as_json=as_json)
         return respond(body, JSON if as_json else CSV)
 
-    def _predict_body(self, served: Served, raw: dict[str, Any]) -> bytes:
-        client = self._access.client(request.environ)
+    def _predict_body(self, served: Served, raw: dict[str, Any], client: str) -> bytes:
         return self._service.predict(served, raw, client=client).body
 
-    def _predict_explained(self, served: Served, raw: dict[str, Any]) -> bytes:
+    def _predict_explained(self, served: Served, raw: dict[str, Any], client: str) -> bytes:
         """Return the body of a prediction with its explanation as the last member."""
-        body = self._predict_body(served, raw)
+        body = self._predict_body(served, raw, client)
         explanation = explain(served, self._service.find_inputs(served, raw))
         return body[:-1] + b',"explanation":' + _encode(explanation) + b"}"
 
@@ -192,8 +190,7 @@ class Views:
     def _predict_flat(self, served: Served) -> dict[str, float]:
         # Existing clients of this route send parameters that are not fields.
         fields = read_query(request.query_string, only=served.spec.required)
-        client = self._access.client(request.environ)
-        return self._service.predict_flat(served, fields, client)
+        return self._service.predict_flat(served, fields, self._authenticator.client())
 
     def _refuse(self, route: str) -> NoReturn:
         allowed = [method for method in ("GET", "POST", "DELETE") if self._is_route(route, method)]

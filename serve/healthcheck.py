@@ -44,7 +44,18 @@ def is_ready(host: str, port: int) -> bool:
         request.close()
 
 
+def given_address() -> tuple[str, int]:
+    """Return the settings HOST and PORT, or their defaults."""
+    return os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or "8000")
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address of a server as people read it; a unix socket is shown as it is set."""
+    if host.startswith("unix:"):
+        return host
+    host = host.removeprefix("[").removesuffix("]")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 if __name__ == "__main__":
-    # The defaults of the settings HOST and PORT.
-    address = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or "8000")
-    sys.exit(0 if is_ready(*address) else 1)
+    sys.exit(0 if is_ready(*given_address()) else 1)

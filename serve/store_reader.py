@@ -98,13 +98,13 @@ class StoreReader:
             raise StoreUnreachable
 
     def _read(self, read: Callable[[Connection], T]) -> T:
-        was_open = self._own_connection() is not None
+        own = self._own_connection()
         try:
-            return read(self.connection())
+            return read(self.connection() if own is None else own)
         except SQLAlchemyError as error:
             self._discard_connection()
             # A store that hangs would make the caller wait again.
-            if is_timeout(error) or not was_open:
+            if is_timeout(error) or own is None:
                 raise
         # The store may have been restarted since this thread last read.
         return read(self.connection())

@@ -129,7 +129,7 @@ def _check_keys(settings: Settings) -> Iterator[Finding]:
     is_public = has_proxy or settings.host not in LOOPBACK
     if is_public and not settings.read_keys:
         message = f"is not set, and other machines can reach HOST={settings.host}"
-        remedy = "set READ_KEYS, unless predictions and records may be public"
+        remedy = "set READ_KEYS, unless predictions may be public"
         yield Finding("warning", "READ_KEYS", message, remedy)
     if not settings.api_keys:
         level: Level = "warning" if is_public else "good"

@@ -19,7 +19,7 @@ from db.records.delete_dataset import drop_dataset
 from db.settings import load_settings
 from db.spec.named_variables import check_variables
 from db.spec.toml_file import read_spec
-from db.store.store import connect_store, sqlite_file
+from db.store.store import connect_store, open_store, sqlite_file
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
 from .console import ProgressBar
@@ -35,9 +35,10 @@ def load(files: tuple[Path, ...], *, as_json_: bool) -> None:
     A change that would alter the keys of existing records is refused.
     """
     specs = [read_spec(path) for path in files]
+    settings = load_settings()
     for spec in specs:
-        check_variables(spec, load_settings().spec_variables)
-    store = open_configured_store()
+        check_variables(spec, settings.spec_variables)
+    store = open_store(settings)
     for spec in specs:
         with store.writing() as connection:
             done = register_dataset(connection, spec)

@@ -13,7 +13,7 @@ from db.errors import VeilleuseError
 from db.exchange.incremental_import import import_from_source
 from db.files.exporter import export_csv, export_lines
 from db.files.importer import import_files
-from db.files.spreadsheet_cell import CellWriter
+from db.files.spreadsheet_cell import SpreadsheetCells
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
 from db.spec.exchange_check import MOST_OVERLAP_SECONDS
@@ -111,7 +111,7 @@ def export(dataset: str, *, as_csv: bool, as_json_: bool, spreadsheet: bool) -> 
     if not (as_csv or spreadsheet):
         export_lines(store, found, sys.stdout)
         return
-    cells = CellWriter(for_spreadsheet=spreadsheet)
+    cells = SpreadsheetCells(for_spreadsheet=spreadsheet)
     export_csv(store, found, sys.stdout, cells)
     if cells.formulas and not spreadsheet:
         click.echo(

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.store.dialect import is_timeout
+
 from .user_database import UserDatabase
 
 # SQLite asks after so many steps of its program, which take about a millisecond.
@@ -72,5 +74,4 @@ def is_too_slow(error: SQLAlchemyError) -> bool:
     original = getattr(error, "orig", None)
     if isinstance(original, sqlite3.Error):
         return original.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-    # Query cancelled, lock not available.
-    return getattr(original, "sqlstate", "") in {"57014", "55P03"}
+    return is_timeout(error)

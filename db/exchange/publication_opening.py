@@ -13,15 +13,13 @@ from sqlalchemy.types import TypeEngine
 from db.errors import ExchangeError
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.exchange_check import TABLE_NAME
-from db.store import tables
 from db.store.schema import OWN_SCHEMA
+from db.store.schema_version import OWN_TABLES
 
 from .publication_columns import TableColumn, column_kinds, match_columns, new_type
 from .publication_rows import value_names
 from .publication_table import MYSQL, PublicationTable
 from .user_database import UserDatabase
-
-_OWN = frozenset(tables.metadata.tables) | {tables.version.name, "alembic_version"}
 
 
 @contextmanager
@@ -82,7 +80,7 @@ def _refuse_own(connection: Connection, schema: str | None, name: str) -> None:
     """Raise ExchangeError if a table of this name could be one of the store's."""
     default = connection.dialect.default_schema_name
     places = {None, default, "main", "public", OWN_SCHEMA}
-    if name.lower() in _OWN and schema in places:
+    if name.lower() in OWN_TABLES and schema in places:
         raise ExchangeError(
             f"table {name}: is the name of one of Veilleuse's own tables; use another name, such"
             " as scores"

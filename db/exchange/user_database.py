@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import immutabledict
 
 from db.errors import ExchangeError
+from db.settings.address import spellings, with_stars
 from db.settings.spec_variable import allowed_variables, variable_fault
 from db.spec.exchange_check import VARIABLE_NAME
 from db.store.limits import TCP_LIMITS
@@ -51,9 +52,7 @@ class UserDatabase:
 
     def hide(self, text: str) -> str:
         """Return a text with every secret of the URL in it replaced by ***."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+        return with_stars(text, self.secrets)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -200,8 +199,7 @@ def _secrets(url: URL) -> frozenset[str]:
             values += options
         for text in options:
             values += re.findall(r"(?i)\bpwd=\{?([^;}]*)", text)
-    spelt = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
-    return frozenset(spelt - {""})
+    return spellings(values)
 
 
 def _check_file(name: str, url: URL) -> None:

@@ -21,7 +21,7 @@ from db.spec.normalization import normal_number
 from db.spec.number_format import parse_format
 from db.store.store import Store
 
-from .spreadsheet_cell import CellWriter
+from .spreadsheet_cell import SpreadsheetCells
 
 PAGE_RECORDS = 500
 
@@ -36,15 +36,15 @@ def export_lines(store: Store, dataset: Dataset, out: IO[str]) -> int:
 
 
 def export_csv(
-    store: Store, dataset: Dataset, out: IO[str], cells: CellWriter | None = None
+    store: Store, dataset: Dataset, out: IO[str], cells: SpreadsheetCells | None = None
 ) -> int:
     """Write each observation as a row of CSV; return the number of rows.
 
     A record without observations, such as a requested one, is a row without a label. Fields have
-    the names of their columns, so that the file can be imported again; a column of ours whose name
+    the names of their columns, so that the file can be imported again; an added column whose name
     is taken gets a number. Enrichments that are lists or objects are JSON in their cells.
     """
-    cells = cells or CellWriter(for_spreadsheet=False)
+    cells = cells or SpreadsheetCells(for_spreadsheet=False)
     spec = dataset.spec
     enrichers = [step.name for step in dataset.plan if step.name != "prediction"]
     answer_columns = ("prediction", "source", "model")

@@ -15,7 +15,7 @@ def is_formula(value: object) -> bool:
     return not PLAIN_NUMBER.fullmatch(value)
 
 
-class CellWriter:
+class SpreadsheetCells:
     """Writes cells as they are, or for spreadsheets with an apostrophe before each formula.
 
     `formulas` counts the cells that begin like one.

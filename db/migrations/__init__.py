@@ -15,6 +15,7 @@ from db.errors import StoreError
 from db.store import tables
 from db.store.schema import OWN_SCHEMA, find_place, schema_of, set_schema
 from db.store.schema_version import (
+    EARLIER_TABLE,
     earlier_version,
     encoding_problem,
     has_table,
@@ -27,8 +28,6 @@ from db.store.store import Store, describe_store, error_reason
 
 from .patient_transaction import run_migration
 from .schema_change import enter_schema, move_tables
-
-_EARLIER_TABLE = "alembic_version"
 
 
 def upgrade(store: Store, *, move: bool = False, new: bool = False) -> str:
@@ -80,7 +79,7 @@ def _migrate(connection: Connection) -> str:
         return before
     config = _config(connection)
     is_earlier = earlier_version(connection) is not None
-    is_free = not has_table(connection, _EARLIER_TABLE)
+    is_free = not has_table(connection, EARLIER_TABLE)
     if before is not None and not has_table(connection, tables.version.name):
         command.stamp(config, before)
     command.upgrade(config, "head")
@@ -97,7 +96,7 @@ def _tell_earlier_releases(connection: Connection) -> None:
 
     Not where the table could be another program's.
     """
-    command.stamp(_config(connection, _EARLIER_TABLE), "head")
+    command.stamp(_config(connection, EARLIER_TABLE), "head")
 
 
 def _config(connection: Connection, version_table: str = tables.version.name) -> Config:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import StoreError
 from db.store import tables
 from db.store.schema import set_schema
-from db.store.schema_version import earlier_version
+from db.store.schema_version import EARLIER_TABLE, earlier_version
 
 _DENIED = "42501"
 _RIGHTS = """
@@ -56,7 +56,7 @@ def move_tables(connection: Connection, source: str, target: str) -> None:
     set_schema(connection, source)
     names = {*tables.metadata.tables, tables.version.name}
     if earlier_version(connection) is not None:
-        names.add("alembic_version")
+        names.add(EARLIER_TABLE)
     set_schema(connection, target)
     query = text("SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = :schema")
     present = set(connection.execute(query, {"schema": source}).scalars())

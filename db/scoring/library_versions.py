@@ -95,7 +95,7 @@ def describe_other_versions(model: str, made: Versions, here: Versions) -> str:
     if not made:
         return f"{model} does not say which versions made it, this worker has {_short(here)}"
     others = {name: number for name, number in made.items() if here.get(name) != number} or made
-    ours = ", ".join(f"{here.get(name, f'no {name}')}" for name in others)
+    ours = ", ".join(here.get(name, f"no {name}") for name in others)
     return f"{model} was made with {describe_versions(others)}, this worker has {ours}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
@@ -101,19 +101,28 @@ def masked(text: str) -> str:
 
 def hide_secrets(text: str, url: URL) -> str:
     """Return a text, such as a driver's message, with *** for each secret of an address."""
-    for secret in sorted(_secrets(url), key=len, reverse=True):
+    return with_stars(text, _secrets(url))
+
+
+def with_stars(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with *** for each of these secrets, the longer ones first."""
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
 
-def _secrets(url: URL) -> set[str]:
+def spellings(values: Iterable[str]) -> frozenset[str]:
+    """Return each value as it is and as URLs write it, without the empty one."""
+    forms = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
+    return frozenset(forms - {""})
+
+
+def _secrets(url: URL) -> frozenset[str]:
     values = [str(url.password or "")]
     for name, option in url.query.items():
         if _SECRET.search(name):
             values += [option] if isinstance(option, str) else option
-    return {form for value in values for form in (value, quote(value, ""), quote_plus(value))} - {
-        ""
-    }
+    return spellings(values)
 
 
 def _sqlite_address(text: str) -> str:

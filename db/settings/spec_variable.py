@@ -17,7 +17,7 @@ FOR_DATABASES = "DATABASE_URL"
 
 
 def is_own(variable: str) -> bool:
-    """Return whether a variable is one of the settings, or may have another password of ours."""
+    """Return whether a variable is a setting, or may have another password of this program."""
     name = variable.upper()
     return name in OTHER_SECRETS or any(name == one.name.upper() for one in fields(Settings))
 

@@ -73,7 +73,9 @@ class WebSettings:
     read_keys: tuple[str, ...] = setting(
         (),
         key_list,
-        "keys that may get predictions and records, in the same form; if empty, everybody may",
+        "keys that may get predictions and records, in the same form; if empty, everybody may get"
+        " predictions, and records need a key from API_KEYS unless only this machine can reach the"
+        " server",
     )
     base_path: str = setting(
         "",

@@ -10,8 +10,9 @@ from db.errors import SpecError
 from db.settings.spec_variable import variable_fault
 
 from .dataset_spec import DatasetSpec
+from .exchange_check import VARIABLE_NAME
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_REFERENCE = re.compile(rf"\$\{{({VARIABLE_NAME.pattern})\}}")
 
 
 class NamedVariable(NamedTuple):

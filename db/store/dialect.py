@@ -41,6 +41,7 @@ from sqlalchemy.exc import (
 )
 
 from .schema import schema_of
+from .sessions import condemns_connection
 
 Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
@@ -223,9 +224,8 @@ def is_unreachable(error: SQLAlchemyError) -> bool:
         return False
     state = getattr(error.orig, "sqlstate", None) or ""
     no_state = not state and isinstance(error, OperationalError | InterfaceError)
-    # SQLSTATE 08: connection lost; 57P: shut down, crashed, starting; 53: too many connections,
-    # disk full; 25006: it has become a standby.
-    gone = state[:2] in {"08", "53"} or state[:3] == "57P" or state == "25006"
+    # SQLSTATE 53: too many connections, disk full.
+    gone = condemns_connection(error.orig) or state[:2] == "53"
     return error.connection_invalidated or no_state or gone or is_timeout(error)
 
 
@@ -243,10 +243,9 @@ def is_timeout(error: Exception) -> bool:
 
 def is_locked(error: Exception) -> bool:
     """Return whether a statement was given up, as a rule because another one holds a lock."""
-    # SQLITE_BUSY, whose extended codes have it in their last byte.
-    busy = 5
     code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    return is_timeout(error) or code & 0xFF == busy
+    # An extended code has its primary code in its last byte.
+    return is_timeout(error) or code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def connection_limit(connection: Connection) -> int | None:

@@ -84,6 +84,13 @@ def schema_of(connection: Connection) -> str | None:
     return None if names is None else names[None]
 
 
+def qualified_name(connection: Connection, table: str) -> str:
+    """Return a table's quoted name, with the schema of the tables if there is one."""
+    quote = connection.dialect.identifier_preparer.quote
+    schema = schema_of(connection)
+    return f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+
+
 def find_place(connection: Connection) -> Place:
     """Return where on PostgreSQL the tables are or belong; raises StoreError."""
     found, search_path = connection.execute(text(_FIND)).one()

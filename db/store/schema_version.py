@@ -7,10 +7,13 @@ import re
 from sqlalchemy import Connection, select, text
 
 from . import tables
-from .schema import Place, find_place, schema_of
+from .schema import Place, find_place, qualified_name, schema_of
 
 # The versions that releases before `veilleuse_version` wrote to Alembic's default table.
 _EARLIER = re.compile("000[1-7]")
+# Alembic's default table, where those releases wrote it.
+EARLIER_TABLE = "alembic_version"
+OWN_TABLES = frozenset({*tables.metadata.tables, tables.version.name, EARLIER_TABLE})
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -22,9 +25,9 @@ def schema_version(connection: Connection) -> str | None:
 
 def earlier_version(connection: Connection) -> str | None:
     """Return the version that an earlier release wrote, None if it is another program's."""
-    if not has_table(connection, "alembic_version") or not has_table(connection, "enrichment"):
+    if not has_table(connection, EARLIER_TABLE) or not has_table(connection, "enrichment"):
         return None
-    query = select(text("version_num")).select_from(text(_qualified(connection, "alembic_version")))
+    query = select(text("version_num")).select_from(text(qualified_name(connection, EARLIER_TABLE)))
     versions = connection.execute(query).scalars().all()
     return versions[0] if len(versions) == 1 and _EARLIER.fullmatch(versions[0]) else None
 
@@ -95,9 +98,3 @@ def tables_elsewhere(place: Place) -> str:
 def has_table(connection: Connection, name: str) -> bool:
     """Return whether the schema of the tables has a table of this name."""
     return connection.dialect.has_table(connection, name, schema=schema_of(connection))
-
-
-def _qualified(connection: Connection, name: str) -> str:
-    schema = schema_of(connection)
-    quote = connection.dialect.identifier_preparer.quote
-    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)

@@ -35,7 +35,7 @@ class Sessions:
         self._open: MutableSet[TimedConnection] = WeakSet()
 
     def condemn(self) -> None:
-        """Have every connection of now replaced before it is used again."""
+        """Have every connection that is open now replaced before it is used again."""
         self.epoch += 1
 
     def cut(self) -> None:

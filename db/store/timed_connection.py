@@ -1,7 +1,8 @@
 """Connections to PostgreSQL on which no wait is longer than its limit.
 
-The server enforces the limits of sessions that are ours. A pooler shares sessions among clients,
-and a network may swallow what both sides say, so the client enforces them too.
+The server enforces the limits of a session that belongs to this client alone. A pooler shares
+sessions among clients, and a network may swallow what both sides say, so the client enforces them
+too.
 """
 
 from __future__ import annotations
@@ -91,13 +92,13 @@ class TimedConnection(psycopg.Connection[Any]):
         """Let the statements of a transaction take any time, and a lock that many seconds."""
         before, self.statement_seconds = self.statement_seconds, None
         try:
-            self.execute(_SET_LIMITS, {"statement": "0", "lock": _ms(lock_seconds), "local": True})
+            self.limit_locks(lock_seconds)
             yield
         finally:
             self.statement_seconds = before
 
     def limit_locks(self, seconds: float) -> None:
-        """Limit the wait for a lock in the rest of the transaction."""
+        """Limit the wait for a lock in the rest of the transaction, and no statement's time."""
         self.execute(_SET_LIMITS, {"statement": "0", "lock": _ms(seconds), "local": True})
 
     def cut(self) -> None:

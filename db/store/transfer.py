@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from .schema import schema_of
+from .schema import qualified_name
 from .store import Store
 
 
@@ -39,10 +39,10 @@ def insert_rows(
 ) -> None:
     """Insert rows with values for these columns; the other columns get their defaults."""
     quote = connection.dialect.identifier_preparer.quote
-    target = f"{_qualified(connection, table)} ({', '.join(map(quote, columns))})"
+    target = f"{qualified_name(connection, table.name)} ({', '.join(map(quote, columns))})"
     if connection.dialect.name == "sqlite":
         places = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {target} VALUES ({places})"  # noqa: S608  quoted names of ours
+        sql = f"INSERT INTO {target} VALUES ({places})"  # noqa: S608  our own names, quoted
         connection.exec_driver_sql(sql, [tuple(row) for row in rows])
         return
     _copy_rows(connection, f"COPY {target} FROM STDIN", rows)
@@ -58,14 +58,6 @@ def _copy_rows(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) 
         raise DBAPIError(sql, None, error) from error
 
 
-def _qualified(connection: Connection, table: Table) -> str:
-    """Return a table's name with the schema that the engine puts it in."""
-    preparer = connection.dialect.identifier_preparer
-    schema = schema_of(connection)
-    name = preparer.quote(table.name)
-    return f"{preparer.quote(schema)}.{name}" if schema else name
-
-
 def continue_ids(connection: Connection, table: Table) -> None:
     """Let the ids that the database assigns go on after those of inserted rows."""
     column = table.autoincrement_column
@@ -74,6 +66,10 @@ def continue_ids(connection: Connection, table: Table) -> None:
         return
     highest = connection.execute(select(func.max(column))).scalar_one()
     if highest is not None:
-        values = {"table": _qualified(connection, table), "column": column.name, "id": highest}
+        values = {
+            "table": qualified_name(connection, table.name),
+            "column": column.name,
+            "id": highest,
+        }
         sql = "SELECT setval(pg_get_serial_sequence(:table, :column), :id)"
         connection.execute(text(sql), values)

@@ -12,8 +12,8 @@ from db.errors import EnricherError, ExchangeError
 from db.exchange.limited_reading import SYSTEM_TABLES, is_too_slow, limited_reading
 from db.exchange.user_database import open_database
 from db.store.dialect import is_unreachable
+from db.store.schema_version import OWN_TABLES
 from db.store.store import error_reason
-from db.store.tables import metadata, version
 
 from .base import Row, Unavailable, WrongAnswer
 
@@ -29,8 +29,8 @@ class Sql:
 
     `match` maps fields to columns of the table. If `columns` names one column the value is that of
     the column, otherwise an object; it is null if no row matches, and a missing value matches no
-    row. Change `edition` when the table
-    has changed: the values that were looked up before become stale.
+    row. Change `edition` when the table has changed: the values that were looked up before become
+    stale.
     """
 
     version: ClassVar[str] = "1"
@@ -46,7 +46,7 @@ class Sql:
         edition: str = "",
         timeout_seconds: float = 30,
     ) -> None:
-        if table.lower() in {*metadata.tables, version.name, "alembic_version"}:
+        if table.lower() in OWN_TABLES:
             raise EnricherError(
                 f"config.table: {table} is a table of Veilleuse; name another table"
             )

@@ -44,7 +44,7 @@ def known_rows(
         if rows:
             return rows
     predicted = _predictions(connection, dataset, model, labels)
-    return _read_rows(connection, dataset.id, model, predicted)[:MOST_ROWS]
+    return _read_rows(connection, dataset.id, model, predicted)
 
 
 def _predictions(
@@ -81,8 +81,10 @@ def _read_rows(
     query = select(record.id, record.key, record.inputs).where(
         record.dataset_id == dataset_id, record.key.in_(list(asked))
     )
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one in connection.execute(query).all():
+        if len(rows) == MOST_ROWS:
+            break
         values = _enrichments(connection, one.id, model, asked[one.key].made_at)
         if values is not None:
             known = list(asked[one.key].answer)

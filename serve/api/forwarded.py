@@ -1,7 +1,7 @@
 """X-Forwarded headers of trusted proxies: client address, scheme, host and path prefix.
 
-Only these headers are read. Whoever trusts a proxy for Forwarded (RFC 7239) as well would believe
-the client's own Forwarded header wherever the proxy writes only X-Forwarded-For.
+Only these headers are read. A proxy that writes only X-Forwarded-For passes on the Forwarded header
+(RFC 7239) that the client has sent, so that header cannot be believed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FOR = "HTTP_X_FORWARDED_FOR"
 PROTO = "HTTP_X_FORWARDED_PROTO"
 FORWARDED_HOST = "HTTP_X_FORWARDED_HOST"
 FORWARDED_PREFIX = "HTTP_X_FORWARDED_PREFIX"
-# Bottle and other libraries believe these whoever sends them.
+# Bottle and other libraries believe these headers, no matter who sends them.
 HEADERS = (FOR, PROTO, FORWARDED_HOST, FORWARDED_PREFIX, "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED")
 # What proxies pass on unread may be of any length.
 MOST_ADDRESS_CHARACTERS = 100

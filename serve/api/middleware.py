@@ -102,8 +102,8 @@ class RequestMiddleware:
             method = environ["REQUEST_METHOD"]
             # What clients make up must neither grow the metrics nor begin a line of the log.
             known = method if method in METHODS else "OTHER"
-            address = self._logged_address(path, environ["QUERY_STRING"])
-            self._record(known, address, route, status, seconds, request_id)
+            asked = path, environ["QUERY_STRING"]
+            self._record(known, asked, route, status, seconds, request_id)
 
     def find_immediate(self, method: str, path: str, query: str) -> CachedResponse | bool:
         """Return whether a request is answered without waiting, or its cached response."""
@@ -117,7 +117,7 @@ class RequestMiddleware:
         """Return the answer to a request that the server could not read; log and count it."""
         request_id = self._new_id()
         self._counters.begin()
-        self._record("OTHER", "-", "none", str(status), 0.0, request_id)
+        self._record("OTHER", ("-", ""), "none", str(status), 0.0, request_id)
         headers = [("Content-Type", PROBLEM), ("X-Request-Id", request_id), *SAFETY]
         headers += self._cors.headers(None)
         return Refused(headers, encode_problem(make_problem(status, detail)))
@@ -172,12 +172,20 @@ class RequestMiddleware:
         return address
 
     def _record(
-        self, method: str, address: str, route: str, status: str, seconds: float, request_id: str
+        self,
+        method: str,
+        asked: tuple[str, str],
+        route: str,
+        status: str,
+        seconds: float,
+        request_id: str,
     ) -> None:
+        """Count a request, and log its path and query unless too many like it have been logged."""
         self._counters.end(route, method, status, seconds)
         if status >= "400" and not self._line_limit.admits(status, time.time()):
             return
         self._log_skipped()
+        address = self._logged_address(*asked)
         milliseconds = round(seconds * 1000, 2)
         self._log_handler.log_line(
             f"{method} {address} {status} {milliseconds} ms {request_id}",

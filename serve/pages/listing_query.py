@@ -144,10 +144,10 @@ def as_csv(spec: DatasetSpec, page: ListingPage) -> bytes:
     """
     # Imported here, with all that reads files: most processes never need it.
     from db.files.prediction.row_answer import unused_names  # noqa: PLC0415
-    from db.files.spreadsheet_cell import CellWriter  # noqa: PLC0415
+    from db.files.spreadsheet_cell import SpreadsheetCells  # noqa: PLC0415
 
     output = io.StringIO()
-    writer, cells = csv.writer(output), CellWriter(for_spreadsheet=True)
+    writer, cells = csv.writer(output), SpreadsheetCells(for_spreadsheet=True)
     more = ("answer", "score", "held_out", "origin", "issue", "group", "labels")
     own = [*spec.fields, spec.target]
     key, *ours = unused_names(["key", *more], set(own))

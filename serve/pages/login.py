@@ -14,7 +14,7 @@ from serve.api.query import read_query
 from .rendering import read_form, redirect, show, wants_page
 
 SEND_KEY = "send the header Authorization: Bearer KEY with a key from"
-# What browsers say of a request that no page of another site has made.
+# The values of Sec-Fetch-Site for requests that no page of another site has made.
 OWN_SITES = ("same-origin", "none")
 
 
@@ -79,7 +79,7 @@ class Authenticator:
 
     def _is_signed_in(self) -> bool:
         environ = request.environ
-        return bool(read_cookie(environ)) and bool(self._access.client(environ).startswith("key "))
+        return bool(read_cookie(environ)) and self._access.client(environ).startswith("key ")
 
 
 def _ask_for_key(detail: str) -> None:

@@ -12,10 +12,10 @@ MOST_CLIENTS = 10_000
 class ClientShares:
     """Estimates how many of a dataset's waiting inputs each client has added in this process.
 
-    Inputs that wait are counted in the store, whoever added them. While they are fewer than
-    `share` of `most_waiting`, all clients may add more; then only those that have added less than
-    that, or less than this process's part of it. When workers make room, every client's number
-    shrinks alike.
+    Inputs that wait are counted in the store, no matter which client added them. While they are
+    fewer than `share` of `most_waiting`, all clients may add more; then only those that have added
+    less than that, or less than this process's part of it. When workers make room, every client's
+    number shrinks alike.
     """
 
     def __init__(self, most_waiting: int, share: float, processes: int) -> None:

@@ -17,7 +17,7 @@ from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, WAITED, Environ, Headers
 from serve.prediction.cache import CachedResponse
 
-from .waitress_request import ONLY_CHUNKED, framing_fault
+from .waitress_request import ONLY_CHUNKED, host_fault
 
 _REPLACEMENT = "\ufffd"
 _NAMED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
@@ -222,7 +222,7 @@ def _check_head(environ: Environ) -> None:
     if not (length.isascii() and length.isdigit()):
         raise UnreadRequest(400, "Content-Length is not one whole number")
     version = environ["SERVER_PROTOCOL"].removeprefix("HTTP/")
-    # granian has closed what has both lengths after its answer.
-    fault = framing_fault({"HOST": environ.get("HTTP_HOST", "")}, version, is_chunked=False)
+    # With Content-Length and Transfer-Encoding, granian closes the connection after the answer.
+    fault = host_fault(environ.get("HTTP_HOST", ""), version)
     if fault:
         raise UnreadRequest(400, fault)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from db.errors import SettingError
 from db.settings import Settings
+from serve.healthcheck import url_of
 
 BACKLOG = 2048
 UNIX_PREFIX = "unix:"
@@ -38,10 +39,7 @@ def tcp_host(host: str) -> str:
 
 def shown_address(settings: Settings) -> str:
     """Return the address as log lines show it."""
-    if unix_path(settings.host):
-        return settings.host
-    host = tcp_host(settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return url_of(settings.host, settings.port)
 
 
 def listen(settings: Settings) -> socket.socket:

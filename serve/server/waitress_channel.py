@@ -189,15 +189,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def turn_away(self) -> None:
         """Let the loop answer a request that has waited too long, which the middleware refuses."""
+        self._serve()
+
+    def _serve_at_once(self) -> None:
+        self.is_due = False
+        self._serve()
+        self.server.task_dispatcher.note_loop_time(time.monotonic() - self.queued_at)
+
+    def _serve(self) -> None:
         self.is_serving = True
         self.service()
         self.is_serving = False
-
-    def _serve_at_once(self) -> None:
-        self.is_due, self.is_serving = False, True
-        self.service()
-        self.is_serving = False
-        self.server.task_dispatcher.note_loop_time(time.monotonic() - self.queued_at)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Do nothing, where waitress would let a thread wait for the client."""

@@ -54,7 +54,10 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         super().parse_header(ascii_line(line) + end + rest)
         if self.version not in VERSIONS:
             raise ParsingError("only HTTP/1.1 and HTTP/1.0 are understood")
-        fault = framing_fault(self.headers, self.version, is_chunked=self.chunked)
+        host = self.headers.get("HOST", "")
+        fault = host_fault(host, self.version) or length_fault(
+            self.headers, is_chunked=self.chunked
+        )
         if fault:
             raise ParsingError(fault)
 
@@ -75,17 +78,19 @@ def ascii_line(line: bytes) -> bytes:
     return _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line)
 
 
-def framing_fault(headers: dict[str, str], version: str, *, is_chunked: bool) -> str:
-    """Return what is wrong with Host and the body's length, "" if nothing is.
-
-    A proxy before us could understand such a request differently, and send us the rest of a body
-    as another client's request.
-    """
-    host = headers.get("HOST", "")
+def host_fault(host: str, version: str) -> str:
+    """Return what is wrong with the header Host, "" if nothing is."""
     if not host and version == "1.1":
         return "the header Host is missing"
-    if "," in host:
-        return "the header Host is given more than once"
+    return "the header Host is given more than once" if "," in host else ""
+
+
+def length_fault(headers: dict[str, str], *, is_chunked: bool) -> str:
+    """Return what is wrong with the length of the body, "" if nothing is.
+
+    A proxy in front of this server could understand such a request differently, and pass on the
+    rest of a body as another client's request.
+    """
     if is_chunked and "CONTENT_LENGTH" in headers:
         return "Content-Length and Transfer-Encoding are both given; send one of them"
     if not is_chunked and "TRANSFER_ENCODING" in headers:

@@ -17,8 +17,9 @@ from tests.integration.clients import asking
 from tests.integration.conftest import Site, post_request, receive, serving_copy, until
 from tests.integration.test_routes import counted
 from tests.processes import PATIENCE_SECONDS
+from tests.wrong_clock import WRONG_CLOCK
 
-from .test_wrong_clock import CLOCKS, HOUR, WRONG_CLOCK, faketime
+from .test_wrong_clock import CLOCKS, HOUR, faketime
 
 # Seconds that the clock is ahead: at the start, and after it is set.
 SET = [(0, HOUR), (0, -HOUR), (HOUR, 0), (-HOUR, 0)]

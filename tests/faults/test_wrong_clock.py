@@ -43,6 +43,7 @@ from tests.conftest import (
 from tests.extent import on_store
 from tests.processes import PATIENCE_SECONDS, wait_for
 from tests.programs import require_program
+from tests.wrong_clock import OTHER_CLOCK
 
 from .conftest import FULL
 
@@ -50,30 +51,6 @@ HOUR = 3600
 ASKED, OTHERS = 5, 20
 LOOK_SECONDS = 0.1
 
-# Replaces the clock by one that is ahead by the number of seconds in a file, read each time.
-WRONG_CLOCK = """
-import datetime, time
-right = time.time
-
-def wrong():
-    with open(file, encoding="ascii") as clock:
-        return right() + float(clock.read() or 0)
-
-class Wrong(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return cls.fromtimestamp(wrong(), tz)
-
-time.time, datetime.datetime = wrong, Wrong
-"""
-# Runs `python -m enrich` with that clock.
-OTHER_CLOCK = f"""
-import runpy, sys
-_, file, *arguments = sys.argv
-{WRONG_CLOCK}
-sys.argv = ["enrich", *arguments]
-runpy.run_module("enrich", run_name="__main__", alter_sys=True)
-"""
 # Debian's libfaketime also changes the clock of C code. Neither changes monotonic clocks.
 CLOCKS = ["wrapped", "faketime"]
 

@@ -27,6 +27,7 @@ from .conftest import (
     post_request,
     query,
     read_reply,
+    receive,
     serving_copy,
     until,
 )
@@ -59,7 +60,7 @@ def test_a_body_above_the_limit_is_refused_before_it_is_in_the_memory(both: Site
     before = memory_bytes(both)
     with both.connect() as connection:
         connection.sendall(head(b"Content-Length: %d" % (200 * MIB)))
-        refused = reply_of(connection)
+        refused = receive(connection, "POST")
     assert (refused.status, refused.content_type) == (413, "application/problem+json")
     with both.connect() as connection:
         connection.sendall(head(b"Transfer-Encoding: chunked"))
@@ -87,7 +88,7 @@ def test_chunks_are_put_together(both: Site) -> None:
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:5], body[5:]))
     with both.connect() as connection:
         connection.sendall(head(b"Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n")
-        assert reply_of(connection).json()[0]["dataset"] == "intents"
+        assert receive(connection, "POST").json()[0]["dataset"] == "intents"
 
 
 def test_a_byte_order_mark_before_json_is_left_out(both: Site) -> None:
@@ -130,7 +131,7 @@ def test_a_request_with_two_lengths_is_the_last_on_its_connection(both: Site) ->
     request = head(b"Content-Length: 5\r\nTransfer-Encoding: chunked") + b"0\r\n\r\n"
     with both.connect() as connection:
         connection.sendall(request + get_request(b"/livez"))
-        assert reply_of(connection).status == 400
+        assert receive(connection, "POST").status == 400
         with suppress(ConnectionError):
             assert connection.recv(100) == b""
 
@@ -223,13 +224,6 @@ def is_healthy(settings: dict[str, str]) -> bool:
 def head(length: bytes) -> bytes:
     """Return the head of a POST with headers about its length."""
     return b"POST /predict/intents HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n\r\n"
-
-
-def reply_of(connection: socket.socket) -> Reply:
-    """Read one response to a POST."""
-    response = http.client.HTTPResponse(connection, method="POST")
-    response.begin()
-    return read_reply(response)
 
 
 def memory_bytes(site: Site) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
@@ -10,14 +9,10 @@ import pytest
 from db.store.store import Store
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, Environ
-from serve.app import make_app
-from serve.pages.dashboard import Dashboard
 from serve.prediction.cache import CachedResponse, ResponseCache
 from serve.prediction.service import PredictionService
-from serve.telemetry.log import BatchedHandler
-from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
-from serve.telemetry.prometheus import Metrics
 from tests.conftest import settings_for
+from tests.wsgi import app_of, environ_of
 
 from .conftest import Site, query
 
@@ -34,25 +29,12 @@ def service(site: Site) -> PredictionService:
 @pytest.fixture
 def app(service: PredictionService) -> RequestMiddleware:
     """Return the application of that service."""
-    metrics = MultiprocessMetrics(None, ProcessMetrics)
-    dashboard = Dashboard(service, metrics)
-    return make_app(service, Metrics(metrics), dashboard, BatchedHandler("text"))
+    return app_of(service)
 
 
 def environ(**more: Any) -> Environ:  # noqa: ANN401  WSGI values have any type
     """Return the environ of a plain GET for a prediction."""
-    return {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": PATH,
-        "QUERY_STRING": QUERY,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.url_scheme": "http",
-        **more,
-    }
+    return environ_of(f"{PATH}?{QUERY}", **more)
 
 
 def get(app: RequestMiddleware, request: Environ) -> tuple[str, bytes]:

@@ -110,6 +110,7 @@ def test_metrics_of_web_processes_are_only_served_locally(
 
 def test_the_documented_nginx_shows_the_server_under_a_path(trained: Path, tmp_path: Path) -> None:
     """It removes the path from the address; all pages and documents stay under it."""
+    require_program("nginx", install="apt-get install nginx")
     port, folder = free_port(), tmp_path / "front"
     folder.mkdir()
     with serving_copy(trained, tmp_path / "site", TRUSTED_PROXIES="127.0.0.1") as site:

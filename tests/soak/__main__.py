@@ -18,12 +18,12 @@ from db.store.store import Store, connect_store
 from tests.conftest import run_command, settings_for
 
 from .events import Site
-from .load import Ledger, LoadClient, label_of, sentence
+from .load import ROWS, Ledger, LoadClient, label_of, sentence
 from .processes import wait_until_web_is_ready, web_process, worker
 from .replicas import Replicas, running_replicas
 from .verdict import faults_of, memory_growth
 
-WEBS, WORKERS, CLIENTS, ROWS = 2, 4, 6, 300
+WEBS, WORKERS, CLIENTS = 2, 4, 6
 DATASET = "moods"
 _SPEC = """
 name = "moods"
@@ -98,7 +98,7 @@ def _running_site(folder: Path, replicas: Replicas, seed: int) -> Iterator[Site]
 def _soak(site: Site, minutes: float) -> Ledger:
     """Send requests while events happen; return what the server promised."""
     ledger = Ledger()
-    clients = [LoadClient([*site.webs], ledger, number, 0.2) for number in range(CLIENTS)]
+    clients = [LoadClient([*site.webs], ledger, number) for number in range(CLIENTS)]
     for client in clients:
         client.start()
     began, ending = time.monotonic(), threading.Event()

@@ -54,7 +54,7 @@ def kill_worker(site: Site) -> None:
 def restart_worker(site: Site) -> None:
     """Deploy a worker: end it with SIGTERM and start it again."""
     worker = site.random.choice(site.workers)
-    worker.wait_until_it_ends_cleanly()
+    worker.wait_until_it_handles_sigterm()
     code = worker.end(signal.SIGTERM)
     lines = worker.log.read_text("utf-8", "replace").splitlines()
     # A worker that has not started yet is interrupted, as every command.

@@ -15,6 +15,9 @@ from urllib.parse import quote
 API_KEY = "a-key-of-the-soak-test"
 LABELS = ("calm", "glad", "angry")
 _WORDS = ("river", "stone", "lamp", "bread", "cloud", "wheel", "green", "quick", "seven", "north")
+# The rows that are imported at first.
+ROWS = 300
+PAUSE_SECONDS = 0.2
 # A prediction may take so long while the store cannot be reached, and no longer.
 MOST_SECONDS = 3.0
 PREDICTIONS = {"new", "again"}
@@ -54,21 +57,18 @@ class Ledger:
 class LoadClient(threading.Thread):
     """Sends one request after the other to the web processes in turn, with short pauses."""
 
-    def __init__(
-        self, ports: Sequence[int], ledger: Ledger, number: int, pause_seconds: float
-    ) -> None:
+    def __init__(self, ports: Sequence[int], ledger: Ledger, number: int) -> None:
         super().__init__(name=f"client-{number}", daemon=True)
         self._ports = ports
         self._ledger = ledger
         self._random = random.Random(number)
         # Each client has sentences and rows of its own.
         self._next = (number + 1) * 1_000_000
-        self._pause = pause_seconds
         self.stopping = threading.Event()
 
     def run(self) -> None:
         """Send requests until `stopping` is set."""
-        while not self.stopping.wait(self._pause):
+        while not self.stopping.wait(PAUSE_SECONDS):
             action = self._random.choices(
                 [self._ask_new, self._ask_again, self._add, self._list], _WEIGHTS
             )[0]
@@ -84,7 +84,7 @@ class LoadClient(threading.Thread):
                 self._ledger.queued.add(text)
 
     def _ask_again(self) -> None:
-        text = sentence(self._random.randint(1, 300))
+        text = sentence(self._random.randint(1, ROWS))
         self._send("again", f"/predict/moods?sentence={quote(text)}")
 
     def _list(self) -> None:

@@ -13,9 +13,9 @@ import psutil
 from tests.conftest import ROOT, command_environment
 from tests.ports import free_port, wait_until_ready
 from tests.processes import PATIENCE_SECONDS, wait_for
+from tests.wrong_clock import OTHER_CLOCK
 
 from .load import API_KEY
-from .wrong_clock import OTHER_CLOCK
 
 
 @dataclass
@@ -43,7 +43,7 @@ class SoakProcess:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
 
-    def wait_until_it_ends_cleanly(self) -> None:
+    def wait_until_it_handles_sigterm(self) -> None:
         """Wait until it has its own handler of SIGTERM, without which Python ends at once."""
         wait_for(self._catches_sigterm, lambda: f"{self.name} does not start")
 

@@ -18,15 +18,12 @@ from db.ingestion.submission import add_rows
 from db.queue.fault import record_fault
 from db.records.enrichment import Neighbour
 from serve.api.middleware import RequestMiddleware
-from serve.app import make_app
-from serve.pages.dashboard import Dashboard
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
-from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
-from serve.telemetry.prometheus import Metrics
 from tests.conftest import make_store, settings_for
 from tests.hand_made_student import TONES, serve_student, tones
 from tests.store.vector_enrichers import enrichers
+from tests.wsgi import app_of, environ_of
 
 SPEC = msgspec.structs.replace(TONES, enrichers=enrichers(), id="card")
 QUOTED = "Léa 4711"
@@ -55,9 +52,7 @@ def make(tmp_path: Path, **changes: Any) -> RequestMiddleware:  # noqa: ANN401  
         record_fault(connection, dataset.id, "train", f"cannot read {QUOTED}")
     settings = replace(settings_for(url), max_age=600, api_keys=(KEY,), **changes)
     service = PredictionService(store, settings)
-    metrics = MultiprocessMetrics(None, ProcessMetrics)
-    dashboard = Dashboard(service, metrics)
-    return make_app(service, Metrics(metrics), dashboard, BatchedHandler("text"))
+    return app_of(service)
 
 
 @pytest.fixture
@@ -68,19 +63,7 @@ def exposed(tmp_path: Path) -> RequestMiddleware:
 
 def ask(app: RequestMiddleware, target: str, **more: Any) -> Answer:  # noqa: ANN401
     """Return the answer to a request."""
-    path, _, query = target.partition("?")
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.url_scheme": "http",
-        **more,
-    }
+    environ = environ_of(target, **more)
     started: list[Any] = []
     body = b"".join(app(environ, lambda *status: started.extend(status)))
     return Answer(started[0], started[1], body)

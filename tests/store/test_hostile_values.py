@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,11 +20,10 @@ from db.spec.section import EnricherSpec
 from db.store.store import Store
 from enrich.learning.training import train_model
 from enrich.learning.training_table import read_labelled
-from enrich.worker.worker import working
 from tests import bad_server as behaviour
 from tests.bad_server import BadServer, bad_server
 from tests.conftest import register
-from tests.inline import InlineExecutor
+from tests.inline import enrich_now
 
 RECORDS = 60
 
@@ -66,12 +64,6 @@ def make_notes(store: Store, url: str) -> Dataset:
     with store.writing() as connection:
         add_rows(connection, dataset, rows, "import")
     return dataset
-
-
-def enrich(store: Store, settings: Settings) -> None:
-    """Bring all records up to date."""
-    with working(store, settings, threading.Event(), InlineExecutor()) as worker:
-        worker.enrich()
 
 
 def scores(store: Store, dataset: Dataset) -> dict[int, Any]:
@@ -116,7 +108,7 @@ def test_odd_values_among_numbers_stop_no_training_and_no_prediction(
 ) -> None:
     """They are kept without control characters, and are missing for the teacher."""
     dataset = make_notes(store, server.on("/score", answers_with(ODD, (0.5, 1.5))))
-    enrich(store, settings)
+    enrich_now(store, settings)
     found = scores(store, dataset)
     assert {number: found.get(number) for number in STORED} == STORED
     assert (len(found), reasons(store)) == (RECORDS, [])
@@ -125,7 +117,7 @@ def test_odd_values_among_numbers_stop_no_training_and_no_prediction(
     assert frame.columns["score"] == "number"
     trained = train_model(store, "notes", settings)
     assert "score" in trained.metrics["covering"]
-    enrich(store, settings)
+    enrich_now(store, settings)
     predicted = [row["prediction"] for row in export_rows(store, dataset)]
     assert len(predicted) == RECORDS
     assert all(predicted)
@@ -136,7 +128,7 @@ def test_words_among_which_is_a_number_are_choices(
 ) -> None:
     """The number is one more choice, also where it comes first."""
     dataset = make_notes(store, server.on("/score", answers_with({0: "5"}, ("low", "high"))))
-    enrich(store, settings)
+    enrich_now(store, settings)
     with store.reading() as connection:
         frame = read_labelled(connection, dataset, fingerprints(store))
     assert frame.columns["score"] == "choice"

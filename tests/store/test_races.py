@@ -29,8 +29,9 @@ from db.store.generation import read_generation
 from db.store.store import Store
 from enrich.executors.base import RecipeError
 from enrich.learning.training import train_model
+from enrich.planning.due_command import raise_error
 from enrich.planning.maintenance import use_model
-from enrich.worker.worker import PlanChanged, _raise, working
+from enrich.worker.worker import PlanChanged, working
 from tests.conftest import ask, register
 from tests.inline import InlineExecutor, enrich_now
 
@@ -138,7 +139,7 @@ def test_a_model_activated_between_plan_and_work_predicts_nothing_under_the_old_
         train_model(store, "notes", settings, force=True)
     use_model(store, "notes", 1, settings)
     with working(store, settings, threading.Event(), InlineExecutor()) as worker:
-        planned = worker._plans.read((), _raise)
+        planned = worker._plans.read((), raise_error)
         use_model(store, "notes", 2, settings)
         with pytest.raises(PlanChanged):
             worker._claim(planned)

@@ -10,7 +10,7 @@ import pytest
 
 from db.files.exporter import export_csv
 from db.files.importer import import_files
-from db.files.spreadsheet_cell import CellWriter, is_formula
+from db.files.spreadsheet_cell import SpreadsheetCells, is_formula
 from db.ingestion.row import NewRow
 from db.records.dataset import Dataset
 from db.store.store import Store
@@ -30,7 +30,7 @@ def asked(store: Store) -> Dataset:
     return dataset
 
 
-def exported(store: Store, dataset: Dataset, cells: CellWriter) -> tuple[str, list[str]]:
+def exported(store: Store, dataset: Dataset, cells: SpreadsheetCells) -> tuple[str, list[str]]:
     """Return an export as CSV, and its sentences."""
     out = io.StringIO(newline="")
     export_csv(store, dataset, out, cells)
@@ -40,7 +40,7 @@ def exported(store: Store, dataset: Dataset, cells: CellWriter) -> tuple[str, li
 
 def test_an_export_for_spreadsheets_has_no_formula(store: Store, asked: Dataset) -> None:
     """An apostrophe makes a text of it; a number stays a number."""
-    _, sentences = exported(store, asked, CellWriter(for_spreadsheet=True))
+    _, sentences = exported(store, asked, SpreadsheetCells(for_spreadsheet=True))
     assert sorted(sentences) == sorted([f"'{text}" for text in TEXTS[:4]] + TEXTS[4:])
 
 
@@ -48,7 +48,7 @@ def test_an_export_has_texts_as_they_are_and_can_be_imported_again(
     store: Store, asked: Dataset, tmp_path: Path
 ) -> None:
     """A changed text would be another record; the formulas are counted, to be warned of."""
-    cells = CellWriter(for_spreadsheet=False)
+    cells = SpreadsheetCells(for_spreadsheet=False)
     written, sentences = exported(store, asked, cells)
     assert sorted(sentences) == sorted(TEXTS)
     assert cells.formulas == 4

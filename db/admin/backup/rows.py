@@ -13,8 +13,18 @@ from db.errors import BackupError
 from db.store.tables import SCHEMA
 
 from .contents import kept_tables, row_type
-from .frames import FORMAT, HEADER, LARGE_ROW, ROWS, TABLE, End, Frame, Header, TableStart
-from .frames import read_frames as _read_frames
+from .frames import (
+    FORMAT,
+    HEADER,
+    LARGE_ROW,
+    ROWS,
+    TABLE,
+    End,
+    Frame,
+    Header,
+    TableStart,
+    read_frames,
+)
 
 
 class Batch(NamedTuple):
@@ -30,7 +40,7 @@ def read_backup(file: IO[bytes], name: str) -> tuple[Header, Iterator[Batch]]:
 
     A table begins with a batch without rows. Iterating raises BackupError if the backup is damaged.
     """
-    frames = _read_frames(file, name)
+    frames = read_frames(file, name)
     return _header(next(frames), name), _read_batches(frames, name)
 
 

@@ -17,7 +17,7 @@ PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 ANY_HEADER, NO_HEADER = 47, -15
 
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
     # UTF-32 first: its mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -75,12 +75,10 @@ def decode_text(body: bytes, charset: str = "") -> str:
     A byte order mark decides. JSON is UTF-8 by RFC 8259, so that is tried before another declared
     character set: servers declare ISO-8859-1 without meaning it.
     """
-    mark, encoding = next((one for one in _MARKS if body.startswith(one[0])), (b"", ""))
+    encoding = next((name for mark, name in _MARKS if body.startswith(mark)), "")
     declared = _known_charset(charset)
     if not encoding and declared.startswith(_WIDE):
         encoding = declared
-    if encoding == "utf-8":
-        body = body[len(mark) :]
     for one in dict.fromkeys((encoding,) if encoding else ("utf-8", declared or "utf-8")):
         try:
             return body.decode(one)

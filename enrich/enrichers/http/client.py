@@ -223,12 +223,12 @@ class _Batch:
             return Failed(f"the answer cannot be checked: {type(error).__name__}")
 
     async def _count(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith(".send_request_headers.started") and _is_ours(info):
+        if event.endswith(".send_request_headers.started") and _is_api_request(info):
             self._calls += 1
 
 
-def _is_ours(info: Mapping[str, Any]) -> bool:
-    """Return whether a request is one of ours, and not the one that opens a proxy's tunnel."""
+def _is_api_request(info: Mapping[str, Any]) -> bool:
+    """Return whether a request goes to the API; a CONNECT only opens a proxy's tunnel."""
     return getattr(info.get("request"), "method", b"") != b"CONNECT"
 
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -70,7 +71,7 @@ def total_source(scope: str, cgroup: Cgroup) -> Callable[[], float]:
     busy the host is. Elsewhere it is the machine.
     """
     group = cgroup.limited_group()
-    if scope == "cgroup" or (scope == "auto" and group is not None):
+    if _counts_container(scope, group):
         return lambda: cgroup.cpu_seconds(group)
     return _machine_seconds
 
@@ -78,9 +79,13 @@ def total_source(scope: str, cgroup: Cgroup) -> Callable[[], float]:
 def nice_source(scope: str, cgroup: Cgroup) -> Callable[[], float]:
     """Return the function that reads the CPU seconds used in scope at a nice value above 0."""
     group = cgroup.limited_group()
-    if scope == "cgroup" or (scope == "auto" and group is not None):
+    if _counts_container(scope, group):
         return lambda: cgroup.nice_seconds(group)
     return lambda: float(psutil.cpu_times().nice)
+
+
+def _counts_container(scope: str, group: Path | None) -> bool:
+    return scope == "cgroup" or (scope == "auto" and group is not None)
 
 
 def _machine_seconds() -> float:

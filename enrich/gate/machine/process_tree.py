@@ -97,12 +97,8 @@ def _coarse_seconds(pid: int) -> float:
 
 def _ended_seconds(pid: int) -> float:
     """Return the CPU seconds of the process's children that have ended and been waited for."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
-    except OSError:
-        return 0.0
-    after_name = stat.rpartition(")")[2].split()
-    return (int(after_name[13]) + int(after_name[14])) * TICK_SECONDS
+    fields = _stat_fields(pid)
+    return (int(fields[13]) + int(fields[14])) * TICK_SECONDS if fields else 0.0
 
 
 def niced_seconds(pids: Iterable[int]) -> float:
@@ -114,13 +110,19 @@ def niced_seconds(pids: Iterable[int]) -> float:
 
 
 def _niced_seconds(pid: int) -> float:
+    fields = _stat_fields(pid)
+    if not fields or int(fields[16]) <= 0:
+        return 0.0
+    return (int(fields[11]) + int(fields[13])) * TICK_SECONDS
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name; none if the process is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
     except OSError:
-        return 0.0
-    after_name = stat.rpartition(")")[2].split()
-    user, children_user, nice = (int(after_name[at]) for at in (11, 13, 16))
-    return (user + children_user) * TICK_SECONDS if nice > 0 else 0.0
+        return []
+    return stat.rpartition(")")[2].split()
 
 
 def anonymous_bytes(pids: Iterable[int]) -> int:

@@ -62,7 +62,8 @@ class AccessControl:
     def may_read(self, environ: Environ) -> bool:
         """Return whether a request may read; every request may where READ_KEYS is empty.
 
-        Raises TooManyRequests after too many wrong keys, as all that look at a new key do.
+        Raises TooManyRequests if the key is new and the client has sent too many wrong ones, as the
+        other methods do that check a key, except `client`.
         """
         return self.is_open or self._verdict(environ).may_read
 
@@ -88,7 +89,7 @@ class AccessControl:
             return address
 
     def check_key(self, environ: Environ, key: str) -> Verdict:
-        """Return what a key allows that came in a form."""
+        """Return what a key allows that a person has typed into a form."""
         return self._judge(environ, key, "") if key else NO_KEY
 
     def new_session(self, key: str) -> str:

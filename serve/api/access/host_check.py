@@ -93,6 +93,6 @@ def exposure_warning(settings: Settings) -> str:
     if settings.read_keys or is_private(settings):
         return ""
     return (
-        f"READ_KEYS is not set: whoever reaches HOST={settings.host} gets predictions, pages and"
-        " metrics; set it, unless they may be public"
+        f"READ_KEYS is not set: everyone who can reach HOST={settings.host} gets predictions, pages"
+        " and metrics; set it, unless they may be public"
     )

@@ -71,7 +71,7 @@ def request_limit(per_second: float) -> RateLimit | None:
 
 
 def client_of(address: str) -> str:
-    """Return an address as the name of a client: of IPv6 the network, which one client has."""
+    """Return the name of a client by its address: one client has a whole /64 network of IPv6."""
     return _network_of(address) if ":" in address else address
 
 

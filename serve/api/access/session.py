@@ -35,7 +35,7 @@ def make_session(key: str, ends_at: int) -> str:
 def session_end(session: str, now: float, most_seconds: float) -> int:
     """Return when a session ends, 0 if it has ended or is none.
 
-    A session that ends later than one of today would is none: SESSION_HOURS has been lowered.
+    A session that ends later than one begun now has been made before SESSION_HOURS was lowered.
     """
     match = _VALUE.fullmatch(session)
     ends_at = int(match[1]) if match else 0
@@ -67,10 +67,12 @@ def _mask(data: bytes, digest: bytes, ends_at: int) -> bytes:
 
 def read_cookie(environ: Environ) -> str:
     """Return the session in a request's cookies, "" without one."""
-    # Parsed by hand: a malformed cookie of another application on this host must not hide ours.
     cookies: str = environ.get("HTTP_COOKIE", "")
-    wanted = _cookie_name(environ) if cookies else ""
-    for cookie in cookies.split(";") if cookies else ():
+    if not cookies:
+        return ""
+    wanted = _cookie_name(environ)
+    # Parsed by hand: another application's malformed cookie must not hide the session.
+    for cookie in cookies.split(";"):
         name, _, value = cookie.strip().partition("=")
         if name == wanted:
             return value.strip('"')

@@ -120,7 +120,7 @@ _PATHS = (
     b"/",
 )
 _HEADERS = (
-    b"Accept: text/html\nCookie: veilleuse_key=abc; other=1\nIf-None-Match: *",
+    b"Accept: text/html\nCookie: veilleuse_session=1.abc; other=1\nIf-None-Match: *",
     b"X-Forwarded-For: 1.2.3.4, ::1\nX-Forwarded-Proto: https\nX-Forwarded-Host: a.example:8443",
     b"Forwarded: for=1.2.3.4;proto=https\nX-Forwarded-Prefix: /ml\nOrigin: http://a.example",
     b"Authorization: Bearer " + KEY.encode() + b"\nX-Request-Id: one",

@@ -1,12 +1,10 @@
-"""A clock that can be set while a process runs."""
+"""A wall clock that can be set while a process runs; monotonic clocks are as they are."""
 
 from __future__ import annotations
 
-# Runs `python -m enrich` with a wall clock that is ahead by the number of seconds in a file, which
-# is read each time. Monotonic clocks are as they are.
-OTHER_CLOCK = """
-import datetime, runpy, sys, time
-_, file, *arguments = sys.argv
+# Replaces the clock by one that is ahead by the number of seconds in a file, read each time.
+WRONG_CLOCK = """
+import datetime, time
 right = time.time
 
 def wrong():
@@ -19,6 +17,12 @@ class Wrong(datetime.datetime):
         return cls.fromtimestamp(wrong(), tz)
 
 time.time, datetime.datetime = wrong, Wrong
+"""
+# Runs `python -m enrich` with that clock.
+OTHER_CLOCK = f"""
+import runpy, sys
+_, file, *arguments = sys.argv
+{WRONG_CLOCK}
 sys.argv = ["enrich", *arguments]
 runpy.run_module("enrich", run_name="__main__", alter_sys=True)
 """
