@@ -35,9 +35,6 @@ chunk = Table(
     sqlite_autoincrement=True,
 )
 
-# The order in which chunks are claimed.
-Index("chunk_order", chunk.c.asked.desc(), chunk.c.id)
-
 worker = Table(
     "worker",
     metadata,
