@@ -1,6 +1,11 @@
-"""The errors that a user can act on. The docstring of each class is its default message."""
+"""The errors that a user can act on, and their form as text.
+
+The docstring of each class is its default message.
+"""
 
 from __future__ import annotations
+
+MOST_REASON_CHARACTERS = 300
 
 
 class VeilleuseError(Exception):
@@ -93,3 +98,13 @@ class InputError(VeilleuseError):
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, object]]:
         return type(self), (self.field, self.reason, self.example)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, not too long, and of characters that PostgreSQL can store."""
+    # PostgreSQL has no texts with a zero character or half a surrogate pair.
+    text = text.replace("\0", " ").encode("utf-8", "replace").decode()
+    text = " ".join(text.split())
+    if len(text) > MOST_REASON_CHARACTERS:
+        text = text[: MOST_REASON_CHARACTERS - 1] + "…"
+    return text

@@ -17,7 +17,7 @@ import click
 from db.__main__ import cli as db_cli
 from db.settings import Settings
 from db.spec.toml_file import read_spec
-from enrich.__main__ import cli as enrich_cli
+from enrich.commands.group import cli as enrich_cli
 from serve.openapi.document import openapi_document
 
 ROOT = Path(__file__).parent.parent

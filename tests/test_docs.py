@@ -23,7 +23,7 @@ from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.toml_file import check_spec
 from deploy.reference import update_tables
-from enrich.__main__ import cli as enrich_cli
+from enrich.commands.group import cli as enrich_cli
 from serve.openapi.document import openapi_document
 
 from .conftest import ROOT, command_environment, sample_spec

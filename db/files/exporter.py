@@ -10,10 +10,11 @@ import msgspec
 
 from db.files.prediction.row_answer import unused_names
 from db.records.dataset import Dataset
-from db.records.enrichment import Enrichment, Vector, enrichments_between
+from db.records.enrichment import Enrichment, enrichments_between
 from db.records.observation import observations_between
 from db.records.predictor import find_bodies
 from db.records.record import batches, each_record
+from db.scoring.packed_numbers import Vector
 from db.scoring.response_body import decode_answer
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import IntegerField, NumberField

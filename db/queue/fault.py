@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
+from db.errors import one_line
 from db.records.dataset import DamagedDataset, read_datasets
 from db.store import tables
 from db.store.dialect import upsert, wall_seconds
 from db.store.generation import raise_generation
 
-from .run_history import Run, one_line, unrepaired_runs
+from .run_history import Run, unrepaired_runs
 
 SPEC = "spec"
 PLAN = "plan"

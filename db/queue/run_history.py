@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.errors import VeilleuseError
+from db.errors import VeilleuseError, one_line
 from db.store import tables
 from db.store.dialect import wall_seconds
 from db.store.store import Store, error_reason
@@ -19,7 +19,6 @@ from db.store.store import Store, error_reason
 from .worker_registry import is_living
 
 FAILED = "failed"
-MOST_REASON_CHARACTERS = 300
 
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
@@ -67,16 +66,6 @@ def error_words(error: Exception, where: str = "the output of the command") -> s
         return str(error)
     # Only our own messages are known to contain no secret.
     return f"{type(error).__name__}, which {where} explains"
-
-
-def one_line(text: str) -> str:
-    """Return a text on one line, not too long, and of characters that PostgreSQL can store."""
-    # PostgreSQL has no texts with a zero character or half a surrogate pair.
-    text = text.replace("\0", " ").encode("utf-8", "replace").decode()
-    text = " ".join(text.split())
-    if len(text) > MOST_REASON_CHARACTERS:
-        text = text[: MOST_REASON_CHARACTERS - 1] + "…"
-    return text
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -12,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 from sqlalchemy import Connection, Select, and_, exists, func, select
 
+from db.scoring.packed_numbers import Vector
 from db.store import tables
 from db.store.dialect import upsert
 
@@ -19,28 +18,6 @@ from .dataset import PlanStep
 
 EnrichmentValue: TypeAlias = Any  # any JSON value, or a Vector
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
-
-
-@dataclass(frozen=True)
-class Vector:
-    """Float32 numbers as little-endian bytes."""
-
-    data: bytes
-
-    @classmethod
-    def of(cls, numbers: Iterable[float]) -> Vector:
-        """Return a vector of these numbers."""
-        floats = array("f", numbers)
-        if sys.byteorder == "big":
-            floats.byteswap()
-        return cls(floats.tobytes())
-
-    def numbers(self) -> list[float]:
-        """Return the numbers as a list of floats."""
-        floats = array("f", self.data)
-        if sys.byteorder == "big":
-            floats.byteswap()
-        return floats.tolist()
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, select
 from db.errors import UnknownModel
 from db.scoring.response_body import Answer, Enrichment, decode_answer, student_answer
 from db.scoring.student import Student
-from db.scoring.student_data import decode_student
+from db.scoring.student_data import Artifact, decode_student
 from db.spec.field import Inputs
 from db.store import tables
 
 from .dataset import Dataset
 from .record import KEYS_PER_STATEMENT, slices
-from .trained_model import Artifact, active_model, model_name, read_student
+from .trained_model import active_model, model_name, read_student
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from db.errors import UnknownRecord
+from db.scoring.packed_numbers import Vector
 from db.spec.field import Inputs
 from db.store import tables
 
 from .dataset import Dataset
-from .enrichment import Vector, read_value
+from .enrichment import read_value
 from .observation import Observation, count_labels_of, observations_of
 from .record import decode_inputs
 

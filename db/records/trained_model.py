@@ -17,18 +17,11 @@ from db.scoring.library_versions import (
     decode_libraries,
     encode_libraries,
 )
+from db.scoring.student_data import Artifact
 from db.store import tables
 from db.store.generation import raise_generation
 
 from .dataset import Dataset
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """The bytes of a stored teacher or student, and their expected SHA-256."""
-
-    data: bytes
-    sha256: str
 
 
 class KnownAnswers(msgspec.Struct, frozen=True):

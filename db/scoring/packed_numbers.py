@@ -1,13 +1,36 @@
-"""Numbers of 64 bits as bytes, and which numbers a student may have."""
+"""Numbers as bytes, and which numbers a student may have."""
 
 from __future__ import annotations
 
 import sys
 from array import array
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 # No honest number is larger, and the sums and products of so large ones are still finite.
 LARGEST = 1e100
+
+
+@dataclass(frozen=True)
+class Vector:
+    """Float32 numbers as little-endian bytes."""
+
+    data: bytes
+
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Vector:
+        """Return a vector of these numbers."""
+        floats = array("f", numbers)
+        if sys.byteorder == "big":
+            floats.byteswap()
+        return cls(floats.tobytes())
+
+    def numbers(self) -> list[float]:
+        """Return the numbers as a list of floats."""
+        floats = array("f", self.data)
+        if sys.byteorder == "big":
+            floats.byteswap()
+        return floats.tolist()
 
 
 def unpack_float64(packed: bytes) -> array[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from dataclasses import dataclass
 
 import msgspec
 
@@ -61,6 +62,14 @@ NEWEST_FORMAT = 2
 MOST_BYTES = 64 * 2**20
 # Nor has it more names and numbers, which take one byte when stored and up to 100 in memory.
 MOST_ITEMS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The bytes of a stored teacher or student, and their expected SHA-256."""
+
+    data: bytes
+    sha256: str
 
 
 class LinearData(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 
 from .base import Row, joined_text
 

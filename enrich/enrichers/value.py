@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 
 # Control characters would reach a terminal, and PostgreSQL has no NUL; line ends and tabs are text.
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

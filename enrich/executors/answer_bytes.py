@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from enrich.enrichers.value import to_value
 
 from .base import RecipeError

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import psutil
 
-from db.queue.run_history import one_line
+from db.errors import one_line
 from enrich.enrichers.base import Unavailable, WrongAnswer
 from enrich.enrichers.value import clean
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import msgspec
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
-from db.records.trained_model import Artifact
+from db.scoring.packed_numbers import Vector
 from db.scoring.response_body import (
     Answer,
     encode_answer,
@@ -27,7 +26,7 @@ from db.scoring.response_body import (
     student_answer,
 )
 from db.scoring.student import Student
-from db.scoring.student_data import decode_student
+from db.scoring.student_data import Artifact, decode_student
 from db.spec.stored_spec import decode_spec
 from enrich.enrichers.base import Row, WrongAnswer, find_enricher
 from enrich.enrichers.value import to_value

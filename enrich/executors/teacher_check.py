@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from db.records.trained_model import Artifact
 from db.scoring.student import Student
-from db.scoring.student_data import decode_student
+from db.scoring.student_data import Artifact, decode_student
 from enrich.enrichers.base import Row
 
 if TYPE_CHECKING:

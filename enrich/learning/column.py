@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.spec.dataset_spec import DatasetSpec, date_fields
 from db.spec.dates.date_value import DATE_PARTS, TIME_WORDS, date_parts, date_words, part_name
 from db.spec.field import BooleanField, ChoiceField, IntegerField, NumberField, TextField

@@ -14,7 +14,7 @@ import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
 from db.errors import ArtifactError
-from db.records.trained_model import Artifact
+from db.scoring.student_data import Artifact
 
 from .teacher import Estimator
 from .trusted_types import split_by_trust

@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from db.errors import TrainingError, VeilleuseError
 from db.records.trained_model import (
-    Artifact,
     KnownAnswers,
     NewModel,
     active_model,
@@ -24,7 +23,7 @@ from db.records.trained_model import (
 from db.scoring.interval import Interval
 from db.scoring.library_versions import library_versions
 from db.scoring.student import Student
-from db.scoring.student_data import StudentData, decode_student, encode_student
+from db.scoring.student_data import Artifact, StudentData, decode_student, encode_student
 from db.settings import Settings
 from db.store.store import Store
 from enrich.planning.maintenance import lost_reads, use_model

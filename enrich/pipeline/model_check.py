@@ -11,7 +11,6 @@ from db.errors import ArtifactError, EnricherError
 from db.queue.fault import MODEL, Fault, read_faults
 from db.records.dataset import Dataset
 from db.records.trained_model import (
-    Artifact,
     Model,
     find_model,
     model_name,
@@ -20,7 +19,7 @@ from db.records.trained_model import (
     record_check,
 )
 from db.scoring.library_versions import ModelCheck, describe_other_versions, library_versions
-from db.scoring.student_data import decode_student
+from db.scoring.student_data import Artifact, decode_student
 from db.store.store import Store
 from enrich.enrichers.base import Row
 from enrich.executors.base import RecipeError

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from db.errors import LeaseLost, StoreError, VeilleuseError
+from db.errors import LeaseLost, StoreError, VeilleuseError, one_line
 from db.queue.chunk import (
     Chunk,
     NotBefore,
@@ -23,7 +23,7 @@ from db.queue.chunk import (
 )
 from db.queue.fault import step_subject
 from db.queue.quarantine import EnricherFailure, failures_in_chunk
-from db.queue.run_history import error_words, one_line
+from db.queue.run_history import error_words
 from db.records.dataset import PlanStep
 from db.records.enrichment import Enrichment, enrichments_in_chunk
 from db.records.prediction import Prediction, fingerprints_in_chunk

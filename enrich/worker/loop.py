@@ -14,9 +14,9 @@ import msgspec
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.errors import VeilleuseError
+from db.errors import VeilleuseError, one_line
 from db.queue.fault import backoff_seconds
-from db.queue.run_history import error_words, one_line
+from db.queue.run_history import error_words
 from db.queue.worker_registry import WorkerReport
 from db.settings import Settings
 from db.store.store import Store

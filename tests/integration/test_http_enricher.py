@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from enrich.enrichers.http.client import LATER_SECONDS, LONGEST_SECONDS, read_retry_after
 from enrich.enrichers.http.enricher import Http
 from enrich.enrichers.http.outcome import Answered, Failed, Later, Outcome

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from db.records.dataset import Dataset
-from db.records.trained_model import Artifact
-from db.scoring.student_data import encode_student
+from db.scoring.student_data import Artifact, encode_student
 from db.settings import Settings
 from db.spec.field import Inputs
 from db.store import tables

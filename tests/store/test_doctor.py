@@ -14,7 +14,8 @@ from db.admin.finding import Finding
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.worker_registry import SILENT_SECONDS, register_worker
-from db.records.trained_model import Artifact, NewModel, activate_model, add_model
+from db.records.trained_model import NewModel, activate_model, add_model
+from db.scoring.student_data import Artifact
 from db.settings import Settings
 from db.store import tables
 from db.store.store import Store, connect_store

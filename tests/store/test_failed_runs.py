@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, text
 
-from db.errors import ExchangeError
-from db.queue.run_history import MOST_REASON_CHARACTERS, begin_run, failed_runs, recorded_run
+from db.errors import MOST_REASON_CHARACTERS, ExchangeError
+from db.queue.run_history import begin_run, failed_runs, recorded_run
 from db.queue.worker_registry import register_worker, remove_worker
 from db.records.dataset import Dataset
 from db.store import tables

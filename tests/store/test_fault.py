@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import delete, select, update
 
-from db.errors import SpecChangeRefused, SpecError
+from db.errors import MOST_REASON_CHARACTERS, SpecChangeRefused, SpecError
 from db.queue.fault import (
     LONGEST_WAIT_SECONDS,
     Fault,
@@ -17,7 +17,7 @@ from db.queue.fault import (
     record_fault,
     step_subject,
 )
-from db.queue.run_history import MOST_REASON_CHARACTERS, recorded_run
+from db.queue.run_history import recorded_run
 from db.queue.worker_registry import SILENT_SECONDS, all_workers, count_workers, register_worker
 from db.records.dataset import Dataset, all_datasets, find_dataset, register_dataset
 from db.records.delete_dataset import drop_dataset

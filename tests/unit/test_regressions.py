@@ -23,8 +23,8 @@ from db.errors import (
     SpecError,
 )
 from db.files.reader import read_rows
-from db.records.enrichment import Vector
-from db.records.trained_model import Artifact
+from db.scoring.packed_numbers import Vector
+from db.scoring.student_data import Artifact
 from db.settings import load_settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import BooleanField, NumberField, TextField, example_of

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.settings.spec_variable import allowed_variables, is_own, variable_fault
 from db.spec.exchange_check import VARIABLE_NAME
 from db.spec.normalization import normal_number

@@ -11,9 +11,8 @@ from functools import cache
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from db.records.trained_model import Artifact
 from db.scoring.student import Student
-from db.scoring.student_data import decode_student, encode_student
+from db.scoring.student_data import Artifact, decode_student, encode_student
 from db.spec.field import Inputs
 from enrich.learning.teacher_file import dump_teacher, load_teacher
 from tests.fuzz.target import FuzzTarget

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from enrich.executors.answer_bytes import decode_answer, encode_answer
 from enrich.executors.base import RecipeError
 from enrich.executors.child import Answer

@@ -9,8 +9,8 @@ import pytest
 
 from db.errors import EnricherError
 from db.records.dataset import Dataset, PlanStep
-from db.records.enrichment import Vector
 from db.records.trained_model import Model
+from db.scoring.packed_numbers import Vector
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Field, NumberField, TextField
 from db.spec.section import EnricherSpec

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from db.errors import EnricherError
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from enrich.enrichers.value import to_value
 from enrich.learning.column import make_table, usual_value
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField, TextField
 from enrich.learning.problem import DatasetProblem, make_problem

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from db.errors import EnricherError, TrainingError
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, Field, NumberField, TextField
 from enrich.learning.column import (

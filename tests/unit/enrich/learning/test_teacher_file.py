@@ -32,8 +32,8 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from db.errors import ArtifactError
-from db.records.enrichment import Vector
-from db.records.trained_model import Artifact
+from db.scoring.packed_numbers import Vector
+from db.scoring.student_data import Artifact
 from enrich.learning import column, teacher_file
 from enrich.learning.column import (
     Column,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.spec.field import TextField
 from enrich.learning import text_teacher
 from enrich.learning.column import Columns, make_table

@@ -15,7 +15,6 @@ from db.errors import TrainingError
 from db.records.dataset import Dataset
 from db.records.record import each_record
 from db.records.trained_model import (
-    Artifact,
     Model,
     NewModel,
     active_model,
@@ -25,7 +24,7 @@ from db.records.trained_model import (
     read_teacher,
 )
 from db.scoring.student import Student
-from db.scoring.student_data import decode_student
+from db.scoring.student_data import Artifact, decode_student
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import ChoiceField, NumberField, TextField
 from db.spec.section import EnricherSpec

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.spec.field import (
     BooleanField,
     ChoiceField,

@@ -9,7 +9,7 @@ import pytest
 
 from db.errors import EnricherError
 from db.records.dataset import Dataset
-from db.records.enrichment import Vector
+from db.scoring.packed_numbers import Vector
 from db.spec.section import EnricherSpec
 from enrich.enrichers.base import find_enrichers
 from enrich.enrichers.http.enricher import Http
