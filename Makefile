@@ -95,7 +95,7 @@ compose: images $(VENV)/installed-dev ## bring up deploy/compose.yaml with podma
 	$(BIN)/python -m deploy.compose_drill
 
 policy: $(VENV)/installed-dev ## check deploy/kubernetes.yaml by the rules of checkov, which is downloaded
-	$(BIN)/uv tool run --quiet checkov@$(CHECKOV) --file deploy/kubernetes.yaml --compact --quiet --skip-check $(SKIPPED_RULES)
+	$(BIN)/uv tool run --quiet checkov@$(CHECKOV) --file deploy/kubernetes.yaml --compact --quiet --skip-download --skip-check $(SKIPPED_RULES)
 
 audit: $(VENV)/installed-dev ## look for known vulnerabilities in the packages of the images
 	$(BIN)/python deploy/audit.py
