@@ -32,6 +32,7 @@ class Sessions:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.epoch = 0
+        self._is_closed = False
         self._open: MutableSet[TimedConnection] = WeakSet()
 
     def condemn(self) -> None:
@@ -47,11 +48,16 @@ class Sessions:
         for connection in list(self._open):
             connection.cut()
 
+    def close(self) -> None:
+        """Close each connection that is returned from now on: its pool is not used again."""
+        self._is_closed = True
+
     def watch(self, engine: Engine) -> None:
         """Open the connections of a PostgreSQL engine within the limits, and watch them."""
         event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "connect", self._remember_epoch)
         event.listen(engine, "checkout", self._check)
+        event.listen(engine, "checkin", self._close_returned)
         event.listen(engine, "handle_error", self._handle_error)
 
     def limit_transactions(self, engine: Engine) -> None:
@@ -86,6 +92,12 @@ class Sessions:
         """Replace a connection of an earlier epoch, and one that the server has closed."""
         if entry.info["epoch"] != self.epoch or connection.closed or _has_news(connection):
             raise DisconnectionError
+
+    def _close_returned(
+        self, connection: DBAPIConnection | None, _entry: ConnectionPoolEntry
+    ) -> None:
+        if self._is_closed and connection is not None:
+            connection.close()
 
     def _handle_error(self, context: ExceptionContext) -> None:
         if condemns_connection(context.original_exception):

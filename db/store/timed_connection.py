@@ -150,7 +150,11 @@ def _connect(limits: Limits, parameters: Mapping[str, Any]) -> TimedConnection:
         "connect_timeout": max(2, math.ceil(limits.connect_seconds)),
     }
     connection = TimedConnection.connect(**options)
-    connection.set_limits(limits)
+    try:
+        connection.set_limits(limits)
+    except psycopg.Error:
+        connection.close()
+        raise
     return connection
 
 

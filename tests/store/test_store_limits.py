@@ -310,3 +310,15 @@ def test_sqlite_waits_for_its_lock_no_longer_than_the_limit(tmp_path: Path) -> N
             lambda: store.write(lambda connection: connection.execute(text("SELECT 1")))
         )
         assert isinstance(error, DBAPIError)
+
+
+def test_a_connection_that_is_in_use_when_its_store_is_closed_is_closed_afterwards(
+    url: str,
+) -> None:
+    """Otherwise the server would keep its session until Python collects garbage."""
+    store = connect_store(settings_for(url))
+    with store.reading() as connection:
+        driver: Any = connection.connection.driver_connection
+        store.close()
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    assert driver.closed
