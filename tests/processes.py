@@ -31,16 +31,23 @@ def wait_for(
 
 def state(pid: int) -> str:
     """Return the kernel's letter for the state of a process, or "" if it does not exist."""
+    return _state_and_threads(pid)[0]
+
+
+def _state_and_threads(pid: int) -> tuple[str, int]:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii")
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
+        return "", 0
+    fields = stat.rpartition(")")[2].split()
+    return fields[0], int(fields[17])
 
 
 def is_gone(pid: int) -> bool:
-    """Return whether a process has ended, reaped or not."""
-    return state(pid) in {"", "Z", "X"}
+    """Return whether a process has ended with all its threads, reaped or not."""
+    letter, threads = _state_and_threads(pid)
+    # While its main thread is a zombie, another one may still hold its files and sockets.
+    return letter in {"", "Z", "X"} and threads <= 1
 
 
 def children_of(parent: int) -> set[int]:

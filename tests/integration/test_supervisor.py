@@ -169,8 +169,7 @@ def test_processes_whose_parent_is_killed_end_by_themselves(
     process.kill()
     process.wait()
     until(lambda: all(map(is_gone, pids)))
-    # The kernel may let go of the port a moment after the processes are gone.
-    until(lambda: is_refused(port))
+    assert is_refused(port)
 
 
 def settle(site: Site, count: float) -> None:
