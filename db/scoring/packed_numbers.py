@@ -20,22 +20,20 @@ class Vector:
     @classmethod
     def of(cls, numbers: Iterable[float]) -> Vector:
         """Return a vector of these numbers."""
-        floats = array("f", numbers)
-        if sys.byteorder == "big":
-            floats.byteswap()
-        return cls(floats.tobytes())
+        return cls(_little_endian(array("f", numbers)).tobytes())
 
     def numbers(self) -> list[float]:
         """Return the numbers as a list of floats."""
-        floats = array("f", self.data)
-        if sys.byteorder == "big":
-            floats.byteswap()
-        return floats.tolist()
+        return _little_endian(array("f", self.data)).tolist()
 
 
 def unpack_float64(packed: bytes) -> array[float]:
     """Return the numbers in little-endian bytes, eight for each."""
-    numbers = array("d", packed)
+    return _little_endian(array("d", packed))
+
+
+def _little_endian(numbers: array[float]) -> array[float]:
+    """Turn numbers from this machine's order of bytes into little-endian order, or back."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
