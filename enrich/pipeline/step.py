@@ -8,7 +8,7 @@ from typing import Any
 
 from db.errors import EnricherError
 from db.queue.chunk import Chunk
-from db.queue.fault import step_subject
+from db.queue.fault import PREDICTION, step_subject
 from db.records.dataset import Dataset, PlanStep
 from db.records.prediction import has_predictions
 from db.records.record import Record
@@ -17,7 +17,6 @@ from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Enricher, Unavailable
 from enrich.executors.base import RecipeError
 from enrich.executors.recipe import EnricherRecipe, PredictionRecipe, Recipe
-from enrich.planning.plan import PREDICTION
 
 from .batch_size import MicroBatch
 from .bisect import BisectingRunner, RecordOutcome

@@ -21,7 +21,7 @@ from db.queue.chunk import (
     records_in_chunk,
     return_chunk,
 )
-from db.queue.fault import step_subject
+from db.queue.fault import PREDICTION, step_subject
 from db.queue.quarantine import EnricherFailure, failures_in_chunk
 from db.queue.run_history import error_words
 from db.records.dataset import PlanStep
@@ -31,7 +31,6 @@ from db.records.record import Record
 from enrich.enrichers.base import Unavailable
 from enrich.executors.base import RecipeError, Stopped, Suspended
 from enrich.executors.recipe import PredictedRow
-from enrich.planning.plan import PREDICTION
 
 from .api_calls import ServiceDown, each_call
 from .bisect import RecordOutcome, RecordValue

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from db.errors import EnricherError, UnknownModel
-from db.queue.fault import read_faults
+from db.queue.fault import PREDICTION, read_faults
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
@@ -27,7 +27,7 @@ from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
 from .model_versions import other_versions_due
-from .plan import PREDICTION, make_plan
+from .plan import make_plan
 
 # No model is trained on fewer labelled records.
 FEWEST_LABELS = 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from db.errors import EnricherError
-from db.queue.fault import PREDICTION as PREDICTION  # noqa: PLC0414  a step is a subject of faults
+from db.queue.fault import PREDICTION
 from db.records.analysis import Analysis
 from db.records.dataset import Dataset, PlanStep
 from db.records.trained_model import Model
