@@ -236,6 +236,14 @@ def test_only_the_processes_of_veilleuse_reach_the_store_of_compose() -> None:
     assert [name for name, service in services().items() if "ports" in service] == ["front"]
 
 
+def test_the_web_processes_of_compose_believe_its_nginx_and_nobody_else() -> None:
+    """It has a fixed address in a network of its own."""
+    address = services()["front"]["networks"]["front"]["ipv4_address"]
+    assert services()["web-a"]["environment"]["TRUSTED_PROXIES"] == address
+    front = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["networks"]["front"]
+    assert front["ipam"]["config"] == [{"subnet": f"{address.rpartition('.')[0]}.0/24"}]
+
+
 def test_the_application_is_no_superuser_of_the_store_of_compose(
     postgres: Callable[[], str],
 ) -> None:
