@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.integration.answers import teach
-from tests.integration.conftest import Site, own_site, serving_copy
+from tests.integration.conftest import Site, serving_copy
 from tests.processes import PATIENCE_SECONDS
 from tests.programs import require_program
 
-__all__ = ["own_site"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # On a busy machine a page takes long to do anything.
 PATIENCE_MS = 1000 * PATIENCE_SECONDS
@@ -74,7 +74,26 @@ def filled_site(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def visitor(browser: Browser, filled_site: Site) -> Iterator[Callable[..., Visitor]]:
+def new_site(trained: Path, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Yield a function that starts a server for this test alone, with settings of its own."""
+    with ExitStack() as servers:
+        yield lambda **settings: servers.enter_context(
+            serving_copy(trained, tmp_path / "own", **settings)
+        )
+
+
+@pytest.fixture
+def own_site(new_site: Callable[..., Site]) -> Site:
+    """Start a server for one test that changes the store or the process."""
+    return new_site()
+
+
+@pytest.fixture
+def visitor(
+    browser: Browser,
+    filled_site: Site,
+    new_site: Callable[..., Site],  # noqa: ARG001  its servers stop after the browser's pages close
+) -> Iterator[Callable[..., Visitor]]:
     """Yield a function that returns a visitor; after the test no visitor may have complaints."""
     visitors: list[Visitor] = []
 

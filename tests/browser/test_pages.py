@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 
 from tests.conftest import run_command
 from tests.integration.answers import TAUGHT
-from tests.integration.conftest import API_KEY, Site, query, serving_copy
+from tests.integration.conftest import API_KEY, Site, query
 
 from .conftest import Visitor
 
@@ -118,34 +117,29 @@ def test_an_invalid_input_is_explained_next_to_the_form(visitor: Visitors) -> No
 
 
 def test_the_teachers_answer_replaces_the_students_on_the_open_page(
-    visitor: Visitors, trained: Path, tmp_path: Path
+    visitor: Visitors, own_site: Site
 ) -> None:
     """It appears when a worker has run, without a click and without loading a page."""
-    with serving_copy(trained, tmp_path / "own") as site:
-        page = visitor(site).visit("/")
-        form = page.locator("section.predict-form", has_text="sentence")
-        form.locator("textarea").fill(UNSEEN)
-        form.locator("button").click()
-        expect(form.locator(".result")).to_have_attribute("data-source", "student")
-        expect(form.locator(".result")).to_contain_text("queued")
-        page.evaluate("window.same = true")
-        assert run_command(site.url, "enrich", "once").code == 0
-        expect(form.locator(".result")).to_have_attribute("data-source", "teacher")
-        assert page.evaluate("window.same")
-        # An open page would report that the server has gone.
-        page.close()
+    page = visitor(own_site).visit("/")
+    form = page.locator("section.predict-form", has_text="sentence")
+    form.locator("textarea").fill(UNSEEN)
+    form.locator("button").click()
+    expect(form.locator(".result")).to_have_attribute("data-source", "student")
+    expect(form.locator(".result")).to_contain_text("queued")
+    page.evaluate("window.same = true")
+    assert run_command(own_site.url, "enrich", "once").code == 0
+    expect(form.locator(".result")).to_have_attribute("data-source", "teacher")
+    assert page.evaluate("window.same")
 
 
-def test_the_dashboard_updates_itself(visitor: Visitors, trained: Path, tmp_path: Path) -> None:
+def test_the_dashboard_updates_itself(visitor: Visitors, own_site: Site) -> None:
     """A section that was opened stays open."""
-    with serving_copy(trained, tmp_path / "own") as site:
-        page = visitor(site).visit("/")
-        expect(page.locator("#intents-coverage")).to_contain_text("Not counted yet")
-        page.locator("#intents-model summary").click()
-        assert run_command(site.url, "enrich", "once").code == 0
-        expect(page.locator("#intents-coverage")).to_contain_text("prediction")
-        assert page.locator("#intents-model").evaluate("it => it.open")
-        page.close()
+    page = visitor(own_site).visit("/")
+    expect(page.locator("#intents-coverage")).to_contain_text("Not counted yet")
+    page.locator("#intents-model summary").click()
+    assert run_command(own_site.url, "enrich", "once").code == 0
+    expect(page.locator("#intents-coverage")).to_contain_text("prediction")
+    assert page.locator("#intents-model").evaluate("it => it.open")
 
 
 def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors) -> None:
@@ -191,27 +185,24 @@ def test_a_record_can_be_deleted_with_an_api_key(visitor: Visitors, own_site: Si
     page.locator("button.danger").click()
     expect(page).to_have_url(re.compile(r"/records/intents$"))
     assert not own_site.records(key=bytes.fromhex(key))
-    # A page that is still loading would report that the server has gone.
-    page.close()
 
 
 def test_a_form_asks_for_the_key_if_answers_need_one(
-    visitor: Visitors, trained: Path, tmp_path: Path
+    visitor: Visitors, new_site: Callable[..., Site]
 ) -> None:
     """After the sign-in, the requested page is shown."""
-    with serving_copy(trained, tmp_path / "own", READ_KEYS="for-readers") as site:
-        person = visitor(site, refusals=(403,))
-        page = person.visit("/records/intents?show=uncertain")
-        expect(page.locator("h1")).to_have_text("Sign in")
-        page.locator("input[name=key]").fill("a guess")
-        page.locator("button").click()
-        expect(page.locator("[role=alert]")).to_be_visible()
-        page.locator("input[name=key]").fill("for-readers")
-        page.locator("button").click()
-        expect(page).to_have_url(re.compile(r"/records/intents\?show=uncertain$"))
-        expect(page.locator("h1")).to_contain_text("records")
-        (cookie,) = person.context.cookies()
-        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    person = visitor(new_site(READ_KEYS="for-readers"), refusals=(403,))
+    page = person.visit("/records/intents?show=uncertain")
+    expect(page.locator("h1")).to_have_text("Sign in")
+    page.locator("input[name=key]").fill("a guess")
+    page.locator("button").click()
+    expect(page.locator("[role=alert]")).to_be_visible()
+    page.locator("input[name=key]").fill("for-readers")
+    page.locator("button").click()
+    expect(page).to_have_url(re.compile(r"/records/intents\?show=uncertain$"))
+    expect(page.locator("h1")).to_contain_text("records")
+    (cookie,) = person.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
 
 
 def test_the_keyboard_reaches_the_answer(visitor: Visitors) -> None:
