@@ -202,12 +202,17 @@ def test_the_compose_file_is_valid_and_every_variable_in_it_is_known() -> None:
     assert "set it to a password of your own" in missing.stdout + missing.stderr
 
 
-def services() -> dict[str, dict[str, Any]]:
-    """Return the services of the Compose file, with its anchors resolved."""
-    services: dict[str, dict[str, Any]] = yaml.safe_load(
+def compose_file() -> dict[str, dict[str, Any]]:
+    """Return the Compose file, with its anchors resolved."""
+    file: dict[str, dict[str, Any]] = yaml.safe_load(
         (ROOT / "deploy/compose.yaml").read_text("utf-8")
-    )["services"]
-    return services
+    )
+    return file
+
+
+def services() -> dict[str, dict[str, Any]]:
+    """Return the services of the Compose file."""
+    return compose_file()["services"]
 
 
 @pytest.mark.parametrize("name", services())
@@ -228,7 +233,7 @@ def test_every_service_of_compose_is_confined(name: str) -> None:
 
 def test_only_the_processes_of_veilleuse_reach_the_store_of_compose() -> None:
     """Its network leads nowhere else, and nginx is on another one."""
-    file = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))
+    file = compose_file()
     assert file["networks"]["store"]["internal"] is True
     reaching = {name for name, service in services().items() if "store" in service["networks"]}
     assert reaching == {"store", "release", "web-a", "web-b", "worker"}
@@ -240,7 +245,7 @@ def test_the_web_processes_of_compose_believe_its_nginx_and_nobody_else() -> Non
     """It has a fixed address in a network of its own."""
     address = services()["front"]["networks"]["front"]["ipv4_address"]
     assert services()["web-a"]["environment"]["TRUSTED_PROXIES"] == address
-    front = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["networks"]["front"]
+    front = compose_file()["networks"]["front"]
     assert front["ipam"]["config"] == [{"subnet": f"{address.rpartition('.')[0]}.0/24"}]
 
 
