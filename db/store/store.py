@@ -71,7 +71,10 @@ class Store:
         return self.reader.connect()
 
     def close(self) -> None:
-        """Close every connection; one that another thread uses, as soon as it is returned."""
+        """Close every connection that is not in use.
+
+        On PostgreSQL, one that another thread uses is closed as soon as it is returned.
+        """
         self.sessions.close()
         self.writer.dispose()
         self.reader.dispose()
