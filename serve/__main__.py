@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from db.cli.console import Interrupted, run_command
+from db.cli.terminal.argument_parser import ArgumentParser
 from db.settings import Settings, load_settings
 from serve.server.descriptor_limit import raise_descriptor_limit
 from serve.server.listener import listen, remove_socket, shown_address
@@ -103,12 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         "Run the web process: predictions, pages and metrics over HTTP. Settings come from"
         " environment variables such as PORT, HOST and DATABASE_URL; README.md lists them."
     )
-    parser = argparse.ArgumentParser(prog="python -m serve", description=description)
+    parser = ArgumentParser(prog="python -m serve", description=description, add_help=False)
     parser.add_argument(
         "--check",
         action="store_true",
-        help="check whether it would start, and exit: 0 if it would, else 1",
+        help="Check whether it would start, and exit: 0 if it would, else 1.",
     )
+    parser.add_argument("-h", "--help", action="help", help="Show this message and exit.")
     # On SIGHUP the running code passes these to the code that takes its place. Earlier releases
     # pass the same names, so the names cannot change.
     parser.add_argument("--listener", type=int, help=argparse.SUPPRESS)

@@ -33,8 +33,8 @@ from serve.api.root_document import root_document
 from serve.openapi.document import openapi_document
 from serve.pages.assets import read_asset
 from serve.pages.login import Authenticator
-from serve.pages.page_views import Pages
 from serve.pages.rendering import fill, wants_page
+from serve.pages.trying.try_page import Pages
 from serve.prediction.catalog import Served
 from serve.prediction.explanation import explain
 from serve.prediction.service import PredictionService

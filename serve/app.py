@@ -12,11 +12,11 @@ from serve.api.error_handling import handle_errors
 from serve.api.middleware import RequestMiddleware
 from serve.api.query import MOST_BODY_BYTES
 from serve.api.response import error_body
-from serve.pages.dashboard import Dashboard
+from serve.pages.home.dashboard import Dashboard
 from serve.pages.login import Authenticator
-from serve.pages.page_views import Pages
-from serve.pages.records import RecordPages
-from serve.pages.rendering import show_problem
+from serve.pages.records.record_pages import RecordPages
+from serve.pages.rendering import in_language, show_problem
+from serve.pages.trying.try_page import Pages
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 from serve.telemetry.prometheus import Metrics
@@ -90,6 +90,6 @@ def make_routes(
         ("OPTIONS", "/", views.other),
         ("ANY", "/<path:path>", views.other),
     ):
-        app.route(path, method, handle_errors(page, show_problem))
+        app.route(path, method, in_language(handle_errors(page, show_problem)))
     app.default_error_handler = error_body
     return app

@@ -8,7 +8,7 @@ from typing import Any
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import Environ
 from serve.app import make_app
-from serve.pages.dashboard import Dashboard
+from serve.pages.home.dashboard import Dashboard
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics

@@ -130,9 +130,7 @@ def erase_records(connection: Connection, dataset_id: int, ids: Sequence[int]) -
     for table in (tables.enrichment, tables.quarantine, tables.response):
         connection.execute(delete(table).where(table.c.record_id.in_(ids)))
     keys = select(tables.record.c.key).where(tables.record.c.id.in_(ids))
-    connection.execute(
-        delete(tables.prediction).where(
-            tables.prediction.c.dataset_id == dataset_id, tables.prediction.c.key.in_(keys)
-        )
-    )
+    for table in (tables.prediction, tables.served_answer):
+        of_records = table.c.dataset_id == dataset_id, table.c.key.in_(keys)
+        connection.execute(delete(table).where(*of_records))
     connection.execute(delete(tables.record).where(tables.record.c.id.in_(ids)))

@@ -10,6 +10,8 @@ from typing import Any
 from db.records.observation import describe_labels
 from db.spec.normalization import normal_number
 
+from .language.translation import language
+
 MOST_LABELS = 4
 LONG_LABELS = 60
 # A browser shows no more of a title.
@@ -18,6 +20,7 @@ MOST_DECIMALS = 6
 USUAL_DECIMALS = 3
 # From these numbers on, decimals and plain digits are not read.
 WITHOUT_DECIMALS, WITH_EXPONENT = 1e6, 1e15
+_FRENCH = str.maketrans({",": "\u202f", ".": ","})
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -48,12 +51,30 @@ def number(value: float | None, digits: int | None = None) -> str:
     digits = usual_decimals(value) if digits is None else digits
     text = f"{value:z,.{digits}f}" if abs(value) < WITH_EXPONENT else f"{value:,.4g}"
     # A hyphen is hard to see.
-    return text.replace("-", "−", 1)
+    return localized(text.replace("-", "−", 1))
 
 
 def usual_decimals(value: float) -> int:
     """Return how many decimals a number has if nothing else decides on them."""
     return USUAL_DECIMALS if abs(value) < WITHOUT_DECIMALS else 0
+
+
+def count(value: int) -> str:
+    """Return a whole number with its digits in groups of three."""
+    return localized(f"{value:,}")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share from 0 to 1 in percent, such as "82 %"."""
+    return localized(f"{100 * share:z.{digits}f}") + " %"
+
+
+def localized(text: str) -> str:
+    """Return a number, as Python writes it with commas between thousands, in the page's language.
+
+    French has a narrow space between thousands, and a comma before decimals.
+    """
+    return text.translate(_FRENCH) if language() == "fr" else text
 
 
 def exact_decimals(value: float) -> int:

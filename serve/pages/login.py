@@ -43,6 +43,22 @@ class Authenticator:
         if not self._access.may_write(request.environ):
             raise Refusal(401, f"{action} needs a key; {SEND_KEY} API_KEYS")
 
+    def require_changer(self, action: str) -> str:
+        """Return the name of the client, which may change records by forms of our own pages.
+
+        Raises Refusal, naming the action, unless the form is ours and an API key has signed in.
+        """
+        require_own_form()
+        if not self._access.can_write:
+            raise Refusal(403, f"{action} needs an API key; set API_KEYS and restart this server")
+        if not self._access.may_change(request.environ):
+            raise Refusal(401, f"{action} needs an API key; sign in with a key from API_KEYS")
+        return self.client()
+
+    def may_change(self) -> bool:
+        """Return whether the browser is signed in with an API key, so that pages show forms."""
+        return self._access.may_change(request.environ)
+
     def is_api_key(self, key: str) -> bool:
         """Return True if a key in a form allows its holder to delete records."""
         return self._access.check_key(request.environ, key).may_write

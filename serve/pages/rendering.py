@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from bottle import HTTPResponse, SimpleTemplate, request
 from serve.api.problem import Problem, Refusal
 from serve.api.query import read_query
 from serve.api.response import PAGE_HEADERS, public_path, respond_page, respond_problem
+
+from .language.translation import choose_language, gettext, language, ngettext, use_language
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_FORM_BYTES = 8192
@@ -29,16 +32,34 @@ def _quoted(text: str) -> str:
 
 
 def fill(name: str, **values: Any) -> bytes:  # noqa: ANN401  whatever the template shows
-    """Render a template; `{{value}}` is escaped, `{{!value}}` is not."""
-    page: str = _template(name).render(quoted=_quoted, **values)
+    """Render a template; `{{value}}` is escaped, `{{!value}}` is not.
+
+    `title` and `datasets`, the names for the navigation, are on every page. A page of one dataset
+    has `dataset`, its name, and `here`, the path of the page, by which the navigation marks it.
+    """
+    texts = {"_": gettext, "ngettext": ngettext, "language": language()}
+    page: str = _template(name).render(quoted=_quoted, **texts, **values)
     return page.encode()
 
 
 def show(name: str, status: int = 200, **values: Any) -> HTTPResponse:  # noqa: ANN401
     """Return a response with a rendered template."""
-    response = respond_page(fill(name, **values))
+    response = respond_page(fill(name, **{"here": request.path, **values}))
     response.status = status
     return response
+
+
+def in_language(view: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
+    """Return the view with its page in the language that the browser asks for."""
+
+    @functools.wraps(view)
+    def translated(**arguments: str) -> HTTPResponse:
+        use_language(choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")))
+        response = view(**arguments)
+        response.set_header("Vary", "Accept, Accept-Language")
+        return response
+
+    return translated
 
 
 def wants_page() -> bool:

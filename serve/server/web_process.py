@@ -14,7 +14,7 @@ from db.store.store import Store, open_store
 from serve.api.access.host_check import exposure_warning
 from serve.api.middleware import RequestMiddleware
 from serve.app import make_app
-from serve.pages.dashboard import Dashboard
+from serve.pages.home.dashboard import Dashboard
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics

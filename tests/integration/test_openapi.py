@@ -10,7 +10,7 @@ import pytest
 
 from serve.api.access.api_keys import AccessControl
 from serve.app import make_routes
-from serve.pages.dashboard import Dashboard
+from serve.pages.home.dashboard import Dashboard
 from serve.prediction.service import PredictionService
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
 from serve.telemetry.prometheus import Metrics

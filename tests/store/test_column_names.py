@@ -15,7 +15,7 @@ from db.records.listing import ListingFilter, list_records
 from db.settings import Settings
 from db.spec.toml_file import RESERVED_NAMES, read_spec
 from db.store.store import Store
-from serve.pages.listing_query import as_csv
+from serve.pages.records.listing_query import as_csv
 from tests.conftest import register, run_command
 
 LISTED = ("key", "answer", "score", "held_out", "origin", "issue", "group", "labels")

@@ -52,8 +52,8 @@ from serve.api.access.host_check import HostCheck
 from serve.api.access.rate_limit import client_of
 from serve.api.access.session import open_session, read_cookie, session_end
 from serve.api.query import read_item, read_items, read_query
-from serve.pages.listing_query import read_listing_query
-from serve.pages.predict_form import _SHOWN
+from serve.pages.records.listing_query import read_listing_query
+from serve.pages.trying.predict_form import _SHOWN
 def latin(text):
     return text.encode().decode("latin-1")
 def cookie(text):

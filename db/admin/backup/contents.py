@@ -12,7 +12,7 @@ from sqlalchemy.sql.expression import ColumnElement
 from db.store import tables
 
 # These rows belong to processes that run now: the restored store has other ones. The records of
-# chunks are planned again. The generation is in the header.
+# chunks are planned again, and files are uploaded again. The generation is in the header.
 _LEFT_OUT = (
     tables.worker,
     tables.reading,
@@ -20,6 +20,9 @@ _LEFT_OUT = (
     tables.call_grant,
     tables.web_signal,
     tables.generation,
+    tables.label_claim,
+    tables.job,
+    tables.job_file,
 )
 # Values of columns that point at those rows, or that are times on the clock of one boot. Calls that
 # are reserved may all have been made, so they count as made.

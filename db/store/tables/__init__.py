@@ -1,6 +1,7 @@
 """The tables of the store."""
 
 from .base import metadata
+from .labels import job, job_file, label_claim, outcome, served_answer
 from .queue import (
     call_grant,
     chunk,
@@ -29,7 +30,7 @@ from .version import version
 from .web import generation, served, web_signal
 
 # The oldest migration that this code works with. Migrations are compared as text.
-SCHEMA = "0008"
+SCHEMA = "0009"
 
 __all__ = [
     "SCHEMA",
@@ -40,10 +41,14 @@ __all__ = [
     "fault",
     "generation",
     "import_position",
+    "job",
+    "job_file",
+    "label_claim",
     "metadata",
     "meter",
     "model",
     "observation",
+    "outcome",
     "pause",
     "prediction",
     "progress",
@@ -53,6 +58,7 @@ __all__ = [
     "response",
     "run",
     "served",
+    "served_answer",
     "snapshot",
     "submission",
     "version",

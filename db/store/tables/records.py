@@ -93,6 +93,12 @@ LISTING_INDEXES = {
     ),
     "record_with_issue": ("key, label, answer", "issue"),
     "record_duplicated": ("duplicates, key, label, answer", "duplicates IS NOT NULL"),
+    "record_mistaken": (
+        "score, key, label, answer",
+        "answer != '' AND label != answer AND score IS NOT NULL",
+    ),
+    "record_unlabelled": ("score, key, answer", "label IS NULL"),
+    "record_asked": ("made_at, key, label, answer", "origin = 'request'"),
 }
 for _name, (_columns, _where) in LISTING_INDEXES.items():
     _parts = [record.c[term] if term in record.c else text(term) for term in _columns.split(", ")]
@@ -120,6 +126,14 @@ observation = Table(
     Column("submission_id", BigId, nullable=False, server_default="0"),
     # Counts equal rows of an import, so that each is kept and importing them again adds none.
     Column("ordinal", Integer, nullable=False, server_default="0"),
+    # The observation whose label replaces this one, which is kept as history; see db.labels.
+    Column("replaced_by", BigId),
+    # Who gave the label, where a person or a client did: its API key's name.
+    Column("author", Text),
+    # Whether the person could not decide; then there is no label.
+    Column("is_unsure", Boolean, nullable=False, server_default=false()),
+    # The request whose answer the label is the truth of.
+    Column("request_id", Text),
     sqlite_autoincrement=True,
 )
 # The rows of a record, and the identity of rows that have no row id.
@@ -145,6 +159,27 @@ partial_index(
     unique=True,
     where=observation.c.row_id.isnot(None),
 )
+
+partial_index(
+    "observation_replaced",
+    observation.c.replaced_by,
+    where=observation.c.replaced_by.isnot(None),
+)
+partial_index(
+    "observation_authored",
+    observation.c.dataset_id,
+    observation.c.made_at,
+    where=observation.c.author.isnot(None),
+)
+partial_index(
+    "observation_request",
+    observation.c.dataset_id,
+    observation.c.request_id,
+    unique=True,
+    where=observation.c.request_id.isnot(None),
+)
+# Labels that count: those that no later label has replaced.
+IS_CURRENT_LABEL = observation.c.label.isnot(None) & observation.c.replaced_by.is_(None)
 
 # The files and requests whose rows were imported, by which they are recognised.
 submission = Table(

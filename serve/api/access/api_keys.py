@@ -58,6 +58,7 @@ class AccessControl:
         self.session_seconds = int(settings.session_hours * 3600)
         self.is_open = not self._read
         self.lists_records = may_list_records(settings)
+        self.can_write = bool(self._write)
 
     def may_read(self, environ: Environ) -> bool:
         """Return whether a request may read; every request may where READ_KEYS is empty.
@@ -77,6 +78,13 @@ class AccessControl:
         A session is not enough: a browser also sends it with requests that other pages make.
         """
         return bool(bearer_key(environ)) and self._verdict(environ).may_write
+
+    def may_change(self, environ: Environ) -> bool:
+        """Return whether a form of our own pages may change records: its session or key may write.
+
+        The caller makes sure that the form is our own.
+        """
+        return self._verdict(environ).may_write
 
     def client(self, environ: Environ) -> str:
         """Return the name of the client that a request is charged to: its key's, or its address."""

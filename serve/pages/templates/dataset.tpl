@@ -1,5 +1,5 @@
 % from serve.pages.formatting import ago, duration
-% from serve.pages.predict_form import MANY_FIELDS
+% from serve.pages.trying.predict_form import MANY_FIELDS
 % from serve.pages.svg import hour_bars, share_bar
 % served, model_card, name = panel.served, panel.model_card, panel.served.name
 % spec = served.spec

@@ -1,5 +1,5 @@
 <!doctype html>
-<html lang="en">
+<html lang="{{language}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -9,16 +9,24 @@
 <script defer src="/docs/page.js"></script>
 </head>
 <body>
-<a class="skip" href="#main">Skip to the content</a>
+% from serve.pages.navigation import dataset_links, site_links
+% here, dataset = get("here", ""), get("dataset", "")
+<a class="skip" href="#main">{{_("Skip to the content")}}</a>
 <header>
 <a class="name" href="/">Veilleuse</a>
-<nav aria-label="Pages">
-% for name in datasets:
-<a href="/records/{{name}}">{{name}}</a>
+<nav aria-label="{{_("Pages")}}">
+% for link in site_links(datasets, dataset, here):
+<a href="{{link.path}}" {{!'aria-current="page"' if link.is_here else ""}}>{{link.text}}</a>
 % end
-<a href="/docs">API</a>
 </nav>
 </header>
+% if dataset:
+<nav class="tabs" aria-label="{{_("Pages of {dataset}").format(dataset=dataset)}}">
+% for link in dataset_links(dataset, here):
+<a href="{{link.path}}" {{!'aria-current="page"' if link.is_here else ""}}>{{link.text}}</a>
+% end
+</nav>
+% end
 <main id="main">
 {{!base}}
 </main>

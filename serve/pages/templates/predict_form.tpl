@@ -1,6 +1,6 @@
 % from db.spec.dataset_spec import MAX_ROW_ID_CHARACTERS
 % from serve.api.query import in_query
-% from serve.pages.predict_form import form_fields, link_text
+% from serve.pages.trying.predict_form import form_fields, link_text
 % name, spec = served.name, served.spec
 <section class="predict-form" aria-label="Try {{name}}">
 <form class="try" method="get" action="/try/{{name}}">

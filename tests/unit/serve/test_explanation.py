@@ -16,7 +16,7 @@ from db.scoring.student_data import StudentData
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Inputs
 from serve.pages.formatting import decimals_for, interval_text, signed
-from serve.pages.predict_form import FormResult, ReasonTable, reason_table
+from serve.pages.trying.predict_form import FormResult, ReasonTable, reason_table
 from serve.prediction.catalog import NoModelError, Served
 from serve.prediction.explanation import ExplanationBody, ReasonBody, explain
 from tests.hand_made_student import INTERVAL, RENTS, TONES, as_teacher, rents, tones

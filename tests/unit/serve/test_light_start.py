@@ -16,5 +16,5 @@ def test_the_web_process_starts_without_what_reads_data_files() -> None:
         [sys.executable, "-c", LIST], cwd=ROOT, capture_output=True, text=True, check=True
     )
     loaded = done.stdout.split()
-    assert "serve.pages.listing_query" in loaded
+    assert "serve.pages.records.listing_query" in loaded
     assert [name for name in loaded if name.startswith("db.files")] == []

@@ -20,7 +20,7 @@ from serve.pages.formatting import (
     summary_note,
     trained_rows,
 )
-from serve.pages.listing_query import ListingQuery, as_csv, as_json, read_listing_query
+from serve.pages.records.listing_query import ListingQuery, as_csv, as_json, read_listing_query
 
 
 def test_a_few_labels_are_shown_as_they_are() -> None:

@@ -19,7 +19,7 @@ from db.spec.field import (
     TextField,
 )
 from db.spec.validation import read_value
-from serve.pages.predict_form import MOST_SUGGESTIONS, FormField, form_fields, link_text
+from serve.pages.trying.predict_form import MOST_SUGGESTIONS, FormField, form_fields, link_text
 
 
 def form_field(field: Field, value: object = None) -> FormField:

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from serve.pages.dashboard_data import quantiles
 from serve.pages.formatting import ago, date, duration, number
+from serve.pages.home.dashboard_data import quantiles
 from serve.pages.svg import BARS_HEIGHT, HEIGHT, WIDTH, hour_bars, share_bar, sparkline
 from serve.telemetry.counters import Durations
 

@@ -14,15 +14,15 @@ from db.scoring.response_body import Answer, decode_answer
 from serve.api.problem import problem_of
 from serve.api.query import in_query, read_query
 from serve.api.response import respond_page
+from serve.pages.home.dashboard import Dashboard
+from serve.pages.login import Authenticator, current_address
+from serve.pages.rendering import show
 from serve.prediction.catalog import NoModelError, Served
 from serve.prediction.explanation import explain
 from serve.prediction.service import PredictionService
 from serve.store_reader import StoreUnreachable
 
-from .dashboard import Dashboard
-from .login import Authenticator, current_address
 from .predict_form import FormResult, reason_table
-from .rendering import show
 
 
 class Pages:

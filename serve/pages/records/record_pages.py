@@ -15,6 +15,8 @@ from db.records.record_detail import RecordDetail, read_record_detail
 from db.scoring.response_body import decode_answer
 from serve.api.query import read_query
 from serve.api.response import public_path, respond
+from serve.pages.login import Authenticator, require_own_form
+from serve.pages.rendering import read_form, redirect, show, wants_page
 from serve.prediction.catalog import Served
 from serve.prediction.explanation import neighbours_enrichers
 from serve.prediction.service import PredictionService
@@ -28,8 +30,6 @@ from .listing_query import (
     read_format,
     read_listing_query,
 )
-from .login import Authenticator, require_own_form
-from .rendering import read_form, redirect, show, wants_page
 
 KEY_BYTES = 16
 CSV = "text/csv; charset=utf-8"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from db.spec.field import Inputs
 from serve.api.access.host_check import exposure_warning, may_list_records
+from serve.pages.rendering import fill
 from serve.prediction.catalog import Catalog, Served
 from serve.prediction.service import PredictionService
 from serve.store_reader import StoreUnreachable
@@ -18,7 +19,6 @@ from serve.telemetry.multiprocess import MultiprocessMetrics
 
 from .dashboard_data import read_dashboard_data
 from .model_card import ModelCard, make_model_card
-from .rendering import fill
 
 # How long a rendered page and a model card are kept, which limits the load on the store.
 FRESH_SECONDS = 4.0

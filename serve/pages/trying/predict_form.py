@@ -21,9 +21,8 @@ from db.spec.field import (
     TextField,
 )
 from serve.api.query import as_text
+from serve.pages.formatting import decimals_for, interval_decimals, number, signed, usual_decimals
 from serve.prediction.explanation import LOG_ODDS, ExplanationBody, ReasonBody
-
-from .formatting import decimals_for, interval_decimals, number, signed, usual_decimals
 
 LONG_TEXT = 60
 # A longer list of suggestions slows the page and helps nobody.

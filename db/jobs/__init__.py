@@ -1,0 +1,1 @@
+"""Jobs: work with files that a browser asks for and a worker does."""

@@ -1,0 +1,1 @@
+"""Labels that people and clients give, and how predictions turned out."""

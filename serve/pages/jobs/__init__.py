@@ -1,0 +1,1 @@
+"""The pages that give work with files to the workers."""

@@ -1,0 +1,1 @@
+"""The pages of what was answered over time, and how good it was."""

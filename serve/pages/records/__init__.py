@@ -1,0 +1,1 @@
+"""Listings of records, and the page of one record."""
