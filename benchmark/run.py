@@ -94,7 +94,7 @@ class Measurements:
 
 
 def _measure(options: Options, target: Target) -> Measurements:
-    scenario, began = options.scenario, time.strftime("%Y-%m-%d %H:%M:%S %z")
+    scenario, began = options.scenario, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     environment = describe_environment(target.rows, target.settings)
     plan = Plan(scenario, str(options.out), make_mark(), str(target.rows))
     before = scrape(target.host, options.headers)

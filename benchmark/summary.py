@@ -69,10 +69,18 @@ def summarize(
 def _times(suffix: str, milliseconds: Floats) -> dict[str, float]:
     if not len(milliseconds):
         return {}
-    values = np.percentile(milliseconds, list(PERCENTILES.values()), method="higher")
     return {
-        f"{name}{suffix}": float(value) for name, value in zip(PERCENTILES, values, strict=True)
+        f"{name}{suffix}": time_percentile(milliseconds, share)
+        for name, share in PERCENTILES.items()
     }
+
+
+def time_percentile(milliseconds: Floats, share: float) -> float:
+    """Return the least of the times that `share` percent of them do not exceed.
+
+    It is a time that was measured, as figures and charts both show it; nothing is interpolated.
+    """
+    return float(np.percentile(milliseconds, share, method="higher"))
 
 
 def _memory(mebibytes: Floats) -> dict[str, float]:

@@ -8,6 +8,7 @@ if __name__ == "__main__":
     # Imported only here: every compute child imports this module, and needs no command.
     from db.cli.completion import VARIABLE
     from db.cli.console import run_command
+    from db.cli.terminal.command_group import invoke_group
     from enrich.commands.group import cli
 
-    sys.exit(run_command(lambda: cli(prog_name="python -m enrich", complete_var=VARIABLE)))
+    sys.exit(run_command(lambda: invoke_group(cli, "python -m enrich", VARIABLE)))

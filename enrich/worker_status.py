@@ -36,7 +36,7 @@ def worker_status(store: Store) -> dict[str, Any]:
         datasets = [
             {
                 **dataset_status(connection, dataset),
-                "stale": _stale(connection, dataset),
+                "stale": count_stale_records(connection, dataset),
                 "calls": spent_calls(connection, dataset.id),
                 "tokens": _tokens(connection, dataset),
             }
@@ -76,13 +76,6 @@ def _fault(fault: Fault, now: float) -> dict[str, Any]:
     return {**dataclasses.asdict(fault), "seconds_left": fault.seconds_left(now)}
 
 
-def _stale(connection: Connection, dataset: Dataset) -> int:
-    if not dataset.plan and dataset.spec.enrichers:
-        # No worker has made the plan yet: every record is stale.
-        return count_records(connection, dataset.id)
-    return count_stale(connection, dataset.id, dataset.revision)
-
-
 def _tokens(connection: Connection, dataset: Dataset) -> dict[str, dict[str, float | None]]:
     """Return the tokens of each language model that was called, and their cost if it has prices."""
     enrichers = dataset.spec.enrichers
@@ -91,3 +84,11 @@ def _tokens(connection: Connection, dataset: Dataset) -> dict[str, dict[str, flo
         for name, used in spent_tokens(connection, dataset.id).items()
         if name in enrichers and (enrichers[name].use or name) == "llm"
     }
+
+
+def count_stale_records(connection: Connection, dataset: Dataset) -> int:
+    """Return how many records of a dataset are stale: all of them while it has no plan."""
+    if not dataset.plan and dataset.spec.enrichers:
+        # No worker has made the plan yet.
+        return count_records(connection, dataset.id)
+    return count_stale(connection, dataset.id, dataset.revision)

@@ -19,8 +19,11 @@ COLOURS = Path(__file__).parent / "colours.css"
 INK, FAINT, FIRST, SECOND, THIRD, BAD = (
     "#1c1d21", "#c9cbd3", "#2563ad", "#c2700a", "#2f8a57", "#c0342c",
 )  # fmt: skip
+# As on the pages of the product.
+TEACHER, STUDENT = "#8f3f06", "#386690"
 VARIABLES = {
     INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", BAD: "bad",
+    TEACHER: "teacher", STUDENT: "student",
 }  # fmt: skip
 STYLE: Any = {
     "svg.fonttype": "none",

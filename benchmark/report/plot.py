@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.load.generator import Floats, LoadResult
 from benchmark.load.scenario import Scenario
-from benchmark.summary import Stage, stages
+from benchmark.summary import Stage, stages, time_percentile
 
-from .chart import BAD, FIRST, INK, SECOND, THIRD, Chart
+from .chart import BAD, FIRST, INK, SECOND, STUDENT, TEACHER, THIRD, Chart
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def per_second(run: RunData, is_counted: np.ndarray) -> Floats:
 def percentile_per_second(run: RunData, share: float) -> Floats:
     """Return a percentile of the response times in each second, nan without answers."""
     by_second = run.times_by_second
-    return np.array([np.percentile(times, share) if len(times) else np.nan for times in by_second])
+    return np.array(
+        [time_percentile(times, share) if len(times) else np.nan for times in by_second]
+    )
 
 
 def _legend(axes: Axes, at: Literal["lower left", "lower right"] = "lower left") -> None:
@@ -173,7 +175,7 @@ def _distribution(run: RunData, axes: Axes) -> None:
         edges = np.logspace(np.log10(times.min()), np.log10(times.max() * 1.01), 60)
         axes.hist(times, bins=list(edges), color=FIRST)
         for share in (50, 95, 99):
-            at = float(np.percentile(times, share))
+            at = time_percentile(times, share)
             axes.axvline(at, color=SECOND, linewidth=1)
             axes.annotate(f" p{share} {at:.3g} ms", (at, 1), xycoords=("data", "axes fraction"),
                         rotation=90, va="top", ha="right", fontsize=8)  # fmt: skip
@@ -223,7 +225,7 @@ def _sources(run: RunData, axes: Axes) -> None:
     other = load.good & (load.source == "")
     shown = [*named, *([("other", other)] if other.any() else [])]
     layers = [per_second(run, is_counted) for _, is_counted in shown]
-    colours = (FIRST, SECOND, THIRD)[: len(layers)]
+    colours = (TEACHER, STUDENT, THIRD)[: len(layers)]
     axes.stackplot(
         range(_whole_seconds(run)), layers, labels=[name for name, _ in shown], colors=colours
     )

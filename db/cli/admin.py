@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import click
 
 from db.admin.doctor import MOVE_ENCODING, examine
+from db.admin.finding import Level
 from db.admin.prune import prune_store
 from db.admin.read_benchmark import measure_reads
 from db.admin.store_status import store_status
@@ -19,6 +21,10 @@ from db.store.tables import SCHEMA
 from .base import dataset_argument, json_option, open_configured_store, print_result
 from .completion import SCRIPTS
 from .console import as_json
+from .terminal.colour import Colour, paint
+from .terminal.status_table import format_store_status
+
+_LEVEL_COLOURS: dict[Level, Colour] = {"good": "green", "warning": "yellow", "fault": "red"}
 
 
 @click.command()
@@ -51,20 +57,8 @@ def status(*, as_json_: bool) -> None:
     if as_json_:
         click.echo(as_json(result))
         return
-    click.echo(f"store: {result['bytes'] / 2**20:,.1f} MiB, generation {result['generation']}")
-    for dataset in result["datasets"]:
-        click.echo(
-            f"{dataset['name']}: {dataset['records']:,} records, {dataset['observations']:,} rows,"
-            f" {dataset['labelled']:,} with a label, {dataset['asked']:,} requested;"
-            f" model {dataset['model'] or 'none'}; {dataset['chunks']} chunks,"
-            f" {dataset['quarantined']} quarantined"
-        )
-        for name, count in dataset["enriched"].items():
-            click.echo(f"  {name}: {count:,} of {dataset['records']:,} up to date")
-    for fault in result["faults"]:
-        click.echo(f"{fault['dataset']}: {fault['subject']} is stopped: {fault['reason']}")
-    if not result["datasets"] and not result["faults"]:
-        click.echo("no datasets; register one: python -m db load FILE")
+    for line in format_store_status(result, sys.stdout):
+        click.echo(line)
 
 
 @click.command()
@@ -81,7 +75,8 @@ def doctor(*, strict: bool, as_json_: bool) -> None:
         click.echo(as_json([dataclasses.asdict(finding) for finding in findings]))
     else:
         for finding in findings:
-            click.echo(f"{finding.level:<8} {finding.subject}: {finding.message}")
+            level = paint(f"{finding.level:<8}", _LEVEL_COLOURS[finding.level], sys.stdout)
+            click.echo(f"{level} {finding.subject}: {finding.message}")
             if finding.remedy and finding.level != "good":
                 click.echo(f"{'':<9}{finding.remedy}")
     failing = {"fault", "warning"} if strict else {"fault"}
@@ -96,8 +91,8 @@ def prune(*, force: bool, as_json_: bool) -> None:
     """Delete old data.
 
     Deletes requested inputs older than their dataset's retain_days, values of removed enrichers,
-    prediction counts older than three months, runs older than 30 days, and workers that have been
-    silent for a day.
+    answers and prediction counts older than three months, jobs that ended seven days ago with their
+    files, runs older than 30 days, and workers that have been silent for a day.
     """
     deleted = prune_store(open_configured_store(), force=force)
     counts = ", ".join(f"{count:,} {kind}" for kind, count in deleted.items())

@@ -13,7 +13,8 @@ from db.admin.backup.restore import restore_store
 from db.errors import BackupError
 
 from .base import FILE, json_option, open_configured_store, print_result
-from .console import Interrupted, ProgressBar, counted
+from .console import Interrupted, counted
+from .terminal.progress_bar import ProgressBar
 
 _NEW_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
@@ -29,6 +30,7 @@ def backup(file: Path, *, as_json_: bool) -> None:
     """
     is_output = str(file) == "-"
     progress = ProgressBar("backup")
+    progress.begin("reading the store")
     with _interruption(f"{file}: interrupted, so no backup was written; run it again"):
         rows = backup_store(open_configured_store(), None if is_output else file, progress.advance)
     progress.end()
@@ -51,6 +53,7 @@ def restore(file: Path, *, as_json_: bool) -> None:
     first, and start them again afterwards.
     """
     progress = ProgressBar("restore")
+    progress.begin(f"checking {file.name}")
     with _interruption(f"{file}: interrupted, so nothing was restored; run it again"):
         contents = restore_store(open_configured_store(), file, progress.advance)
     progress.end()

@@ -1,14 +1,12 @@
-"""Behaviour that all our commands share: one-line errors, clean exits on signals, progress."""
+"""Behaviour that all our commands share: one-line errors and clean exits on signals."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from types import FrameType
-from typing import IO
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,8 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import VeilleuseError
 from db.store.store import error_reason
 
-PROGRESS_SECONDS = 5.0
-TERMINAL_PROGRESS_SECONDS = 0.2
+from .terminal.error_line import print_error
 
 
 class Interrupted(BaseException):
@@ -50,8 +47,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _fail(message: str) -> int:
-    line = " ".join(message.split())
-    print(f"veilleuse: {line}", file=sys.stderr)  # noqa: T201
+    print_error(message)
     return 1
 
 
@@ -63,53 +59,3 @@ def counted(number: int, what: str) -> str:
 def as_json(value: object) -> str:
     """Return a value as indented JSON, as `--json` prints it."""
     return msgspec.json.format(msgspec.json.encode(value)).decode()
-
-
-class ProgressBar:
-    """Shows the progress of long work: in place on a terminal, as a line now and then elsewhere."""
-
-    def __init__(self, title: str, total: int | None = None, stream: IO[str] | None = None) -> None:
-        self._title = title
-        self._total = total
-        self._stream = stream or sys.stderr
-        self._started = self._shown_at = time.monotonic()
-        self._done = 0
-        self._note = ""
-        self._on_terminal = self._stream.isatty()
-
-    def expect(self, total: int) -> None:
-        """Set the total, which was not known at the start."""
-        self._total = total
-
-    def advance(self, count: int, note: str = "") -> None:
-        """Add to the count of what is done, and show it if the last line is old enough."""
-        self._done += count
-        self._note = note
-        interval = TERMINAL_PROGRESS_SECONDS if self._on_terminal else PROGRESS_SECONDS
-        now = time.monotonic()
-        if now - self._shown_at >= interval:
-            self._shown_at = now
-            self._show(now, end="" if self._on_terminal else "\n")
-
-    def end(self) -> None:
-        """Clear the line on a terminal."""
-        if self._on_terminal and self._done:
-            self._stream.write("\r\033[K")
-
-    def _show(self, now: float, end: str) -> None:
-        rate = self._done / max(now - self._started, 1e-9)
-        start = "\r\033[K" if self._on_terminal else ""
-        note = f" ({self._note})" if self._note else ""
-        self._stream.write(f"{start}{self._title}: {self._amount(rate)}{note}{end}")
-        self._stream.flush()
-
-    def _amount(self, rate: float) -> str:
-        if not self._total:
-            # Below one per second, a rounded rate would be 0 or 1.
-            return f"{self._done:,}, {rate:,.0f}/s" if rate >= 1 else f"{self._done:,}"
-        left = max(self._total - self._done, 0) / max(rate, 1e-9)
-        bar = ""
-        if self._on_terminal:
-            filled = min(24 * self._done // self._total, 24)
-            bar = f"[{'█' * filled}{'·' * (24 - filled)}] "
-        return f"{bar}{self._done:,} of {self._total:,}, {left:,.0f} s left"

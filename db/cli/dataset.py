@@ -22,8 +22,8 @@ from db.spec.toml_file import read_spec
 from db.store.store import connect_store, open_store, sqlite_file
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
-from .console import ProgressBar
 from .source_options import check_query_options, from_option, query_option
+from .terminal.progress_bar import ProgressBar
 
 
 @click.command()
@@ -83,6 +83,7 @@ def infer(  # noqa: PLR0913  one parameter per option
     """
     check_query_options(from_, query, has_files=file is not None)
     progress = ProgressBar(f"infer {file.name if file else name}")
+    progress.begin("reading the rows")
     if file is not None:
         inferred = infer_dataset(file, target, name, missing, decimal, progress.advance)
         rows = shlex.quote(str(file))

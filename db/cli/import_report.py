@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from db.files.importer import ImportResult
+from db.files.labels.label_import import LabelImport
 from db.spec.dataset_spec import DatasetSpec
 
 from .console import counted
@@ -30,6 +31,21 @@ def describe_import(result: ImportResult) -> str:
     parts = ", ".join(f"{count:,} {outcome}" for outcome, count in shown.items())
     total = counted(result.rows + result.bad, "row")
     return f"{total}: {parts}; {counted(records, 'new record')}"
+
+
+def describe_labels_import(result: LabelImport) -> str:
+    """Return what became of the labels, in one line."""
+    counts = result.counts
+    parts = {
+        "added": counts.added,
+        "corrected": counts.corrected,
+        "unchanged": counts.unchanged,
+        "skipped": result.bad,
+    }
+    shown = ", ".join(f"{count:,} {outcome}" for outcome, count in parts.items())
+    line = f"{counted(result.rows + result.bad, 'label')}: {shown}"
+    line += f"; {counts.judged:,} compared with an answer, {counted(counts.records, 'new record')}"
+    return line if not result.without else f"{line}; {result.without:,} rows have no label"
 
 
 def import_warnings(result: ImportResult, spec: DatasetSpec) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from db.settings import load_settings
 from db.store.store import Store, open_store
 
 from .base import FILE, dataset_argument, json_option
-from .console import ProgressBar, as_json, counted
+from .console import as_json, counted
+from .terminal.progress_bar import ProgressBar
 
 
 @click.command()
@@ -78,10 +80,12 @@ def predict(  # noqa: PLR0913  one for each option
     recorded = 0
     if wait and not is_final:
         bar = ProgressBar(f"remember {file.name}")
+        bar.begin("reading the rows")
         recorded = dataclasses.replace(prediction, listener=_listener(bar)).remember().recorded
         bar.end()
         _wait(store, found)
-    bar = ProgressBar(f"predict {file.name}")
+    bar = ProgressBar(f"predict {file.name}", is_hidden=out is None and sys.stdout.isatty())
+    bar.begin("reading the rows")
     result = dataclasses.replace(prediction, listener=_listener(bar)).write(out)
     bar.end()
     result.recorded += recorded
@@ -110,6 +114,7 @@ def _listener(bar: ProgressBar) -> Listener:
 
 def _wait(store: Store, dataset: Dataset) -> None:
     bar = ProgressBar(f"wait for the teacher of {dataset.name}")
+    bar.begin("counting the records")
     done = most = 0
 
     def show(backlog: Backlog) -> None:

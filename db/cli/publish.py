@@ -14,7 +14,8 @@ from db.records.dataset import find_dataset
 from db.spec.dataset_spec import DatasetSpec
 
 from .base import dataset_argument, json_option, open_configured_store, print_result
-from .console import ProgressBar, counted
+from .console import counted
+from .terminal.progress_bar import ProgressBar
 
 
 @click.command()
@@ -47,7 +48,8 @@ def publish(
         found = find_dataset(connection, dataset)
         total = count_rows(connection, found)
     to = _destination(found.spec, url, table, remove_missing=remove_missing)
-    progress = ProgressBar(f"publish {dataset}", total)
+    progress = ProgressBar(f"publish {dataset}")
+    progress.begin("reading the predictions", total)
     counts = publish_predictions(store, found, to, os.environ, progress.advance)
     progress.end()
     line = f"{dataset}: {describe(counts, to.table)}"

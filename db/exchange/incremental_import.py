@@ -87,6 +87,7 @@ def import_from_source(  # noqa: PLR0913  one parameter per option
     read_all: bool = False,
     needs_overlap: bool = False,
     uninterrupted: Callable[[], AbstractContextManager[None]] = nullcontext,
+    expect: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
     """Import the rows of a query; raises ExchangeError or DataFileError.
@@ -122,6 +123,7 @@ def import_from_source(  # noqa: PLR0913  one parameter per option
             add=add,
             present=present,
             is_part=known is not None,
+            expect=expect,
             progress=progress,
         )
         if known is None and not (result.rows or result.bad):

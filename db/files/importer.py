@@ -58,6 +58,7 @@ def import_files(  # noqa: PLR0913  one parameter per option
     strict: bool = False,
     add: bool = False,
     remove_missing: bool = False,
+    expect: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
     """Import the rows of files as `import_sources` does; with `remove_missing`, of all files."""
@@ -81,6 +82,7 @@ def import_files(  # noqa: PLR0913  one parameter per option
             strict=strict,
             add=add,
             present=present,
+            expect=expect,
             progress=progress,
         )
 
@@ -95,6 +97,7 @@ def import_sources(  # noqa: PLR0913  one parameter per option
     add: bool = False,
     present: PresentIds | None = None,
     is_part: bool = False,
+    expect: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
     """Import rows in one transaction per batch, so that others can write in between.
@@ -107,10 +110,12 @@ def import_sources(  # noqa: PLR0913  one parameter per option
 
     With `present`, the ids of the sources' rows are added to it, and rows of earlier imports with
     other ids are removed. If the sources are only a part of all rows, `present` has the ids of all.
+    `expect` is told how many rows the sources have, and `progress` how many more are imported.
     """
     # A row with an id is that row, however its file is imported.
     add = add and not target.spec.id
-    notes = [note for source in sources for note in _check(target.spec, source)]
+    notes: list[str] = []
+    expect(sum(_check(target.spec, source, notes) for source in sources))
     if strict:
         _check_strictly(target.spec, sources)
     digest = joined_digest([source.digest() for source in sources])
@@ -139,15 +144,21 @@ def import_sources(  # noqa: PLR0913  one parameter per option
     return result
 
 
-def _check(spec: DatasetSpec, source: Source) -> Iterator[str]:
-    """Read a whole source, and yield what a person should know about it; raises DataFileError."""
+def _check(spec: DatasetSpec, source: Source, notes: list[str]) -> int:
+    """Read a whole source, note what a person should know about it, and return its row count.
+
+    Raises DataFileError.
+    """
     layout = source.layout()
     missing = missing_columns(spec, source, layout)
-    check_rows(source)
-    yield from (f"{source.name}: {note}" for note in layout.notes)
+    count = check_rows(source)
+    notes += (f"{source.name}: {note}" for note in layout.notes)
     if missing:
         columns = ", ".join(missing)
-        yield f"{source.name}: has no column {columns}, so these values are missing in each row"
+        notes.append(
+            f"{source.name}: has no column {columns}, so these values are missing in each row"
+        )
+    return count
 
 
 def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Submission | None:

@@ -183,10 +183,12 @@ def read_layout(path: Path) -> Layout:
         return source.layout()
 
 
-def check_rows(source: Source) -> None:
-    """Read a whole source; raises DataFileError, so that no part of a broken one is imported."""
-    for _ in source.rows():
-        pass
+def check_rows(source: Source) -> int:
+    """Read a whole source and return how many rows it has.
+
+    Raises DataFileError, so that no part of a broken source is imported.
+    """
+    return sum(1 for _ in source.rows())
 
 
 @contextmanager

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from db.cli.console import ProgressBar, as_json, counted
+from db.cli.console import as_json, counted
+from db.cli.terminal.colour import paint
+from db.cli.terminal.progress_bar import ProgressBar
 from db.errors import UnknownModel
 from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
+from db.records.record import count_labelled
 from db.records.trained_model import active_model, all_models, model_name
+from db.versions.held_out import mark_held_out
 from enrich.planning.maintenance import FEWEST_LABELS, use_model
 from enrich.planning.model_versions import describe_use, is_from_here
 from enrich.worker.hooks import WorkerHooks
@@ -28,6 +32,7 @@ from .base import (
     maybe_dataset_argument,
     open_worker_store,
 )
+from .model_table import format_models
 
 
 @click.command()
@@ -59,10 +64,13 @@ def train(
     with store.reading() as connection:
         stored = find_dataset(connection, dataset)
         model = active_model(connection, stored.id)
+        labelled = count_labelled(connection, stored.id)
     if unless_trained and model is not None:
         name = model_name(stored, model.version)
         click.echo(as_json({"model": name}) if as_json_ else f"{name} is already active")
         return
+    progress = ProgressBar(f"train {dataset}", as_share=True)
+    progress.begin(f"reading {counted(labelled, 'labelled record')}")
     from enrich.learning.quality.report_text import format_report  # noqa: PLC0415  scikit-learn is slow to import
     from enrich.learning.training import TrainingMonitor, train_model  # noqa: PLC0415
 
@@ -71,11 +79,15 @@ def train(
         working(store, settings, threading.Event(), hooks=hooks) as worker,
         recorded_run(store, stored.id, "train", worker.id) as outcome,
     ):
-        progress = ProgressBar(f"train {dataset}, records fitted")
 
         def show(note: str, records: int, total: int) -> None:
-            progress.expect(total)
+            if not records:
+                progress.begin(note, total)
             progress.advance(records, note)
+
+        def say(sentence: str) -> None:
+            progress.end()
+            click.echo(sentence, err=True)
 
         trained = train_model(
             store,
@@ -83,7 +95,7 @@ def train(
             settings,
             force=force,
             sample=sample,
-            monitor=TrainingMonitor(show, partial(click.echo, err=True)),
+            monitor=TrainingMonitor(show, say),
         )
         progress.end()
         outcome.complete(f"{model_name(stored, trained.version)}: {trained.decision.reason}")
@@ -95,7 +107,14 @@ def train(
         return
     for line in format_report(name, trained.metrics):
         click.echo(line)
-    click.echo(f"{name} is {'active' if decision.active else 'not active'}: {decision.reason}")
+    why = "; ".join(filter(None, (decision.gain, decision.reason)))
+    click.echo(f"{_describe_state(name, is_active=decision.active)} {why}")
+
+
+def _describe_state(name: str, *, is_active: bool) -> str:
+    if is_active:
+        return paint(f"{name} is active:", "green", sys.stdout)
+    return paint(f"{name} is not active:", "yellow", sys.stdout)
 
 
 @click.command()
@@ -148,16 +167,14 @@ def models(dataset: str, *, as_json_: bool) -> None:
     if as_json_:
         click.echo(as_json([_model_fields(stored.name, model) for model in versions]))
         return
-    for model in versions:
-        state = "active" if model.active else "kept" if model.kept else "metrics only"
-        reads = ", ".join(model.reads) or "no enrichments"
-        teacher, student = (_score(model.metrics[name]) for name in ("teacher", "student"))
-        name = model_name(stored, model.version)
-        click.echo(f"{name}  {state:<12}  teacher {teacher}  student {student}  reads {reads}")
-        if model.kept and not is_from_here(model):
-            click.echo(f"  {describe_use(stored, model)}")
     if not versions:
         click.echo(f"{dataset} has no model yet; train one: python -m enrich train {dataset}")
+        return
+    for line in format_models(stored, versions, sys.stdout):
+        click.echo(line)
+    for model in versions:
+        if model.kept and not is_from_here(model):
+            click.echo(describe_use(stored, model))
 
 
 def _model_fields(name: str, model: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -172,12 +189,6 @@ def _model_fields(name: str, model: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def _score(score: dict[str, Any]) -> str:
-    if "mse" in score:
-        return f"R² {score['r2']:.3f}"
-    return f"accuracy {score['accuracy']:.3f} macro-F1 {score['macro']['f1']:.3f}"
-
-
 @click.command()
 @click.argument("model")
 @json_option
@@ -190,8 +201,6 @@ def activate(model: str, *, as_json_: bool) -> None:
     parts = re.fullmatch(r"(.+)@(\d+)", model)
     if parts is None:
         raise UnknownModel(f"{model}: is not a version of a model; name one, such as {model}@2")
-    from enrich.learning.held_out import mark_held_out  # noqa: PLC0415  NumPy is slow to import
-
     store, settings = open_worker_store()
     use_model(store, parts[1], int(parts[2]), settings)
     with store.reading() as connection:

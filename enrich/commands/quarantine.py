@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 from sqlalchemy import Connection
 
 from db.cli.console import as_json
+from db.cli.terminal.colour import paint
+from db.cli.terminal.command_group import CommandGroup
+from db.cli.terminal.duration import format_moment
+from db.cli.terminal.table import Column, format_rows
 from db.errors import VeilleuseError
-from db.queue.quarantine import drop_quarantine, list_quarantine, retry_quarantine
+from db.queue.quarantine import (
+    Quarantined,
+    drop_quarantine,
+    list_quarantine,
+    retry_quarantine,
+)
 from db.records.dataset import find_dataset
 from db.store.store import Store
 
@@ -22,7 +31,7 @@ key_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def quarantine() -> None:
     """List, retry or drop records on which an enricher fails."""
 
@@ -55,13 +64,24 @@ def list_(dataset: str | None, *, as_json_: bool) -> None:
     if as_json_:
         click.echo(as_json([dataclasses.asdict(record) for record in quarantined]))
         return
-    for record in quarantined:
-        at = dt.datetime.fromtimestamp(record.made_at, dt.UTC).isoformat(" ", "seconds")
-        source = record.enricher or "its worker"
-        click.echo(f"{record.dataset} {record.key} {at} {source}: {record.reason}")
-        click.echo(f"  {record.inputs}")
+    for line in _format_list(quarantined):
+        click.echo(line)
     if not quarantined:
         click.echo("no record is quarantined")
+
+
+def _format_list(quarantined: Sequence[Quarantined]) -> Iterator[str]:
+    """Yield a table of the records; below each of them the reason and its inputs."""
+    if not quarantined:
+        return
+    rows = [(one.dataset, one.key, format_moment(one.made_at)) for one in quarantined]
+    columns = Column("dataset"), Column("key"), Column("since")
+    titles, *blocks = format_rows(columns, rows, sys.stdout)
+    yield from (paint(line, "bold", sys.stdout) for line in titles)
+    for record, lines in zip(quarantined, blocks, strict=True):
+        yield from lines
+        yield f"  {record.enricher or 'its worker'}: {record.reason}"
+        yield f"  {record.inputs}"
 
 
 @quarantine.command("retry")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
 
 import click
 
 from db.cli.console import Interrupted, as_json
+from db.cli.terminal.colour import Colour, paint
+from db.cli.terminal.duration import format_duration
+from db.cli.terminal.table import Column, format_table
 from db.queue.worker_registry import WorkerRow
 from db.store.store import Store
 from enrich.worker_status import worker_status
@@ -17,6 +20,13 @@ from enrich.worker_status import worker_status
 from .base import json_option, open_worker_store
 
 LIVE_SECONDS = 2.0
+_ENRICHERS = (
+    Column("dataset"),
+    Column("enricher"),
+    Column("progress"),
+    Column("up to date", is_number=True),
+    Column("of records", is_number=True),
+)
 
 
 @click.command()
@@ -43,7 +53,7 @@ def _show_live(store: Store) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     def view() -> Text:
-        return Text("\n".join(format_status(worker_status(store))))
+        return Text.from_ansi("\n".join(format_status(worker_status(store))))
 
     try:
         while not sys.stdout.isatty():
@@ -58,29 +68,49 @@ def _show_live(store: Store) -> None:
         return
 
 
-def format_status(report: dict[str, Any]) -> Iterator[str]:
-    """Yield the status as lines of text."""
+def format_status(report: dict[str, Any], stream: IO[str] | None = None) -> Iterator[str]:
+    """Yield the status as lines of text for a stream, by default standard output."""
+    stream = stream or sys.stdout
+    yield from _enricher_table(report["datasets"], stream)
     for dataset in report["datasets"]:
         yield f"{dataset['name']}: model {dataset['model'] or 'none yet'}"
-        records = dataset["records"]
-        for name, fresh in dataset["enriched"].items():
-            share = fresh / records if records else 1.0
-            bar = "█" * int(20 * share)
-            yield f"  {name:<16} {bar:·<20} {fresh:>10,} of {records:,} fresh"
         for name, calls in dataset["calls"].items():
             used = _format_tokens(calls, dataset["tokens"].get(name))
             yield f"  {name:<16} {calls:,} calls{used} in this budget period"
         if dataset["quarantined"]:
             count = dataset["quarantined"]
             yield f"  {count:,} records are quarantined; see: python -m enrich quarantine list"
-    yield from _fault_lines(report)
+    yield from (paint(line, "red", stream) for line in _fault_lines(report))
     yield _time_left(report)
     if report["paused_at"] is not None:
-        yield "workers are paused; to resume: python -m enrich resume"
+        yield paint("workers are paused; to resume: python -m enrich resume", "yellow", stream)
     for worker in report["workers"]:
-        yield from _worker_lines(worker, report["now"])
+        first, *others = _worker_lines(worker, report["now"])
+        yield paint(first, _worker_colour(worker, report["now"]), stream)
+        yield from others
     if not any(worker.lives(report["now"]) for worker in report["workers"]):
         yield "no worker runs; start one: python -m enrich run"
+
+
+def _enricher_table(datasets: Sequence[dict[str, Any]], stream: IO[str]) -> list[str]:
+    """Return a table of what is up to date by dataset and enricher; nothing if there is nothing."""
+    rows = [
+        (one["name"], name, _share_bar(fresh, one["records"]), f"{fresh:,}", f"{one['records']:,}")
+        for one in datasets
+        for name, fresh in one["enriched"].items()
+    ]
+    return [*format_table(_ENRICHERS, rows, stream), ""] if rows else []
+
+
+def _share_bar(part: int, whole: int) -> str:
+    share = part / whole if whole else 1.0
+    return f"{'█' * int(20 * share):·<20}"
+
+
+def _worker_colour(worker: WorkerRow, now: float) -> Colour:
+    if not worker.lives(now):
+        return "red"
+    return "green" if worker.state == "open" else "yellow"
 
 
 def _fault_lines(report: dict[str, Any]) -> Iterator[str]:
@@ -146,11 +176,3 @@ def _worker_lines(worker: WorkerRow, now: float) -> Iterator[str]:
     if worker.error:
         ago = format_duration(max(now - (worker.error_at or now), 0.0))
         yield f"  last error {ago} ago: {worker.error}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in the largest unit of which it has at least two."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:,.0f} s"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import click
 
-from db.cli.console import Interrupted, ProgressBar, as_json
+from db.cli.console import Interrupted, as_json
 from db.errors import EnricherError, SpecError, one_line
 from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import quarantined_since
@@ -23,6 +23,7 @@ from enrich.worker.loop import WorkerOptions, run_worker
 from enrich.worker.subcommand import run_subcommand
 from enrich.worker.worker import working
 
+from .backlog_bar import BacklogBar
 from .base import (
     end_waits,
     json_option,
@@ -77,11 +78,13 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
         started = wall_seconds(connection)
     errors: dict[str, Exception] = {one.name: SpecError(one.reason) for one in damaged}
     names = tuple(chosen.name for chosen in datasets) if dataset else ()
-    progress = ProgressBar("enrich")
+    progress = BacklogBar(store, names)
+    progress.prepare("looking for stale records")
     hooks = WorkerHooks("enriching every stale record")
     chosen_executor = _executor(executor, scheduler, stop.is_set)
     try:
         for name in due_analyses_of(store, settings, [chosen.name for chosen in datasets]):
+            progress.prepare(f"analysing {name}")
             run_subcommand("survey", name)
         with working(store, settings, stop, chosen_executor, hooks) as worker, ExitStack() as runs:
             outcomes = {
@@ -89,6 +92,7 @@ def once(dataset: str | None, *, executor: str, scheduler: str | None, as_json_:
                 for chosen in datasets
             }
             coverage = CoverageCounter(store)
+            progress.start()
 
             def advance(count: int) -> None:
                 progress.advance(count)

@@ -14,13 +14,15 @@ from typing import Self
 from enrich.gate.machine.reading import Reading
 
 from .averages import Averages
-from .decision import CLOSE_WINDOW_SECONDS, OPEN_WINDOW_SECONDS, Gate, Limits, advance
+from .decision import CLOSE_WINDOW_SECONDS, OPEN_WINDOW_SECONDS, Cause, Gate, Limits, advance
 from .sampler import LoadSampler
 from .suspender import ProcessSuspender
 
 # Seconds between two readings, while work is in progress and otherwise.
 BUSY_SECONDS = 0.05
 IDLE_SECONDS = 0.5
+# After its start the monitor knows the load within this time.
+START_SECONDS = 3.0
 
 log = logging.getLogger("veilleuse.worker")
 
@@ -51,6 +53,7 @@ class GateMonitor:
         self._reading = Reading()
         self._started_at = self._changed_at = time.monotonic()
         self._open_seconds = 0.0
+        self._logged_cause: Cause = ""
         self.gate = Gate(since=self._started_at)
         self.averages = Averages(self._started_at)
         self._thread = threading.Thread(target=self._run, name="gate-monitor", daemon=True)
@@ -101,6 +104,20 @@ class GateMonitor:
             self._stop_work()
         if self.gate.state != before.state:
             self._record_change(before)
+        elif self._has_new_cause():
+            self._logged_cause = self.gate.cause
+            log.info("waiting: %s", self.gate.reason)
+
+    def _has_new_cause(self) -> bool:
+        """Return whether something else than the log says keeps the gate closed.
+
+        At the start neither the store nor the CPU use of other programs is known yet.
+        """
+        is_starting = time.monotonic() - self._started_at < START_SECONDS
+        is_unknown = bool(self._reading.failed) or self._reading.foreign_cores is None
+        if is_starting and is_unknown and not self._reading.is_paused:
+            return False
+        return self.gate.cause not in {"", self._logged_cause}
 
     def _advance(self, window_seconds: float, *, in_progress: bool) -> Gate:
         now = time.monotonic()
@@ -128,6 +145,7 @@ class GateMonitor:
         if before.is_open:
             self._open_seconds += now - self._changed_at
         self._changed_at = now
+        self._logged_cause = self.gate.cause
         reason = f": {self.gate.reason}" if self.gate.reason else ""
         log.info("gate %s → %s%s", before.state, self.gate.state, reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ from db.scoring.student import Student
 from db.scoring.student_data import Artifact, StudentData, decode_student, encode_student
 from db.settings import Settings
 from db.store.store import Store
-from enrich.planning.maintenance import lost_reads, use_model
+from db.versions.activation import lost_reads
+from db.versions.held_out import mark_held_out
+from enrich.planning.maintenance import use_model
 from enrich.planning.model_versions import why_unusable
 
 from .column import is_input
-from .held_out import mark_held_out
 from .portable.ensemble import Ensemble
 from .portable.search import fit_found, planned_fits
 from .problem import DatasetProblem, make_problem
@@ -133,6 +135,7 @@ def _select(
     once = len(frame.keys) * learning.problem.rows.fold_count
     # The last fit is that of the chosen model on all records.
     total = planned_fits(learning.problem) + len(teachers) * once + len(frame.keys)
+    progress("fitting the first fold", 0, total)
     return select(
         learning,
         teachers,
@@ -277,7 +280,8 @@ def _store_version(
         stored = None
     decision = decide_promotion(decode_out_of_fold(stored) if stored else None, answers, truth)
     if force and not decision.active:
-        decision = PromotionDecision(active=True, reason=f"forced, although {decision.reason}")
+        reason = f"forced, although {decision.reason}"
+        decision = dataclasses.replace(decision, active=True, reason=reason)
     # Repeated if the store ends it because of a training of another version of the code.
     version = store.write(partial(add_model, dataset_id=dataset.id, new=new))
     if decision.active:

@@ -6,13 +6,13 @@ the file of process ids, which may change while the worker runs.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from db.cli.terminal.log_format import log_to_stderr
 from db.settings import load_settings
 from db.store.dialect import WORKER_NAME
 from db.store.store import open_store
@@ -37,7 +37,7 @@ def only_these(file: Path) -> Callable[[str, Cgroup], Callable[[], float]]:
 
 def main() -> None:
     """Run a worker until SIGTERM."""
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout)
+    log_to_stderr()
     stop: threading.Event = stop_on_signals()
     vars(sampler)["total_source"] = only_these(Path(sys.argv[1]))
     settings = load_settings()

@@ -153,7 +153,7 @@ def test_a_workers_own_load_never_closes_its_gate(site: Site) -> None:
 
 def openings(log: str) -> list[float]:
     """Return the times at which the gate opened, as Unix seconds."""
-    times = re.findall(r"(\d+-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) gate \w+ → open\b", log)
+    times = re.findall(r"(\d+-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) gate \w+ → open\b", log)
     return [datetime.fromisoformat(time_text).timestamp() for time_text in times]
 
 

@@ -224,8 +224,10 @@ def test_a_user_sees_what_is_quarantined_and_tries_it_again(
     notes = make_notes(store, tmp_path, "segfault")
     assert command("enrich", "once").code == 1
     seen = command("enrich", "quarantine", "list")
-    assert seen.out.startswith(f"notes {notes.poison} ")
-    assert f"bitten: {DIED}" in seen.out
+    titles, record, *_ = seen.out.splitlines()
+    assert titles.split() == ["dataset", "key", "since"]
+    assert record.startswith(f"notes    {notes.poison}  ")
+    assert f"  bitten: {DIED}" in seen.out
     assert f'  {{"sentence":"{POISON}"}}\n' in seen.out
     (listed,) = json.loads(command("enrich", "quarantine", "list", "notes", "--json").out)
     assert (listed["dataset"], listed["key"], listed["enricher"]) == (

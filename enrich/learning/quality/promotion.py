@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from .gain import Gain, describe_gains, measure_gain
 from .metrics import is_worse
 from .out_of_fold import ModelKind, OutOfFold, losses_of
 
 # On fewer common rows a difference between two models is chance.
 FEWEST_COMMON = 10
+MODELS: tuple[ModelKind, ...] = ("teacher", "student")
 
 
 @dataclass(frozen=True)
 class PromotionDecision:
-    """Whether to activate a new model, and why."""
+    """Whether to activate a new model, why, and in words what it gains over the active one."""
 
     active: bool
     reason: str
+    gain: str = ""
 
 
 def decide_promotion(
@@ -45,17 +48,20 @@ def decide_promotion(
         return PromotionDecision(active=True, reason=reason)
     labels = np.array([label for _, label in common])
     rows = [[at[key] for key, _ in common] for at in places]
-    models: tuple[ModelKind, ...] = ("teacher", "student")
-    for model in models:
-        before, after = (
-            losses_of(answers.rows(model)[at], labels, new.labels)
-            for answers, at in zip((old, new), rows, strict=True)
-        )
-        if is_worse(before, after, np.array(rows[0])):
-            return PromotionDecision(
-                active=False, reason=f"its {model} is worse on {len(common):,} rows"
-            )
-    return PromotionDecision(active=True, reason=f"not worse on {len(common):,} rows")
+    records = np.array(rows[0])
+    gains: dict[ModelKind, Gain] = {}
+    worse: list[ModelKind] = []
+    for model in MODELS:
+        answers = [one.rows(model)[at] for one, at in zip((old, new), rows, strict=True)]
+        gains[model] = measure_gain(answers[0], answers[1], labels, new.labels, records)
+        before, after = (losses_of(one, labels, new.labels) for one in answers)
+        worse += [model] if is_worse(before, after, records) else []
+    gain = describe_gains(gains)
+    if worse:
+        reason = f"its {worse[0]} is worse on {len(common):,} rows"
+        return PromotionDecision(active=False, reason=reason, gain=gain)
+    reason = f"not worse on {len(common):,} rows"
+    return PromotionDecision(active=True, reason=reason, gain=gain)
 
 
 def _places(answers: OutOfFold) -> dict[bytes, int]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from typing import IO
+
+from db.cli.terminal.table import Column, format_table
 
 from .metrics import Report
 
@@ -12,25 +16,43 @@ LOW_R2 = 0.3
 ALMOST_PERFECT = 0.999
 # So many of the inputs that matter most are named.
 MOST_NAMED = 5
+# Everything below the first line is indented by so many spaces.
+INDENT = 2
 
 
-def format_report(name: str, metrics: Report) -> list[str]:
-    """Return the report as lines."""
+def format_report(name: str, metrics: Report, stream: IO[str] | None = None) -> list[str]:
+    """Return the report as lines for a stream, by default standard output."""
+    stream = stream or sys.stdout
     columns, estimator = ", ".join(metrics["columns"]), metrics["estimator"]
     lines = [
         f"{name}: {_rows(metrics)}, teacher {estimator} reads {columns}",
-        *(f"  {model:<8} {_line(metrics[model])}" for model in ("teacher", "student", "baseline")),
+        *_score_table(metrics, stream),
         # Versions of a model from before there were verdicts have none.
         *([f"  {metrics['verdict']}"] if "verdict" in metrics else []),
         f"  {_student(metrics)}",
         *_important(metrics),
+        *_label_table(metrics["teacher"].get("labels", {}), stream),
     ]
-    for label, score in metrics["teacher"].get("labels", {}).items():
-        lines.append(
-            f"  {label:<24} precision {score['precision']:.3f}  recall {score['recall']:.3f}"
-            f"  F1 {score['f1']:.3f}  of {score['rows']:,}"
-        )
     return [*lines, *(f"  {remark}" for remark in _remarks(metrics))]
+
+
+def _score_table(metrics: Report, stream: IO[str]) -> list[str]:
+    cells = {model: _score_cells(metrics[model]) for model in ("teacher", "student", "baseline")}
+    titles = list(cells["teacher"])
+    columns = [Column("model"), *(Column(title, is_number=True) for title in titles)]
+    rows = [[model, *(one.get(title, "") for title in titles)] for model, one in cells.items()]
+    return format_table(columns, rows, stream, INDENT)
+
+
+def _label_table(labels: Report, stream: IO[str]) -> list[str]:
+    """Return a table of the teacher's scores by label; nothing for a regression."""
+    titles = ("precision", "recall", "F1", "rows")
+    columns = [Column("label"), *(Column(title, is_number=True) for title in titles)]
+    rows = [
+        (label, *(f"{one[name]:.3f}" for name in ("precision", "recall", "f1")), f"{one['rows']:,}")
+        for label, one in labels.items()
+    ]
+    return format_table(columns, rows, stream, INDENT) if rows else []
 
 
 def _student(metrics: Report) -> str:
@@ -94,21 +116,24 @@ def _rows(metrics: Report) -> str:
     return f"{rows:,} labelled rows" + (f" of {records:,} records" if records != rows else "")
 
 
-def _line(score: Report) -> str:
+def _score_cells(score: Report) -> dict[str, str]:
+    """Return the cells of a model's scores by their titles."""
     if "mse" in score:
-        held = f"  {score['coverage']:.0%} within their interval" if "coverage" in score else ""
-        return (
-            f"R² {score['r2']:.3f}  RMSE {score['rmse']:,.4g}  MAE {score.get('mae', 0):,.4g}{held}"
-        )
+        figures = {"R²": f"{score['r2']:.3f}", "RMSE": f"{score['rmse']:,.4g}"}
+        figures["MAE"] = f"{score.get('mae', 0):,.4g}"
+        held = {"within interval": f"{score['coverage']:.0%}"} if "coverage" in score else {}
+        return figures | held
     macro = score["macro"]
-    # Versions of a model from before probabilities were measured have neither.
-    of_chances = [
-        f"  {name.replace('_', ' ')} {score[name]:.3f}"
-        for name in ("log_loss", "calibration_error")
-        if name in score
-    ]
-    return (
-        f"accuracy {score['accuracy']:.3f}  macro-F1 {macro['f1']:.3f}"
-        f"  macro precision {macro['precision']:.3f}  recall {macro['recall']:.3f}"
-        f"{''.join(of_chances)}"
-    )
+    figures = {
+        "accuracy": score["accuracy"],
+        "macro-F1": macro["f1"],
+        "macro precision": macro["precision"],
+        "macro recall": macro["recall"],
+        # Versions of a model from before probabilities were measured have neither.
+        **{
+            name.replace("_", " "): score[name]
+            for name in ("log_loss", "calibration_error")
+            if name in score
+        },
+    }
+    return {name: f"{value:.3f}" for name, value in figures.items()}

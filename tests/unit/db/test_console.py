@@ -1,8 +1,7 @@
-"""Tests of what all commands do: one-line errors, exit codes, progress and a clean end."""
+"""Tests of what all commands do: one-line errors, exit codes and a clean end."""
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine
 
-from db.cli.console import ProgressBar, as_json, run_command
+from db.cli.console import as_json, run_command
 from db.errors import InputError, StoreError, VeilleuseError
 from tests.conftest import ROOT
 from tests.processes import PATIENCE_SECONDS
@@ -129,60 +128,3 @@ def test_json_output_is_indented_and_keeps_accents() -> None:
     assert as_json({"wish": "été", "counts": [1]}) == (
         '{\n  "wish": "été",\n  "counts": [\n    1\n  ]\n}'
     )
-
-
-class Terminal(io.StringIO):
-    """A stream that claims to be a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_short_work_shows_no_progress() -> None:
-    """The user hardly waits."""
-    stream = io.StringIO()
-    progress = ProgressBar("import rooms", 10, stream)
-    progress.advance(10)
-    progress.end()
-    assert stream.getvalue() == ""
-
-
-def test_long_work_shows_plain_lines_without_a_terminal(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Such lines stay readable in a log file."""
-    monkeypatch.setattr("db.cli.console.PROGRESS_SECONDS", 0.0)
-    stream = io.StringIO()
-    progress = ProgressBar("import rooms", 2000, stream)
-    progress.advance(500)
-    progress.advance(1000)
-    progress.end()
-    first, second = stream.getvalue().splitlines()
-    assert first.startswith("import rooms: 500 of 2,000, ")
-    assert second.startswith("import rooms: 1,500 of 2,000, ")
-
-
-def test_long_work_of_unknown_length_shows_how_much_is_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The rows of a file are not counted before it is read."""
-    monkeypatch.setattr("db.cli.console.PROGRESS_SECONDS", 0.0)
-    stream = io.StringIO()
-    ProgressBar("import rooms", stream=stream).advance(1500)
-    assert stream.getvalue().startswith("import rooms: 1,500, ")
-    assert " of " not in stream.getvalue()
-
-
-def test_long_work_redraws_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line is cleared at the end."""
-    monkeypatch.setattr("db.cli.console.TERMINAL_PROGRESS_SECONDS", 0.0)
-    stream = Terminal()
-    progress = ProgressBar("import rooms", 100, stream)
-    progress.advance(50)
-    progress.advance(60)
-    progress.end()
-    shown = stream.getvalue()
-    assert "\n" not in shown
-    assert f"[{'█' * 12}{'·' * 12}] 50 of 100" in shown
-    assert f"[{'█' * 24}] 110 of 100, 0 s left" in shown
-    assert shown.endswith("\r\033[K")

@@ -104,8 +104,10 @@ def test_a_model_is_refused_if_either_half_is_worse(worse: str, teacher: int, st
 
 
 def test_a_better_model_is_activated() -> None:
-    """It is wrong on 10 rows, the active one on 60."""
-    assert decide_promotion(names(with_errors(60)), names(with_errors(10)), truth(TRUTH)).active
+    """It is wrong on 10 rows, the active one on 60; the decision says what that gains."""
+    decision = decide_promotion(names(with_errors(60)), names(with_errors(10)), truth(TRUTH))
+    assert decision.active
+    assert decision.gain == "accuracy 0.700 → 0.950 (+0.250 ± 0.031)"
 
 
 def test_one_more_wrong_answer_is_within_chance() -> None:

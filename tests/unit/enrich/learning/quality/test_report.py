@@ -60,8 +60,10 @@ def test_a_report_says_how_many_rows_are_of_how_many_records() -> None:
     """Its scores count rows: of 1,200 rows 1,100 are answered as they are labelled."""
     lines = report_lines(TRIPS, trips(work=(1000, 50), fun=(50, 100)), [[0.9, 0.1], [0.1, 0.9]])
     assert lines[0] == "rooms@1: 1,200 labelled rows of 2 records, teacher linear reads trip"
-    assert lines[1].startswith("  teacher  accuracy 0.917  ")
-    assert "  big                      precision 0.952  recall 0.952  F1 0.952  of 1,050" in lines
+    assert lines[1].startswith("  model     accuracy  macro-F1  ")
+    assert lines[2].startswith("  teacher      0.917  ")
+    place = lines.index("  label  precision  recall     F1   rows")
+    assert lines[place + 1] == "  big        0.952   0.952  0.952  1,050"
 
 
 def test_a_report_on_rows_that_differ_does_not_speak_of_records() -> None:
@@ -107,7 +109,7 @@ def test_a_report_without_the_members_that_were_added_since_is_still_shown() -> 
     trips_before = report_of(TRIPS, trips(work=(10, 0), fun=(0, 10)), [[0.9, 0.1], [0.1, 0.9]])
     for model in ("teacher", "student", "baseline"):
         del trips_before[model]["log_loss"], trips_before[model]["calibration_error"]
-    assert format_report("rooms@1", trips_before)[1].startswith("  teacher  accuracy 1.000  ")
+    assert format_report("rooms@1", trips_before)[2].startswith("  teacher      1.000  ")
 
 
 GOOD = "better than a constant answer, by more than chance"
@@ -154,7 +156,8 @@ def test_probabilities_that_are_too_certain_are_reported() -> None:
     loss = -(6 * np.log(0.9) + 4 * np.log(0.1)) / 10
     assert report["teacher"]["log_loss"] == pytest.approx(loss)
     lines = format_report("rooms@1", report)
-    assert lines[1].endswith(f"log loss {loss:.3f}  calibration error 0.300")
+    assert lines[1].endswith("  log loss  calibration error")
+    assert lines[2].split()[-2:] == [f"{loss:.3f}", "0.300"]
     # The baseline answers the shares, which is what the student does here.
     assert report["baseline"]["log_loss"] == pytest.approx(report["student"]["log_loss"])
 
@@ -168,7 +171,9 @@ def test_the_share_of_truths_within_their_intervals_is_reported() -> None:
     found = [(report[one]["coverage"], report[one]["interval_width"]) for one in MODELS]
     assert found == [(0.75, 2.0), (1.0, 6.0)]
     assert "coverage" not in report["baseline"]
-    assert format_report("rooms@1", report)[1].endswith("75% within their interval")
+    titles, teacher = format_report("rooms@1", report)[1:3]
+    assert titles.endswith("  within interval")
+    assert teacher.endswith("  75%")
 
 
 def test_the_share_that_training_reports_is_that_of_rows_that_were_held_out() -> None:

@@ -1,0 +1,1 @@
+"""Tests of what commands write to a terminal."""
