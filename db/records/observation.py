@@ -21,24 +21,40 @@ MOST_SHOWN = 50
 
 @dataclass(frozen=True)
 class Observation:
-    """One row of the user's data; `row_id` is None if the dataset has no id column."""
+    """One row of the user's data, or one label that a person gave.
 
+    `row_id` is None if the dataset has no id column, and `author` if no person or client gave the
+    label. `replaced_by` is the id of the observation whose label counts instead.
+    """
+
+    id: int
     label: str | None
     row_id: str | None
     origin: str
     made_at: float
+    author: str | None = None
+    is_unsure: bool = False
+    replaced_by: int | None = None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it is history: a newer label counts instead."""
+        return self.replaced_by is not None
+
+
+_columns = [tables.observation.c[name] for name in Observation.__dataclass_fields__]
 
 
 def labels_between(
     connection: Connection, dataset_id: int, first_id: int, last_id: int
 ) -> dict[int, list[str]]:
-    """Return the labels of all labelled observations by record id, in this range of record ids."""
+    """Return the current labels of observations by record id, in this range of record ids."""
     rows = tables.observation.c
     query = (
         select(rows.record_id, rows.label)
         .where(
             rows.record_id.between(first_id, last_id),
-            rows.label.isnot(None),
+            tables.IS_CURRENT_LABEL,
             rows.dataset_id == dataset_id,
         )
         .order_by(rows.record_id, rows.id)
@@ -50,11 +66,11 @@ def labels_between(
 
 
 def count_labels_of(connection: Connection, ids: Sequence[int]) -> dict[int, Counter[str]]:
-    """Return how many observations have each label, by record id."""
+    """Return how many observations have each current label, by record id."""
     rows = tables.observation.c
     query = (
         select(rows.record_id, rows.label, func.count())
-        .where(rows.record_id.in_(ids), rows.label.isnot(None))
+        .where(rows.record_id.in_(ids), tables.IS_CURRENT_LABEL)
         .group_by(rows.record_id, rows.label)
     )
     counts: dict[int, Counter[str]] = {}
@@ -67,7 +83,7 @@ def observations_of(connection: Connection, record_id: int) -> list[Observation]
     """Return a record's observations, the newest first, at most MOST_SHOWN."""
     rows = tables.observation.c
     query = (
-        select(rows.label, rows.row_id, rows.origin, rows.made_at)
+        select(*_columns)
         .where(rows.record_id == record_id)
         .order_by(rows.made_at.desc(), rows.id.desc())
         .limit(MOST_SHOWN)
@@ -81,7 +97,7 @@ def observations_between(
     """Return all observations by record id, in this range of record ids, in the order of rows."""
     rows = tables.observation.c
     query = (
-        select(rows.record_id, rows.label, rows.row_id, rows.origin, rows.made_at)
+        select(rows.record_id, *_columns)
         .where(rows.record_id.between(first_id, last_id))
         .order_by(rows.record_id, rows.id)
     )
@@ -98,18 +114,27 @@ def count_observations(connection: Connection, dataset_id: int) -> int:
 
 
 def count_labels(connection: Connection, dataset_id: int) -> int:
-    """Return how many observations of a dataset have a label."""
+    """Return how many observations of a dataset have a current label."""
     rows = tables.observation.c
-    query = select(func.count()).where(rows.dataset_id == dataset_id, rows.label.isnot(None))
-    return connection.execute(query).scalar_one()
+    # Both are counted from an index alone, or nearly so; the current ones would be read one by one.
+    labelled = select(func.count()).where(rows.dataset_id == dataset_id, rows.label.isnot(None))
+    # The sum keeps SQLite from the index of all labels.
+    of_dataset = (rows.dataset_id + 0) == dataset_id
+    replaced = select(func.count()).where(
+        of_dataset, rows.label.isnot(None), rows.replaced_by.isnot(None)
+    )
+    return connection.execute(labelled).scalar_one() - connection.execute(replaced).scalar_one()
 
 
 def has_uncounted_labels(connection: Connection, dataset_id: int) -> bool:
-    """Return whether a record has a label of which there is no observation; see `adopt_labels`."""
+    """Return whether a record has a label of which there is no current observation.
+
+    See `adopt_labels`.
+    """
     record, rows = tables.record.c, tables.observation.c
     labelled = select(func.count()).where(record.dataset_id == dataset_id, record.label.isnot(None))
     counted = select(func.count(rows.record_id.distinct())).where(
-        rows.dataset_id == dataset_id, rows.label.isnot(None)
+        rows.dataset_id == dataset_id, tables.IS_CURRENT_LABEL
     )
     return connection.execute(labelled).scalar_one() > connection.execute(counted).scalar_one()
 
@@ -122,7 +147,7 @@ def adopt_labels(connection: Connection, dataset_id: int) -> int:
     """
     record, rows = tables.record.c, tables.observation.c
     is_counted = exists().where(
-        rows.dataset_id == dataset_id, rows.record_id == record.id, rows.label.isnot(None)
+        rows.dataset_id == dataset_id, rows.record_id == record.id, tables.IS_CURRENT_LABEL
     )
     columns = ["dataset_id", "record_id", "label", "origin", "made_at"]
     values = (record.dataset_id, record.id, record.label, literal("api"), record.made_at)

@@ -94,9 +94,13 @@ def all_models(connection: Connection, dataset_id: int) -> list[Model]:
     ]
 
 
-def newest_models(connection: Connection, dataset_id: int, limit: int) -> list[Model]:
-    """Return the newest versions, at most `limit`, the newest first."""
+def newest_models(
+    connection: Connection, dataset_id: int, limit: int, before: int | None = None
+) -> list[Model]:
+    """Return the newest versions, of those before a version, at most `limit`, the newest first."""
     query = select(*_columns).where(tables.model.c.dataset_id == dataset_id)
+    if before is not None:
+        query = query.where(tables.model.c.version < before)
     rows = connection.execute(query.order_by(tables.model.c.version.desc()).limit(limit))
     return [_model(row) for row in rows]
 

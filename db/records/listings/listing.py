@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, literal_column, select, text, tuple_
+from sqlalchemy import Connection, select
 
-from db.errors import InputError
+from db.records.observation import count_labels_of
+from db.records.record import decode_inputs
 from db.spec.field import Inputs
-from db.spec.normalization import normal_text
 from db.store import tables
-from db.store.tables.records import ABSOLUTE_ERROR, LISTING_INDEXES
 
-from .observation import count_labels_of
-from .record import decode_inputs
+from .index_scan import IndexScan, Position, choose_scan, encode_cursor, scan_rows
+from .listing_filter import ListingFilter
+from .text_search import contains_text, search_pattern
 
-Show: TypeAlias = Literal["all", "disagreements", "uncertain", "issues", "duplicates"]
-SHOWS: tuple[Show, ...] = get_args(Show)
 MOST_ROWS = 1000
-# The most rows that a page reads from its index if a second condition filters them.
+# The most rows that a page reads from its index if a second condition filters them, and the most
+# inputs that it searches.
 MOST_SCANNED_ROWS = 1500
-
-_ERROR: ColumnElement[Any] = literal_column(ABSOLUTE_ERROR)
-_columns: dict[str, ColumnElement[Any]] = {
-    name: tables.record.c[name] for name in ("label", "answer", "score", "duplicates", "key")
-}
-_columns["error"] = _ERROR
-
-
-@dataclass(frozen=True)
-class ListingFilter:
-    """Which records a listing shows; an empty string does not filter."""
-
-    show: Show = "all"
-    label: str = ""
-    prediction: str = ""
-    group: str = ""
+MOST_SEARCHED_ROWS = 5000
 
 
 @dataclass(frozen=True)
@@ -63,146 +46,95 @@ class ListedRecord:
 
 @dataclass(frozen=True)
 class ListingPage:
-    """One page of a listing; `after` is the cursor of the next page, "" on the last page."""
+    """One page of a listing; `after` and `before` are the cursors of its neighbours, "" at an end.
+
+    A page without rows may have a cursor: the search has not come to its end.
+    """
 
     rows: list[ListedRecord]
     after: str = ""
+    before: str = ""
 
 
-@dataclass(frozen=True)
-class IndexScan:
-    """How a listing reads its index: the condition, the order, and columns with a fixed value."""
-
-    where: str
-    order: tuple[str, ...]
-    fixed: Mapping[str, str]
-    descending: bool = False
-
-
-def choose_scan(wanted: ListingFilter, *, regression: bool) -> IndexScan:
-    """Return the index scan that reads a listing in order."""
-    if wanted.group:
-        return _scan("record_duplicated", ("key",), {"duplicates": wanted.group})
-    if wanted.show == "disagreements" and not regression:
-        return _by_label("record_contradicted", wanted)
-    if wanted.show != "all":
-        return _SCANS[wanted.show]
-    if wanted.label:
-        return _by_label("record_by_label", wanted)
-    if wanted.prediction:
-        return _scan("record_by_answer", ("key",), {"answer": wanted.prediction})
-    return IndexScan("", ("key",), {})
-
-
-def _by_label(index: str, wanted: ListingFilter) -> IndexScan:
-    if wanted.label and wanted.prediction:
-        return _scan(index, ("key",), {"label": wanted.label, "answer": wanted.prediction})
-    if wanted.label:
-        return _scan(index, ("answer", "key"), {"label": wanted.label})
-    return _scan(index, ("label", "answer", "key"))
-
-
-def _scan(
-    index: str,
-    order: tuple[str, ...],
-    fixed: Mapping[str, str] | None = None,
-    *,
-    descending: bool = False,
-) -> IndexScan:
-    return IndexScan(LISTING_INDEXES[index][1], order, fixed or {}, descending)
-
-
-_SCANS: dict[Show, IndexScan] = {
-    "duplicates": _scan("record_duplicated", ("duplicates", "key")),
-    "issues": _scan("record_with_issue", ("key",)),
-    "uncertain": _scan("record_unsure", ("score", "key")),
-    # For a regression: the largest error first.
-    "disagreements": _scan("record_far", ("error", "key"), descending=True),
-}
-
-
-def list_records(
+def list_records(  # noqa: PLR0913  what a page has in its address
     connection: Connection,
     dataset_id: int,
     wanted: ListingFilter,
     *,
     regression: bool,
     after: str = "",
+    before: str = "",
     rows: int = 50,
 ) -> ListingPage:
-    """Return a page of at most `rows` records; raise InputError if `after` is not a cursor."""
+    """Return a page of at most `rows` records, after a cursor or before one.
+
+    Raises InputError if it is not a cursor.
+    """
     scan = choose_scan(wanted, regression=regression)
-    rest = {"label": wanted.label, "answer": wanted.prediction}
-    rest = {name: value for name, value in rest.items() if value and name not in scan.fixed}
     rows = min(rows, MOST_ROWS)
-    limit = MOST_SCANNED_ROWS if rest else rows
+    extra = ("inputs",) if wanted.text else ()
+    position = Position(before or after, backward=bool(before), extra=extra)
+    limit = _scan_limit(wanted, scan, rows)
     # One row more shows whether there is another page.
-    scanned = _scan_index(connection, dataset_id, scan, after, limit + 1, list(rest))
-    matching = [
-        row for row in scanned[:limit] if all(getattr(row, name) == rest[name] for name in rest)
-    ]
+    scanned = scan_rows(connection, dataset_id, scan, position, limit + 1)
+    matches = row_filter(wanted, scan)
+    matching = [row for row in scanned[:limit] if matches(row)]
     page = matching[:rows]
     if len(matching) > rows:
-        cursor = _encode_cursor(page[-1], scan)
+        further = encode_cursor(page[-1], scan)
     else:
-        cursor = _encode_cursor(scanned[limit - 1], scan) if len(scanned) > limit else ""
-    return ListingPage(_read_records(connection, [row.id for row in page]), cursor)
+        further = encode_cursor(scanned[limit - 1], scan) if len(scanned) > limit else ""
+    return _page(connection, page, scan, position, further)
 
 
-def _scan_index(
+def _scan_limit(wanted: ListingFilter, scan: IndexScan, rows: int) -> int:
+    if wanted.text:
+        return MOST_SEARCHED_ROWS
+    return MOST_SCANNED_ROWS if scan.rest else rows
+
+
+def row_filter(wanted: ListingFilter, scan: IndexScan) -> Callable[[Any], bool]:
+    """Return the function that tells whether a scanned row is in the listing."""
+    pattern = search_pattern(wanted.text)
+    return lambda row: (
+        all(getattr(row, name) == value for name, value in scan.rest.items())
+        and (not pattern or contains_text(row.inputs, pattern))
+    )
+
+
+def _page(
     connection: Connection,
-    dataset_id: int,
+    page: list[Any],
     scan: IndexScan,
-    after: str,
-    limit: int,
-    extra: Sequence[str],
-) -> Sequence[Any]:
-    """Return rows of an index in its order: the id, the order's columns, and the `extra` ones."""
-    order = [_columns[name] for name in scan.order]
-    # Select only columns of the index, so that the records themselves are not read.
-    names = dict.fromkeys([*scan.order, *extra])
-    columns = [tables.record.c.id, *(_columns[name].label(name) for name in names)]
-    where: list[Any] = [tables.record.c.dataset_id == dataset_id]
-    where += [tables.record.c[name] == value for name, value in scan.fixed.items()]
-    if scan.where:
-        where.append(text(f"({scan.where})"))
-    if after:
-        cursor = tuple_(*_decode_cursor(after, scan))
-        where.append(tuple_(*order) < cursor if scan.descending else tuple_(*order) > cursor)
-    sorted_by = [column.desc() for column in order] if scan.descending else order
-    query = select(*columns).where(*where).order_by(*sorted_by).limit(limit)
-    return connection.execute(query).all()
+    position: Position,
+    further: str,
+) -> ListingPage:
+    """Return a page with its cursors; `further` is the next one in the direction of reading."""
+    ordered = page[::-1] if position.backward else page
+    records = read_records(connection, [row.id for row in ordered])
+    if not position.backward:
+        behind = encode_cursor(ordered[0], scan) if ordered else position.cursor
+        return ListingPage(records, further, behind if position.cursor else "")
+    ahead = encode_cursor(ordered[-1], scan) if ordered else position.cursor
+    return ListingPage(records, ahead, further)
 
 
-def _encode_cursor(row: Any, scan: IndexScan) -> str:  # noqa: ANN401
-    """Return a row's position in its listing as text for a URL."""
-    values = [row.key.hex() if name == "key" else getattr(row, name) for name in scan.order]
-    return msgspec.json.encode(values).decode() if len(values) > 1 else str(values[0])
+def each_page(
+    connection: Connection, dataset_id: int, wanted: ListingFilter, *, regression: bool, rows: int
+) -> Iterator[list[ListedRecord]]:
+    """Yield the records of a whole listing, in pages."""
+    after = ""
+    while True:
+        page = list_records(
+            connection, dataset_id, wanted, regression=regression, after=after, rows=rows
+        )
+        yield page.rows
+        after = page.after
+        if not after:
+            return
 
 
-def _read_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return normal_text(value)
-
-
-_DECODERS: dict[str, Callable[[Any], Any]] = {"score": float, "error": float, "key": bytes.fromhex}
-
-
-def _decode_cursor(after: str, scan: IndexScan) -> list[Any]:
-    try:
-        values = msgspec.json.decode(after) if len(scan.order) > 1 else [after]
-        return [
-            _DECODERS.get(name, _read_text)(value)
-            for name, value in zip(scan.order, values, strict=True)
-        ]
-    except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
-        raise InputError(
-            "after", "is not a position in this listing; leave it out for the first page"
-        ) from None
-
-
-def _read_records(connection: Connection, ids: list[int]) -> list[ListedRecord]:
+def read_records(connection: Connection, ids: Sequence[int]) -> list[ListedRecord]:
     """Return the records with these ids, in this order, except those deleted meanwhile."""
     rows = connection.execute(select(tables.record).where(tables.record.c.id.in_(ids)))
     by_id = {row.id: row for row in rows}

@@ -1,4 +1,4 @@
-"""Views that list, show and delete records, as a page, as JSON and as CSV."""
+"""Views that show and delete one record, as a page and as JSON."""
 
 from __future__ import annotations
 
@@ -6,98 +6,34 @@ from functools import partial
 
 from bottle import HTTPResponse, request
 
-from db.errors import InputError, UnknownRecord, UnknownRow
+from db.errors import UnknownRecord
 from db.records.dataset import find_dataset
 from db.records.enrichment import Neighbour, existing_neighbours
-from db.records.listing import ListedRecord, ListingPage, list_records
 from db.records.record import forget_record
 from db.records.record_detail import RecordDetail, read_record_detail
 from db.scoring.response_body import decode_answer
+from db.spec.record_key import KEY_BYTES
 from serve.api.query import read_query
-from serve.api.response import public_path, respond
+from serve.api.response import respond
+from serve.pages.labelling.label_control import LabelControl, labels_to_choose, undoable
+from serve.pages.language.translation import gettext as _
 from serve.pages.login import Authenticator, require_own_form
 from serve.pages.rendering import read_form, redirect, show, wants_page
 from serve.prediction.catalog import Served
 from serve.prediction.explanation import neighbours_enrichers
 from serve.prediction.service import PredictionService
 
-from .listing_query import (
-    TITLES,
-    ListingQuery,
-    as_csv,
-    as_json,
-    encode_json,
-    read_format,
-    read_listing_query,
-)
-
-KEY_BYTES = 16
-CSV = "text/csv; charset=utf-8"
+from .listing_output import encode_json
+from .listing_query import read_format
+from .record_answer import record_answer
 
 
 class RecordPages:
-    """The views under /records and /forget."""
+    """The views of one record under /records and /forget."""
 
     def __init__(self, service: PredictionService, authenticator: Authenticator) -> None:
         self._service = service
         self._authenticator = authenticator
-
-    def records(self, name: str) -> HTTPResponse:
-        """List records: as a page for browsers, as JSON for other clients, as CSV on request."""
-        self._authenticator.require_listing_key()
-        served = self._service.catalog.find(name)
-        query = read_listing_query(read_query(request.query_string))
-        page = self._row(served, query.row) if query.row else self._page(served, query)
-        response = self._respond(served, query, page)
-        if page.after:
-            following = public_path(query.path(name, after=page.after))
-            link = f'<{following}>; rel="next"'
-            response.set_header("Link", link)
-        return response
-
-    def _page(self, served: Served, query: ListingQuery) -> ListingPage:
-        with self._service.store_reader.reading() as connection:
-            return list_records(
-                connection,
-                served.id,
-                query.filter,
-                regression=served.spec.kind == "regression",
-                after=query.after,
-                rows=query.rows,
-            )
-
-    def _row(self, served: Served, row_id: str) -> ListingPage:
-        """Return the record of one row as a listing, which is empty if there is no such row."""
-        if not served.spec.id:
-            raise InputError("row", f"{served.name} has no id by which a row can be found")
-        try:
-            key = self._service.find_row(served, row_id).key.hex()
-            return ListingPage([_as_listed(self._detail(served.name, key))])
-        except (UnknownRow, UnknownRecord):
-            return ListingPage([])
-
-    def _respond(self, served: Served, query: ListingQuery, page: ListingPage) -> HTTPResponse:
-        format_name = query.format or ("html" if wants_page() else "json")
-        is_unknown = bool(query.row and not page.rows)
-        if is_unknown and format_name != "html":
-            raise UnknownRow(f"{served.name} has no row with the {served.spec.id} {query.row!r}")
-        if format_name == "json":
-            return respond(as_json(served.name, query, page))
-        if format_name == "csv":
-            response = respond(as_csv(served.spec, page), CSV)
-            response.set_header("Content-Disposition", f'attachment; filename="{served.name}.csv"')
-            return response
-        return show(
-            "records",
-            404 if is_unknown else 200,
-            title=f"Records of {served.name}",
-            datasets=list(self._service.catalog.datasets),
-            served=served,
-            query=query,
-            listing=page,
-            labels=served.spec.labels or served.student_labels,
-            titles=TITLES,
-        )
 
     def record(self, name: str, key: str) -> HTTPResponse:
         """Show one record with its enrichments and its prediction."""
@@ -105,25 +41,44 @@ class RecordPages:
         format_name = read_format(read_query(request.query_string), ("json", "html"))
         if format_name == "json" or not (format_name or wants_page()):
             return respond(_as_json(name, self._detail(name, key)))
-        return self._show(name, key)
+        return self.show_record(name, key)
 
-    def _show(self, name: str, key: str, status: int = 200, problem: str = "") -> HTTPResponse:
+    def show_record(
+        self, name: str, key: str, status: int = 200, problem: str = ""
+    ) -> HTTPResponse:
+        """Show the page of a record, with what is wrong with a form that was sent from it."""
         served, detail = self._service.catalog.find(name), self._detail(name, key)
         return show(
             "record",
             status,
             title=f"{name} {key[:8]}",
             datasets=list(self._service.catalog.datasets),
+            dataset=name,
             served=served,
             record=detail,
             neighbours=self._neighbours(served, detail),
-            answer=decode_answer(detail.prediction) if detail.prediction else None,
+            answer=record_answer(served, detail),
+            control=self._control(served, detail),
             problem=problem,
+        )
+
+    def _control(self, served: Served, record: RecordDetail) -> LabelControl:
+        has_api_keys = bool(self._service.settings.api_keys)
+        if not self._authenticator.may_change():
+            return LabelControl(may_label=False, has_api_keys=has_api_keys)
+        given = read_query(request.query_string).get("labelled", "")
+        with self._service.store_reader.reading() as connection:
+            labels = labels_to_choose(connection, served)
+        return LabelControl(
+            may_label=True,
+            has_api_keys=has_api_keys,
+            labels=labels,
+            given=undoable(record, given, self._authenticator.client()),
         )
 
     def _detail(self, name: str, key: str) -> RecordDetail:
         self._service.catalog.find(name)
-        record_key = _read_key(key)
+        record_key = read_key(key)
         with self._service.store_reader.reading() as connection:
             return read_record_detail(connection, find_dataset(connection, name), record_key)
 
@@ -145,21 +100,25 @@ class RecordPages:
         return respond(encode_json({"forgotten": key}))
 
     def forget_by_form(self, name: str, key: str) -> HTTPResponse:
-        """Delete one record if the form has a key from API_KEYS."""
+        """Delete one record if the browser is signed in, or the form has a key, from API_KEYS."""
         self._authenticator.require_listing_key()
         require_own_form()
-        if not self._authenticator.is_api_key(read_form().get("api_key", "")):
-            return self._show(name, key, 403, "Wrong API key. The record was not deleted.")
+        may_delete = self._authenticator.may_change() or self._authenticator.is_api_key(
+            read_form().get("api_key", "")
+        )
+        if not may_delete:
+            problem = _("Wrong API key. The record was not deleted.")
+            return self.show_record(name, key, 403, problem)
         self._forget(name, key)
         return redirect(f"/records/{name}")
 
     def _forget(self, name: str, key: str) -> None:
         served = self._service.catalog.find(name)
-        forget = partial(forget_record, dataset_id=served.id, key=_read_key(key))
+        forget = partial(forget_record, dataset_id=served.id, key=read_key(key))
         self._service.write(forget)
 
 
-def _read_key(key: str) -> bytes:
+def read_key(key: str) -> bytes:
     """Decode a record's key; raises UnknownRecord."""
     try:
         decoded = bytes.fromhex(key)
@@ -168,11 +127,6 @@ def _read_key(key: str) -> bytes:
     if len(decoded) != KEY_BYTES or decoded.hex() != key:
         raise UnknownRecord(f"{key!r} is not a record's key; a key has 32 lower-case hex digits")
     return decoded
-
-
-def _as_listed(record: RecordDetail) -> ListedRecord:
-    names = ListedRecord.__dataclass_fields__
-    return ListedRecord(**{name: getattr(record, name) for name in names})
 
 
 def _as_json(name: str, record: RecordDetail) -> bytes:
