@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
 
+from db.jobs.job_pruning import prune_jobs
 from db.queue.run_history import latest_run_ids
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import batches, erase_records
@@ -15,6 +17,7 @@ from db.store.dialect import wall_seconds
 from db.store.generation import raise_generation
 from db.store.store import Store, let_others_write
 from db.traffic.prediction_counts import prune_prediction_counts
+from db.traffic.served_answers import delete_answers, oldest_kept
 
 from .clock_check import DAY_SECONDS, check_clock
 
@@ -27,9 +30,10 @@ def prune_store(store: Store, *, force: bool = False) -> dict[str, int]:
     """Delete old data, and return the number of deleted rows of each kind.
 
     These are unlabelled requested inputs older than their dataset's retain_days, values of removed
-    enrichers, prediction counts older than three months, old runs, and workers that fell silent.
-    The latest run of each command on each dataset stays: it tells when the next is due. Raises
-    StoreError if the clock is far ahead of the store's times, unless `force` is set.
+    enrichers, answers and prediction counts older than three months, jobs with their files that
+    ended seven days ago, old runs, and workers that fell silent. The latest run of each command on
+    each dataset stays: it tells when the next is due. Raises StoreError if the clock is far ahead
+    of the store's times, unless `force` is set.
     """
     with store.reading() as connection:
         datasets = all_datasets(connection)
@@ -39,7 +43,9 @@ def prune_store(store: Store, *, force: bool = False) -> dict[str, int]:
     return {
         "requests": sum(prune_requests(store, dataset) for dataset in datasets),
         "enrichments": sum(_prune_enrichments(store, dataset) for dataset in datasets),
+        "answers": sum(prune_answers(store, dataset) for dataset in datasets),
         "served": store.write(prune_prediction_counts),
+        "jobs": prune_jobs(store),
         "runs": _delete(
             store,
             tables.run,
@@ -75,6 +81,23 @@ def prune_requests(
         erase_records(connection, dataset.id, list(connection.execute(still_due).scalars()))
 
     return _in_batches(store, due, drop, may_go_on)
+
+
+def prune_answers(
+    store: Store, dataset: Dataset, may_go_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Delete answers that are too old, or more than are kept; what they taught stays as outcomes.
+
+    Returns how many. It ends between two batches once `may_go_on` returns False.
+    """
+    with store.reading() as connection:
+        oldest = oldest_kept(connection, dataset.id)
+    delete_some = partial(delete_answers, dataset_id=dataset.id, before=oldest, limit=BATCH_RECORDS)
+    done = 0
+    while may_go_on() and (deleted := store.write(delete_some)):
+        done += deleted
+        let_others_write()
+    return done
 
 
 def _prune_enrichments(store: Store, dataset: Dataset) -> int:

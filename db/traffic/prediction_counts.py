@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from db.store import tables
 from db.store.dialect import excluded, upsert, wall_seconds
 
 HOUR_SECONDS = 3600
 KEEP_HOURS = 24 * 90
+
+
+class AnswerCount(NamedTuple):
+    """The answers of one source with one prediction, in the hours that begin with `hour`."""
+
+    hour: int
+    source: str
+    prediction: str
+    answers: int
 
 
 def add_prediction_counts(
@@ -55,6 +65,39 @@ def read_prediction_counts(
     )
     rows = connection.execute(query)
     return [(hour, source, prediction, count) for hour, source, prediction, count in rows]
+
+
+def read_answer_counts(
+    connection: Connection, dataset_id: int, first_hour: int, step_hours: int = 1
+) -> list[AnswerCount]:
+    """Return the counts since `first_hour`, summed over steps of hours counted from 1970."""
+    served = tables.served.c
+    step = served.hour // step_hours
+    query = (
+        select(step, served.source, served.prediction, func.sum(served.answers))
+        .where(served.dataset_id == dataset_id, served.hour >= first_hour)
+        .group_by(step, served.source, served.prediction)
+        .order_by(step, served.source, served.prediction)
+    )
+    return [
+        AnswerCount(step * step_hours, source, prediction, int(answers))
+        for step, source, prediction, answers in connection.execute(query)
+    ]
+
+
+def first_hour_of_model(connection: Connection, dataset_id: int, model_id: int) -> int:
+    """Return the first hour, counted from 1970, in which only this model has answered.
+
+    That is the hour after it was activated, since another model may have answered before.
+    """
+    model = tables.model.c
+    query = select(model.id, model.activated_at).where(
+        model.dataset_id == dataset_id, model.activated_at.isnot(None)
+    )
+    activated = {row.id: row.activated_at for row in connection.execute(query)}
+    if set(activated) <= {model_id}:
+        return 0
+    return int(activated.get(model_id, 0.0)) // HOUR_SECONDS + 1
 
 
 def prune_prediction_counts(connection: Connection) -> int:

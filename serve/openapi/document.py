@@ -12,6 +12,7 @@ from serve.api.query import MOST_ITEMS
 from .batch import predict_many_operation
 from .explanation import EXPLANATION, explain_operation
 from .field_schema import Document, parameter, row_id_parameter
+from .labels import tell_labels_operation
 from .schema import (
     ADDED,
     BY_ACCEPT,
@@ -141,6 +142,7 @@ def _dataset_paths(spec: DatasetSpec) -> Document:
             "post": _add_rows(spec, title),
         },
         f"/records/{spec.name}/{{key}}": _record_path(title),
+        f"/labels/{spec.name}": {"post": tell_labels_operation(spec, title, _WRITE_KEYS)},
     }
     if spec.flat_route:
         paths |= _flat_paths(spec)

@@ -31,6 +31,8 @@ from db.spec.validation import LARGEST_NUMBER, missing_numbers
 
 Document: TypeAlias = dict[str, Any]
 
+# An example of the label of a regression.
+EXAMPLE_NUMBER = 100.0
 CONTROL = r"\u0000-\u0008\u000e-\u001f\u007f-\u009f"
 # At least one character that is not white space, and no control characters.
 TEXT_PATTERN = rf"^[^\S{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
@@ -219,6 +221,13 @@ def row_id_parameter(spec: DatasetSpec) -> Document:
         "description": f"The id of a row of the data, in place of its fields.{column}",
         "schema": row_id_schema(in_query=True),
     }
+
+
+def example_label(spec: DatasetSpec) -> str | float:
+    """Return a label that a row may have."""
+    if spec.kind == "regression":
+        return EXAMPLE_NUMBER
+    return spec.labels[0] if spec.labels else "the right answer"
 
 
 def target_schema(spec: DatasetSpec) -> Document:

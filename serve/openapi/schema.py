@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 
 from db.ingestion.row import RowCounts
-from db.records.listing import MOST_ROWS, SHOWS
+from db.records.listings.index_scan import MOST_COUNTED
+from db.records.listings.listing import MOST_ROWS
+from db.records.listings.listing_filter import ALL_ROWS, SHOWS, SORTS
+from db.records.listings.sorted_listing import MOST_SORTED_ROWS
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.query import MOST_ITEMS
 
@@ -14,6 +17,7 @@ from .field_schema import (
     MISSING,
     Document,
     describe,
+    example_label,
     field_schema,
     row_id_schema,
     target_schema,
@@ -42,7 +46,8 @@ def row_schema(spec: DatasetSpec) -> Document:
     ids = {spec.id: row_id_schema()} if spec.id else {}
     others = ids | {spec.target: target_schema(spec)}
     row = _object(_properties(spec) | others, (*ids, *spec.required)) | _some_value(spec, others)
-    return row | {"example": dict.fromkeys(ids, ROW_ID) | spec.example_inputs()}
+    label = {spec.target: example_label(spec)}
+    return row | {"example": dict.fromkeys(ids, ROW_ID) | spec.example_inputs() | label}
 
 
 def needs_some_value(spec: DatasetSpec) -> bool:
@@ -172,13 +177,23 @@ PROBLEM: Document = {
 }
 _TEXT: Document = {"type": "string", "pattern": rf"^[^{CONTROL}]*$"}
 BY_ACCEPT = "The format of the response; by default, the header Accept decides."
+SORT_BY = (
+    f"A field, or one of {', '.join(SORTS)}; with - before it, the highest first. At most"
+    f" {MOST_SORTED_ROWS:,} records are sorted."
+)
+PAGE_ROWS: Document = {
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_ROWS}, {"enum": [ALL_ROWS]}]
+}
 LISTING_PARAMETERS = (
     ("show", {"enum": list(SHOWS)}, "Which records to list; by default, all."),
     ("label", _TEXT, "Only records with this label."),
     ("prediction", _TEXT, "Only records with this prediction."),
     ("group", _TEXT, "Only records of this group of near duplicates."),
-    ("after", _TEXT, "The place where the previous page ended, from its `next`."),
-    ("rows", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS}, "The page size; 50 if none."),
+    ("q", _TEXT, "Only records with this text in any field, in upper or lower case."),
+    ("sort", _TEXT, SORT_BY),
+    ("after", _TEXT, "The place where the page before ended, from its `next`."),
+    ("before", _TEXT, "The place where the page after begins, from its `previous`."),
+    ("rows", PAGE_ROWS, "The page size; 50 if none. `all` only as CSV."),
     ("format", {"enum": ["json", "csv", "html"]}, BY_ACCEPT),
 )
 ROW_PARAMETER = (
@@ -212,15 +227,20 @@ RECORD: Document = {
         "labels": LABELS,
         "observations": {
             "type": "array",
-            "description": "The rows of the data with these inputs, the newest first.",
+            "description": "The rows of the data with these inputs, and what people said about"
+            " them, the newest first.",
             "items": {
                 "type": "object",
-                "required": ["label", "row_id", "origin", "made_at"],
+                "required": ["id", "label", "row_id", "origin", "made_at"],
                 "properties": {
+                    "id": {"type": "integer"},
                     "label": {"type": ["string", "null"]},
                     "row_id": {"type": ["string", "null"]},
-                    "origin": {"type": "string"},
+                    "origin": {"enum": ["import", "api", "person"]},
                     "made_at": {"type": "number"},
+                    "author": {"type": ["string", "null"]},
+                    "is_unsure": {"type": "boolean"},
+                    "replaced_by": {"type": ["integer", "null"]},
                 },
             },
         },
@@ -255,6 +275,11 @@ RECORDS: Document = {
             },
         },
         "next": {"type": ["string", "null"]},
+        "previous": {"type": ["string", "null"]},
+        "total": {
+            "type": ["integer", "null"],
+            "description": f"Not counted in a search; {MOST_COUNTED + 1:,} if more than that.",
+        },
     },
 }
 

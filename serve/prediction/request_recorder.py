@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
@@ -22,6 +23,8 @@ MOST_AT_ONCE = 500
 GATHER_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
+# How often the thread writes what else there is.
+ALSO_SECONDS = 1.0
 # How often the inputs that wait for workers are counted.
 COUNT_SECONDS = 5.0
 
@@ -36,14 +39,23 @@ class RequestRecorder:
     While the store is down the inputs wait, and more than `entries` are dropped. An input that the
     store refuses is dropped alone. The thread that writes survives every error. What cannot be
     written while the process ends, for CLOSE_SECONDS, is dropped, and a line in the log says so.
+    The thread also calls `also` about every second, which never raises: a thread of its own would
+    need a connection of its own.
     """
 
     def __init__(
-        self, store: Store, entries: int, most_waiting: int, shares: ClientShares | None = None
+        self,
+        store: Store,
+        entries: int,
+        most_waiting: int,
+        shares: ClientShares | None = None,
+        also: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._most_waiting = most_waiting
         self.shares = shares or ClientShares(most_waiting, share=1.0, processes=1)
+        self._also = also
+        self._also_at = float("-inf")
         self._room: dict[int, int] = {}
         self._counted = float("-inf")
         self._entries = entries
@@ -100,8 +112,15 @@ class RequestRecorder:
 
     def _write_all(self) -> None:
         while not self._closing.is_set() or (len(self) and time.monotonic() < self._close_until):
+            self._write_also()
             if not self._try_batch() and self._closing.wait(RETRY_SECONDS):
                 time.sleep(RETRY_SECONDS / 10)
+
+    def _write_also(self) -> None:
+        now = time.monotonic()
+        if now - self._also_at >= ALSO_SECONDS:
+            self._also_at = now
+            self._also()
 
     def _try_batch(self) -> bool:
         """Gather and write a batch; return False if any of it has to wait."""

@@ -28,6 +28,7 @@ from serve.malloc import give_back
 from serve.store_reader import StoreReader
 from serve.telemetry.counters import RequestCounters
 
+from .answer_recorder import AnswerRecorder
 from .cache import CachedResponse
 from .catalog import Catalog, Served, load_catalog
 from .client_shares import ClientShares
@@ -55,8 +56,9 @@ class PredictionService:
         shares = ClientShares(
             settings.waiting_records, settings.client_waiting_share, settings.web_concurrency
         )
+        self.answers = AnswerRecorder(store, settings.answers_per_second)
         self.recorder = RequestRecorder(
-            store, settings.queue_entries, settings.waiting_records, shares
+            store, settings.queue_entries, settings.waiting_records, shares, self.answers.write
         )
         self.draining = False
         self._stop = threading.Event()
@@ -66,16 +68,17 @@ class PredictionService:
         give_back()
 
     def start(self) -> None:
-        """Start polling the generation and recording unseen inputs."""
+        """Start polling the generation, and recording unseen inputs and answers."""
         self._poller.start()
         self.recorder.start()
 
     def close(self) -> None:
-        """Stop polling, and write the unseen inputs that wait."""
+        """Stop polling, and write the unseen inputs and the answers that wait."""
         self._stop.set()
         if self._poller.is_alive():
             self._poller.join(POLL_SECONDS)
         self.recorder.close()
+        self.answers.write()
 
     def find_cached(self, address: str) -> CachedResponse | None:
         """Return the cached response to a request, by its address, without counting it."""
@@ -105,10 +108,12 @@ class PredictionService:
         return self._respond(served, found, client)[0]
 
     def predict_flat(
-        self, served: Served, raw: Mapping[str, object], client: str
+        self, served: Served, raw: Mapping[str, object], client: str, request_id: str
     ) -> dict[str, float]:
         """Return the probability of every label, as the flat route sends it."""
-        answer = decode_answer(self.predict(served, raw, client=client).body)
+        response = self.predict(served, raw, client=client)
+        self.answers.record(request_id, response)
+        answer = decode_answer(response.body)
         probabilities = answer.probabilities or {}
         labels = sorted({*served.spec.labels, *probabilities})
         return {label: round(probabilities.get(label, 0.0), FLAT_DIGITS) for label in labels}
@@ -158,9 +163,9 @@ class PredictionService:
         self, served: Served, found: FoundRecord, client: str
     ) -> tuple[CachedResponse, float]:
         """Return a response from the store or the student, and the seconds that it stays valid."""
-        body = found.body
+        body, key = found.body, found.key
         if body is not None:
-            return _make_response(served, body, "teacher", decode_label(body)), float("inf")
+            return _make_response(served, key, body, decode_label(body)), float("inf")
         response = self._ask_student(served, found, client)
         return response, self._valid_seconds(served)
 
@@ -183,7 +188,8 @@ class PredictionService:
         student = served.require_student()
         enrichment = self._record(served, found, client)
         answer = student_answer(served.name, served.model, student, found.inputs, enrichment)
-        return _make_response(served, encode_answer(answer), answer.source, answer.prediction)
+        body = encode_answer(answer)
+        return _make_response(served, found.key, body, answer.prediction, answer.source)
 
     def _record(self, served: Served, found: FoundRecord, client: str) -> Enrichment:
         """Record inputs for the workers, if they have anything to do for them."""
@@ -228,10 +234,11 @@ class PredictionService:
 
 
 def _make_response(
-    served: Served, body: bytes, source: str, prediction: str | float
+    served: Served, key: bytes, body: bytes, prediction: str | float, source: str = "teacher"
 ) -> CachedResponse:
     name = prediction_name(prediction)
-    return CachedResponse(body, tag_of(body), served.id, served.name, source, name)
+    recorded = key if served.spec.remember else b""
+    return CachedResponse(body, tag_of(body), served.id, served.name, source, name, recorded)
 
 
 def tag_of(body: bytes) -> str:

@@ -24,6 +24,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 AMOUNTS = {
     "cache_answers": "Predictions held by the response cache.",
     "cache_bytes": "Approximate bytes held by the response cache.",
+    "answers_skipped": "Answers not recorded, because they were above ANSWERS_PER_SECOND.",
+    "answers_refused": "Answers not recorded, because the store refused them.",
     "unseen_queue_inputs": "Unseen inputs waiting to be written to the store.",
     "unseen_queue_dropped": "Unseen inputs not recorded, because the queue or the store was full.",
     "unseen_queue_refused": "Unseen inputs not recorded, because the store refused them.",
@@ -151,6 +153,14 @@ def _processes(pids: list[int]) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "veilleuse_web_open_files", "Open file descriptors of the running web processes.", files
     )
+
+
+def memory_of(pid: int) -> int:
+    """Return the memory of a process in bytes, 0 if it has ended or the system does not tell."""
+    try:
+        return _memory_bytes(pid)
+    except OSError:
+        return 0
 
 
 def _memory_bytes(pid: int) -> int:

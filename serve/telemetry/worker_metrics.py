@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.queue.coverage import all_counts
+from db.queue.coverage import CoverageCount
 from db.queue.fault import Fault, all_faults
 from db.queue.pause import paused_at
 from db.queue.worker_registry import WorkerRow, all_workers
 from db.store.dialect import wall_seconds
 from serve.store_reader import StoreReader
+
+from .coverage_reader import CoverageReader
 
 STATES = ("closed", "opening", "open", "suspended")
 
@@ -24,6 +25,7 @@ class WorkerCollector(Collector):
 
     def __init__(self, store_reader: StoreReader) -> None:
         self._store_reader = store_reader
+        self._coverage_reader = CoverageReader()
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Return nothing, so that registering does not already read the store."""
@@ -35,7 +37,7 @@ class WorkerCollector(Collector):
             return
         try:
             connection = self._store_reader.connection()
-            yield from _coverage(connection)
+            yield from _coverage(self._coverage_reader.read(connection))
             yield from _workers(all_workers(connection), wall_seconds(connection))
             yield _faults(all_faults(connection))
             paused = float(paused_at(connection) is not None)
@@ -46,7 +48,7 @@ class WorkerCollector(Collector):
         )
 
 
-def _coverage(connection: Connection) -> Iterator[GaugeMetricFamily]:
+def _coverage(counts: list[CoverageCount]) -> Iterator[GaugeMetricFamily]:
     fresh = GaugeMetricFamily(
         "veilleuse_fresh_records",
         "Records with a fresh enrichment of this enricher.",
@@ -59,13 +61,13 @@ def _coverage(connection: Connection) -> Iterator[GaugeMetricFamily]:
     )
     counted = GaugeMetricFamily(
         "veilleuse_counted_timestamp_seconds",
-        "Unix time at which a worker last counted these records.",
+        "Unix time at which these records were last counted.",
         labels=("dataset", "enricher"),
     )
-    for count in all_counts(connection):
+    for count in counts:
         labels = (count.dataset, count.enricher)
         fresh.add_metric(labels, count.fresh)
-        backlog.add_metric(labels, count.records - count.fresh)
+        backlog.add_metric(labels, count.backlog)
         counted.add_metric(labels, count.made_at)
     yield from (fresh, backlog, counted)
 

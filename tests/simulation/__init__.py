@@ -1,0 +1,1 @@
+"""Simulations of many days, which are run by hand: make simulate."""
