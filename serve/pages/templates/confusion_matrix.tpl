@@ -1,28 +1,52 @@
-% if model_card.matrix:
-<div class="wide" tabindex="0" role="region" aria-label="Confusion of {{name}}"><table class="matrix">
-<caption>Rows: true label. Columns: the teacher's prediction. Each number links to its records.</caption>
+% from serve.pages.formatting import count
+% from serve.pages.models.confusion import confusion_of
+% confusion = confusion_of(metrics)
+% has_links = get("has_links", True)
+% if confusion:
+% if confusion.rows:
+<p class="soft">{{_("Rows: the true label. Columns: the answer of the teacher. Green: right. Red: wrong.")}} {{_("Each number leads to its records.") if has_links else ""}}</p>
+% end
+<div class="confusion">
+% if confusion.rows:
+<div class="wide" tabindex="0" role="region" aria-label="{{_("Confusion matrix of {name}").format(name=name)}}"><table class="matrix">
 <thead><tr><td></td>
-% for label in model_card.labels:
+% for label in confusion.labels:
 <th scope="col"><span>{{label}}</span></th>
 % end
 </tr></thead><tbody>
-% for label, row in zip(model_card.labels, model_card.matrix):
-% row_total = sum(row) or 1
+% for label, cells in confusion.rows:
 <tr><th scope="row">{{label}}</th>
-% for answer, count in zip(model_card.labels, row):
-<td class="n h{{min(4, -(-5 * count // row_total) - 1) if count else 'no'}}">
-% if count:
-<a href="/records/{{name}}?label={{!quoted(label)}}&amp;prediction={{!quoted(answer)}}">{{format(count, ",")}}</a>
+% for cell in cells:
+% if not cell.count:
+<td></td>
+% elif has_links:
+<td class="{{cell.tint}}"><a href="/records/{{name}}?label={{!quoted(label)}}&amp;prediction={{!quoted(cell.answer)}}">{{count(cell.count)}}</a></td>
+% else:
+<td class="{{cell.tint}}">{{count(cell.count)}}</td>
 % end
-</td>
 % end
 </tr>
 % end
 </tbody></table></div>
-% else:
-<p>The teacher's most frequent confusions:</p><ul>
-% for label, answer, count in model_card.confused:
-<li><a href="/records/{{name}}?label={{!quoted(label)}}&amp;prediction={{!quoted(answer)}}">{{label}} as {{answer}}</a>: {{format(count, ",")}}</li>
 % end
-</ul>
+<div class="pairs">
+% if confusion.worst:
+<p class="soft">{{_("The most frequent mistakes")}}</p>
+<ol>
+% for pair in confusion.worst:
+% words = _("{label} answered as {answer}").format(label=pair.label, answer=pair.answer)
+<li>
+% if has_links:
+<a href="/records/{{name}}?label={{!quoted(pair.label)}}&amp;prediction={{!quoted(pair.answer)}}">{{words}}</a>
+% else:
+{{words}}
+% end
+<span class="soft">{{_("{count} of {rows} rows").format(count=count(pair.count), rows=count(pair.rows))}}</span></li>
+% end
+</ol>
+% else:
+<p>{{_("No row was answered wrongly.")}}</p>
+% end
+</div>
+</div>
 % end

@@ -1,0 +1,1 @@
+"""Versions of models: reading them, comparing two of them, and what to be warned of."""
