@@ -84,15 +84,22 @@ def infer_from(
     `decimal` is the decimal mark of numbers that can be read in two ways.
     """
     table = read_table(source, frozenset(missing), progress)
+    return infer_table(table, source.name, target, name, decimal)
+
+
+def infer_table(
+    table: Table, source: str, target: str, name: str, decimal: Mark | None = None
+) -> InferredDataset:
+    """Infer a dataset from a table that has been read from a source of this name."""
     if target not in table.columns:
-        raise _no_column(source.name, target, list(table.columns))
+        raise _no_column(source, target, list(table.columns))
     file = file_marks(table, decimal)
-    label = read_target(source.name, table.columns[target], file)
+    label = read_target(source, table.columns[target], file)
     others = [column for each, column in table.columns.items() if each != target]
-    columns = _decide(source.name, target, others, file, next(iter(table.columns)))
-    _check_numbers(source.name, label, columns)
+    columns = _decide(source, target, others, file, next(iter(table.columns)))
+    _check_numbers(source, label, columns)
     names = field_names(columns, target)
-    text = dataset_toml(name, PurePath(source.name).name, label, columns, names)
+    text = dataset_toml(name, PurePath(source).name, label, columns, names)
     spec = msgspec.convert(tomllib.loads(text), DatasetSpec)
     check_spec(spec)
     warnings = list(_warnings(table, label, columns))

@@ -64,6 +64,12 @@ class WebSettings:
         whole_number(0, 100_000_000),
         "maximum number of unseen inputs per dataset that wait in the store for a worker",
     )
+    answers_per_second: int = setting(
+        20,
+        whole_number(0, 10_000),
+        "answers per second that a web process keeps in the store, so that labels which come later"
+        " can judge them; 0 keeps none",
+    )
     api_keys: tuple[str, ...] = setting(
         (),
         key_list,
@@ -110,6 +116,12 @@ class WebSettings:
         0.5,
         number(0, 1, "(a share)"),
         "share of WAITING_RECORDS that the waiting inputs of one client may take; 1 is no limit",
+    )
+    upload_mib: float = setting(
+        100.0,
+        number(0, 10_000, "MiB"),
+        "size in MiB of a file that a browser may upload with a key from API_KEYS; 0 turns uploads"
+        " off",
     )
     session_hours: float = setting(
         12.0, number(0.01, 8760, "hours"), "hours a browser stays signed in"

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
 import click
+
+from db.cli.terminal.command_group import CONTEXT_SETTINGS, CommandGroup
+from db.cli.terminal.log_format import log_to_stderr
 
 from .bench import bench
 from .exchange import import_, publish
+from .job import job
 from .models import activate, evaluate, models, survey, train
 from .quarantine import quarantine
 from .status import status
 from .workers import once, pause, resume, run
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
 def cli() -> None:
     """Enrich records and train models.
 
     Settings are environment variables, such as DATABASE_URL and GATE_*; README.md lists them.
     """
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    log_to_stderr()
 
 
 for command in (
@@ -39,5 +40,6 @@ for command in (
     resume,
     quarantine,
     bench,
+    job,
 ):
     cli.add_command(command)

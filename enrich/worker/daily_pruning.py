@@ -1,4 +1,4 @@
-"""Daily pruning: a worker deletes old requested inputs while its gate is open."""
+"""Daily pruning: a worker deletes old requested inputs and answers while its gate is open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from db.admin.clock_check import DAY_SECONDS, is_clock_credible, recent_times
-from db.admin.prune import prune_requests
+from db.admin.prune import prune_answers, prune_requests
+from db.jobs.job_pruning import prune_jobs
 from db.queue.run_history import is_running, last_completed_at, recorded_run
 from db.records.dataset import Dataset, all_datasets
 from db.store.dialect import wall_seconds
@@ -47,11 +48,14 @@ class DailyPruning:
                 self._postpone(dataset)
             if not may_go_on():
                 return
+        if is_credible:
+            prune_jobs(self._store, may_go_on)
         self._checked_at = time.monotonic()
 
     def _prune(self, dataset: Dataset, may_go_on: Callable[[], bool]) -> None:
         with recorded_run(self._store, dataset.id, COMMAND, self._worker_id) as run:
             count = prune_requests(self._store, dataset, may_go_on)
+            prune_answers(self._store, dataset, may_go_on)
             # What is left is due again as soon as the gate is open.
             run.complete(DONE if may_go_on() else "interrupted", count)
         if count:

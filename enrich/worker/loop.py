@@ -33,6 +33,7 @@ from enrich.planning.exchange_due import all_missing_variables
 from .coverage_counter import CoverageCounter
 from .daily_pruning import DailyPruning
 from .hooks import WorkerHooks
+from .job_runner import JobRunner
 from .stats import WorkerTotals
 from .subcommand import Subcommands
 from .worker import Worker, working
@@ -182,14 +183,16 @@ class WorkerLoop:
         self._subcommands = subcommands
         self._coverage = CoverageCounter(store)
         self._pruning = DailyPruning(store, worker.id)
+        self._jobs = JobRunner(store, worker.id, subcommands)
         self._failed: dict[Due, FailedCommand] = {}
-        self._exchange_checked_at = 0.0
+        self._interruption_checked_at = 0.0
         self._missing_variables: set[tuple[str, str]] = set()
         log.info("worker %s has started", worker.id)
 
     def tick(self) -> None:
-        """Enrich, then run due subcommands; an error ends only the part in which it is raised."""
+        """Run jobs, enrich, run due subcommands; an error ends only the part that raises it."""
         for name, part in (
+            ("the work on files", self._run_jobs),
             ("this pass", self._enrich),
             ("the check of variables", self._warn_of_missing_variables),
             ("the run of due commands", self._run_all_due),
@@ -203,6 +206,10 @@ class WorkerLoop:
                 return
             except Exception as error:  # noqa: BLE001  the next tick tries again
                 self._report_error(name, error)
+
+    def _run_jobs(self) -> None:
+        # People wait for them.
+        self._jobs.run_all(self._may_work, self._monitor.set_in_progress)
 
     def _enrich(self) -> None:
         done = self._worker.enrich(may_work=self._may_go_on, on_error=self._report)
@@ -223,14 +230,16 @@ class WorkerLoop:
     def _may_go_on(self) -> bool:
         # A pass over many records takes hours.
         self._coverage.publish()
-        return self._may_work() and not self._is_exchange_due()
+        return self._may_work() and not self._is_pass_interrupted()
 
-    def _is_exchange_due(self) -> bool:
-        """Return True, at most every TICK_SECONDS, if a pass should end for an import."""
+    def _is_pass_interrupted(self) -> bool:
+        """Return True, at most every TICK_SECONDS, if a pass should end for a job or an import."""
         now = time.monotonic()
-        if now - self._exchange_checked_at < TICK_SECONDS:
+        if now - self._interruption_checked_at < TICK_SECONDS:
             return False
-        self._exchange_checked_at = now
+        self._interruption_checked_at = now
+        if self._jobs.is_needed():
+            return True
         return is_exchange_due(self._store, self._settings, self._still_failed())
 
     def _still_failed(self) -> set[Due]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,21 +36,25 @@ class Subcommands:
 
     def run(self, *arguments: str) -> bool | None:
         """Run `python -m enrich …`; return whether it succeeded, None where the worker ended it."""
+        return self.run_while(lambda: True, *arguments)
+
+    def run_while(self, is_wanted: Callable[[], bool], *arguments: str) -> bool | None:
+        """Run a command as `run` does, and end it as soon as `is_wanted` returns False."""
         with tempfile.NamedTemporaryFile(prefix="veilleuse-") as lock:
             command = [sys.executable, "-m", "enrich", *arguments, "--lock", lock.name]
             with subprocess.Popen(command, process_group=0) as running:  # noqa: S603
                 self._suspender.add(running.pid, Path(lock.name))
-                was_ended = self._wait(running)
+                was_ended = self._wait(running, is_wanted)
                 was_ended = self._suspender.remove(running.pid) or was_ended
                 if running.poll() is None:
                     _end(running)
         return None if was_ended else running.returncode == 0
 
-    def _wait(self, running: subprocess.Popen[bytes]) -> bool:
+    def _wait(self, running: subprocess.Popen[bytes], is_wanted: Callable[[], bool]) -> bool:
         """Wait for the process to end; return whether it has to be ended instead."""
         while running.poll() is None:
             too_long = self._suspender.stopped_for() > self._suspend_seconds
-            if self._stop.wait(POLL_SECONDS) or too_long:
+            if self._stop.wait(POLL_SECONDS) or too_long or not is_wanted():
                 return True
         return False
 

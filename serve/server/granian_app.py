@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from serve.api.access.body_limit import PLAIN, BodyLimit
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, WAITED, Environ, Headers
 from serve.prediction.cache import CachedResponse
 
 from .waitress_request import ONLY_CHUNKED, host_fault
 
+HOLDS_BODIES = "the most that SERVER=granian holds; use SERVER=waitress for larger files"
 _REPLACEMENT = "\ufffd"
 _NAMED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
@@ -60,29 +62,32 @@ class UnreadRequest(Exception):
 class BodyReader:
     """Reads bodies within a size and a time, and no more bytes at once than a limit.
 
-    A body counts until `release`: bodies that wait for a thread take memory as well.
+    A body counts until `release`: bodies that wait for a thread take memory as well. A file that
+    may be larger than other bodies may take longer to come too.
     """
 
-    def __init__(self, limit_bytes: int, seconds: float, all_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
+    def __init__(self, seconds: float, upload_seconds: float, all_bytes: int) -> None:
         self._seconds = seconds
+        self._upload_seconds = upload_seconds
         self._all_bytes = all_bytes
         self._held_bytes = 0
 
-    async def read(self, exchange: Exchange, length: int | None) -> bytes:
+    async def read(self, exchange: Exchange, length: int | None, limit: BodyLimit = PLAIN) -> bytes:
         """Return a body of a length, None if its chunks do not say it; raises UnreadRequest."""
-        if length is not None and length > self._limit_bytes:
-            raise self._too_large()
+        limit = limit.lowered(self._all_bytes, HOLDS_BODIES)
+        if length is not None and length > limit.most_bytes:
+            raise UnreadRequest(413, limit.words)
         body = bytearray()
+        is_upload = limit.most_bytes > PLAIN.most_bytes
+        seconds = self._upload_seconds if is_upload else self._seconds
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._gather(exchange, body)
+            async with asyncio.timeout(seconds):
+                await self._gather(exchange, body, limit)
             _check_whole(len(body), length)
         except BaseException as error:
             self.release(len(body))
             if isinstance(error, TimeoutError):
-                words = f"the body did not come within {self._seconds:g} s"
-                raise UnreadRequest(408, words) from None
+                raise UnreadRequest(408, f"the body did not come within {seconds:g} s") from None
             raise
         return bytes(body)
 
@@ -90,21 +95,15 @@ class BodyReader:
         """Stop counting a body of this size: its request has been answered."""
         self._held_bytes -= size
 
-    async def _gather(self, exchange: Exchange, body: bytearray) -> None:
+    async def _gather(self, exchange: Exchange, body: bytearray, limit: BodyLimit) -> None:
         # A client may send each byte as a chunk of its own.
         async for piece in exchange:
             body += piece
             self._held_bytes += len(piece)
-            self._check(len(body))
-
-    def _check(self, size: int) -> None:
-        if size > self._limit_bytes:
-            raise self._too_large()
-        if self._held_bytes > self._all_bytes:
-            raise UnreadRequest(503, "too many bodies are on their way; try again in 5 s")
-
-    def _too_large(self) -> UnreadRequest:
-        return UnreadRequest(413, f"the body has more than {self._limit_bytes:,} bytes; send fewer")
+            if len(body) > limit.most_bytes:
+                raise UnreadRequest(413, limit.words)
+            if self._held_bytes > self._all_bytes:
+                raise UnreadRequest(503, "too many bodies are on their way; try again in 5 s")
 
 
 def _check_whole(size: int, length: int | None) -> None:
@@ -155,7 +154,10 @@ class GranianApp:
         """Put the body of a request into its environ, and return its size in bytes."""
         is_chunked = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
         length = None if is_chunked else int(environ["CONTENT_LENGTH"])
-        body = await self._reader.read(exchange, length)
+        limit = PLAIN
+        if length is not None and length > PLAIN.most_bytes:
+            limit = self._app.find_body_limit(dict(environ))
+        body = await self._reader.read(exchange, length, limit)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         return len(body)

@@ -14,14 +14,13 @@ from pathlib import Path
 from db.errors import SettingError
 from db.settings import Settings, load_settings
 from db.store.store import open_store
-from serve.api.query import MOST_BODY_BYTES
 from serve.malloc import use_one_arena
 from serve.telemetry.log import set_up_log
 
 from .descriptor_limit import most_connections, raise_descriptor_limit
 from .granian_app import BodyReader, GranianApp
 from .listener import BACKLOG, listen, remove_socket, tcp_host, unix_path
-from .waitress_channel import REQUEST_SECONDS
+from .waitress_channel import REQUEST_SECONDS, UPLOAD_SECONDS
 from .waitress_server import MOST_HEADER_BYTES
 from .web_process import WebProcess
 
@@ -92,5 +91,5 @@ def application() -> GranianApp:
     web_process = WebProcess(settings, log_handler, Path(os.environ[METRICS_FOLDER]))
     web_process.start()
     atexit.register(web_process.close)
-    reader = BodyReader(MOST_BODY_BYTES, REQUEST_SECONDS, MOST_HELD_BYTES)
+    reader = BodyReader(REQUEST_SECONDS, UPLOAD_SECONDS, MOST_HELD_BYTES)
     return GranianApp(web_process.app, reader, settings.web_threads)

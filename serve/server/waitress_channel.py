@@ -11,19 +11,24 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error
 
-from serve.api.wsgi import CACHED, WAITED, Environ
+from serve.api.access.body_limit import BodyLimit
+from serve.api.wsgi import CACHED, WAIT_UNTIL_READ, WAITED, Environ
 from serve.prediction.cache import CachedResponse
 
 from .waitress_request import ProblemTask, RequestParser
 
 # From the first byte of a request to its last; a slower client only holds a connection.
 REQUEST_SECONDS = 20.0
+# A file of 100 MiB over a line of 2 Mbit/s; only clients that have signed in may take so long.
+UPLOAD_SECONDS = 600.0
 # How long a client may leave part of its answers unread.
 UNREAD_SECONDS = 60.0
+READ_POLL_SECONDS = 0.01
 # The next pipelined request of a client is answered once it has read all but this much.
 UNREAD_BYTES = 256 * 1024
 # An answer that takes longer in the loop, because of a disk or a lock, must not stall others.
@@ -99,6 +104,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         """Return the WSGI environment, with how long the request has waited."""
         environ: Environ = super().get_environment()
         environ[WAITED] = time.monotonic() - self.channel.queued_at
+        environ[WAIT_UNTIL_READ] = self.channel.wait_until_read
         if self.channel.cached is not None:
             environ[CACHED] = self.channel.cached
         return environ
@@ -136,7 +142,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     task_class = RequestTask
     error_task_class = ProblemTask
-    parser_class = RequestParser
     request: Any
     queued_at = 0.0
     # The response that the dispatcher has found for its request.
@@ -150,6 +155,26 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     begun_at: float | None = None
     # Since when there has been something to send.
     unread_since: float | None = None
+
+    def parser_class(self, adjustments: Adjustments) -> RequestParser:
+        """Return the parser of the next request."""
+        address = str(self.addr[0] or "")
+        return RequestParser(adjustments, address, self._find_body_limit)
+
+    def _find_body_limit(self, environ: Environ) -> BodyLimit:
+        limit: BodyLimit = self.server.application.find_body_limit(environ)
+        return limit
+
+    def wait_until_read(self) -> None:
+        """Wait until the client has read what was sent, or is cut off because it does not.
+
+        An answer that is made while it is sent then never waits as a whole. It holds a thread.
+        """
+        while self.connected and self.total_outbufs_len:
+            time.sleep(READ_POLL_SECONDS)
+        self.unread_since = None
+        # waitress begins a new buffer here; the old one would keep 16 MiB that have been sent.
+        self.current_outbuf_count = self.adj.outbuf_high_watermark
 
     @property
     def last_activity(self) -> float:
@@ -227,7 +252,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.unread_since = None
         elif self.unread_since is None:
             self.unread_since = now
-        is_slow_to_send = self.begun_at is not None and now - self.begun_at > REQUEST_SECONDS
+        is_upload = self.request is not None and self.request.is_upload
+        most_seconds = UPLOAD_SECONDS if is_upload else REQUEST_SECONDS
+        is_slow_to_send = self.begun_at is not None and now - self.begun_at > most_seconds
         is_slow_to_read = now - (self.unread_since or now) > UNREAD_SECONDS
         is_idle = not self.requests and now - self._active_at > self.server.keep_alive_seconds
         return is_slow_to_send or is_slow_to_read or is_idle

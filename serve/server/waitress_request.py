@@ -6,10 +6,19 @@ hold the behaviour.
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
+
+from serve.api.access.body_limit import PLAIN, BodyLimit
+from serve.api.wsgi import Environ
+
+FindBodyLimit: TypeAlias = Callable[[Environ], BodyLimit]
 
 VERSIONS = frozenset({"1.0", "1.1"})
 ONLY_CHUNKED = "the only Transfer-Encoding that is understood is chunked"
@@ -26,7 +35,6 @@ _WORDS = {
     "Content-Length is invalid": "Content-Length is not one whole number",
 }
 _WORDS_OF_STATUS = {
-    413: "the body has more than {body:,} bytes; send fewer",
     431: "the first line and the headers have more than {head:,} bytes; send long inputs in the"
     " body of a POST",
     500: "an error on the server; it has been logged",
@@ -36,6 +44,24 @@ _WORDS_OF_STATUS = {
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """Accepts raw UTF-8 in an address, and refuses heads that other servers read differently."""
+
+    adj: Any
+    body_limit = PLAIN
+
+    def __init__(
+        self,
+        adjustments: Adjustments,
+        address: str = "",
+        find_body_limit: FindBodyLimit = lambda _: PLAIN,
+    ) -> None:
+        super().__init__(adjustments)
+        self._address = address
+        self._find_body_limit = find_body_limit
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the body may be larger than usual, and so takes longer to come."""
+        return self.body_limit.most_bytes > PLAIN.most_bytes
 
     def received(self, data: bytes) -> int:
         """Handle bytes of the request; return how many belong to it."""
@@ -60,6 +86,26 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         )
         if fault:
             raise ParsingError(fault)
+        if self.content_length > PLAIN.most_bytes:
+            self._raise_limit()
+
+    def _raise_limit(self) -> None:
+        """Find out whether a body that is larger than usual may come."""
+        self.body_limit = self._find_body_limit(self._make_environ())
+        if self.is_upload:
+            self.adj = copy.copy(self.adj)
+            # waitress refuses bodies of this size.
+            self.adj.max_request_body_size = self.body_limit.most_bytes + 1
+
+    def _make_environ(self) -> Environ:
+        """Return what of the request decides on the size of its body."""
+        return {
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": self.path,
+            "REMOTE_ADDR": self._address,
+            "wsgi.url_scheme": "http",
+            **{f"HTTP_{name}": value for name, value in self.headers.items()},
+        }
 
 
 def ascii_line(line: bytes) -> bytes:
@@ -104,9 +150,8 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         """Send the problem, and close the connection: its next bytes could be anything."""
         error, adj = self.request.error, self.channel.adj
-        words = refusal_words(
-            error.code, error.body, adj.max_request_body_size - 1, adj.max_request_header_size
-        )
+        body_words = self.request.body_limit.words
+        words = refusal_words(error.code, error.body, body_words, adj.max_request_header_size)
         answer = self.channel.server.application.refuse(error.code, words)
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend(answer.headers)
@@ -115,8 +160,10 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         self.write(answer.body)
 
 
-def refusal_words(status: int, words: str, body_bytes: int, head_bytes: int) -> str:
+def refusal_words(status: int, words: str, body_words: str, head_bytes: int) -> str:
     """Return what a client is told, from what waitress or the parser says."""
+    if status == 413:  # noqa: PLR2004  Content Too Large
+        return body_words
     if status in _WORDS_OF_STATUS:
-        return _WORDS_OF_STATUS[status].format(body=body_bytes, head=head_bytes)
+        return _WORDS_OF_STATUS[status].format(head=head_bytes)
     return next((ours for theirs, ours in _WORDS.items() if words.startswith(theirs)), words)

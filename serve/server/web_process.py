@@ -80,6 +80,8 @@ class WebProcess:
             amounts={
                 "cache_answers": len(cache),
                 "cache_bytes": cache.bytes,
+                "answers_skipped": service.answers.skipped,
+                "answers_refused": service.answers.refused,
                 "unseen_queue_inputs": len(service.recorder),
                 "unseen_queue_dropped": service.recorder.dropped,
                 "unseen_queue_refused": service.recorder.refused,

@@ -1,0 +1,1 @@
+"""What `python -m enrich job` does for each kind of job."""

@@ -1,0 +1,3 @@
+% if note:
+<p class="notice">{{note.sentence}} <code>{{note.command}}</code></p>
+% end
