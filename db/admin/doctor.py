@@ -28,6 +28,7 @@ from db.store.store import Store, check_schema, describe_store, sqlite_file
 from .dataset_needs import check_needs
 from .file_access import check_file_access
 from .finding import Finding, Level, fault
+from .worker_condition import condition_of
 
 # A web process accepts 10,000 connections, each of which needs a file descriptor.
 WEB_DESCRIPTORS = 10_100
@@ -81,8 +82,9 @@ def _check_store(connection: Connection, settings: Settings) -> Iterator[Finding
     for dataset in datasets:
         yield from _check_dataset(connection, dataset)
         yield from check_needs(dataset.spec)
-    yield from map(_fault_of, all_faults(connection))
-    yield _check_workers(workers, now)
+    faults = all_faults(connection)
+    yield from map(_fault_of, faults)
+    yield _check_workers(workers, faults, now)
 
 
 def _check_dataset(connection: Connection, dataset: Dataset) -> Iterator[Finding]:
@@ -208,11 +210,11 @@ def _fault_of(fault: Fault) -> Finding:
     return Finding("fault", subject, f"is stopped: {fault.reason}", remedy)
 
 
-def _check_workers(workers: Sequence[WorkerRow], now: float) -> Finding:
-    """Check which workers are alive."""
-    running = sum(worker.lives(now) for worker in workers)
+def _check_workers(workers: Sequence[WorkerRow], faults: Sequence[Fault], now: float) -> Finding:
+    """Check which workers are alive, and whether they do their work."""
+    running = [worker for worker in workers if worker.lives(now)]
     if running:
-        return Finding("good", "workers", f"running: {running}")
+        return _check_running(running, faults, now)
     if workers:
         silent_seconds = min(abs(now - worker.seen_at) for worker in workers)
         message = f"none is running; the last heartbeat was {silent_seconds / 60:.0f} min ago"
@@ -220,3 +222,16 @@ def _check_workers(workers: Sequence[WorkerRow], now: float) -> Finding:
     message = "none is registered, so new inputs keep the student's prediction"
     remedy = "start a worker here or on another machine: python -m enrich run"
     return Finding("warning", "workers", message, remedy)
+
+
+def _check_running(workers: Sequence[WorkerRow], faults: Sequence[Fault], now: float) -> Finding:
+    """Report the first of the running workers that fails, or else the first that is silent."""
+    conditions = [(worker, condition_of(worker, faults, now)) for worker in workers]
+    bad = [(worker, condition) for worker, condition in conditions if condition.is_bad]
+    if not bad:
+        return Finding("good", "workers", f"running: {len(workers)}")
+    worker, worst = min(bad, key=lambda one: one[1].state != "failing")
+    message = f"running: {len(workers)}; worker {worker.id} is {worst.state}: {worst.reason}"
+    return Finding(
+        "fault" if worst.state == "failing" else "warning", "workers", message, worst.remedy
+    )

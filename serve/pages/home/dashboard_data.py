@@ -1,29 +1,34 @@
-"""The dashboard's data, read from the store at one moment."""
+"""The data of the first page and of the page of the server, read from the store at one moment."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
-import msgspec
 from sqlalchemy import Connection
 
-from db.queue.coverage import CoverageCount, all_counts
+from db.labels.production import ProductionSummary
+from db.queue.coverage import CoverageCount
 from db.queue.fault import Fault, all_faults
-from db.queue.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
 from db.queue.pause import paused_at
-from db.queue.quarantine import Quarantined, list_quarantine
+from db.queue.quarantine import Quarantined, count_quarantined, list_quarantine
 from db.queue.run_history import Run, failed_runs
-from db.queue.worker_registry import WorkerRow, all_workers, records_per_second
+from db.queue.worker_registry import all_workers, records_per_second
+from db.spec.field import TextField
 from db.store.dialect import wall_seconds
 from db.traffic.prediction_counts import HOUR_SECONDS, read_prediction_counts
-from db.traffic.web_load import WebLoad, read_load
+from serve.pages.models.verdict_text import warning_sentences
+from serve.pages.over_time.drift_data import read_drift
+from serve.pages.over_time.production_data import summary_text
 from serve.prediction.catalog import Served
-from serve.telemetry.counters import BOUNDS_SECONDS, Counts, Durations
-from serve.telemetry.drift import Drift, drift_of
+from serve.telemetry.drift import Drift
 
+from .dataset_counts import DatasetCounts, DatasetFacts, labels_since
 from .model_card import ModelCard
+from .things_to_do import DatasetState, Task, things_to_do
+from .verdict import production_alarm
+from .worker_panel import WorkerPanel, read_worker_panels
 
 HOURS = 24
 # The longest list of failed runs, and of quarantined records.
@@ -34,15 +39,9 @@ MOST_TROUBLES = 8
 class Coverage:
     """The progress of one enricher; `seconds_left` is None while no worker is working."""
 
-    enricher: str
-    fresh: int
-    records: int
+    count: CoverageCount
+    is_old: bool
     seconds_left: float | None
-
-    @property
-    def backlog(self) -> int:
-        """The number of records without a fresh value."""
-        return self.records - self.fresh
 
 
 @dataclass(frozen=True)
@@ -58,94 +57,90 @@ class AnswerCounts:
         """The number of predictions served."""
         return sum(count for _, count in self.predictions)
 
+    def by_source(self, source: str) -> int:
+        """The number of predictions of the teacher, or of the student."""
+        return sum(hour.get(source, 0) for hour in self.hours)
+
 
 @dataclass(frozen=True)
 class DatasetPanel:
-    """One dataset on the dashboard."""
+    """One dataset on the first page, and what to do about it."""
 
     served: Served
     model_card: ModelCard
+    counts: DatasetCounts
     coverage: list[Coverage]
-    counted_at: float | None
     answered: AnswerCounts
+    tasks: list[Task]
+    production: ProductionSummary | None = None
+
+    @property
+    def production_text(self) -> str:
+        """How good the answers of the last weeks turned out to be, "" if nobody has told."""
+        is_regression = self.served.spec.kind == "regression"
+        return summary_text(self.production, is_regression=is_regression) if self.production else ""
+
+    @property
+    def text_field(self) -> str:
+        """The only field of a dataset that has one, if it is a text, else ""."""
+        fields = self.served.spec.fields
+        name = next(iter(fields))
+        return name if len(fields) == 1 and isinstance(fields[name], TextField) else ""
+
+    @property
+    def counted_at(self) -> float | None:
+        """When the enrichments were counted."""
+        return max((row.count.made_at for row in self.coverage), default=None)
 
 
 @dataclass(frozen=True)
-class WorkerPanel:
-    """One worker: its latest report, its gate's limits, and its gate's readings of one hour."""
+class Troubles:
+    """What has gone wrong: stopped parts, failed runs, and records in quarantine."""
 
-    report: WorkerRow
-    limits: dict[str, float]
-    hour: list[tuple[float, GateAverages]]
-
-    def readings(self, name: str) -> list[tuple[float, float]]:
-        """Return one of the gate's readings over the last hour, as (seconds ago, value)."""
-        readings = ((ago, getattr(averages, name)) for ago, averages in self.hour)
-        return [(ago, value) for ago, value in readings if value is not None]
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """The current load of all machines, and this machine's requests since the start."""
-
-    load: WebLoad
-    requests: int
-    failed: int
-    shed: int
-    quantiles: dict[str, float]
+    faults: list[Fault]
+    failures: list[Run]
+    quarantined: list[Quarantined]
 
 
 @dataclass(frozen=True)
 class DashboardData:
-    """Everything the dashboard shows; `now` is the time by the store's clock."""
+    """Everything that the pages show; `now` is the time by the store's clock."""
 
     now: float
     panels: list[DatasetPanel]
-    worker_panels: list[WorkerPanel]
+    workers: list[WorkerPanel]
     paused_at: float | None
-    traffic: Traffic
-    failures: list[Run]
-    quarantined: list[Quarantined]
-    faults: list[Fault]
-    span_seconds: float = KEEP_SECONDS
+    troubles: Troubles
+
+
+@dataclass(frozen=True)
+class ShownDataset:
+    """A dataset to show, with what is read of it less often than the rest."""
+
+    served: Served
+    model_card: ModelCard
+    facts: DatasetFacts
 
 
 def read_dashboard_data(
-    connection: Connection, shown: list[tuple[Served, ModelCard]], counts: Counts
+    connection: Connection, shown: Sequence[ShownDataset], coverage: Sequence[CoverageCount]
 ) -> DashboardData:
     """Read the data of the datasets to be shown, and of all workers."""
     now = wall_seconds(connection)
-    workers = all_workers(connection)
-    rate = records_per_second(workers, now)
-    coverage_counts = all_counts(connection)
-    failures = failed_runs(connection, MOST_TROUBLES)
-    hours = recent_gate_averages(connection)
+    faults, failures = all_faults(connection), failed_runs(connection, MOST_TROUBLES)
+    workers = read_worker_panels(connection, faults, now)
+    rate = records_per_second(all_workers(connection), now)
+    reader = _PanelReader(connection, now, rate, faults, workers)
     return DashboardData(
         now=now,
-        panels=[
-            DatasetPanel(
-                served,
-                model_card,
-                coverage := _coverage(coverage_counts, served, rate),
-                _counted_at(coverage_counts, served) if coverage else None,
-                _answered(connection, served, model_card, now),
-            )
-            for served, model_card in shown
-        ],
-        worker_panels=[
-            WorkerPanel(
-                worker,
-                msgspec.json.decode(worker.limits or "{}"),
-                hours.get(worker.id, []),
-            )
-            for worker in workers
-            if worker.lives(now)
-        ],
+        panels=[reader.read(one, coverage) for one in shown],
+        workers=workers,
         paused_at=paused_at(connection),
-        traffic=_traffic(read_load(connection) or WebLoad(), counts),
-        failures=failures,
-        quarantined=list_quarantine(connection, limit=MOST_TROUBLES),
-        faults=_without_failures(all_faults(connection), failures),
+        troubles=Troubles(
+            faults=_without_failures(faults, failures),
+            failures=failures,
+            quarantined=list_quarantine(connection, limit=MOST_TROUBLES),
+        ),
     )
 
 
@@ -155,69 +150,73 @@ def _without_failures(faults: list[Fault], failures: list[Run]) -> list[Fault]:
     return [fault for fault in faults if (fault.dataset, fault.subject) not in shown]
 
 
-def _counted_at(counts: list[CoverageCount], served: Served) -> float | None:
-    """Return when a worker last counted any of the dataset's enrichers."""
-    times = [count.made_at for count in counts if count.dataset == served.name]
-    return max(times, default=None)
+@dataclass(frozen=True)
+class _PanelReader:
+    """Reads the panels of datasets, with what is known of all of them."""
+
+    connection: Connection
+    now: float
+    rate: float
+    faults: Sequence[Fault]
+    workers: Sequence[WorkerPanel]
+
+    def read(self, shown: ShownDataset, counts: Sequence[CoverageCount]) -> DatasetPanel:
+        answered = self._answered(shown)
+        coverage = [
+            Coverage(one, one.is_old(self.now), _seconds_left(one.backlog, self.rate))
+            for one in counts
+            if one.dataset == shown.served.name
+        ]
+        backlog = max((row.count.backlog for row in coverage), default=0)
+        state = self._state(shown, answered.drift, backlog)
+        return DatasetPanel(
+            shown.served,
+            shown.model_card,
+            shown.facts.counts,
+            coverage,
+            answered,
+            things_to_do(state),
+            shown.facts.production,
+        )
+
+    def _state(self, shown: ShownDataset, drift: Drift, backlog: int) -> DatasetState:
+        served, facts, metrics = shown.served, shown.facts, shown.model_card.metrics
+        counts, production = facts.counts, facts.production
+        is_regression = served.spec.kind == "regression"
+        return DatasetState(
+            name=served.name,
+            model=served.model,
+            is_regression=is_regression,
+            records=counts.records,
+            labelled=counts.labelled,
+            uncertain=counts.uncertain,
+            issues=counts.issues,
+            trained_labels=metrics.get("all_rows", metrics.get("rows", 0)),
+            new_labels=max(labels_since(counts.labels, metrics), facts.labels_given),
+            drift=drift,
+            warnings=warning_sentences(metrics),
+            alarm=production_alarm(production, is_regression=is_regression),
+            quarantined=count_quarantined(self.connection, served.id),
+            backlog=backlog,
+            has_worker=any(one.condition.state != "silent" for one in self.workers),
+            stopped=[fault.subject for fault in self.faults if fault.dataset == served.name],
+        )
+
+    def _answered(self, shown: ShownDataset) -> AnswerCounts:
+        rows = read_prediction_counts(self.connection, shown.served.id, HOURS)
+        current_hour = int(self.now) // HOUR_SECONDS
+        hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
+        predictions: Counter[str] = Counter()
+        for hour, source, prediction, count in rows:
+            at = HOURS - 1 - (current_hour - hour)
+            if 0 <= at < HOURS:
+                hours[at][source] = hours[at].get(source, 0) + count
+            predictions[prediction] += count
+        drift = read_drift(self.connection, shown.served.id, shown.model_card.model)
+        return AnswerCounts(hours, predictions.most_common(), drift)
 
 
-def _coverage(counts: list[CoverageCount], served: Served, rate: float) -> list[Coverage]:
-    by_enricher = {count.enricher: count for count in counts if count.dataset == served.name}
-    return [
-        Coverage(name, count.fresh, count.records, _seconds_left(count, rate))
-        for name in (*served.spec.enrichers, "prediction")
-        if (count := by_enricher.get(name)) is not None
-    ]
-
-
-def _seconds_left(count: CoverageCount, rate: float) -> float | None:
-    backlog = count.records - count.fresh
+def _seconds_left(backlog: int, rate: float) -> float | None:
     if not backlog:
         return 0.0
     return backlog / rate if rate else None
-
-
-def _answered(
-    connection: Connection, served: Served, model_card: ModelCard, now: float
-) -> AnswerCounts:
-    rows = read_prediction_counts(connection, served.id, HOURS)
-    current_hour = int(now) // HOUR_SECONDS
-    hours: list[dict[str, int]] = [{} for _ in range(HOURS)]
-    predictions: Counter[str] = Counter()
-    for hour, source, prediction, count in rows:
-        at = HOURS - 1 - (current_hour - hour)
-        if 0 <= at < HOURS:
-            hours[at][source] = hours[at].get(source, 0) + count
-        predictions[prediction] += count
-    drift = Drift(None, "There is no model yet.")
-    if model_card.model is not None:
-        drift = drift_of(model_card.metrics.get("answers", {}), predictions)
-    return AnswerCounts(hours, predictions.most_common(), drift)
-
-
-def _traffic(load: WebLoad, counts: Counts) -> Traffic:
-    predict_durations = Durations()
-    for route, durations in counts.durations.items():
-        if route.startswith("/predict"):
-            predict_durations.add(durations)
-    failed = sum(
-        count for (_, _, status), count in counts.requests.items() if status.startswith("5")
-    )
-    requests = sum(counts.requests.values())
-    return Traffic(load, requests, failed, counts.shed, quantiles(predict_durations))
-
-
-def quantiles(durations: Durations) -> dict[str, float]:
-    """Return upper bounds in seconds of the 50th, 95th and 99th percentile; {} without requests.
-
-    Each is the smallest bound of the histogram that at least that share of requests stayed below.
-    """
-    total = sum(durations.counts)
-    if not total:
-        return {}
-    bounds = [*BOUNDS_SECONDS, float("inf")]
-    cumulative = list(zip(bounds, accumulate(durations.counts), strict=True))
-    return {
-        name: next(bound for bound, below in cumulative if below >= share * total)
-        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-    }

@@ -6,7 +6,33 @@ async function fetchPage(url) {
   const reply = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-cache" });
   // A page says what is wrong; an overloaded server sends none.
   if (!reply.ok && !reply.headers.get("Content-Type")?.startsWith("text/html")) throw new Error(reply.status);
-  return new DOMParser().parseFromString(await reply.text(), "text/html");
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  showLocalTimes(page);
+  return page;
+}
+
+const two = (number) => String(number).padStart(2, "0");
+
+function localText(at) {
+  const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  return { clock, full: `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock}` };
+}
+
+// Times are sent in UTC; those who have this script see them in the time zone of their device.
+function showLocalTimes(page) {
+  for (const it of page.querySelectorAll("time[datetime]")) {
+    const at = new Date(it.dateTime);
+    if (!Number.isNaN(at.getTime())) it.textContent = localText(at).full;
+  }
+  // A tick of a chart has room for the clock alone.
+  for (const it of page.querySelectorAll("text[data-time]")) {
+    it.textContent = localText(new Date(it.dataset.time)).clock;
+  }
+  for (const it of page.querySelectorAll(".chart title")) {
+    it.textContent = it.textContent.replace(/^(\S{10}) (\d\d:\d\d) UTC/, (_, day, clock) => localText(new Date(`${day}T${clock}Z`)).full);
+  }
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const it of page.querySelectorAll("[data-zone]")) it.textContent = zone ?? it.textContent;
 }
 
 // Open details stay open, and a section with the focus is not replaced.
@@ -96,6 +122,7 @@ for (const box of document.querySelectorAll(".predict-form")) {
   }));
   if (box.querySelector(QUEUED)) requestPrediction(box, location.href);
 }
+showLocalTimes(document);
 if (document.querySelector("[data-live]")) setInterval(refresh, REFRESH_MS);
 
 function openDetails(hash) {

@@ -2,14 +2,14 @@
 % from serve.api.query import in_query
 % from serve.pages.trying.predict_form import form_fields, link_text
 % name, spec = served.name, served.spec
-<section class="predict-form" aria-label="Try {{name}}">
+<section class="predict-form" aria-label="{{_("Try {dataset}").format(dataset=name)}}">
 <form class="try" method="get" action="/try/{{name}}">
 % for field in form_fields(spec, inputs):
 <label><span>{{field.label}}</span>
 % if field.kind == "select":
 <select name="{{field.name}}">
 % for option in field.options:
-<option {{!"selected" if option == field.value else ""}} value="{{option}}">{{option or "(empty)"}}</option>
+<option {{!"selected" if option == field.value else ""}} value="{{option}}">{{option or _("(empty)")}}</option>
 % end
 </select>
 % elif field.kind == "textarea":
@@ -34,16 +34,16 @@
 % end
 </label>
 % end
-<button>Predict {{spec.target}}</button>
+<button>{{_("Predict {target}").format(target=spec.target)}}</button>
 </form>
 % if spec.id:
 <form class="look-up" method="get" action="/try/{{name}}">
-<label><span>Or a row of the data, by its {{spec.id}}</span><input name="{{spec.id}}" value="{{inputs.get(spec.id, inputs.get(spec.id_column, ""))}}" maxlength="{{MAX_ROW_ID_CHARACTERS}}" required></label>
-<button>Look up</button>
+<label><span>{{_("Or a row of the data, by its {id}").format(id=spec.id)}}</span><input name="{{spec.id}}" value="{{inputs.get(spec.id, inputs.get(spec.id_column, ""))}}" maxlength="{{MAX_ROW_ID_CHARACTERS}}" required></label>
+<button>{{_("Look up")}}</button>
 </form>
 % end
 % if examples:
-<p class="examples">Examples:
+<p class="examples">{{_("Examples:")}}
 % for example in examples:
 <a href="/try/{{name}}?{{in_query(example)}}">{{link_text(example)}}</a>
 % end
