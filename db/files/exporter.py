@@ -9,9 +9,10 @@ from typing import IO, Any
 import msgspec
 
 from db.files.prediction.row_answer import unused_names
+from db.labels.standing_label import standing_rows
 from db.records.dataset import Dataset
 from db.records.enrichment import Enrichment, enrichments_between
-from db.records.observation import observations_between
+from db.records.observation import Observation, observations_between
 from db.records.predictor import find_bodies
 from db.records.record import batches, each_record
 from db.scoring.packed_numbers import Vector
@@ -95,7 +96,9 @@ def _cell(value: object) -> object:
 def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
     """Yield a dict per record: key, inputs, observations, origin, enrichments and prediction.
 
-    Its `label` sums up the labels of its observations.
+    Its `label` sums up the labels of its observations, each of which has the label that counts for
+    it. Its `history` has what people said, the oldest first: a label, none, or that they were not
+    sure, and whether something newer has replaced it.
     """
     with store.reading() as connection:
         for page in batches(each_record(connection, dataset.id), PAGE_RECORDS):
@@ -114,12 +117,27 @@ def export_rows(store: Store, dataset: Dataset) -> Iterator[dict[str, Any]]:
                             "origin": row.origin,
                             "made_at": row.made_at,
                         }
+                        for row in standing_rows(rows.get(record.id, []))
+                    ],
+                    "history": [
+                        _given(dataset, row)
                         for row in rows.get(record.id, [])
+                        if row.author is not None
                     ],
                     "origin": record.origin,
                     "enrichments": _plain(values.get(record.id, {})),
                     "prediction": _decode(bodies.get(record.key)),
                 }
+
+
+def _given(dataset: Dataset, row: Observation) -> dict[str, object]:
+    return {
+        "label": _label(dataset, row.label),
+        "author": row.author,
+        "is_unsure": row.is_unsure,
+        "is_replaced": row.is_replaced,
+        "made_at": row.made_at,
+    }
 
 
 def _label(dataset: Dataset, label: str | None) -> str | float | None:

@@ -18,14 +18,16 @@ REPLACEABLE = (_rows.submission_id == 0) & _rows.row_id.is_(None) & (_rows.origi
 class RecordRows:
     """The rows of a record by label, "" for rows without one.
 
-    An import may replace the `replaceable` ones: they have no row id, were not added beside others,
-    and are not a person's. `new` rows came after the import began.
+    `labels` counts those whose label counts. An import may replace the `replaceable` ones: they
+    have no row id, were not added beside others, and are not a person's; a label that a person gave
+    may have replaced theirs. `new` rows came after the import began.
     """
 
     labels: dict[str, int] = field(default_factory=dict)
     replaceable: dict[str, int] = field(default_factory=dict)
     total: int = 0
     new: int = 0
+    by_people: int = 0
 
     @property
     def replaceable_total(self) -> int:
@@ -42,20 +44,28 @@ def read_record_rows(
             _rows.record_id,
             _rows.label,
             func.count(),
-            func.sum(case((REPLACEABLE, 1), else_=0)),
-            func.sum(case((_rows.id > last_id, 1), else_=0)),
+            *(
+                func.sum(case((condition, 1), else_=0))
+                for condition in (
+                    _rows.replaced_by.is_(None),
+                    REPLACEABLE,
+                    _rows.id > last_id,
+                    _rows.origin == "person",
+                )
+            ),
         )
         .where(_rows.record_id.in_(ids))
         .group_by(_rows.record_id, _rows.label)
     )
     found: dict[int, RecordRows] = {}
-    for record_id, label, count, replaceable, new in connection.execute(query):
+    for record_id, label, count, current, replaceable, new, by_people in connection.execute(query):
         one = found.get(record_id)
         if one is None:
             one = found[record_id] = RecordRows()
         if label is not None:
-            one.labels[label] = count
+            one.labels[label] = int(current)
         one.replaceable[label or ""] = int(replaceable)
         one.total += count
         one.new += int(new)
+        one.by_people += int(by_people)
     return found

@@ -21,6 +21,7 @@ from db.store import tables
 from db.store.dialect import insert
 from db.store.generation import raise_generation
 
+from .label_precedence import judged_records, settle_precedence
 from .record_rows import read_record_rows
 from .record_writer import Records, find_or_add_records
 from .row import NewRow, RowCounts, RowTarget
@@ -168,6 +169,12 @@ def _correct(
     if not changes:
         return set()
     connection.execute(_update_observation, changes)
+    corrected = {old.id for _, old in changed}
+    arrived = {
+        old.id for row, old in changed if old.label is None or old.record_id != records.ids[row.key]
+    }
+    judged = judged_records(connection, corrected)
+    settle_precedence(connection, judged, corrected, arrived)
     return leave_records(connection, target, [old for _, old in changed])
 
 

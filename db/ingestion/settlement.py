@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from db.records.observation import summarize_labels
+from db.records.observation import count_labels_of, summarize_labels
 from db.records.record import KEYS_PER_STATEMENT, slices
 from db.store import tables
 
+from .label_precedence import settle_precedence
 from .record_rows import REPLACEABLE, RecordRows, read_record_rows
 from .row import RowCounts, RowTarget
 from .row_ledger import RowLedger
@@ -38,6 +39,7 @@ def settle_records(
                 old = rows.get(record.id)
                 if old is not None:
                     counts += _replace(connection, record.id, old, mentioned[record.key])
+        _settle_judged(connection, rows)
         _update_labels(connection, records, rows, regression=target.regression)
     return counts
 
@@ -48,7 +50,9 @@ def _read_records(
     query = select(tables.record.c.id, tables.record.c.key, tables.record.c.label).where(
         tables.record.c.dataset_id == target.dataset_id, tables.record.c.key.in_(keys)
     )
-    return connection.execute(query.order_by(tables.record.c.key)).all()
+    # The lock waits for a person who is just labelling one of the records.
+    locked = query.order_by(tables.record.c.key).with_for_update(read=True, key_share=True)
+    return connection.execute(locked).all()
 
 
 def surplus_rows(replaceable: Mapping[str, int], mentioned: Mapping[str, int]) -> dict[str, int]:
@@ -90,6 +94,16 @@ def _replace(
     if not any(mentioned):
         return RowCounts(added=-replaced, unchanged=replaced, removed=removed - replaced)
     return RowCounts(added=-replaced, corrected=replaced, removed=removed - replaced)
+
+
+def _settle_judged(connection: Connection, rows: Mapping[int, RecordRows]) -> None:
+    """Decide which labels count where people have given some, and count them again."""
+    judged = [record_id for record_id, one in rows.items() if one.by_people]
+    if judged:
+        settle_precedence(connection, judged)
+        labels = count_labels_of(connection, judged)
+        for record_id in judged:
+            rows[record_id].labels = labels.get(record_id, {})
 
 
 _update_label = (

@@ -71,7 +71,12 @@ def _with_retry(response: HTTPResponse, retry_seconds: int) -> HTTPResponse:
 
 
 def _revalidated(response: HTTPResponse) -> HTTPResponse:
-    """Add an ETag; return 304 where the client has the same response already."""
+    """Add an ETag; return 304 where the client has the same response already.
+
+    A response that is streamed has no tag: its end is not known when its headers are sent.
+    """
+    if not isinstance(response.body, bytes):
+        return response
     tag = response.get_header("ETag") or tag_of(response.body)
     response.set_header("ETag", tag)
     if response.get_header("Cache-Control") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import bottle
 import msgspec
@@ -36,8 +37,10 @@ encode_problem = msgspec.json.Encoder().encode
 DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
-def respond(body: bytes, content_type: str = JSON, status: int = 200) -> HTTPResponse:
-    """Return a response with these bytes."""
+def respond(
+    body: bytes | Iterator[bytes], content_type: str = JSON, status: int = 200
+) -> HTTPResponse:
+    """Return a response with these bytes, or one that streams them as they are made."""
     return HTTPResponse(body, status, {"Content-Type": content_type})
 
 

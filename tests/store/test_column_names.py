@@ -11,11 +11,12 @@ import pytest
 from db.errors import SpecError
 from db.files.exporter import export_csv
 from db.files.importer import import_files
-from db.records.listing import ListingFilter, list_records
+from db.records.listings.listing import list_records
+from db.records.listings.listing_filter import ListingFilter
 from db.settings import Settings
 from db.spec.toml_file import RESERVED_NAMES, read_spec
 from db.store.store import Store
-from serve.pages.records.listing_query import as_csv
+from serve.pages.records.listing_output import as_csv
 from tests.conftest import register, run_command
 
 LISTED = ("key", "answer", "score", "held_out", "origin", "issue", "group", "labels")
@@ -58,7 +59,7 @@ def test_a_table_with_columns_of_our_names_is_inferred_loaded_and_exported(
     assert len(set(header)) == len(header)
     with store.reading() as connection:
         page = list_records(connection, dataset.id, ListingFilter(), regression=True)
-    listed = as_csv(dataset.spec, page).decode().splitlines()[0].split(",")
+    listed = b"".join(as_csv(dataset.spec, [page.rows])).decode().splitlines()[0].split(",")
     assert len(set(listed)) == len(listed)
     assert len(listed) == len(dataset.spec.fields) + 1 + len(LISTED)
 

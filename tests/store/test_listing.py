@@ -18,8 +18,16 @@ from db.queue.planner import plan_chunks
 from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker, remove_worker
 from db.records.dataset import Dataset, PlanStep, find_dataset, set_plan
 from db.records.enrichment import Enrichment
-from db.records.listing import MOST_SCANNED_ROWS, ListingFilter, ListingPage, list_records
 from db.records.listing_columns import write_held_out
+from db.records.listings.index_scan import choose_scan, count_rows
+from db.records.listings.listing import (
+    MOST_SCANNED_ROWS,
+    ListedRecord,
+    ListingPage,
+    list_records,
+)
+from db.records.listings.listing_filter import ListingFilter, read_sort
+from db.records.listings.sorted_listing import sort_records, sorted_pages
 from db.records.prediction import Prediction
 from db.records.record_detail import read_record_detail
 from db.scoring.response_body import Answer, encode_answer
@@ -86,6 +94,10 @@ def listed(connection: Connection, dataset: Dataset, wanted: ListingFilter) -> l
         (ListingFilter(label="warm"), "label = 'warm'"),
         (ListingFilter(prediction="cold"), "answer = 'cold'"),
         (ListingFilter(label="warm", prediction="cold"), "label = 'warm' AND answer = 'cold'"),
+        (ListingFilter("unlabelled"), "label IS NULL"),
+        (ListingFilter("unlabelled", prediction="cold"), "label IS NULL AND answer = 'cold'"),
+        (ListingFilter(text="PHRASE 1"), "inputs LIKE '%phrase 1%'"),
+        (ListingFilter("uncertain", text="1"), "inputs LIKE '%1%' AND score < 0.75"),
         (ListingFilter("disagreements"), "label <> answer"),
         (ListingFilter("disagreements", label="warm"), "label = 'warm' AND answer <> 'warm'"),
         (ListingFilter("disagreements", prediction="cold"), "answer = 'cold' AND label <> 'cold'"),
@@ -120,6 +132,109 @@ def test_the_most_uncertain_records_come_first(store: Store, notes: Dataset) -> 
     assert scores == sorted(scores)
 
 
+def test_the_previous_pages_are_the_pages_that_came_before(store: Store, notes: Dataset) -> None:
+    """Back and forth, whatever the order is."""
+    for wanted in (ListingFilter(), ListingFilter("unlabelled"), ListingFilter("disagreements")):
+        with store.reading() as connection:
+            forward = list(pages(connection, notes, wanted, 20))
+            before, backward = forward[-1].before, [forward[-1].rows]
+            while before:
+                page = list_records(
+                    connection, notes.id, wanted, regression=False, before=before, rows=20
+                )
+                backward.append(page.rows)
+                assert page.after
+                before = page.before
+        assert [row.rows for row in forward] == backward[::-1]
+
+
+def test_a_search_that_ends_before_the_listing_says_where_to_continue(
+    store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No matching record is left out."""
+    monkeypatch.setattr("db.records.listings.listing.MOST_SEARCHED_ROWS", 50)
+    with store.reading() as connection:
+        found = list(pages(connection, notes, ListingFilter(text="phrase 299")))
+    assert [row.inputs["sentence"] for page in found for row in page.rows] == ["phrase 299"]
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize("name", ["sentence", "label", "prediction", "confidence", "made_at"])
+def test_a_listing_is_sorted_by_any_column_both_ways(
+    store: Store, notes: Dataset, name: str
+) -> None:
+    """Records without a value come last in either order."""
+    sorts = [read_sort(text, ("sentence",)) for text in (name, f"-{name}")]
+    with store.reading() as connection:
+        for sort in sorts:
+            assert sort is not None
+            values = [
+                _sorted_value(row, name)
+                for part in sorted_pages(
+                    connection, notes.id, ListingFilter(), sort, regression=False
+                )
+                for row in part
+            ]
+            assert len(values) == 300
+            present = [value for value in values if value is not None]
+            assert values[: len(present)] == sorted(present, reverse=sort.descending)
+
+
+def _sorted_value(row: ListedRecord, name: str) -> str | float | None:
+    values = {"prediction": row.answer, "confidence": row.score, "sentence": row.inputs["sentence"]}
+    value = values[name] if name in values else getattr(row, name)
+    assert value is None or isinstance(value, str | float)
+    return value
+
+
+def test_a_listing_that_is_too_long_to_sort_says_so(
+    store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sorting a million records would keep the store busy; a filtered listing is sorted."""
+    monkeypatch.setattr("db.records.listings.sorted_listing.MOST_SORTED_ROWS", 250)
+    sort = read_sort("-confidence", ())
+    assert sort is not None
+    with store.reading() as connection:
+        with pytest.raises(InputError, match="sort"):
+            sort_records(connection, notes.id, ListingFilter(), sort, regression=False)
+        page = sort_records(
+            connection, notes.id, ListingFilter("unlabelled"), sort, regression=False, after="50"
+        )
+        assert (len(page.rows), page.before, page.after) == (50, "0", "")
+
+
+def test_the_records_of_a_listing_are_counted(store: Store, notes: Dataset) -> None:
+    """Also with a second condition."""
+    for wanted, records in (
+        (ListingFilter(), 300),
+        (ListingFilter("unlabelled"), 100),
+        (ListingFilter(label="loud"), 100),
+    ):
+        with store.reading() as connection:
+            assert (
+                count_rows(connection, notes.id, choose_scan(wanted, regression=False)) == records
+            )
+            both = choose_scan(ListingFilter("uncertain", "loud", "warm"), regression=False)
+            listed_rows = listed(connection, notes, ListingFilter("uncertain", "loud", "warm"))
+            assert count_rows(connection, notes.id, both) == len(listed_rows) > 0
+
+
+def test_requested_records_are_listed_until_they_are_imported(store: Store, notes: Dataset) -> None:
+    """The newest comes first."""
+    with store.writing() as connection:
+        ids = connection.execute(select(tables.record.c.id).limit(20)).scalars().all()
+        for at, record_id in enumerate(ids):
+            asked = {"origin": "request", "made_at": 1000.0 + at}
+            of_id = tables.record.c.id == record_id
+            connection.execute(update(tables.record).where(of_id).values(**asked))
+        times = [
+            row.made_at
+            for page in pages(connection, notes, ListingFilter("asked"))
+            for row in page.rows
+        ]
+    assert times == [1000.0 + at for at in reversed(range(20))]
+
+
 def test_duplicates_are_listed_together(store: Store, notes: Dataset) -> None:
     """The listing is ordered by group."""
     with store.reading() as connection:
@@ -136,7 +251,7 @@ def test_a_page_without_matching_records_says_where_to_continue(
 ) -> None:
     """A page scans a limited number of records, so that its time is limited."""
     assert MOST_SCANNED_ROWS > 300
-    monkeypatch.setattr("db.records.listing.MOST_SCANNED_ROWS", 2)
+    monkeypatch.setattr("db.records.listings.listing.MOST_SCANNED_ROWS", 2)
     with store.reading() as connection:
         found = list(pages(connection, notes, ListingFilter("uncertain", label="warm")))
         keys = [row.key for page in found for row in page.rows]

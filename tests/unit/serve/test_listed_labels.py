@@ -9,7 +9,8 @@ import json
 import pytest
 
 from db.errors import InputError
-from db.records.listing import ListedRecord, ListingFilter, ListingPage
+from db.records.listings.listing import ListedRecord, ListingPage
+from db.records.listings.listing_filter import ListingFilter
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from serve.pages.formatting import (
@@ -20,7 +21,8 @@ from serve.pages.formatting import (
     summary_note,
     trained_rows,
 )
-from serve.pages.records.listing_query import ListingQuery, as_csv, as_json, read_listing_query
+from serve.pages.records.listing_output import as_csv, as_json
+from serve.pages.records.listing_query import ListingQuery, read_listing_query
 
 
 def test_a_few_labels_are_shown_as_they_are() -> None:
@@ -115,7 +117,7 @@ def test_a_listing_has_the_count_of_each_label_as_json_and_all_as_csv() -> None:
     """The label that sums them up stays where it was."""
     (record,) = json.loads(as_json("notes", ListingQuery(ListingFilter()), PAGE))["records"]
     assert (record["label"], record["labels"]) == ("calm", {"calm": 2, "angry": 1})
-    (row,) = csv.DictReader(io.StringIO(as_csv(NOTES, PAGE).decode()))
+    (row,) = csv.DictReader(io.StringIO(b"".join(as_csv(NOTES, [PAGE.rows])).decode()))
     assert (row["text"], row["tone"], row["labels"]) == ("", "calm", "calm ×2, angry")
 
 

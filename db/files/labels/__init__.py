@@ -1,0 +1,1 @@
+"""Labels in data files, told of records that are there."""

@@ -1,0 +1,1 @@
+"""Listings: pages of a dataset's records, filtered, searched and sorted."""

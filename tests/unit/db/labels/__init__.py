@@ -1,0 +1,1 @@
+"""Tests of labels and of what they say about production."""
