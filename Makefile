@@ -10,7 +10,7 @@ CHECKOV := 3.3.30
 # probes (8, 9), for the reasons in the file; the settings come from the environment alone (35).
 SKIPPED_RULES := CKV_K8S_14,CKV_K8S_15,CKV_K8S_21,CKV_K8S_43,CKV_K8S_11,CKV_K8S_8,CKV_K8S_9,CKV_K8S_35
 
-.PHONY: help run test test-all faults fuzz soak lint format lock measure quality scale exchange bench-enrich bench-serve images compose policy audit sbom rehearse headline reference clean
+.PHONY: help run test test-all faults fuzz soak simulate lint format lock measure quality scale exchange bench-enrich bench-serve images compose policy audit sbom rehearse headline reference translations clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -55,6 +55,9 @@ fuzz: $(VENV)/installed-fuzz ## fuzz every parser for ten minutes, two at a time
 
 soak: $(VENV)/installed-dev ## restart, fail over, kill and deploy at random under load for 30 minutes: make soak MINUTES=5 SEED=7
 	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+simulate: $(VENV)/installed-dev ## simulate months of predictions, to see that drift and alerts show a shift and nothing else: make simulate PARTS=drift
+	$(BIN)/python -m tests.simulation $(PARTS)
 
 lint: $(VENV)/installed-dev ## check format, style, types and import layers
 	$(BIN)/ruff format --check .
@@ -115,6 +118,9 @@ headline: $(VENV)/installed-dev ## compare with peers, and write the README's ta
 
 reference: $(VENV)/installed-dev ## update the tables of settings, commands and routes in README.md and docs/reference.md
 	$(BIN)/python -m deploy.reference
+
+translations: $(VENV)/installed-dev ## collect the texts of the pages into the French catalogue, and compile it
+	$(BIN)/python -m deploy.translate
 
 clean: ## remove the virtual environment and the local store
 	rm -rf $(VENV) veilleuse.db veilleuse.db-wal veilleuse.db-shm veilleuse.db-import-*.lock

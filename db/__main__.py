@@ -7,12 +7,13 @@ import sys
 
 import click
 
-from .cli import admin, backup, dataset, predict, publish, records
+from .cli import admin, backup, dataset, label, predict, publish, records
 from .cli.completion import VARIABLE
 from .cli.console import run_command
+from .cli.terminal.command_group import CONTEXT_SETTINGS, CommandGroup, invoke_group
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
 def cli() -> None:
     """Manage the store: its tables, datasets and records.
 
@@ -27,6 +28,7 @@ for command in (
     dataset.drop,
     records.import_,
     predict.predict,
+    label.label,
     records.export,
     publish.publish,
     admin.status,
@@ -44,4 +46,4 @@ for command in (
 if __name__ == "__main__":
     # End silently, as other Unix filters do, if the reader of an export closes the pipe.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(run_command(lambda: cli(prog_name="python -m db", complete_var=VARIABLE)))
+    sys.exit(run_command(lambda: invoke_group(cli, "python -m db", VARIABLE)))

@@ -5,6 +5,8 @@ The docstring of each class is its default message.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 MOST_REASON_CHARACTERS = 300
 
 
@@ -41,6 +43,24 @@ class ImportRunning(ExchangeError):
 
 class SubmissionRefused(VeilleuseError):
     """The same rows cannot be submitted again in this way."""
+
+
+class LabelRefused(VeilleuseError):
+    """The label cannot be changed in this way."""
+
+
+class ToldLabelsRefused(VeilleuseError):
+    """Some of the labels cannot be told, so none was.
+
+    `faults` has what is wrong with each of them, by its place among the labels.
+    """
+
+    def __init__(self, faults: Mapping[int, InputError]) -> None:
+        super().__init__(f"{len(faults)} of the labels cannot be told, so none was")
+        self.faults = dict(faults)
+
+    def __reduce__(self) -> tuple[type[ToldLabelsRefused], tuple[dict[int, InputError]]]:
+        return type(self), (self.faults,)
 
 
 class StoreError(VeilleuseError):

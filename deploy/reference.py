@@ -90,7 +90,7 @@ def routes_table() -> str:
 
 
 def _shown_path(path: str) -> str:
-    return re.sub(r"^/(predict|explain|records)/intents", r"/\1/DATASET", path)
+    return re.sub(r"^/(predict|explain|records|labels)/intents", r"/\1/DATASET", path)
 
 
 def _query(path: str, method: str, operation: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.stored_spec import encode_spec
 from db.store.store import Store
+from db.versions.activation import lost_reads
 from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.executors.recipe import EnricherRecipe
 from enrich.learning.quality.out_of_fold import decode_out_of_fold, pack_answers
@@ -32,7 +33,6 @@ from enrich.learning.quality.report import Intervals, report_on
 from enrich.learning.teacher import answer
 from enrich.learning.teacher_file import load_teacher
 from enrich.learning.training_table import Frame, make_frame
-from enrich.planning.maintenance import lost_reads
 from enrich.planning.model_versions import why_unusable
 from enrich.planning.plan import make_plan
 

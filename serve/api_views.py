@@ -17,9 +17,9 @@ from db.records.dataset import find_dataset
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.access.api_keys import AccessControl
 from serve.api.fast_path import cache_control_values, predict
-from serve.api.media_type import CSV, is_csv, require_plain_body, wants_json
+from serve.api.media_type import CSV, is_csv, read_body, read_idempotency_key, wants_json
 from serve.api.problem import Refusal, make_problem, problem_of
-from serve.api.query import MOST_BODY_BYTES, read_item, read_items, read_query
+from serve.api.query import read_item, read_items, read_query
 from serve.api.response import (
     DOCS_POLICY,
     JSON,
@@ -30,6 +30,7 @@ from serve.api.response import (
     respond_problem,
 )
 from serve.api.root_document import root_document
+from serve.api.wsgi import REQUEST_ID
 from serve.openapi.document import openapi_document
 from serve.pages.assets import read_asset
 from serve.pages.login import Authenticator
@@ -42,7 +43,6 @@ from serve.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from serve.telemetry.prometheus import Metrics
 
 _encode = msgspec.json.Encoder().encode
-MOST_KEY_CHARACTERS = 200
 
 
 class Views:
@@ -84,6 +84,7 @@ class Views:
         self._authenticator.require_read_key()
         client = self._authenticator.client
         answer = predict(self._service, path, request.query_string, client)
+        self._service.answers.record(_request_id(), answer)
         return respond_cacheable(answer.body, answer.tag, self._cache_control[answer.source])
 
     def predict_batch(self, name: str) -> HTTPResponse:
@@ -95,8 +96,8 @@ class Views:
         explained = _wants_explanations()
         predict_one = self._predict_explained if explained else self._predict_body
         predict_item = partial(predict_one, client=self._authenticator.client())
-        items = read_items(_body(), explained=explained)
-        answers = [_answer_item(predict_item, served, item) for item in items]
+        items = read_items(read_body(), explained=explained)
+        answers = [_answer_item(predict_item, served, *numbered) for numbered in enumerate(items)]
         return respond(b"[" + b",".join(answers) + b"]")
 
     def _predict_csv(self, served: Served) -> HTTPResponse:
@@ -106,15 +107,19 @@ class Views:
             raise Refusal(415, "explain=true needs JSON; send an array, or CSV without it")
         as_json = wants_json()
         client = self._authenticator.client()
-        body = answer_csv(_body(), self._service, served, client, as_json=as_json)
+        body = answer_csv(read_body(), self._service, served, client, as_json=as_json)
         return respond(body, JSON if as_json else CSV)
 
-    def _predict_body(self, served: Served, raw: dict[str, Any], client: str) -> bytes:
-        return self._service.predict(served, raw, client=client).body
+    def _predict_body(self, served: Served, raw: dict[str, Any], at: int, client: str) -> bytes:
+        response = self._service.predict(served, raw, client=client)
+        self._service.answers.record(_request_id(), response, at)
+        return response.body
 
-    def _predict_explained(self, served: Served, raw: dict[str, Any], client: str) -> bytes:
+    def _predict_explained(
+        self, served: Served, raw: dict[str, Any], at: int, client: str
+    ) -> bytes:
         """Return the body of a prediction with its explanation as the last member."""
-        body = self._predict_body(served, raw, client)
+        body = self._predict_body(served, raw, at, client)
         explanation = explain(served, self._service.find_inputs(served, raw))
         return body[:-1] + b',"explanation":' + _encode(explanation) + b"}"
 
@@ -122,9 +127,9 @@ class Views:
         """Add rows, all or none; needs an API key."""
         self._authenticator.require_write_key("adding records")
         served = self._service.catalog.find(name)
-        body = _body()
+        body = read_body()
         rows = _read_rows(served.spec, read_items(body))
-        key = _idempotency_key()
+        key = read_idempotency_key()
         add = partial(_add, served=served, rows=rows, key=key, body=body)
         return respond(_encode(self._service.write(add)))
 
@@ -190,7 +195,8 @@ class Views:
     def _predict_flat(self, served: Served) -> dict[str, float]:
         # Existing clients of this route send parameters that are not fields.
         fields = read_query(request.query_string, only=served.spec.required)
-        return self._service.predict_flat(served, fields, self._authenticator.client())
+        client = self._authenticator.client()
+        return self._service.predict_flat(served, fields, client, _request_id())
 
     def _refuse(self, route: str) -> NoReturn:
         allowed = [method for method in ("GET", "POST", "DELETE") if self._is_route(route, method)]
@@ -227,32 +233,23 @@ def _wants_explanations() -> bool:
     return value == "true"
 
 
+def _request_id() -> str:
+    """Return the id of the request, by which a label can later name its answer."""
+    request_id: str = request.environ[REQUEST_ID]
+    return request_id
+
+
 def _answer_item(
-    predict_item: Callable[[Served, dict[str, Any]], bytes], served: Served, item: msgspec.Raw
+    predict_item: Callable[[Served, dict[str, Any], int], bytes],
+    served: Served,
+    at: int,
+    item: msgspec.Raw,
 ) -> bytes:
     """Return the answer to one item of an array, or the problem with it."""
     try:
-        return predict_item(served, read_item(item))
+        return predict_item(served, read_item(item), at)
     except (InputError, UnknownRow) as error:
         return _encode(problem_of(error))
-
-
-def _body() -> bytes:
-    require_plain_body()
-    body: bytes = request.body.read(MOST_BODY_BYTES + 1)
-    if len(body) > MOST_BODY_BYTES:
-        raise Refusal(413, f"the body has more than {MOST_BODY_BYTES:,} bytes; send fewer")
-    return body
-
-
-def _idempotency_key() -> str:
-    """Return the header Idempotency-Key, "" without it; raises InputError."""
-    key: str = request.environ.get("HTTP_IDEMPOTENCY_KEY", "")
-    if len(key) > MOST_KEY_CHARACTERS:
-        raise InputError(
-            "Idempotency-Key", f"has {len(key)} characters, more than {MOST_KEY_CHARACTERS}"
-        )
-    return key
 
 
 def _add(

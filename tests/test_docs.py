@@ -100,7 +100,7 @@ def test_reference_lists_every_route() -> None:
     """The routes are those of the OpenAPI document."""
     paths = openapi_document([sample_spec("intents")])["paths"]
     for path, methods in paths.items():
-        shown = re.sub(r"^/(predict|explain|records)/intents", r"/\1/DATASET", path)
+        shown = re.sub(r"^/(predict|explain|records|labels)/intents", r"/\1/DATASET", path)
         for method in methods:
             assert re.search(rf"{method.upper()} {re.escape(shown)}[`?]", REFERENCE), (method, path)
 

@@ -13,14 +13,14 @@ from db.errors import VeilleuseError
 from db.exchange.incremental_import import import_from_source
 from db.files.exporter import export_csv, export_lines
 from db.files.importer import import_files
+from db.files.labels.label_import import import_labels
 from db.files.spreadsheet_cell import SpreadsheetCells
 from db.records.dataset import find_dataset
 from db.records.record import forget_record
 from db.spec.exchange_check import MOST_OVERLAP_SECONDS
 
 from .base import FILE, dataset_argument, json_option, open_configured_store, print_result
-from .console import ProgressBar
-from .import_report import describe_import, import_warnings
+from .import_report import describe_import, describe_labels_import, import_warnings
 from .source_options import (
     SourceOptions,
     check_source_options,
@@ -28,6 +28,7 @@ from .source_options import (
     from_option,
     query_option,
 )
+from .terminal.progress_bar import ProgressBar
 
 
 @click.command("import")
@@ -49,6 +50,12 @@ from .source_options import (
 @click.option(
     "--add", is_flag=True, help="Add the rows beside those that are there, once per file."
 )
+@click.option(
+    "--labels",
+    "as_labels",
+    is_flag=True,
+    help="Take the rows as labels of records: by id, by inputs, or by a column request_id.",
+)
 @json_option
 def import_(  # noqa: PLR0913  one parameter per option
     dataset: str,
@@ -62,6 +69,7 @@ def import_(  # noqa: PLR0913  one parameter per option
     remove_missing: bool,
     strict: bool,
     add: bool,
+    as_labels: bool,
     as_json_: bool,
 ) -> None:
     """Import the rows of FILES (CSV, JSON, Parquet, Excel) or of a database into DATASET.
@@ -69,15 +77,24 @@ def import_(  # noqa: PLR0913  one parameter per option
     Importing a file again changes nothing, and a corrected file corrects. If the dataset has an id
     column, a row replaces the row with the same id. Otherwise the rows of FILES replace all rows
     with the same inputs, unless --add says that they are further rows, such as another month's.
-    Without FILES and --from, the rows of the query in DATASET's [source] are imported.
+    Without FILES and --from, the rows of the query in DATASET's [source] are imported. With
+    --labels, the rows of FILES tell what turned out to be true, and are compared with the answers
+    that were served.
     """
     given = SourceOptions(from_, query, since_column, overlap, remove_missing=remove_missing)
     check_source_options(given, has_files=bool(files), read_all=read_all)
+    if as_labels:
+        is_alone = bool(files) and not (strict or add or remove_missing)
+        _import_labels(dataset, list(files), is_alone=is_alone, as_json_=as_json_)
+        return
     store = open_configured_store()
     with store.reading() as connection:
         found = find_dataset(connection, dataset)
     progress = ProgressBar(f"import {dataset}")
+    names = ", ".join(file.name for file in files)
+    progress.begin(f"checking {names}" if files else "reading the query")
     options: dict[str, Any] = {"strict": strict, "add": add, "progress": progress.advance}
+    options["expect"] = lambda rows: progress.begin("", rows)
     if files:
         result = import_files(store, found, list(files), remove_missing=remove_missing, **options)
     else:
@@ -89,6 +106,29 @@ def import_(  # noqa: PLR0913  one parameter per option
         click.echo(warning, err=True)
     counts = {**dataclasses.asdict(result.counts), "skipped": result.bad}
     print_result(counts, f"{dataset}: {describe_import(result)}", as_json_=as_json_)
+
+
+def _import_labels(name: str, files: list[Path], *, is_alone: bool, as_json_: bool) -> None:
+    if not is_alone:
+        raise click.UsageError("--labels goes with FILES, and with no other option but --json")
+    store = open_configured_store()
+    with store.reading() as connection:
+        found = find_dataset(connection, name)
+    progress = ProgressBar(f"import labels of {name}")
+    progress.begin(f"checking {', '.join(file.name for file in files)}")
+    result = import_labels(
+        store,
+        found,
+        files,
+        "import",
+        expect=lambda rows: progress.begin("", rows),
+        progress=progress.advance,
+    )
+    progress.end()
+    for fault in result.faults:
+        click.echo(fault, err=True)
+    counts = {**dataclasses.asdict(result.counts), "skipped": result.bad}
+    print_result(counts, f"{name}: {describe_labels_import(result)}", as_json_=as_json_)
 
 
 @click.command()

@@ -52,6 +52,7 @@ WORKER_NAME = "veilleuse worker"
 _UPGRADE_LOCK = 7_301_001
 _IMPORT_LOCK = 7_301_002
 _REQUESTED_LOCK = 7_301_003
+_LABELLING_LOCK = 7_301_004
 # What the transaction that holds the lock of an import sets for itself: it may last for hours, and
 # by default a server notices after two hours that a client's machine has lost its power.
 _LONG_TRANSACTION = """
@@ -128,6 +129,13 @@ def lock_requested(connection: Connection, dataset_id: int) -> None:
     """Wait until no other transaction adds requested inputs to a dataset, as on SQLite anyway."""
     if connection.dialect.name == "postgresql":
         values = {"lock": _REQUESTED_LOCK, "dataset": dataset_id}
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :dataset)"), values)
+
+
+def lock_labelling(connection: Connection, dataset_id: int) -> None:
+    """Wait until no other transaction hands out a dataset's records, as on SQLite anyway."""
+    if connection.dialect.name == "postgresql":
+        values = {"lock": _LABELLING_LOCK, "dataset": dataset_id}
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :dataset)"), values)
 
 

@@ -6,23 +6,17 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from db.errors import EnricherError, UnknownModel
+from db.errors import EnricherError
 from db.queue.fault import PREDICTION, read_faults
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
 from db.records.observation import count_labels
-from db.records.trained_model import (
-    Model,
-    activate_model,
-    active_model,
-    find_model,
-    newest_models,
-)
+from db.records.trained_model import Model, active_model, newest_models
 from db.settings import Settings
-from db.spec.dataset_spec import DatasetSpec
 from db.store.dialect import wall_seconds
 from db.store.store import Store
+from db.versions.activation import activate_version, lost_reads
 from enrich.enrichers.base import find_enrichers
 
 from .analysis_due import analysis_due, has_grown
@@ -54,14 +48,6 @@ def is_usable(dataset: Dataset, settings: Settings) -> bool:
     return True
 
 
-def lost_reads(model: Model, spec: DatasetSpec) -> str:
-    """Return the enrichers that a model reads but its spec no longer names, separated by commas.
-
-    Without their values the teacher cannot predict.
-    """
-    return ", ".join(sorted(model.reads.keys() - spec.enrichers.keys()))
-
-
 def use_model(store: Store, name: str, version: int, settings: Settings) -> None:
     """Activate a version of a model, which makes the predictions of every other version stale.
 
@@ -70,10 +56,7 @@ def use_model(store: Store, name: str, version: int, settings: Settings) -> None
 
     def use(connection: Connection) -> None:
         dataset = find_dataset(connection, name)
-        lost = lost_reads(find_model(connection, dataset, version), dataset.spec)
-        if lost:
-            raise UnknownModel(f"{name}@{version}: reads {lost}, which the spec no longer names")
-        activate_model(connection, dataset, version)
+        activate_version(connection, dataset, version)
         refresh_plan(connection, dataset, settings)
 
     # Repeated if the store ends it because of a training of another version of the code.

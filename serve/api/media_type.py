@@ -1,4 +1,4 @@
-"""The media types of request bodies and responses.
+"""Request bodies, and the media types of bodies and responses.
 
 Headers are read from the environ: Bottle's request.headers would be a cycle with it, and keep the
 body of each request in the memory until Python's collector runs.
@@ -10,10 +10,14 @@ import re
 
 from bottle import request
 
+from db.errors import InputError
+
 from .problem import Refusal
+from .query import MOST_BODY_BYTES
 from .response import JSON
 
 CSV = "text/csv; charset=utf-8"
+MOST_KEY_CHARACTERS = 200
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
@@ -38,6 +42,25 @@ def require_plain_body() -> None:
             "the body is compressed, as its Content-Encoding says; send it as it is, without that"
             " header",
         )
+
+
+def read_body() -> bytes:
+    """Return the body of the request; raises Refusal if it is compressed or too large."""
+    require_plain_body()
+    body: bytes = request.body.read(MOST_BODY_BYTES + 1)
+    if len(body) > MOST_BODY_BYTES:
+        raise Refusal(413, f"the body has more than {MOST_BODY_BYTES:,} bytes; send fewer")
+    return body
+
+
+def read_idempotency_key() -> str:
+    """Return the header Idempotency-Key, "" without it; raises InputError."""
+    key: str = request.environ.get("HTTP_IDEMPOTENCY_KEY", "")
+    if len(key) > MOST_KEY_CHARACTERS:
+        raise InputError(
+            "Idempotency-Key", f"has {len(key)} characters, more than {MOST_KEY_CHARACTERS}"
+        )
+    return key
 
 
 def wants_json() -> bool:

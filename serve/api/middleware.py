@@ -20,12 +20,13 @@ from serve.telemetry.log import BatchedHandler
 
 from .access.admission import Admission
 from .access.api_keys import AccessControl
+from .access.body_limit import BodyLimit, BodyLimits
 from .cors import Cors
 from .fast_path import FastPath, cache_control_values, route_of
 from .forwarded import make_forwarding, strip_prefix
 from .problem import Refusal, make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
-from .wsgi import WAITED, App, Environ, Headers, StartResponse
+from .wsgi import REQUEST_ID, WAITED, App, Environ, Headers, StartResponse
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Liveness: answered although every thread is busy.
@@ -63,6 +64,7 @@ class RequestMiddleware:
         self._fast_path = FastPath(service, access)
         self._admission = Admission(service.settings, access)
         self._counters = service.counters
+        self._answers = service.answers
         self._log_handler = log_handler
         self._queue_seconds = service.settings.queue_seconds
         self._logs_query = service.settings.log_query == "on"
@@ -71,6 +73,7 @@ class RequestMiddleware:
         self._forwarding = make_forwarding(
             settings.trusted_proxies, settings.base_path, has_router="DYNO" in os.environ
         )
+        self._body_limits = BodyLimits(settings, access, self._forwarding)
         self._base_path = settings.base_path
         self._line_limit = LineLimit()
         # An id of its own for each request without the cost of random bytes for each.
@@ -90,9 +93,11 @@ class RequestMiddleware:
             app = self._choose_app(environ)
             response = self._fast_path.answer(environ) if app is self._app else None
             if response is not None:
+                self._answers.record(request_id, response)
                 status, route = "200", route_of(path)
                 start_response("200 OK", self._headers(response, request_id))
                 return [response.body]
+            environ[REQUEST_ID] = request_id
             status, body = self._run(app, environ, start_response, request_id)
             matched = environ.get("bottle.route")
             route = matched.rule if matched else "none"
@@ -112,6 +117,10 @@ class RequestMiddleware:
         if self._base_path:
             path = strip_prefix(path, self._base_path)
         return path in HEALTH or self._fast_path.find_immediate(path, query)
+
+    def find_body_limit(self, environ: Environ) -> BodyLimit:
+        """Return how large the body of a request may be; `environ` is changed."""
+        return self._body_limits.find(environ)
 
     def refuse(self, status: int, detail: str) -> Refused:
         """Return the answer to a request that the server could not read; log and count it."""

@@ -9,14 +9,23 @@ import msgspec
 
 from db.errors import (
     InputError,
+    LabelRefused,
     SubmissionRefused,
     UnknownDataset,
+    UnknownModel,
     UnknownRecord,
     UnknownRow,
     VeilleuseError,
 )
 from serve.prediction.catalog import NoModelError
 from serve.store_reader import StoreUnreachable
+
+_STATUSES: dict[tuple[type[VeilleuseError], ...], int] = {
+    (UnknownDataset, UnknownModel, UnknownRecord, UnknownRow): 404,
+    (LabelRefused,): 409,
+    (SubmissionRefused,): 422,
+    (NoModelError, StoreUnreachable): 503,
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,10 +61,7 @@ def problem_of(error: VeilleuseError) -> Problem:
         return error.problem
     if isinstance(error, InputError):
         return make_problem(400, str(error), field=error.field, example=error.example)
-    if isinstance(error, UnknownDataset | UnknownRecord | UnknownRow):
-        return make_problem(404, str(error))
-    if isinstance(error, SubmissionRefused):
-        return make_problem(422, str(error))
-    if isinstance(error, NoModelError | StoreUnreachable):
-        return make_problem(503, str(error))
+    for kinds, status in _STATUSES.items():
+        if isinstance(error, kinds):
+            return make_problem(status, str(error))
     return make_problem(500, str(error))

@@ -24,5 +24,9 @@ UNIX = "unix"
 
 # How many seconds a request has waited for a thread.
 WAITED = "veilleuse.waited_seconds"
+# The id of a request, as its response has it in X-Request-Id.
+REQUEST_ID = "veilleuse.request_id"
+# A function that waits until the client has read what was sent; absent where the server has none.
+WAIT_UNTIL_READ = "veilleuse.wait_until_read"
 # The cached response that the server's loop has found already.
 CACHED = "veilleuse.cached_response"

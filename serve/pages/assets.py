@@ -15,7 +15,9 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
 }
 _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js"})
-_STATIC_FILES = frozenset({"docs.js", "flame.svg", "page.css", "page.js"})
+_STATIC_FILES = frozenset(
+    {"docs.css", "docs.js", "drop.js", "flame.svg", "label.js", "page.css", "page.js"}
+)
 
 
 @dataclass(frozen=True)

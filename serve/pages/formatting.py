@@ -10,7 +10,8 @@ from typing import Any
 from db.records.observation import describe_labels
 from db.spec.normalization import normal_number
 
-from .language.translation import language
+from .language.translation import gettext as _
+from .language.translation import language, mark, ngettext
 
 MOST_LABELS = 4
 LONG_LABELS = 60
@@ -21,27 +22,29 @@ USUAL_DECIMALS = 3
 # From these numbers on, decimals and plain digits are not read.
 WITHOUT_DECIMALS, WITH_EXPONENT = 1e6, 1e15
 _FRENCH = str.maketrans({",": "\u202f", ".": ","})
-_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+_UNITS = ((86_400, mark("{number} d")), (3600, mark("{number} h")), (60, mark("{number} min")))
+_SECONDS = mark("{number} s")
 
 
 def duration(seconds: float) -> str:
     """Return a duration in the largest unit of which it has at least two, such as "5 min"."""
     for size, unit in _UNITS:
         if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:,.0f} s"
+            return _(unit).format(number=localized(f"{seconds / size:,.0f}"))
+    return _(_SECONDS).format(number=localized(f"{seconds:,.0f}"))
 
 
 def ago(at: float, now: float) -> str:
     """Return the time since `at`, such as "5 min ago"; a time in the future is "0 s ago"."""
-    return f"{duration(max(now - at, 0.0))} ago"
+    return _("{duration} ago").format(duration=duration(max(now - at, 0.0)))
 
 
 def date(at: float | None) -> str:
-    """Return a Unix time as date and time in UTC, to the minute."""
+    """Return a Unix time as date and time in UTC, to the minute, in the form of the language."""
     if at is None:
-        return "not known"
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return _("not known")
+    form = "%d/%m/%Y %H:%M UTC" if language() == "fr" else "%Y-%m-%d %H:%M UTC"
+    return datetime.fromtimestamp(at, UTC).strftime(form)
 
 
 def number(value: float | None, digits: int | None = None) -> str:
@@ -99,7 +102,9 @@ def interval_text(interval: tuple[float, float], digits: int | None = None) -> s
     """Return a prediction interval in words; by default its width decides on the decimals."""
     low, high = interval
     digits = interval_decimals(interval, low) if digits is None else digits
-    return f"between {number(low, digits)} and {number(high, digits)} in nine of ten cases"
+    return _("between {low} and {high} in nine of ten cases").format(
+        low=number(low, digits), high=number(high, digits)
+    )
 
 
 def signed(amount: float, digits: int) -> str:
@@ -123,7 +128,9 @@ def labels_text(labels: Mapping[str, int], *, regression: bool) -> tuple[str, st
     short = full
     if regression and len(labels) > MOST_LABELS:
         numbers = [normal_number(float(label)) for label in labels]
-        short = f"{min(numbers)} to {max(numbers)}, {sum(labels.values()):,} rows"
+        short = _("{least} to {most}, {count} rows").format(
+            least=min(numbers), most=max(numbers), count=count(sum(labels.values()))
+        )
     return _shortened(short, LONG_LABELS), _shortened(full, LONG_TITLE)
 
 
@@ -137,12 +144,17 @@ def summary_note(labels: Mapping[str, int], *, regression: bool) -> str:
     if rows <= 1:
         return ""
     if len(labels) == 1:
-        return f"in all {rows:,} rows"
-    return f"the {'mean' if regression else 'most frequent'} of {rows:,} rows"
+        return _("in all {count} rows").format(count=count(rows))
+    text = _("the mean of {count} rows") if regression else _("the most frequent of {count} rows")
+    return text.format(count=count(rows))
 
 
 def trained_rows(metrics: Mapping[str, Any]) -> str:
     """Return on how many rows a model was trained, and of how many records where these differ."""
     rows = metrics.get("rows", 0)
     records = metrics.get("records", rows)
-    return f"{rows:,} labelled rows" + (f" of {records:,} records" if records != rows else "")
+    shown = ngettext("{count} labelled row", "{count} labelled rows", rows)
+    if records == rows:
+        return shown.format(count=count(rows))
+    more = _("{rows} of {records} records")
+    return more.format(rows=shown.format(count=count(rows)), records=count(records))

@@ -11,6 +11,7 @@ from serve.api.access.session import read_cookie, set_cookie
 from serve.api.problem import Refusal
 from serve.api.query import read_query
 
+from .language.translation import gettext as _
 from .rendering import read_form, redirect, show, wants_page
 
 SEND_KEY = "send the header Authorization: Bearer KEY with a key from"
@@ -55,6 +56,10 @@ class Authenticator:
             raise Refusal(401, f"{action} needs an API key; sign in with a key from API_KEYS")
         return self.client()
 
+    def may_list(self) -> bool:
+        """Return whether the request may see what others have imported and asked."""
+        return self._access.may_list(request.environ)
+
     def may_change(self) -> bool:
         """Return whether the browser is signed in with an API key, so that pages show forms."""
         return self._access.may_change(request.environ)
@@ -78,7 +83,7 @@ class Authenticator:
         form = read_form()
         key, following = form.get("key", ""), _local_address(form.get("next", "/"))
         if not self._access.check_key(request.environ, key).may_read:
-            problem = "Wrong key. Use one of the READ_KEYS or API_KEYS."
+            problem = _("Wrong key. Use one of the READ_KEYS or API_KEYS.")
             return _show_form(following, 403, problem=problem)
         session = self._access.new_session(key)
         return self._redirect(following, session, self._access.session_seconds)
@@ -122,7 +127,7 @@ def _show_form(
 ) -> HTTPResponse:
     # The names of the datasets are shown only to clients with a key.
     values = {"datasets": [], "following": following, "problem": problem}
-    return show("login", status, title="Sign in", is_signed_in=is_signed_in, **values)
+    return show("login", status, title=_("Sign in"), is_signed_in=is_signed_in, **values)
 
 
 def _local_address(address: str) -> str:

@@ -19,7 +19,7 @@ _SITE = (
 )
 _DATASET = (
     ("/records/{}", mark("Records")),
-    ("/label/{}", mark("Label")),
+    ("/label/{}", mark("Label records")),
     ("/try/{}", mark("Try")),
     ("/models/{}", mark("Models")),
     ("/over-time/{}", mark("Over time")),

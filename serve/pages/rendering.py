@@ -78,11 +78,11 @@ def show_problem(problem: Problem) -> HTTPResponse:
     return response
 
 
-def read_form() -> dict[str, str]:
+def read_form(most_bytes: int = MOST_FORM_BYTES) -> dict[str, str]:
     """Return the fields of a submitted form; raises Refusal or InputError."""
-    body: bytes = request.body.read(MOST_FORM_BYTES + 1)
-    if len(body) > MOST_FORM_BYTES:
-        raise Refusal(413, f"the form has more than {MOST_FORM_BYTES:,} bytes; send fewer")
+    body: bytes = request.body.read(most_bytes + 1)
+    if len(body) > most_bytes:
+        raise Refusal(413, f"the form has more than {most_bytes:,} bytes; send fewer")
     return {name: it.strip() for name, it in read_query(body.decode("latin-1")).items()}
 
 

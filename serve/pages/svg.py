@@ -10,11 +10,11 @@ BAR_WIDTH, BARS_HEIGHT = 10, 60
 
 
 def sparkline(
-    points: Sequence[tuple[float, float]], span: float, top: float, limit: float | None = None
+    points: Sequence[tuple[float, float]], span: float, top: float, limits: Sequence[float] = ()
 ) -> str:
     """Return a line of (seconds ago, value) over the last `span` seconds, from 0 to `top`.
 
-    A limit is drawn as a horizontal line. A gap longer than a twentieth of the span breaks the
+    Each limit is drawn as a horizontal line. A gap longer than a twentieth of the span breaks the
     line.
     """
     top = max(top, 1e-9)
@@ -27,9 +27,10 @@ def sparkline(
         pieces.append(f"{'L' if joined else 'M'}{x:.0f} {y:.1f}{'' if joined else 'h1'}")
         before = ago
     line = f'<path class="line" d="{"".join(pieces)}"/>'
-    if limit is not None and limit <= top:
-        y = HEIGHT * (1 - limit / top)
-        line += f'<path class="limit" d="M0 {y:.1f}H{WIDTH}"/>'
+    for limit in limits:
+        if limit <= top:
+            y = HEIGHT * (1 - limit / top)
+            line += f'<path class="limit" d="M0 {y:.1f}H{WIDTH}"/>'
     return _svg("spark", WIDTH, HEIGHT, line)
 
 

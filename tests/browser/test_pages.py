@@ -33,6 +33,8 @@ def paths(site: Site) -> list[str]:
     return [
         "/",
         "/?dataset=customers",
+        "/server",
+        "/guide/glossary",
         f"/try/intents?{query(sentence=TAUGHT)}",
         "/try/customers",
         "/try/customers?age=old",
@@ -40,6 +42,10 @@ def paths(site: Site) -> list[str]:
         "/records/intents?show=disagreements",
         "/records/customers?show=disagreements",
         f"/records/intents/{some_key(site)}",
+        "/models/intents",
+        "/models/customers/1",
+        "/label/intents",
+        "/label/customers?order=disagreements",
         "/key",
         "/records/nothing",
     ]
@@ -87,7 +93,7 @@ def load(person: Visitor, path: str) -> list[Response]:
 
 def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, filled_site: Site) -> None:
     """It is below 100 kB, and all of it comes from the server."""
-    for path in paths(filled_site)[:9]:
+    for path in paths(filled_site)[:11]:
         sizes = {response.url: len(response.body()) for response in load(visitor(), path)}
         assert sum(sizes.values()) < MOST_BYTES, sizes
         assert all(url.startswith(f"http://127.0.0.1:{filled_site.port}/") for url in sizes)
@@ -95,18 +101,18 @@ def test_a_page_with_all_that_it_loads_stays_small(visitor: Visitors, filled_sit
 
 def test_a_click_on_an_example_shows_its_answer(visitor: Visitors) -> None:
     """The answer shows the label and the probabilities."""
-    page = visitor().visit("/")
-    form = page.locator("section.predict-form", has_text="sentence")
+    page = visitor().visit("/try/intents")
+    form = page.locator("section.predict-form")
     form.locator(".examples a").first.click()
     expect(form.locator(".answer .headline strong")).not_to_be_empty()
     expect(form.locator(".answer .bars tr")).to_have_count(8)
-    assert page.url.endswith("/")
+    assert page.url.endswith("/try/intents")
 
 
 def test_an_invalid_input_is_explained_next_to_the_form(visitor: Visitors) -> None:
     """The input can be corrected in the same form."""
-    page = visitor().visit("/")
-    form = page.locator("section.predict-form", has_text="Income")
+    page = visitor().visit("/try/customers")
+    form = page.locator("section.predict-form")
     form.locator("input[name=age]").fill("")
     form.locator("form").evaluate("form => { form.noValidate = true }")
     form.locator("button").click()
@@ -120,8 +126,8 @@ def test_the_teachers_answer_replaces_the_students_on_the_open_page(
     visitor: Visitors, own_site: Site
 ) -> None:
     """It appears when a worker has run, without a click and without loading a page."""
-    page = visitor(own_site).visit("/")
-    form = page.locator("section.predict-form", has_text="sentence")
+    page = visitor(own_site).visit("/try/intents")
+    form = page.locator("section.predict-form")
     form.locator("textarea").fill(UNSEEN)
     form.locator("button").click()
     expect(form.locator(".result")).to_have_attribute("data-source", "student")
@@ -132,34 +138,34 @@ def test_the_teachers_answer_replaces_the_students_on_the_open_page(
     assert page.evaluate("window.same")
 
 
-def test_the_dashboard_updates_itself(visitor: Visitors, own_site: Site) -> None:
-    """A section that was opened stays open."""
-    page = visitor(own_site).visit("/")
-    expect(page.locator("#intents-coverage")).to_contain_text("Not counted yet")
-    page.locator("#intents-model summary").click()
+def test_the_page_of_a_dataset_updates_itself(visitor: Visitors, own_site: Site) -> None:
+    """Its figures change without loading the page again."""
+    page = visitor(own_site).visit("/?dataset=intents")
+    row = page.locator("#intents-coverage tr", has_text="text_profile")
+    expect(row).to_contain_text("0 of 1,810")
+    page.evaluate("window.same = true")
     assert run_command(own_site.url, "enrich", "once").code == 0
-    expect(page.locator("#intents-coverage")).to_contain_text("prediction")
-    assert page.locator("#intents-model").evaluate("it => it.open")
+    expect(row).to_contain_text("1,810 of 1,810")
+    assert page.evaluate("window.same")
 
 
 def test_a_number_of_the_confusion_matrix_leads_to_its_records(visitor: Visitors) -> None:
     """The listing has as many records as the number says."""
-    page = visitor().visit("/?dataset=intents")
-    page.locator("#intents-model summary").click()
+    page = visitor().visit("/models/intents/1")
     cells = page.locator(".matrix td a")
     counts = [int(words) for words in cells.all_inner_texts()]
     at = counts.index(min(counts))
     cells.nth(at).click()
     expect(page.locator("tbody tr")).to_have_count(counts[at])
     page.locator("tbody tr a").first.click()
-    expect(page.locator("dl.facts")).to_contain_text("Label (intent)")
+    expect(page.locator("h1")).to_contain_text("one record")
 
 
 def test_every_page_works_without_javascript(visitor: Visitors) -> None:
     """Forms and links are enough to predict, filter, turn the page and open a record."""
     page = visitor(java_script_enabled=False).visit("/")
-    page.locator("section.predict-form", has_text="sentence").locator("textarea").fill(TAUGHT)
-    page.locator("section.predict-form", has_text="sentence").locator("button").click()
+    page.locator("form.one-line input").fill(TAUGHT)
+    page.locator("form.one-line button").click()
     expect(page.locator(".result")).to_have_attribute("data-source", "teacher")
     page.locator("header nav a", has_text="intents").click()
     page.locator("select[name=label]").select_option("purchase")
@@ -168,7 +174,7 @@ def test_every_page_works_without_javascript(visitor: Visitors) -> None:
     first = page.locator("tbody tr").first.inner_text()
     page.locator("a[rel=next]").click()
     assert page.locator("tbody tr").first.inner_text() != first
-    expect(page.locator("tbody tr td:nth-child(3)").first).to_have_text("purchase")
+    expect(page.locator("tbody tr").first).to_contain_text("purchase")
     page.locator("tbody tr a").first.click()
     expect(page.locator("h1")).to_contain_text("one record")
 

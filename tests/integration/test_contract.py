@@ -41,6 +41,11 @@ include-name = ["POST /records/customers", "POST /records/intents"]
 checks.positive_data_acceptance.expected-statuses = [200, 401, 422]
 
 [[operations]]
+# Few generated ids belong to an answer or a row.
+include-path-regex = "^/labels/"
+checks.positive_data_acceptance.expected-statuses = [200, 400, 401, 422]
+
+[[operations]]
 # Only the previous page gives a valid `after`, and few generated keys belong to a record.
 include-path-regex = "^/records/"
 include-method = ["GET", "DELETE"]

@@ -1,4 +1,4 @@
-"""The dashboard shows commands that failed, with the reason."""
+"""The page of the server shows commands that failed, with the reason."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.processes import wait_for
 from .conftest import Site
 
 
-def dashboard(site: Site) -> str:
-    """Return the dashboard as a browser gets it."""
-    address = f"http://127.0.0.1:{site.port}/"
+def server_page(site: Site) -> str:
+    """Return the page of the server as a browser gets it."""
+    address = f"http://127.0.0.1:{site.port}/server"
     request = urllib.request.Request(address, headers={"Accept": "text/html"})
     with urllib.request.urlopen(request) as reply:  # noqa: S310  the address is our own
         body: bytes = reply.read()
     return body.decode()
 
 
-def test_the_dashboard_says_why_an_import_failed(own_site: Site) -> None:
+def test_the_page_of_the_server_says_why_an_import_failed(own_site: Site) -> None:
     """The reason is text, whatever characters it has."""
     store = own_site.store
     with store.reading() as connection:
@@ -35,4 +35,4 @@ def test_the_dashboard_says_why_an_import_failed(own_site: Site) -> None:
     ):
         raise ExchangeError("postgresql://shop@db/shop: no such table <rows>")
     reason = "postgresql://shop@db/shop: no such table &lt;rows&gt;"
-    wait_for(lambda: reason in dashboard(own_site))
+    wait_for(lambda: reason in server_page(own_site))

@@ -66,24 +66,24 @@ def _rows(dataset: Dataset) -> list[NewRow]:
     return rows
 
 
-def page_of(site: Site, sentence: str) -> str:
-    """Return the cell with the neighbours on the page of a record."""
+def neighbours_on_page(site: Site, sentence: str) -> list[tuple[str, str, str]]:
+    """Return the address, label and similarity of each neighbour on the page of a record."""
     target = f"/records/tones/{key_of(sentence).hex()}"
     page = site.get(target, Accept="text/html").body.decode()
-    [cell] = re.findall(r'<th scope="row">neighbours</th><td>(.*?)</td>', page, re.DOTALL)
-    return " ".join(cell.split())
+    row = r'<td><a href="(/records/[^"]*)">(.*?)</a></td><td class="n">(.*?)</td>'
+    return re.findall(row, page)
 
 
 def test_the_page_of_a_record_links_its_neighbours(site: Site) -> None:
     """With label and similarity. One without a vector has none, and a deleted one is left out."""
     first, second = (f"/records/tones/{key_of(one).hex()}" for one in ("10", "90"))
-    assert page_of(site, "0") == (
-        f'<a href="{first}">&lt;b&gt;happy&lt;/b&gt;</a> <span class="soft">0.98</span><br>'
-        f' <a href="{second}">sad</a> <span class="soft">0.00</span><br>'
-    )
+    assert neighbours_on_page(site, "0") == [
+        (first, "&lt;b&gt;happy&lt;/b&gt;", "0.98"),
+        (second, "sad", "0.00"),
+    ]
     assert site.get(first, Accept="text/html").status == 200
-    assert page_of(site, "80").count("<a ") == 1
-    assert page_of(site, "nowhere") == "<code>null</code>"
+    assert len(neighbours_on_page(site, "80")) == 1
+    assert neighbours_on_page(site, "nowhere") == []
 
 
 def explain(site: Site, **inputs: object) -> Any:  # noqa: ANN401

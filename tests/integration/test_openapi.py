@@ -27,6 +27,9 @@ FOR_ANY_DATASET = ("/predict", "/explain")
 UNDOCUMENTED = {
     *("/", "/docs", "/api/docs", "/docs/<name>", "/openapi.json", "/<path:path>"),
     *("/try/<name>", "/forget/<name>/<key>", "/key", "/sign-out"),
+    *("/server", "/guide", "/guide/<page>", "/favicon.ico"),
+    "/label/<name>/<key>",
+    "/production/<name>",
 }
 
 

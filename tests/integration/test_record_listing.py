@@ -136,10 +136,11 @@ def test_forgetting_a_record_needs_a_key_and_deletes_it(own_site: Site) -> None:
 
 
 def test_a_form_on_another_site_cannot_forget_a_record(own_site: Site) -> None:
-    """The browser sends the cookie with it, so the key must be in the form."""
+    """Not even if a browser sends the cookie of a session with it."""
     key = own_site.records()[0].key.hex()
     headers = {
         "Cookie": sign_in(own_site, API_KEY),
+        "Sec-Fetch-Site": "cross-site",
         "Content-Type": "application/x-www-form-urlencoded",
     }
     reply = own_site.ask("POST", f"/forget/intents/{key}", b"", headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,12 @@ from db.admin.doctor import examine
 from db.admin.finding import Finding
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
-from db.queue.worker_registry import SILENT_SECONDS, register_worker
+from db.queue.worker_registry import (
+    SILENT_SECONDS,
+    WorkerReport,
+    record_heartbeat,
+    register_worker,
+)
 from db.records.trained_model import NewModel, activate_model, add_model
 from db.scoring.student_data import Artifact
 from db.settings import Settings
@@ -66,6 +72,25 @@ def test_silent_workers_are_a_warning(settings: Settings, store: Store) -> None:
     finding = findings(settings, store)["workers"]
     message = "none is running; the last heartbeat was 3 min ago"
     assert (finding.level, finding.message) == ("warning", message)
+
+
+def test_a_worker_that_fails_or_is_silent_is_not_good(settings: Settings, store: Store) -> None:
+    """The finding has the reason and what to do."""
+    error = "EnricherError: http needs httpx; pip install httpx"
+    with store.writing() as connection:
+        worker = register_worker(connection)
+        failing = WorkerReport("open", time.time(), error=error, error_at=time.time())
+        record_heartbeat(connection, worker, failing)
+    finding = findings(settings, store)["workers"]
+    message = f"running: 1; worker {worker} is failing: EnricherError: http needs httpx"
+    assert (finding.level, finding.message) == ("fault", message)
+    assert finding.remedy == "pip install httpx"
+    with store.writing() as connection:
+        a_minute_ago = tables.worker.c.seen_at - 60
+        connection.execute(update(tables.worker).values(seen_at=a_minute_ago))
+    finding = findings(settings, store)["workers"]
+    assert finding.level == "warning"
+    assert f"worker {worker} is silent: no report for " in finding.message
 
 
 def test_a_store_that_cannot_be_reached_ends_the_examination(tmp_path: Path) -> None:

@@ -81,12 +81,12 @@ def test_reasons_of_faults_are_for_those_who_may_see_records(
     """They may quote inputs. That something is stopped is for everybody."""
     (tmp_path / "private").mkdir()
     private = make(tmp_path / "private")
-    ready, page = ask(exposed, "/readyz"), ask(exposed, "/", HTTP_ACCEPT="text/html")
+    ready, page = ask(exposed, "/readyz"), ask(exposed, "/server", HTTP_ACCEPT="text/html")
     assert '"subject":"train"' in ready.text
     assert "train is stopped" in page.text
     assert QUOTED not in ready.text + page.text
     assert QUOTED in ask(private, "/readyz").text
-    assert QUOTED in ask(private, "/", HTTP_ACCEPT="text/html").text
+    assert QUOTED in ask(private, "/server", HTTP_ACCEPT="text/html").text
 
 
 def test_openapi_describes_what_readyz_answers(exposed: RequestMiddleware) -> None:

@@ -21,7 +21,8 @@ from db.ingestion.row_ledger import RowLedger
 from db.ingestion.settlement import surplus_rows
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.listing import ListingFilter, list_records
+from db.records.listings.listing import list_records
+from db.records.listings.listing_filter import ListingFilter
 from db.records.observation import (
     adopt_labels,
     describe_labels,

@@ -16,6 +16,8 @@ from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
 from db.records.record import forget_record
+from db.records.trained_model import NewModel, activate_model, active_model, add_model
+from db.scoring.student_data import Artifact
 from db.settings import Settings
 from db.store import tables
 from db.store.dialect import wall_seconds
@@ -24,8 +26,10 @@ from db.traffic.prediction_counts import (
     HOUR_SECONDS,
     KEEP_HOURS,
     add_prediction_counts,
+    first_hour_of_model,
     prediction_name,
     prune_prediction_counts,
+    read_answer_counts,
     read_prediction_counts,
 )
 from db.traffic.requested_inputs import count_waiting
@@ -131,6 +135,33 @@ def test_each_hour_is_counted_separately(store: Store, intents: Dataset) -> None
     # The next hour may have begun in the meantime.
     assert rows[3][0] - hour in {0, 1}
     assert rows[3][1:] == ("student", "purchase", 10)
+
+
+def test_counts_are_summed_by_steps_of_hours(store: Store, intents: Dataset) -> None:
+    """Steps are counted from 1970, so that a day is one of UTC."""
+    day = this_hour(store) // 24 * 24
+    for hour, answers in ((day - 25, 1), (day - 24, 2**40), (day - 1, 2**40), (day, 8)):
+        put_hour(store, intents, hour, answers)
+    with store.reading() as connection:
+        by_day = read_answer_counts(connection, intents.id, day - 24, 24)
+        by_hour = read_answer_counts(connection, intents.id, day - 1)
+    assert [(it.hour - day, it.answers) for it in by_day] == [(-24, 2**41), (0, 8)]
+    assert [(it.hour - day, it.answers) for it in by_hour] == [(-1, 2**40), (0, 8)]
+    assert all(type(it.answers) is int for it in (*by_day, *by_hour))
+
+
+def test_answers_of_an_earlier_model_do_not_count(store: Store, intents: Dataset) -> None:
+    """The hour in which a model replaced another one has answers of both."""
+    begins = []
+    with store.writing() as connection:
+        for _ in range(2):
+            new = NewModel({}, {}, Artifact(b"student", ""), None, b"")
+            activate_model(connection, intents, add_model(connection, intents.id, new))
+            model = active_model(connection, intents.id)
+            assert model is not None
+            begins.append(first_hour_of_model(connection, intents.id, model.id))
+    assert begins[0] == 0
+    assert begins[1] - this_hour(store) in {0, 1}
 
 
 def test_only_the_requested_number_of_hours_is_returned(store: Store, intents: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -225,7 +226,7 @@ def test_a_worker_stops_pruning_when_its_gate_closes(
         run.complete("postponed")
     age_runs(store, 0.6)
     pruning = DailyPruning(store, worker)
-    answers = iter([True, False, False, False])
+    answers = itertools.chain([True], [False] * 9)
     pruning.run_if_due(lambda: next(answers))
     assert count_requested(store) == 1
     pruning.run_if_due(lambda: True)

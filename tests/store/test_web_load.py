@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
+from db.cli.terminal.duration import format_duration
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.pause import pause_workers, paused_at, resume_workers
@@ -28,7 +29,7 @@ from db.records.dataset import PlanStep, set_plan
 from db.store import tables
 from db.store.store import Store
 from db.traffic.web_load import SILENT_SECONDS, WebLoad, delete_load, read_load, write_load
-from enrich.commands.status import format_duration, format_status
+from enrich.commands.status import format_status
 from enrich.worker.stats import WorkerStats, WorkerTotals
 from enrich.worker_status import worker_status
 from tests.conftest import Done, register, sample_spec

@@ -63,16 +63,16 @@ def test_an_import_that_fails_at_its_start_neither_hinders_enrichment_nor_is_giv
     exchanging(store)
     killed = Killed()
     worker = WorkerLoop(store, settings, WORKER, OPEN, killed)
-    assert worker._is_exchange_due()
-    assert not worker._is_exchange_due(), "it was asked just now"
+    assert worker._is_pass_interrupted()
+    assert not worker._is_pass_interrupted(), "it was asked just now"
     for pause_seconds, times in ((0, 1), (TICK_SECONDS, 1), (RETRY_SECONDS, 2)):
         clock.now += pause_seconds
         worker._run_due(due_subcommands(store, settings))
         assert killed.ran == [("import", "notes")] * times
         clock.now += TICK_SECONDS
-        assert not worker._is_exchange_due()
+        assert not worker._is_pass_interrupted()
     clock.now += RETRY_SECONDS
-    assert worker._is_exchange_due()
+    assert worker._is_pass_interrupted()
 
 
 def test_training_that_failed_is_repeated_at_once_only_for_another_reason(

@@ -53,7 +53,10 @@ def _add_listings() -> None:
         "answer != '' AND label != answer AND score IS NOT NULL",
     )
     _partial(
-        "record_unlabelled", "record", ["dataset_id", "score", "key", "answer"], "label IS NULL"
+        "record_unlabelled",
+        "record",
+        ["dataset_id", sa.text("(coalesce(score,2.0))"), "key", "answer"],
+        "label IS NULL",
     )
     _partial(
         "record_asked",

@@ -16,6 +16,7 @@ from .queue import (
     worker,
 )
 from .records import (
+    IS_CURRENT_LABEL,
     dataset,
     enrichment,
     import_position,
@@ -33,6 +34,7 @@ from .web import generation, served, web_signal
 SCHEMA = "0009"
 
 __all__ = [
+    "IS_CURRENT_LABEL",
     "SCHEMA",
     "call_grant",
     "chunk",

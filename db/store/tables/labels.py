@@ -86,12 +86,12 @@ job = Table(
     "job",
     metadata,
     Column("id", BigId, primary_key=True),
-    # predict, infer, or add.
+    # predict, infer, add, or train.
     Column("kind", Text, nullable=False),
     # The dataset's name, which may not exist yet.
     Column("dataset", Text, nullable=False, server_default=""),
     Column("author", Text, nullable=False),
-    # waiting, running, done, or failed.
+    # receiving (its file), waiting, running, done, or failed.
     Column("state", Text, nullable=False),
     # What is asked for, as JSON, and what came of it.
     Column("parameters", Text, nullable=False, server_default="{}"),

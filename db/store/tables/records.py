@@ -80,6 +80,8 @@ partial_index(
 # A page of a listing is read from one of these indexes, in its order. A query must repeat the
 # index's expressions literally, or the database does not use the index.
 UNCERTAIN_SCORE = 0.75
+# Records without a prediction come after all others, whose scores are below 1.
+UNLABELLED_SCORE = "coalesce(score,2.0)"
 ABSOLUTE_ERROR = "abs(CAST(label AS DOUBLE PRECISION) - score)"
 LISTING_INDEXES = {
     "record_by_label": ("label, answer, key", "label IS NOT NULL"),
@@ -97,7 +99,7 @@ LISTING_INDEXES = {
         "score, key, label, answer",
         "answer != '' AND label != answer AND score IS NOT NULL",
     ),
-    "record_unlabelled": ("score, key, answer", "label IS NULL"),
+    "record_unlabelled": (f"({UNLABELLED_SCORE}), key, answer", "label IS NULL"),
     "record_asked": ("made_at, key, label, answer", "origin = 'request'"),
 }
 for _name, (_columns, _where) in LISTING_INDEXES.items():

@@ -22,13 +22,15 @@ from db.spec.field import (
 )
 from serve.api.query import as_text
 from serve.pages.formatting import decimals_for, interval_decimals, number, signed, usual_decimals
+from serve.pages.language.translation import gettext as _
+from serve.pages.language.translation import mark
 from serve.prediction.explanation import LOG_ODDS, ExplanationBody, ReasonBody
 
+# The words of a badge.
+SOURCES = (mark("teacher"), mark("student"))
 LONG_TEXT = 60
 # A longer list of suggestions slows the page and helps nobody.
 MOST_SUGGESTIONS = 200
-# On the dashboard, a form with more fields is closed at first.
-MANY_FIELDS = 24
 # As many reasons as a reader takes in; an explanation has more.
 SHOWN_REASONS = 6
 
@@ -42,12 +44,13 @@ _SHOWN = {
 }
 # By source and enrichment.
 _STATUS = {
-    ("teacher", "done"): "predicted by the teacher",
-    ("teacher", "queued"): "predicted by the teacher; a worker will enrich the input",
-    ("teacher", "off"): "predicted by the teacher; the input was not stored",
-    ("student", "queued"): "queued: a worker will compute the teacher's prediction",
-    ("student", "off"): "predicted by the student; the input was not stored, so the teacher will"
-    " not see it",
+    ("teacher", "done"): mark("predicted by the teacher"),
+    ("teacher", "queued"): mark("predicted by the teacher; a worker will enrich the input"),
+    ("teacher", "off"): mark("predicted by the teacher; the input was not stored"),
+    ("student", "queued"): mark("queued: a worker will compute the teacher's prediction"),
+    ("student", "off"): mark(
+        "predicted by the student; the input was not stored, so the teacher will not see it"
+    ),
 }
 
 
@@ -132,7 +135,7 @@ class FormResult:
     @property
     def status(self) -> str:
         """A phrase that says where the prediction comes from, and what happens next."""
-        return _STATUS[self.answer.source, self.answer.enrichment]
+        return _(_STATUS[self.answer.source, self.answer.enrichment])
 
     @property
     def is_provisional(self) -> bool:
@@ -185,20 +188,29 @@ def _decimals(answer: Answer, size: float = 0.0) -> int:
 
 
 def _reasons_title(explanation: ExplanationBody, source: str) -> str:
-    whose = "" if explanation.source == source else "The student’s reasons. "
+    title = _question(explanation)
+    if explanation.source == source:
+        return title
+    return _("The student’s reasons. {title}").format(title=title)
+
+
+def _question(explanation: ExplanationBody) -> str:
     if explanation.unit != LOG_ODDS:
-        return f"{whose}How the {explanation.unit} comes about"
-    over = f" rather than {explanation.over}" if explanation.over else ""
-    return f"{whose}Why {explanation.prediction}{over}, in logarithms of odds"
+        return _("How the {target} comes about").format(target=explanation.unit)
+    if not explanation.over:
+        return _("Why {label}, in logarithms of odds").format(label=explanation.prediction)
+    return _("Why {label} rather than {other}, in logarithms of odds").format(
+        label=explanation.prediction, other=explanation.over
+    )
 
 
 def _shown_value(reason: ReasonBody, spec: DatasetSpec) -> str:
     if isinstance(reason.word, str):
         return reason.word
     if reason.value is None:
-        return "missing"
+        return _("missing")
     if isinstance(spec.fields[reason.field], TextField):
-        return "the text as a whole"
+        return _("the text as a whole")
     return _shortened(as_text(reason.value))
 
 
@@ -211,10 +223,10 @@ def form_fields(spec: DatasetSpec, inputs: Mapping[str, object]) -> Iterator[For
 
 
 def _form_field(name: str, field: Field, value: str) -> FormField:
-    required = is_required(field)
+    required, label = is_required(field), field.title or name
     common: dict[str, Any] = {
         "name": name,
-        "label": f"{field.title or name}{'' if required else ' (optional)'}",
+        "label": label if required else _("{field} (optional)").format(field=label),
         "value": value,
         "required": required,
     }

@@ -15,6 +15,7 @@ from serve.api.problem import problem_of
 from serve.api.query import in_query, read_query
 from serve.api.response import respond_page
 from serve.pages.home.dashboard import Dashboard
+from serve.pages.language.translation import gettext as _
 from serve.pages.login import Authenticator, current_address
 from serve.pages.rendering import show
 from serve.prediction.catalog import NoModelError, Served
@@ -49,7 +50,7 @@ class Pages:
         served = self._service.catalog.find(name)
         parameters = read_query(request.query_string)
         if not parameters:
-            return self._show(served, served.spec.example_inputs())
+            return self._show(served, self._dashboard.examples(served)[0])
         # A browser also sends the fields that were left empty: drop those, but keep unknown
         # parameters, which are an error.
         names = served.spec.request_names
@@ -102,8 +103,9 @@ class Pages:
         return show(
             "try",
             status,
-            title=f"Try {served.name}",
+            title=_("Try {dataset}").format(dataset=served.name),
             datasets=list(self._service.catalog.datasets),
+            dataset=served.name,
             served=served,
             inputs=inputs,
             examples=self._dashboard.examples(served),

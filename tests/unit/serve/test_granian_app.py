@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from serve.api.access.body_limit import BodyLimit
 from serve.api.wsgi import Environ, Headers, StartResponse
 from serve.server.granian_app import BodyReader, GranianApp, UnreadRequest, make_environ
 
-LIMIT_BYTES = 100
+LIMIT = BodyLimit(100, "too many bytes")
 
 
 class Body:
@@ -34,12 +35,12 @@ class Body:
 
 def reader(seconds: float = 30.0, all_bytes: int = 1000) -> BodyReader:
     """Return a reader with small limits."""
-    return BodyReader(LIMIT_BYTES, seconds, all_bytes)
+    return BodyReader(seconds, seconds, all_bytes)
 
 
 def read(body: Body, length: int | None, by: BodyReader | None = None) -> bytes:
     """Return a body."""
-    return asyncio.run((by or reader()).read(body, length))  # type: ignore[arg-type]
+    return asyncio.run((by or reader()).read(body, length, LIMIT))  # type: ignore[arg-type]
 
 
 def refused(body: Body, length: int | None, by: BodyReader | None = None) -> int:
@@ -90,6 +91,13 @@ def test_all_bodies_on_their_way_share_one_limit() -> None:
         return [*sorted(statuses), await shared.read(Body(b"y" * 90), 90)]  # type: ignore[arg-type]
 
     assert asyncio.run(read_many()) == [408, 408, 503, 503, b"y" * 90]
+
+
+def test_a_file_may_be_as_large_as_all_bodies_together() -> None:
+    """The client is told which server takes larger ones."""
+    most = BodyLimit(10**9, "the limit of UPLOAD_MIB").lowered(150, "use waitress")
+    assert most == (150, "the body has more than 150 bytes, use waitress")
+    assert LIMIT.lowered(150, "use waitress") is LIMIT
 
 
 def test_a_body_counts_until_its_request_is_answered() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from serve.pages.formatting import ago, date, duration, number
-from serve.pages.home.dashboard_data import quantiles
+from serve.pages.home.traffic import quantiles
 from serve.pages.svg import BARS_HEIGHT, HEIGHT, WIDTH, hour_bars, share_bar, sparkline
 from serve.telemetry.counters import Durations
 
@@ -22,8 +22,8 @@ def test_a_line_runs_from_the_oldest_on_the_left_to_now_on_the_right() -> None:
 
 def test_a_limit_is_drawn_unless_it_is_above_the_plot() -> None:
     """Making room for a limit that is never reached would flatten the line."""
-    assert f'class="limit" d="M0 {HEIGHT / 2:.1f}H{WIDTH}"' in sparkline([], 100, 1.0, 0.5)
-    assert "limit" not in sparkline([], 100, 1.0, 2.0)
+    assert f'class="limit" d="M0 {HEIGHT / 2:.1f}H{WIDTH}"' in sparkline([], 100, 1.0, [0.5])
+    assert "limit" not in sparkline([], 100, 1.0, [2.0])
 
 
 def test_bars_of_an_hour_are_stacked_and_the_highest_fills_the_plot() -> None:
@@ -47,7 +47,7 @@ def test_a_bar_is_as_long_as_its_share(share: float, width: str) -> None:
 
 def test_no_plot_has_inline_styles() -> None:
     """The content security policy of the pages would block them."""
-    svg = sparkline([(1, 1)], 10, 1, 0.5) + hour_bars([{"a": 1}], ("a",)) + share_bar(0.5)
+    svg = sparkline([(1, 1)], 10, 1, [0.5]) + hour_bars([{"a": 1}], ("a",)) + share_bar(0.5)
     assert "style" not in svg
 
 

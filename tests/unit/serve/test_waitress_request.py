@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from waitress.adjustments import Adjustments
 
+from serve.api.access.body_limit import PLAIN, BodyLimit
+from serve.api.wsgi import Environ
 from serve.server.waitress_request import RequestParser, refusal_words
 
+MIB = 2**20
 HOST = b"Host: a\r\n"
 
 
@@ -80,7 +83,7 @@ def test_a_body_that_is_too_large_is_not_asked_for() -> None:
 @pytest.mark.parametrize(
     ("status", "words", "told"),
     [
-        (413, "exceeds max_body of 9", "the body has more than 2,000 bytes; send fewer"),
+        (413, "exceeds max_body of 9", "send fewer bytes"),
         (400, 'Bare CR or LF found in header line "Authorization: Bearer x"', "end lines with"),
         (400, "Invalid chunk size", "Invalid chunk size"),
     ],
@@ -89,7 +92,7 @@ def test_a_client_is_told_what_is_wrong_without_its_own_headers(
     status: int, words: str, told: str
 ) -> None:
     """A header may hold a key."""
-    found = refusal_words(status, words, 2000, 3000)
+    found = refusal_words(status, words, "send fewer bytes", 3000)
     assert told in found
     assert "Bearer" not in found
 
@@ -99,3 +102,26 @@ def test_a_body_that_there_is_none_of_is_not_asked_for() -> None:
     parser = parse(get(b"/", HOST + b"Expect: 100-continue\r\n"))
     assert parser.completed
     assert not parser.expect_continue
+
+
+def test_a_large_body_may_come_where_the_application_takes_files() -> None:
+    """It is asked once the head is there, and the limit holds for this request alone."""
+    asked = []
+
+    def find_body_limit(environ: Environ) -> BodyLimit:
+        asked.append(environ)
+        return BodyLimit(5 * MIB, "too large") if environ["PATH_INFO"] == "/add" else PLAIN
+
+    adjustments = Adjustments(max_request_body_size=PLAIN.most_bytes + 1)
+    for path, length, status in (
+        (b"/add", 4 * MIB, None),
+        (b"/add", 6 * MIB, 413),
+        (b"/else", 4 * MIB, 413),
+    ):
+        parser = RequestParser(adjustments, "192.0.2.1", find_body_limit)
+        head = b"POST %s HTTP/1.1\r\nHost: a\r\nCookie: b=c\r\nContent-Length: %d\r\n\r\n"
+        parser.received(head % (path, length))
+        assert getattr(parser.error, "code", None) == status
+        assert parser.is_upload == (path == b"/add")
+    assert adjustments.max_request_body_size == PLAIN.most_bytes + 1
+    assert (asked[0]["REMOTE_ADDR"], asked[0]["HTTP_COOKIE"]) == ("192.0.2.1", "b=c")
