@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeAlias
 
 import bottle
-from bottle import Bottle
+from bottle import Bottle, HTTPResponse
 
 from db.errors import SettingError
 from serve.api.access.api_keys import AccessControl
@@ -35,6 +37,8 @@ from serve.telemetry.prometheus import Metrics
 from .api_views import Views
 from .explanation_views import ExplanationViews
 from .labels_views import LabelsViews
+
+Route: TypeAlias = tuple[str, str, Callable[..., HTTPResponse]]
 
 __all__ = ["MOST_BODY_BYTES", "make_app", "make_routes"]
 
@@ -68,61 +72,72 @@ def make_routes(
     app = Bottle()
     authenticator = Authenticator(access)
     pages = Pages(service, dashboard, authenticator)
-    guide = GuidePages(service, authenticator)
-    records = RecordPages(service, authenticator)
-    models = ModelPages(service, authenticator)
-    labels = LabelPages(service, authenticator)
-    record_labels = RecordLabelPages(service, authenticator)
-    listings = ListingPages(service, authenticator)
-    over_time = OverTimePage(service, authenticator)
     views = Views(service, access, metrics, app, pages, authenticator)
-    explanations = ExplanationViews(service, access, authenticator)
-    for method, path, view in (
-        ("GET", "/predict", views.predict),
-        ("GET", "/predict/<name>", views.predict_named),
-        ("POST", "/predict/<name>", views.predict_batch),
-        ("GET", "/explain", explanations.explain),
-        ("GET", "/explain/<name>", explanations.explain_named),
-        ("POST", "/records/<name>", views.add_records),
-        ("POST", "/labels/<name>", LabelsViews(service, authenticator).tell),
-        ("GET", "/health", views.live),
-        ("GET", "/api/health", views.live),
-        ("GET", "/livez", views.live),
-        ("GET", "/readyz", views.ready),
-        ("GET", "/metrics", views.metrics),
-        ("GET", "/openapi.json", views.openapi),
-        ("GET", "/docs/<name>", views.asset),
-        ("GET", "/favicon.ico", partial(views.asset, "flame.svg")),
-        ("DELETE", "/records/<name>/<key>", records.forget),
-    ):
+    for method, path, view in _api_routes(service, access, views, authenticator):
         app.route(path, method, handle_errors(view))
     for method, path, page in (
-        ("GET", "/", views.root),
-        ("GET", "/server", ServerPage(dashboard, authenticator).show),
-        ("GET", "/guide", guide.first),
-        ("GET", "/guide/<page>", guide.page),
-        ("GET", "/docs", views.docs),
-        ("GET", "/api/docs", views.docs),
-        ("GET", "/try/<name>", pages.try_out),
-        ("GET", "/records/<name>", listings.records),
-        ("GET", "/records/<name>/<key>", records.record),
-        ("POST", "/forget/<name>/<key>", records.forget_by_form),
-        ("GET", "/label/<name>", labels.show_next),
-        ("POST", "/label/<name>", labels.submit),
-        ("POST", "/label/<name>/<key>", record_labels.submit),
-        ("GET", "/models/<name>", models.versions),
-        ("GET", "/models/<name>/<versions>", models.version),
-        ("POST", "/models/<name>/activate", models.activate),
-        ("GET", "/over-time/<name>", over_time.over_time),
-        ("GET", "/production/<name>", ProductionPage(service, authenticator).production),
-        ("GET", "/key", authenticator.show_form),
-        ("POST", "/key", authenticator.submit_key),
-        ("POST", "/sign-out", authenticator.sign_out),
-        ("OPTIONS", "/", views.other),
-        ("ANY", "/<path:path>", views.other),
+        *_server_pages(service, dashboard, views, authenticator),
+        *_dataset_pages(service, pages, authenticator),
+        *JobPages(service, authenticator).routes(),
     ):
-        app.route(path, method, in_language(handle_errors(page, show_problem)))
-    for method, path, page in JobPages(service, authenticator).routes():
         app.route(path, method, in_language(handle_errors(page, show_problem)))
     app.default_error_handler = error_body
     return app
+
+
+def _api_routes(
+    service: PredictionService, access: AccessControl, views: Views, authenticator: Authenticator
+) -> Iterator[Route]:
+    explanations = ExplanationViews(service, access, authenticator)
+    yield "GET", "/predict", views.predict
+    yield "GET", "/predict/<name>", views.predict_named
+    yield "POST", "/predict/<name>", views.predict_batch
+    yield "GET", "/explain", explanations.explain
+    yield "GET", "/explain/<name>", explanations.explain_named
+    yield "POST", "/records/<name>", views.add_records
+    yield "DELETE", "/records/<name>/<key>", RecordPages(service, authenticator).forget
+    yield "POST", "/labels/<name>", LabelsViews(service, authenticator).tell
+    yield "GET", "/health", views.live
+    yield "GET", "/api/health", views.live
+    yield "GET", "/livez", views.live
+    yield "GET", "/readyz", views.ready
+    yield "GET", "/metrics", views.metrics
+    yield "GET", "/openapi.json", views.openapi
+    yield "GET", "/docs/<name>", views.asset
+    yield "GET", "/favicon.ico", partial(views.asset, "flame.svg")
+
+
+def _server_pages(
+    service: PredictionService, dashboard: Dashboard, views: Views, authenticator: Authenticator
+) -> Iterator[Route]:
+    guide = GuidePages(service, authenticator)
+    yield "GET", "/", views.root
+    yield "GET", "/server", ServerPage(dashboard, authenticator).show
+    yield "GET", "/guide", guide.first
+    yield "GET", "/guide/<page>", guide.page
+    yield "GET", "/docs", views.docs
+    yield "GET", "/api/docs", views.docs
+    yield "GET", "/key", authenticator.show_form
+    yield "POST", "/key", authenticator.submit_key
+    yield "POST", "/sign-out", authenticator.sign_out
+    yield "OPTIONS", "/", views.other
+    yield "ANY", "/<path:path>", views.other
+
+
+def _dataset_pages(
+    service: PredictionService, pages: Pages, authenticator: Authenticator
+) -> Iterator[Route]:
+    records, models = RecordPages(service, authenticator), ModelPages(service, authenticator)
+    labels = LabelPages(service, authenticator)
+    yield "GET", "/try/<name>", pages.try_out
+    yield "GET", "/records/<name>", ListingPages(service, authenticator).records
+    yield "GET", "/records/<name>/<key>", records.record
+    yield "POST", "/forget/<name>/<key>", records.forget_by_form
+    yield "GET", "/label/<name>", labels.show_next
+    yield "POST", "/label/<name>", labels.submit
+    yield "POST", "/label/<name>/<key>", RecordLabelPages(service, authenticator).submit
+    yield "GET", "/models/<name>", models.versions
+    yield "GET", "/models/<name>/<versions>", models.version
+    yield "POST", "/models/<name>/activate", models.activate
+    yield "GET", "/over-time/<name>", OverTimePage(service, authenticator).over_time
+    yield "GET", "/production/<name>", ProductionPage(service, authenticator).production

@@ -13,6 +13,7 @@ from db.records.dataset import Dataset, all_datasets
 from db.records.enrichment import count_enrichments
 from db.records.observation import count_labels, count_observations
 from db.records.trained_model import active_model, model_name
+from db.spec.dataset_spec import PREDICTION
 from db.store import tables
 from db.store.dialect import store_bytes
 from db.store.generation import read_generation
@@ -64,7 +65,7 @@ def _fresh_counts(connection: Connection, dataset: Dataset) -> dict[str, int]:
     counts = count_enrichments(connection, dataset.id)
     return {
         step.name: _fresh_predictions(connection, dataset.id, step.fingerprint)
-        if step.name == "prediction"
+        if step.name == PREDICTION
         else counts.get((step.name, step.fingerprint), 0)
         for step in dataset.plan
     }

@@ -17,7 +17,7 @@ from db.records.predictor import find_bodies
 from db.records.record import batches, each_record
 from db.scoring.packed_numbers import Vector
 from db.scoring.response_body import decode_answer
-from db.spec.dataset_spec import DatasetSpec
+from db.spec.dataset_spec import PREDICTION, DatasetSpec
 from db.spec.field import IntegerField, NumberField
 from db.spec.normalization import normal_number
 from db.spec.number_format import parse_format
@@ -48,7 +48,7 @@ def export_csv(
     """
     cells = cells or SpreadsheetCells(for_spreadsheet=False)
     spec = dataset.spec
-    enrichers = [step.name for step in dataset.plan if step.name != "prediction"]
+    enrichers = [step.name for step in dataset.plan if step.name != PREDICTION]
     answer_columns = ("prediction", "source", "model")
     ids = [spec.id_column or spec.id] if spec.id else []
     columns = [field.column or name for name, field in spec.fields.items()]

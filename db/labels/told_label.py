@@ -48,7 +48,12 @@ class Subject:
 
 def read_request_id(raw: object) -> str:
     """Return the id of a request as text; raises InputError."""
-    return str(read_value(REQUEST_ID, TextField(max_length=MOST_ID_CHARACTERS), raw))
+    # The spaces around it count as well, as the API's description says.
+    if isinstance(raw, str) and len(raw) > MOST_ID_CHARACTERS:
+        raise InputError(
+            REQUEST_ID, f"has {len(raw)} characters; an id has at most {MOST_ID_CHARACTERS}"
+        )
+    return str(read_value(REQUEST_ID, TextField(), raw))
 
 
 class _Row(NamedTuple):

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
 
 from db.records.dataset import Dataset
 from db.records.record import KEYS_PER_STATEMENT, slices
+from db.spec.dataset_spec import PREDICTION
 from db.store import tables
 from db.store.dialect import upsert, wall_seconds
 
@@ -197,5 +198,5 @@ def _count_values(connection: Connection, dataset: Dataset, ids: Sequence[int]) 
         keys = connection.execute(select(record.key).where(record.id.in_(some))).scalars().all()
         of_keys = answers.dataset_id == dataset.id, answers.key.in_(keys)
         predictions = connection.execute(select(answers.fingerprint).where(*of_keys)).scalars()
-        counts.update(("prediction", fingerprint) for fingerprint in predictions)
+        counts.update((PREDICTION, fingerprint) for fingerprint in predictions)
     return Counter({step.name: counts[step.name, step.fingerprint] for step in dataset.plan})

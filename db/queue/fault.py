@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 
 from db.errors import one_line
 from db.records.dataset import DamagedDataset, read_datasets
+from db.spec.dataset_spec import PREDICTION
 from db.store import tables
 from db.store.dialect import upsert, wall_seconds
 from db.store.generation import raise_generation
@@ -23,7 +24,6 @@ SPEC = "spec"
 PLAN = "plan"
 CHUNK = "chunk"
 MODEL = "model"
-PREDICTION = "prediction"
 
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 3600.0

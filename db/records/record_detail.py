@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from db.errors import UnknownRecord
 from db.scoring.packed_numbers import Vector
+from db.spec.dataset_spec import PREDICTION
 from db.spec.field import Inputs
 from db.store import tables
 
@@ -110,7 +111,7 @@ def read_record_detail(connection: Connection, dataset: Dataset, key: bytes) -> 
         refused=_quarantine_entries(connection, row.id),
         prediction=prediction.body if prediction else None,
         prediction_fresh=bool(
-            prediction and prediction.fingerprint == fingerprints.get("prediction")
+            prediction and prediction.fingerprint == fingerprints.get(PREDICTION)
         ),
         predicted_at=prediction.made_at if prediction else None,
     )

@@ -30,6 +30,8 @@ from .record_key import key_of
 from .section import EnricherSpec, PublicationSpec, SourceSpec
 from .validation import read_cell_number, read_value
 
+# The step of a plan that predicts; no enricher may have this name.
+PREDICTION = "prediction"
 MAX_LABEL_CHARACTERS = 200
 MAX_ROW_ID_CHARACTERS = 200
 # What programs write where there is no row id.

@@ -12,7 +12,7 @@ import msgspec
 
 from db.errors import InputError, SpecError
 
-from .dataset_spec import DatasetSpec
+from .dataset_spec import PREDICTION, DatasetSpec
 from .exchange_check import check_exchange
 from .field import ChoiceField, Field, IntegerField, NumberField, TextField
 from .normalization import normal_text
@@ -198,7 +198,7 @@ def _check_enricher(spec: DatasetSpec, name: str, enricher: EnricherSpec) -> Non
     where = f"enrichers.{name}"
     _require(NAME.fullmatch(name), where, "use a-z, 0-9, - and _, starting with a letter")
     _require(
-        name != "prediction", where, "this name is reserved for the model's prediction; use another"
+        name != PREDICTION, where, "this name is reserved for the model's prediction; use another"
     )
     _require(name not in spec.fields, where, "a field has this name; use another")
     for read in enricher.reads:

@@ -21,13 +21,14 @@ from db.queue.chunk import (
     records_in_chunk,
     return_chunk,
 )
-from db.queue.fault import PREDICTION, step_subject
+from db.queue.fault import step_subject
 from db.queue.quarantine import EnricherFailure, failures_in_chunk
 from db.queue.run_history import error_words
 from db.records.dataset import PlanStep
 from db.records.enrichment import Enrichment, enrichments_in_chunk
 from db.records.prediction import Prediction, fingerprints_in_chunk
 from db.records.record import Record
+from db.spec.dataset_spec import PREDICTION
 from enrich.enrichers.base import Unavailable
 from enrich.executors.base import RecipeError, Stopped, Suspended
 from enrich.executors.recipe import PredictedRow

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from db.errors import EnricherError
-from db.queue.fault import PREDICTION, read_faults
+from db.queue.fault import read_faults
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
 from db.records.observation import count_labels
 from db.records.trained_model import Model, active_model, newest_models
 from db.settings import Settings
+from db.spec.dataset_spec import PREDICTION
 from db.store.dialect import wall_seconds
 from db.store.store import Store
 from db.versions.activation import activate_version, lost_reads

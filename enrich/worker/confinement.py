@@ -11,9 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
 from db.queue.chunk_wait import wait_for_chunk
-from db.queue.fault import CHUNK, PLAN, PREDICTION, Fault, backoff_seconds, step_subject
+from db.queue.fault import CHUNK, PLAN, Fault, backoff_seconds, step_subject
 from db.queue.run_history import error_words
 from db.records.dataset import Dataset
+from db.spec.dataset_spec import PREDICTION
 from db.store.dialect import is_unreachable
 from enrich.executors.base import Stopped, Suspended
 from enrich.pipeline.context import WorkerContext

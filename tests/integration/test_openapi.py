@@ -28,8 +28,9 @@ UNDOCUMENTED = {
     *("/", "/docs", "/api/docs", "/docs/<name>", "/openapi.json", "/<path:path>"),
     *("/try/<name>", "/forget/<name>/<key>", "/key", "/sign-out"),
     *("/server", "/guide", "/guide/<page>", "/favicon.ico"),
-    "/label/<name>/<key>",
-    "/production/<name>",
+    *("/label/<name>", "/label/<name>/<key>", "/production/<name>", "/over-time/<name>"),
+    *("/models/<name>", "/models/<name>/<versions>", "/models/<name>/activate"),
+    *("/add", "/batch/<name>", "/jobs", "/jobs/train/<name>"),
 }
 
 
@@ -211,7 +212,7 @@ def test_every_route_of_the_application_is_documented(site: Site, document: Docu
         (route.rule.replace("<name>", name).replace("<key>", "{key}"), route.method.lower())
         for route in app.routes
         for name in DATASETS
-        if route.rule not in UNDOCUMENTED
+        if route.rule not in UNDOCUMENTED and not route.rule.startswith("/jobs/<job_id:int>")
     }
     flat = {("/api/intent", "get"), ("/api/intent-supported-languages", "get")}
     assert {(path, method) for path, method, _ in operations(document)} == wanted | flat
