@@ -20,7 +20,7 @@ MOST_LISTED = 50
 # The jobs of one author that the store keeps, finished or not; this bounds what their files take.
 MOST_PER_AUTHOR = 10
 
-Kind: TypeAlias = Literal["predict", "infer", "add", "train"]
+Kind: TypeAlias = Literal["predict", "infer", "add", "train", "labels"]
 
 
 class TooManyJobs(VeilleuseError):

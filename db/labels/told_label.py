@@ -77,11 +77,14 @@ def find_subjects(
     answers = _find_answers(connection, dataset.id, items)
     keys = find_keys(connection, dataset.id, {answer.key for answer in answers.values()})
     found = _Found(_find_rows(connection, dataset.id, items), answers, keys)
+    told = _find_told(connection, dataset.id, items)
     subjects: list[Subject] = []
     faults: dict[int, InputError] = {}
     for at, item in enumerate(items):
         try:
-            subjects.append(_subject(dataset, item, found))
+            subject = _subject(dataset, item, found)
+            _check_request(item, subject, told)
+            subjects.append(subject)
         except InputError as error:
             faults[at] = error
     if faults:
@@ -131,6 +134,39 @@ def _subject_of_answer(answer: ServedAnswer | None, found: _Found) -> Subject:
             " no worker for them; send them too, beside request_id",
         )
     return Subject(answer.key, answer=answer)
+
+
+def _check_request(item: ToldLabel, subject: Subject, told: dict[str, bytes]) -> None:
+    """Add the request of a label to those told; raise InputError if it was told of other inputs.
+
+    Clients choose the ids of requests, and may choose one twice. Its second label would otherwise
+    correct the first one, and with it the label of another record.
+    """
+    if item.request_id is None:
+        return
+    if told.setdefault(item.request_id, subject.key) != subject.key:
+        raise InputError(
+            REQUEST_ID,
+            "a label of this request was told for other inputs; send the inputs of that request, or"
+            " no request_id",
+        )
+
+
+def _find_told(
+    connection: Connection, dataset_id: int, items: Sequence[ToldLabel]
+) -> dict[str, bytes]:
+    """Return the keys of the records of which requests were told before, by request id."""
+    rows, record = tables.observation.c, tables.record.c
+    wanted = sorted({item.request_id for item in items if item.request_id})
+    told: dict[str, bytes] = {}
+    for part in slices(wanted, KEYS_PER_STATEMENT):
+        query = (
+            select(rows.request_id, record.key)
+            .join_from(tables.observation, tables.record, rows.record_id == record.id)
+            .where(rows.dataset_id == dataset_id, rows.request_id.in_(part))
+        )
+        told |= {row.request_id: bytes(row.key) for row in connection.execute(query)}
+    return told
 
 
 def _find_rows(

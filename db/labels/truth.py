@@ -240,9 +240,10 @@ def _correct_outcome(connection: Connection, observation_id: int, label: str) ->
 def _write_outcomes(connection: Connection, outcomes: Mapping[int, dict[str, Any]]) -> None:
     """Write outcomes, and delete those of labels that they replace: an answer counts once."""
     ids = sorted(outcomes)
+    rows = [outcomes[one] for one in ids]
+    upsert(connection, tables.outcome, rows, ("observation_id",))
+    # Afterwards, since of equal inputs in one request a label replaces the one before it.
     for part in slices(ids, KEYS_PER_STATEMENT):
         replaced = select(_rows.id).where(_rows.replaced_by.in_(part), _rows.request_id.is_(None))
         of_replaced = tables.outcome.c.observation_id.in_(replaced)
         connection.execute(delete(tables.outcome).where(of_replaced))
-    rows = [outcomes[one] for one in ids]
-    upsert(connection, tables.outcome, rows, ("observation_id",))

@@ -42,6 +42,19 @@ class Observation:
         return self.replaced_by is not None
 
 
+@dataclass(frozen=True)
+class RowIds:
+    """The first of a record's row ids in alphabetical order, and how many there are."""
+
+    first: str = ""
+    count: int = 0
+
+    def describe(self) -> str:
+        """Return them as text: "K17", "K17 and 2 more", or "" for none."""
+        return self.first if self.count <= 1 else f"{self.first} and {self.count - 1:,} more"
+
+
+NO_ROW_IDS = RowIds()
 _columns = [tables.observation.c[name] for name in Observation.__dataclass_fields__]
 
 
@@ -77,6 +90,17 @@ def count_labels_of(connection: Connection, ids: Sequence[int]) -> dict[int, Cou
     for record_id, label, count in connection.execute(query):
         counts.setdefault(record_id, Counter())[label] = count
     return counts
+
+
+def row_ids_of(connection: Connection, ids: Sequence[int]) -> dict[int, RowIds]:
+    """Return the row ids of records by record id; records without one are left out."""
+    rows = tables.observation.c
+    query = (
+        select(rows.record_id, func.min(rows.row_id), func.count(rows.row_id.distinct()))
+        .where(rows.record_id.in_(ids), rows.row_id.isnot(None))
+        .group_by(rows.record_id)
+    )
+    return {record_id: RowIds(*found) for record_id, *found in connection.execute(query)}
 
 
 def observations_of(connection: Connection, record_id: int) -> list[Observation]:

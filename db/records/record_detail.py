@@ -16,7 +16,14 @@ from db.store import tables
 
 from .dataset import Dataset
 from .enrichment import read_value
-from .observation import Observation, count_labels_of, observations_of
+from .observation import (
+    NO_ROW_IDS,
+    Observation,
+    RowIds,
+    count_labels_of,
+    observations_of,
+    row_ids_of,
+)
 from .record import decode_inputs
 
 
@@ -53,6 +60,7 @@ class RecordDetail:
     label: str | None
     labels: Mapping[str, int]
     observations: list[Observation]
+    row_ids: RowIds
     origin: str
     made_at: float
     asked: bool
@@ -96,6 +104,7 @@ def read_record_detail(connection: Connection, dataset: Dataset, key: bytes) -> 
         label=row.label,
         labels=count_labels_of(connection, [row.id]).get(row.id, {}),
         observations=observations_of(connection, row.id),
+        row_ids=row_ids_of(connection, [row.id]).get(row.id, NO_ROW_IDS),
         origin=row.origin,
         made_at=row.made_at,
         asked=row.asked,

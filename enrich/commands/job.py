@@ -19,6 +19,7 @@ from enrich.worker.subcommand import yielding
 from .base import lock_option, open_worker_store
 from .file_jobs.draft_dataset import draft_dataset
 from .file_jobs.job_work import JobWork
+from .file_jobs.later_labels import import_later_labels
 from .file_jobs.new_dataset import add_dataset
 from .file_jobs.predict_rows import predict_rows
 from .file_jobs.train_dataset import train_again
@@ -28,6 +29,7 @@ _WORK: dict[str, Callable[[JobWork], dict[str, Any]]] = {
     "infer": draft_dataset,
     "add": add_dataset,
     "train": train_again,
+    "labels": import_later_labels,
 }
 
 log = logging.getLogger("veilleuse.worker")

@@ -15,8 +15,9 @@ from .wsgi import PREFIX
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
-# On every response: no content sniffing, and no referrer for other sites.
-SAFETY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+# On every response: no content sniffing, and no referrer for other sites. With none for ourselves,
+# browsers would also hide from us which site's page has sent a form; see is_own_form.
+SAFETY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin")]
 # On every page: no other site may hold its window or load it, and it uses no device.
 PAGE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",

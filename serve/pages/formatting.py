@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from db.records.observation import describe_labels
+from db.records.observation import RowIds, describe_labels
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.normalization import normal_number
 
 from .language.translation import gettext as _
@@ -118,6 +119,19 @@ def label_text(label: str | None, *, regression: bool) -> str:
     if label is None:
         return "–"
     return str(normal_number(float(f"{float(label):.15g}"))) if regression else label
+
+
+def row_ids_text(row_ids: RowIds) -> str:
+    """Return the row ids of a record, a dash for none."""
+    if row_ids.count <= 1:
+        return row_ids.first or "–"
+    return _("{id} and {count} more").format(id=row_ids.first, count=count(row_ids.count - 1))
+
+
+def field_title(spec: DatasetSpec, name: str) -> str:
+    """Return the heading of a field, which is its name unless the spec has another."""
+    field = spec.fields.get(name)
+    return (field.title if field else "") or name
 
 
 def labels_text(labels: Mapping[str, int], *, regression: bool) -> tuple[str, str]:

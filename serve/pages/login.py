@@ -10,6 +10,7 @@ from serve.api.access.api_keys import AccessControl
 from serve.api.access.session import read_cookie, set_cookie
 from serve.api.problem import Refusal
 from serve.api.query import read_query
+from serve.api.wsgi import HOST, Environ
 
 from .language.translation import gettext as _
 from .rendering import read_form, redirect, show, wants_page
@@ -112,8 +113,30 @@ def _ask_for_key(detail: str) -> None:
 
 def require_own_form() -> None:
     """Raise Refusal if a page of another site has sent the form."""
-    if request.environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES:
+    if not is_own_form(request.environ):
         raise Refusal(403, "a page of another site sent this form; send it from this server's page")
+
+
+def is_own_form(environ: Environ) -> bool:
+    """Return whether no page of another site has sent a request, as far as browsers tell.
+
+    Browsers send Sec-Fetch-Site over HTTPS and to this machine alone. Over plain HTTP only the
+    origin tells a page of this server from one of a neighbour, such as another port of this host,
+    to which SameSite cookies go too. A client that sends neither is no browser.
+    """
+    site: str | None = environ.get("HTTP_SEC_FETCH_SITE")
+    if site is not None:
+        return site in OWN_SITES
+    origin: str | None = environ.get("HTTP_ORIGIN")
+    if origin is None:
+        return True
+    host = origin.partition("://")[2]
+    return bool(host) and _plain_host(host) == _plain_host(environ.get(HOST, ""))
+
+
+def _plain_host(host: str) -> str:
+    """Return a host in lower case, without the port that its scheme has anyway."""
+    return host.lower().removesuffix(":80").removesuffix(":443")
 
 
 def current_address() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from .language.translation import gettext as _
@@ -15,8 +16,9 @@ _SITE = (
     ("/server", mark("Server")),
     ("/guide", mark("Guide")),
     ("/docs", mark("API")),
-    ("/key", mark("Sign in")),
 )
+_KEY = "/key"
+_has_session = ContextVar("has_session", default=False)
 _DATASET = (
     ("/records/{}", mark("Records")),
     ("/label/{}", mark("Label records")),
@@ -37,10 +39,22 @@ class Link:
     is_here: bool
 
 
+def use_session(*, is_there: bool) -> None:
+    """Remember whether the browser that asks for a page has sent a session."""
+    _has_session.set(is_there)
+
+
+def has_session() -> bool:
+    """Return whether the browser has sent a session, which only the links at the top show."""
+    return _has_session.get()
+
+
 def site_links(datasets: Sequence[str], dataset: str, here: str) -> list[Link]:
     """Return the links to the datasets and to the pages of the server."""
     named = [Link(f"/records/{name}", name, name == dataset) for name in datasets[:MOST_DATASETS]]
-    return named + [Link(path, _(text), _is_under(here, path)) for path, text in _SITE]
+    site = [Link(path, _(text), _is_under(here, path)) for path, text in _SITE]
+    session = Link(_KEY, _("Signed in") if has_session() else _("Sign in"), _is_under(here, _KEY))
+    return [*named, *site, session]
 
 
 def dataset_links(dataset: str, here: str) -> list[Link]:

@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 from bottle import HTTPResponse, SimpleTemplate, request
 
+from serve.api.access.session import read_cookie
 from serve.api.problem import Problem, Refusal
 from serve.api.query import read_query
 from serve.api.response import PAGE_HEADERS, public_path, respond_page, respond_problem
 
 from .language.translation import choose_language, gettext, language, ngettext, use_language
+from .navigation import use_session
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_FORM_BYTES = 8192
@@ -54,6 +56,7 @@ def in_language(view: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse
 
     @functools.wraps(view)
     def translated(**arguments: str) -> HTTPResponse:
+        use_session(is_there=bool(read_cookie(request.environ)))
         use_language(choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")))
         response = view(**arguments)
         response.set_header("Vary", "Accept, Accept-Language")

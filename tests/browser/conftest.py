@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.integration.answers import teach
-from tests.integration.conftest import Site, serving_copy
+from tests.integration.conftest import API_KEY, Site, serving_copy, until
 from tests.processes import PATIENCE_SECONDS
 from tests.programs import require_program
+from tests.two_versions import make_tones
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # On a busy machine a page takes long to do anything.
@@ -58,6 +59,12 @@ class Visitor:
         page.goto(f"http://127.0.0.1:{self.site.port}{path}")
         return page
 
+    def sign_in(self) -> None:
+        """Begin a session with an API key, as the form does."""
+        form: dict[str, str | float | bool] = {"key": API_KEY, "next": "/livez"}
+        reply = self.context.request.post(f"http://127.0.0.1:{self.site.port}/key", form=form)
+        assert reply.status == 200, reply.text()
+
     def _record_message(self, kind: str, words: str) -> None:
         is_refusal = any(f"status of {status}" in words for status in self.refusals)
         if kind in {"error", "warning"} and not is_refusal:
@@ -66,10 +73,12 @@ class Visitor:
 
 @pytest.fixture(scope="session")
 def filled_site(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Yield a server with records and answers of a teacher, so that no page is empty."""
+    """Yield a server with records, answers and two versions of a model, so no page is empty."""
     folder = tmp_path_factory.mktemp("filled_site")
     with serving_copy(trained, folder, CODE_PATHS="datasets,tests") as site:
         teach(site.store)
+        make_tones(site.store)
+        until(lambda: site.get("/models/tones").status == 200)
         yield site
 
 

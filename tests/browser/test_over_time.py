@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from sqlalchemy import insert
 
@@ -14,8 +13,8 @@ from db.store import tables
 from db.store.dialect import wall_seconds
 from tests.integration.conftest import Site
 
+from .accessibility import LAPTOP, findings, phone_findings
 from .conftest import Visitor
-from .test_pages import LAPTOP, open_all
 
 # Three hours before UTC in winter and summer.
 ZONE, OFFSET_HOURS = "America/Sao_Paulo", -3
@@ -40,14 +39,6 @@ def add_answers(site: Site) -> int:
     return hour - 1
 
 
-def check(page: Page) -> None:
-    """Fail if the page breaks a rule of axe-core or scrolls sideways."""
-    open_all(page)
-    found = Axe().run(page).response["violations"]
-    assert [(it["id"], it["nodes"][0]["html"][:120]) for it in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
 def first_title(page: Page) -> str:
     """Return the last title of the first chart, which a pointer over the last bar shows."""
     return page.locator("svg.chart").first.locator("title").last.text_content() or ""
@@ -63,12 +54,10 @@ def test_charts_show_the_times_of_the_viewer_and_are_accessible(
         rf"\d{{4}}-\d\d-\d\d {(last + OFFSET_HOURS) % 24:02}:00\nteacher: 30", first_title(page)
     )
     expect(page.locator("[data-zone]")).to_have_text(ZONE)
-    check(page)
+    assert findings(page) == []
     page.get_by_role("link", name="90 days").click()
     expect(page.locator("svg.chart title").first).to_contain_text("teacher")
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.emulate_media(color_scheme="dark")
-    check(page)
+    assert phone_findings(page) == []
     plain = visitor(own_site, timezone_id=ZONE, java_script_enabled=False)
     page = plain.visit("/over-time/intents")
     assert re.search(rf" {last % 24:02}:00 UTC\nteacher: 30", first_title(page))

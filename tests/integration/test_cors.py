@@ -178,7 +178,7 @@ def test_options_on_an_unknown_route_is_not_found(site: Site, listed: Site) -> N
 def check_safe(reply: Reply) -> None:
     """Fail unless an answer has each security header exactly once."""
     assert reply.headers.get_all("X-Content-Type-Options") == ["nosniff"]
-    assert reply.headers.get_all("Referrer-Policy") == ["no-referrer"]
+    assert reply.headers.get_all("Referrer-Policy") == ["same-origin"]
 
 
 @pytest.mark.parametrize("target", [*TARGETS, *ERRORS, "/docs/page.css", "/predict?x=1"])

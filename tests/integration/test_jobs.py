@@ -53,7 +53,7 @@ def worker(site: Site, log: Path) -> Iterator[None]:
             running.wait()
 
 
-def test_a_file_comes_back_as_the_command_predicts_it_and_a_table_becomes_a_draft(
+def test_files_come_back_predicted_become_drafts_and_tell_labels(
     trained: Path, tmp_path: Path
 ) -> None:
     """The file is larger than other bodies may be, and the worker's folders are not shown."""
@@ -65,8 +65,10 @@ def test_a_file_comes_back_as_the_command_predicts_it_and_a_table_becomes_a_draf
         assert upload(site, "/batch/customers", "clients.csv", table.encode()).status == 303
         assert upload(site, "/add", "towns.csv", b"town,kind\nLyon,a\n,b\n").status == 303
         assert upload(site, "/add", "broken.xlsx", b"PK\x03\x04").status == 303
+        truth = b"age,education,income,spending\n42,Master,41500,9000\n42,Master,x,9000\n"
+        assert upload(site, "/production/customers", "truth.csv", truth).status == 303
         with worker(site, tmp_path / "worker.txt"):
-            wait_for(lambda: job(site, 3).is_finished)
+            wait_for(lambda: job(site, 4).is_finished)
         assert [job(site, one).state for one in (1, 2, 3)] == [DONE, DONE, "failed"]
         reply = site.ask("GET", "/jobs/1/result", headers=SIGNED_IN)
         source, expected = tmp_path / "clients.csv", tmp_path / "expected.csv"
@@ -79,3 +81,6 @@ def test_a_file_comes_back_as_the_command_predicts_it_and_a_table_becomes_a_draf
         draft = job(site, 2).result["draft"]
         assert (draft["target"], draft["names"]) == ("kind", ["town", "kind"])
         assert job(site, 3).error.startswith("broken.xlsx: ")
+        told = job(site, 4).result
+        assert (told["rows"], told["added"], told["errors"]) == (1, 1, 1)
+        assert told["faults"][0].startswith("truth.csv:3: income: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select, text, update
@@ -19,7 +20,8 @@ from db.queue.worker_registry import WorkerReport, record_heartbeat, register_wo
 from db.records.dataset import Dataset, PlanStep, find_dataset, set_plan
 from db.records.enrichment import Enrichment
 from db.records.listing_columns import write_held_out
-from db.records.listings.index_scan import choose_scan, count_rows
+from db.records.listings import index_scan
+from db.records.listings.index_scan import choose_scan, count_rows, scan_rows
 from db.records.listings.listing import (
     MOST_SCANNED_ROWS,
     ListedRecord,
@@ -165,19 +167,40 @@ def test_a_listing_is_sorted_by_any_column_both_ways(
 ) -> None:
     """Records without a value come last in either order."""
     sorts = [read_sort(text, ("sentence",)) for text in (name, f"-{name}")]
+    for sort in sorts:
+        assert sort is not None
+        parts = sorted_pages(store.reading, notes.id, ListingFilter(), sort, regression=False)
+        values = [_sorted_value(row, name) for part in parts for row in part]
+        assert len(values) == 300
+        present = [value for value in values if value is not None]
+        assert values[: len(present)] == sorted(present, reverse=sort.descending)
+
+
+def test_a_search_and_a_sort_read_few_rows_at_once(
+    store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inputs of 20,000 characters took a GiB of memory in four sorts."""
+    limits: list[int] = []
+
+    def scan_few_rows(*arguments: Any) -> Any:  # noqa: ANN401  as they are
+        limits.append(arguments[-1])
+        return scan_rows(*arguments)
+
+    monkeypatch.setattr(index_scan, "PART_ROWS", 7)
+    monkeypatch.setattr(index_scan, "scan_rows", scan_few_rows)
     with store.reading() as connection:
-        for sort in sorts:
-            assert sort is not None
-            values = [
-                _sorted_value(row, name)
-                for part in sorted_pages(
-                    connection, notes.id, ListingFilter(), sort, regression=False
-                )
-                for row in part
-            ]
-            assert len(values) == 300
-            present = [value for value in values if value is not None]
-            assert values[: len(present)] == sorted(present, reverse=sort.descending)
+        whole = list_records(connection, notes.id, ListingFilter(), regression=False, rows=300)
+        part = list_records(
+            connection, notes.id, ListingFilter(text="1"), regression=False, rows=20
+        )
+    assert [row.key for row in part.rows] == [
+        row.key for row in whole.rows if "1" in str(row.inputs["sentence"])
+    ][:20]
+    sort = read_sort("sentence", ("sentence",))
+    assert sort is not None
+    pages = sorted_pages(store.reading, notes.id, ListingFilter(), sort, regression=False)
+    assert sum(len(page) for page in pages) == 300
+    assert max(limits) == 7
 
 
 def _sorted_value(row: ListedRecord, name: str) -> str | float | None:

@@ -12,7 +12,7 @@ from db.records.dataset import Dataset
 from db.records.trained_model import active_model
 from db.store.store import Store
 from serve.prediction.service import PredictionService
-from tests.conftest import make_store, settings_for
+from tests.conftest import make_store, notes_spec, register, settings_for
 from tests.hand_made_student import rents, tones
 from tests.store.test_exposed_app import KEY, Answer, ask, post
 from tests.two_versions import (
@@ -70,10 +70,18 @@ def test_all_versions_are_listed_with_their_changes(
     assert page.status == 200
     assert '<a href="/models/tones/1">tones@1</a>' in page.text
     assert "+0.200 ± 0.077" in page.text
+    assert "<code>python -m enrich train tones</code>" in page.text
+    assert 'action="/jobs/train/tones"' in get("/models/tones", **SIGNED_IN).text
     chosen = re.findall(r'<option value="(\d+)" selected>', page.text)
     assert chosen == ["1", "2"]
     form = get("/models/tones?from=1&to=2")
     assert (form.status, form.headers["Location"]) == (303, "/models/tones/1..2")
+
+
+def test_a_dataset_without_a_model_has_its_page(store: Store, get: Callable[..., Answer]) -> None:
+    """Links lead there before the first training."""
+    register(store, notes_spec({}))
+    assert get("/models/notes").status == 200
 
 
 def test_many_versions_have_pages(
@@ -187,8 +195,12 @@ def test_another_version_is_activated_by_a_form(
 ) -> None:
     """Who is not signed in with an API key sees the command and no button."""
     dataset = make_tones(store)
-    assert "python -m enrich activate tones@1" in get("/models/tones/1..2").text
-    assert "Activate tones@1</button>" in get("/models/tones/1..2", **SIGNED_IN).text
+    page = get("/models/tones/1..2").text
+    assert "python -m enrich activate tones@1" in page
+    assert "<code>python -m enrich train tones</code>" in page
+    page = get("/models/tones/1..2", **SIGNED_IN).text
+    assert "Activate tones@1</button>" in page
+    assert 'action="/jobs/train/tones"' in page
     done = activate(store, sqlite_url, "1", **SIGNED_IN, **OWN_FORM)
     assert (done.status, done.headers["Location"]) == (303, "/models/tones/1")
     assert version_in_use(store, dataset) == 1

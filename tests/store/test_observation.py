@@ -24,6 +24,7 @@ from db.records.dataset import Dataset
 from db.records.listings.listing import list_records
 from db.records.listings.listing_filter import ListingFilter
 from db.records.observation import (
+    RowIds,
     adopt_labels,
     describe_labels,
     find_row,
@@ -270,6 +271,20 @@ def test_a_row_with_an_id_is_updated_with_its_inputs_and_nothing_else_is(
         assert count_records(connection, flats.id) == 2
         label = next(record.label for record in each_record(connection, flats.id))
     assert label == "650.0"
+
+
+def test_a_listing_has_the_row_ids_of_its_records(
+    store: Store, flats: Dataset, tmp_path: Path
+) -> None:
+    """Of many it has the first one, and how many there are."""
+    load(store, flats, tmp_path / "a.csv", "9,Lyon,42,640", "8,Lyon,42,655", "7,Lille,1,5")
+    with store.reading() as connection:
+        rows = list_records(connection, flats.id, ListingFilter(), regression=True).rows
+        found = {row.inputs["town"]: row.row_ids for row in rows}
+        detail = read_record_detail(connection, flats, bytes.fromhex(rows[0].key))
+    assert found == {"Lyon": RowIds("8", 2), "Lille": RowIds("7", 1)}
+    assert detail.row_ids == rows[0].row_ids
+    assert [found[town].describe() for town in ("Lyon", "Lille")] == ["8 and 1 more", "7"]
 
 
 def test_a_file_with_ids_always_sets_its_rows(store: Store, flats: Dataset, tmp_path: Path) -> None:

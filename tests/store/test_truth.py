@@ -221,6 +221,30 @@ def test_a_request_id_with_its_inputs_can_always_be_told(store: Store, notes: Da
     assert outcomes(store) == [("cold", "warm", 3), ("cold", "warm", 3)]
 
 
+def test_one_request_id_does_not_change_the_label_of_other_inputs(
+    store: Store, notes: Dataset
+) -> None:
+    """Clients choose ids, and may choose one twice: its answers need not have been recorded."""
+    first = ToldLabel("warm", request_id="1", inputs=THANKS)
+    second = ToldLabel("cold", request_id="1", inputs=BILL)
+    together = faults(store, notes, [first, second])
+    assert list(together) == [1]
+    tell(store, notes, first)
+    assert "told for other inputs" in faults(store, notes, [second])[0]
+    assert record_label(store, THANKS, notes) == "warm"
+    assert tell(store, notes, ToldLabel("cold", request_id="1", inputs=THANKS)).corrected == 1
+
+
+def test_of_several_labels_for_the_same_inputs_in_a_request_the_last_one_judges(
+    store: Store, notes: Dataset
+) -> None:
+    """The others are replaced at once, and their answer counts once."""
+    asked(store, notes, THANKS)
+    serve(store, notes, THANKS, "r1")
+    tell(store, notes, *[ToldLabel(label, inputs=THANKS) for label in ("warm", "cold", "mild")])
+    assert outcomes(store) == [("warm", "mild", 3)]
+
+
 def test_the_first_answer_under_a_request_id_stays(store: Store, notes: Dataset) -> None:
     """A client may choose the id, and must not change what another client was told."""
     asked(store, notes, THANKS)

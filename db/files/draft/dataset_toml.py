@@ -27,6 +27,10 @@ MAX_COMMENT_CHARACTERS = 300
 # Line ends of any kind, control characters, and half surrogate pairs.
 _NOT_IN_COMMENTS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 ENRICHERS = ("text_profile", "embedding")
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O"}
+    | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
+)
 
 
 def dataset_toml(
@@ -200,7 +204,8 @@ def field_names(columns: list[ColumnType], target: str) -> dict[str, str]:
 
 def slug(text: str, joint: str = "_", kept: str = "") -> str:
     """Return a name made from a text: lower-case ASCII, a letter first, at most 40 characters."""
-    short = text[:MAX_HEADER_CHARACTERS]
+    # These letters are no others with an accent, so they would be lost.
+    short = text[:MAX_HEADER_CHARACTERS].translate(_LETTERS)
     plain = unicodedata.normalize("NFKD", short).encode("ascii", "ignore").decode().lower()
     return (
         re.sub(rf"[^a-z0-9{kept}]+", joint, plain)

@@ -13,6 +13,7 @@ from .row_sample import RowSample
 from .total_row import TotalRows
 
 PROGRESS_ROWS = 1000
+MOST_COLUMNS = 20_000
 
 
 @dataclass
@@ -32,12 +33,14 @@ def read_table(
     source: Source,
     missing: frozenset[str] = frozenset(),
     progress: Callable[[int], None] = lambda _: None,
+    most_columns: int = MOST_COLUMNS,
 ) -> Table:
     """Read a whole source once, in bounded memory; raises DataFileError."""
     layout = source.layout()
     table = Table(layout.delimiter, layout.notes)
     for name in layout.names:
         table.columns[name] = ColumnProfile(name, missing=missing)
+    _check_columns(source, table, most_columns)
     for row in source.rows():
         if row.fault:
             table.faults += 1
@@ -47,6 +50,7 @@ def read_table(
             if name not in table.columns:
                 table.columns[name] = ColumnProfile(name, missing=missing)
             table.columns[name].add(value, row.line)
+        _check_columns(source, table, most_columns)
         table.sample.add(row.values)
         table.totals.add(row.line, row.values)
         if table.sample.seen % PROGRESS_ROWS == 0:
@@ -58,3 +62,11 @@ def read_table(
     for column in table.columns.values():
         column.rows = table.sample.seen
     return table
+
+
+def _check_columns(source: Source, table: Table, most_columns: int) -> None:
+    """Raise DataFileError at too many columns: each row of a JSON file can bring new ones."""
+    if len(table.columns) > most_columns:
+        raise DataFileError(
+            f"{source.name}: has more than {most_columns:,} columns; leave some out"
+        )

@@ -59,7 +59,7 @@ def _make_id(column: ColumnType) -> None:
         shown = " ".join(name[:40].split())
         column.warnings.append(
             f"is taken for the row id, so importing a row with the same {shown} replaces it; if"
-            " it is not an id, remove the line id"
+            " it is not an id, choose another type, or remove the line id in the dataset file"
         )
 
 

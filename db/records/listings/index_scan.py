@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ from .listing_filter import ListingFilter, Show
 
 # Counting more would take longer than the rest of the page.
 MOST_COUNTED = 100_000
+# The rows of a statement that reads inputs, each of which may have 20,000 characters.
+PART_ROWS = 250
 
 _columns: dict[str, ColumnElement[Any]] = {
     name: tables.record.c[name]
@@ -108,6 +110,21 @@ def scan_rows(
         query = query.where(tuple_(*order) < cursor if falls else tuple_(*order) > cursor)
     sorted_by = [column.desc() for column in order] if falls else order
     return connection.execute(query.order_by(*sorted_by).limit(limit)).all()
+
+
+def scan_parts(
+    connection: Connection, dataset_id: int, scan: IndexScan, position: Position, limit: int
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows that `scan_rows` returns in parts, since all their inputs may be large."""
+    left = limit
+    while left > 0:
+        wanted = min(left, PART_ROWS)
+        rows = scan_rows(connection, dataset_id, scan, position, wanted)
+        yield rows
+        if len(rows) < wanted:
+            return
+        left -= wanted
+        position = replace(position, cursor=encode_cursor(rows[-1], scan))
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from db.records.observation import count_labels_of
+from db.records.observation import NO_ROW_IDS, RowIds, count_labels_of, row_ids_of
 from db.records.record import decode_inputs
 from db.spec.field import Inputs
 from db.store import tables
 
-from .index_scan import IndexScan, Position, choose_scan, encode_cursor, scan_rows
+from .index_scan import IndexScan, Position, choose_scan, encode_cursor, scan_parts
 from .listing_filter import ListingFilter
 from .text_search import contains_text, search_pattern
 
@@ -22,6 +24,8 @@ MOST_ROWS = 1000
 # inputs that it searches.
 MOST_SCANNED_ROWS = 1500
 MOST_SEARCHED_ROWS = 5000
+# Begins to read the store.
+Reading: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class ListedRecord:
     held_out: bool
     issue: bool | None
     group: str | None
+    row_ids: RowIds = NO_ROW_IDS
 
 
 @dataclass(frozen=True)
@@ -76,15 +81,27 @@ def list_records(  # noqa: PLR0913  what a page has in its address
     position = Position(before or after, backward=bool(before), extra=extra)
     limit = _scan_limit(wanted, scan, rows)
     # One row more shows whether there is another page.
-    scanned = scan_rows(connection, dataset_id, scan, position, limit + 1)
-    matches = row_filter(wanted, scan)
-    matching = [row for row in scanned[:limit] if matches(row)]
-    page = matching[:rows]
-    if len(matching) > rows:
-        further = encode_cursor(page[-1], scan)
-    else:
-        further = encode_cursor(scanned[limit - 1], scan) if len(scanned) > limit else ""
+    parts = scan_parts(connection, dataset_id, scan, position, limit + 1)
+    page, last = _first_matches(parts, row_filter(wanted, scan), rows, limit)
+    further = encode_cursor(last, scan) if last is not None else ""
     return _page(connection, page, scan, position, further)
+
+
+def _first_matches(
+    parts: Iterable[Sequence[Any]], matches: Callable[[Any], bool], rows: int, limit: int
+) -> tuple[list[Any], Any]:
+    """Return the first `rows` matches among `limit` rows, and where to go on, None at the end."""
+    page: list[Any] = []
+    last = None
+    for number, row in enumerate(itertools.chain.from_iterable(parts)):
+        if number == limit:
+            return page, last
+        if matches(row):
+            if len(page) == rows:
+                return page, page[-1]
+            page.append(row)
+        last = row
+    return page, None
 
 
 def _scan_limit(wanted: ListingFilter, scan: IndexScan, rows: int) -> int:
@@ -120,14 +137,15 @@ def _page(
 
 
 def each_page(
-    connection: Connection, dataset_id: int, wanted: ListingFilter, *, regression: bool, rows: int
+    reading: Reading, dataset_id: int, wanted: ListingFilter, *, regression: bool, rows: int
 ) -> Iterator[list[ListedRecord]]:
-    """Yield the records of a whole listing, in pages."""
+    """Yield the records of a whole listing, in pages; no connection is held between two of them."""
     after = ""
     while True:
-        page = list_records(
-            connection, dataset_id, wanted, regression=regression, after=after, rows=rows
-        )
+        with reading() as connection:
+            page = list_records(
+                connection, dataset_id, wanted, regression=regression, after=after, rows=rows
+            )
         yield page.rows
         after = page.after
         if not after:
@@ -138,7 +156,7 @@ def read_records(connection: Connection, ids: Sequence[int]) -> list[ListedRecor
     """Return the records with these ids, in this order, except those deleted meanwhile."""
     rows = connection.execute(select(tables.record).where(tables.record.c.id.in_(ids)))
     by_id = {row.id: row for row in rows}
-    labels = count_labels_of(connection, ids)
+    labels, row_ids = count_labels_of(connection, ids), row_ids_of(connection, ids)
     return [
         ListedRecord(
             key=row.key.hex(),
@@ -152,6 +170,7 @@ def read_records(connection: Connection, ids: Sequence[int]) -> list[ListedRecor
             held_out=row.held_out,
             issue=row.issue,
             group=row.duplicates,
+            row_ids=row_ids.get(row.id, NO_ROW_IDS),
         )
         for row in (by_id[record_id] for record_id in ids if record_id in by_id)
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,12 +11,14 @@ from sqlalchemy import Connection
 from db.errors import InputError
 from db.records.record import KEYS_PER_STATEMENT, decode_inputs, slices
 
-from .index_scan import IndexScan, Position, choose_scan, scan_rows
-from .listing import MOST_ROWS, ListedRecord, ListingPage, read_records, row_filter
+from .index_scan import IndexScan, Position, choose_scan, scan_parts
+from .listing import MOST_ROWS, ListedRecord, ListingPage, Reading, read_records, row_filter
 from .listing_filter import ListingFilter, ListingSort
 
 MOST_SORTED_ROWS = 10_000
-_READ = ("label", "answer", "score", "made_at", "key", "inputs")
+# Of longer texts only so much is compared, since all are kept while they are sorted.
+SORTED_CHARACTERS = 200
+_READ = ("label", "answer", "score", "made_at", "key")
 
 
 def sort_records(  # noqa: PLR0913  what a page has in its address
@@ -40,17 +43,20 @@ def sort_records(  # noqa: PLR0913  what a page has in its address
 
 
 def sorted_pages(
-    connection: Connection,
+    reading: Reading,
     dataset_id: int,
     wanted: ListingFilter,
     order: ListingSort,
     *,
     regression: bool,
 ) -> Iterator[list[ListedRecord]]:
-    """Yield all records of a listing in another order, in pages."""
-    ids = sorted_ids(connection, dataset_id, wanted, order, regression=regression)
+    """Yield all records of a listing in another order, in pages, as `each_page` does."""
+    with reading() as connection:
+        ids = sorted_ids(connection, dataset_id, wanted, order, regression=regression)
     for part in slices(ids, KEYS_PER_STATEMENT):
-        yield read_records(connection, part)
+        with reading() as connection:
+            records = read_records(connection, part)
+        yield records
 
 
 def sorted_ids(
@@ -63,26 +69,34 @@ def sorted_ids(
 ) -> list[int]:
     """Return the ids of a listing's records in an order; raises InputError if they are too many."""
     scan = choose_scan(wanted, regression=regression)
-    found = _scan_all(connection, dataset_id, scan)
     matches = row_filter(wanted, scan)
-    found = [row for row in found if matches(row)]
-    present = [(value, row.id) for row in found if (value := _value(row, order)) is not None]
-    known = {record_id for _, record_id in present}
+    inputs = () if order.is_own and not wanted.text else ("inputs",)
+    found = [
+        (_value(row, order), row.id)
+        for row in _scan_all(connection, dataset_id, scan, (*_READ, *inputs))
+        if matches(row)
+    ]
+    present = [(value, record_id) for value, record_id in found if value is not None]
     present.sort(key=lambda pair: pair[0], reverse=order.descending)
     # Records without a value come last in either direction.
-    absent = [row.id for row in found if row.id not in known]
+    absent = [record_id for value, record_id in found if value is None]
     return [record_id for _, record_id in present] + absent
 
 
-def _scan_all(connection: Connection, dataset_id: int, scan: IndexScan) -> Sequence[Any]:
-    found = scan_rows(connection, dataset_id, scan, Position(extra=_READ), MOST_SORTED_ROWS + 1)
-    if len(found) > MOST_SORTED_ROWS:
-        raise InputError(
-            "sort",
-            f"works on at most {MOST_SORTED_ROWS:,} records, and this listing has more; filter it"
-            " by show, label or prediction, or leave sort out",
-        )
-    return found
+def _scan_all(
+    connection: Connection, dataset_id: int, scan: IndexScan, columns: tuple[str, ...]
+) -> Iterator[Any]:
+    """Yield all rows of a listing; raises InputError at the end if there are too many."""
+    position = Position(extra=columns)
+    parts = scan_parts(connection, dataset_id, scan, position, MOST_SORTED_ROWS + 1)
+    for number, row in enumerate(itertools.chain.from_iterable(parts)):
+        if number == MOST_SORTED_ROWS:
+            raise InputError(
+                "sort",
+                f"works on at most {MOST_SORTED_ROWS:,} records, and this listing has more; filter"
+                " it by show, label or prediction, or leave sort out",
+            )
+        yield row
 
 
 def _value(row: Any, order: ListingSort) -> tuple[int, float, str] | None:  # noqa: ANN401
@@ -91,7 +105,7 @@ def _value(row: Any, order: ListingSort) -> tuple[int, float, str] | None:  # no
     if value is None:
         return None
     if isinstance(value, str):
-        return (1, 0.0, value.casefold())
+        return (1, 0.0, value[:SORTED_CHARACTERS].casefold())
     return (0, float(value), "")
 
 

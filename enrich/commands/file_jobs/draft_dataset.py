@@ -18,6 +18,10 @@ from .job_work import JobWork
 # Names that columns to predict often have, and how many columns are tried without one.
 LIKELY_TARGETS = ("target", "label", "class", "category", "outcome", "y")
 MOST_TRIED = 10
+# A person reviews the columns on a page, and a worker takes their number squared to look for those
+# that depend on each other.
+MOST_COLUMNS = 1000
+MOST_NAME_CHARACTERS = 200
 
 
 def draft_dataset(work: JobWork) -> dict[str, Any]:
@@ -25,11 +29,22 @@ def draft_dataset(work: JobWork) -> dict[str, Any]:
     work.progress.begin("reading")
     path = work.input_path
     with open_source(path) as source:
-        table = read_table(source, progress=work.progress.advance)
+        table = read_table(source, progress=work.progress.advance, most_columns=MOST_COLUMNS)
         name = source.name
+    check_names(list(table.columns), name)
     work.progress.begin("inferring")
     inferred = _infer(work, table, name)
     return {"draft": _as_draft(work, inferred, list(table.columns))}
+
+
+def check_names(columns: list[str], source: str) -> None:
+    """Raise DataFileError if the name of a column is too long for a page."""
+    for number, column in enumerate(columns, 1):
+        if len(column) > MOST_NAME_CHARACTERS:
+            raise DataFileError(
+                f"{source}: the name of column {number} has {len(column):,} characters, more than"
+                f" {MOST_NAME_CHARACTERS}; shorten it"
+            )
 
 
 def _infer(work: JobWork, table: Table, source: str) -> InferredDataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, select
 
 from db.errors import TrainingError, VeilleuseError
 from db.files.importer import import_files
@@ -62,12 +62,15 @@ def _register(work: JobWork, spec: DatasetSpec) -> Dataset:
     """Register the dataset, unless an earlier attempt of this job has done so."""
 
     def register(connection: Connection) -> Dataset:
-        name_exists = select(exists().where(tables.dataset.c.name == spec.name))
-        is_ours = work.job.result.get("registered") == spec.name
-        if connection.execute(name_exists).scalar_one() and not is_ours:
+        known = connection.execute(
+            select(tables.dataset.c.id).where(tables.dataset.c.name == spec.name)
+        ).scalar()
+        # By its id: somebody else may have used the name after our dataset was deleted.
+        if known is not None and known != work.job.result.get("registered_id"):
             raise NameTaken(f"a dataset is named {spec.name} already; choose another name")
         register_dataset(connection, spec)
-        keep_result(connection, work.claim, {**work.job.result, "registered": spec.name})
-        return find_dataset(connection, spec.name)
+        dataset = find_dataset(connection, spec.name)
+        keep_result(connection, work.claim, {**work.job.result, "registered_id": dataset.id})
+        return dataset
 
     return work.store.write(register)

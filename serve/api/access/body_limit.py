@@ -12,8 +12,9 @@ from serve.api.wsgi import Environ
 
 from .api_keys import AccessControl
 
-# The routes that take files; /batch has the name of a dataset after it.
-UPLOAD_ROUTES = ("/batch/", "/add")
+# The routes that take files; those in the first line have the name of a dataset after them.
+_UPLOADS_OF_DATASETS = ("/batch/", "/production/")
+_UPLOADS = ("/add",)
 # The form around the file.
 FORM_BYTES = 64 * 1024
 
@@ -73,4 +74,4 @@ def upload_bytes(settings: Settings) -> int:
 
 
 def _is_upload(path: str) -> bool:
-    return path == UPLOAD_ROUTES[1] or path.startswith(UPLOAD_ROUTES[0])
+    return path in _UPLOADS or path.startswith(_UPLOADS_OF_DATASETS)

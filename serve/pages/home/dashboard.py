@@ -55,7 +55,7 @@ class Dashboard:
         self._service = service
         self._process_metrics = process_metrics
         settings = service.settings
-        # The page is the same for all, so it shows only what everybody may see that reads.
+        # The page is cached for all, so it shows only what everybody may see that reads.
         self._shows_rows = bool(settings.read_keys) or may_list_records(settings)
         self._warning = exposure_warning(settings)
         self._has_sessions = bool(settings.read_keys)
@@ -64,22 +64,26 @@ class Dashboard:
         self._model_cards: dict[str, _Kept[ModelCard]] = {}
         self._dataset_facts: dict[str, _Kept[DatasetFacts]] = {}
 
-    def page(self, name: str = "") -> bytes:
-        """Return the page of all datasets, or of one.
+    def page(self, name: str = "", *, may_change: bool = False) -> bytes:
+        """Return the page of all datasets, or of one; with the forms of those who may change.
 
         Raises UnknownDataset, or StoreUnreachable if another thread renders for too long.
         """
         catalog = self._service.catalog
         shown = [catalog.find(name)] if name else list(catalog.datasets.values())[:MOST_SHOWN]
         render = self._render_dataset if name else self._render_all
-        return self._cache.get(("/", name), catalog.generation, lambda: render(catalog, shown))
+        return self._cache.get(
+            ("/", name, may_change),
+            catalog.generation,
+            lambda: render(catalog, shown, may_change=may_change),
+        )
 
     def server_page(self) -> bytes:
         """Return the page about the server and its workers; raises StoreUnreachable."""
         catalog = self._service.catalog
         return self._cache.get("/server", catalog.generation, lambda: self._render_server(catalog))
 
-    def _render_all(self, catalog: Catalog, shown: Sequence[Served]) -> bytes:
+    def _render_all(self, catalog: Catalog, shown: Sequence[Served], *, may_change: bool) -> bytes:
         shown_names = {served.name for served in shown}
         hidden = [served for name, served in catalog.datasets.items() if name not in shown_names]
         data = self._read_data(shown)
@@ -87,13 +91,21 @@ class Dashboard:
         others = [it for it in data.troubles.faults if it.dataset not in shown_names]
         alerts = server_tasks(data.workers, shows_rows=self._shows_rows)
         lists = {"hidden": hidden, "alerts": alerts, "other_faults": others}
-        return self._fill("dashboard", catalog, data=data, **lists)
+        return self._fill("dashboard", catalog, data=data, may_change=may_change, **lists)
 
-    def _render_dataset(self, catalog: Catalog, shown: Sequence[Served]) -> bytes:
+    def _render_dataset(
+        self, catalog: Catalog, shown: Sequence[Served], *, may_change: bool
+    ) -> bytes:
         data, name = self._read_data(shown), shown[0].name
-        title = shown[0].spec.title or name
-        panel = data.panels[0]
-        return self._fill("dataset", catalog, title=title, dataset=name, data=data, panel=panel)
+        return self._fill(
+            "dataset",
+            catalog,
+            title=shown[0].spec.title or name,
+            dataset=name,
+            data=data,
+            panel=data.panels[0],
+            may_change=may_change,
+        )
 
     def _render_server(self, catalog: Catalog) -> bytes:
         with self._service.store_reader.reading() as connection:

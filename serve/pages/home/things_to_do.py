@@ -25,12 +25,16 @@ TENTH = 0.1
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do; `path` is the page for it, `command` the command, "" if there is none."""
+    """One thing to do; `path` is the page for it, `command` the command, "" if there is none.
+
+    `trains` tells that a button can do what the command does: train a model.
+    """
 
     level: Level
     text: str
     path: str = ""
     command: str = ""
+    trains: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +90,11 @@ def _first_steps(state: DatasetState) -> Iterator[Task]:
             "Train the first model: {count} records have a label",
             state.labelled,
         )
-        yield Task("todo", text.format(count=count(state.labelled)), command=_train_command(state))
+        yield _training(state.name, text.format(count=count(state.labelled)))
 
 
-def _train_command(state: DatasetState) -> str:
-    return f"python -m enrich train {state.name}"
+def _training(name: str, text: str) -> Task:
+    return Task("todo", text, command=f"python -m enrich train {name}", trains=True)
 
 
 def _repairs(state: DatasetState) -> Iterator[Task]:
@@ -132,14 +136,14 @@ def _improvements(state: DatasetState) -> Iterator[Task]:
             state.new_labels,
         )
         text = text.format(count=count(state.new_labels), model=state.model)
-        yield Task("todo", text, command=_train_command(state))
+        yield _training(state.name, text)
     if state.issues:
         text = ngettext(
             "Check {count} label that is probably wrong",
             "Check {count} labels that are probably wrong",
             state.issues,
         )
-        path = f"/records/{state.name}?show=issues"
+        path = f"/label/{state.name}?order=issues"
         yield Task("todo", text.format(count=count_text(state.issues, MOST_LISTED)), path)
     if state.uncertain:
         text = ngettext(
@@ -148,7 +152,7 @@ def _improvements(state: DatasetState) -> Iterator[Task]:
             state.uncertain,
         )
         shown = count_text(state.uncertain, MOST_LISTED)
-        yield Task("todo", text.format(count=shown), f"/label/{state.name}")
+        yield Task("todo", text.format(count=shown), f"/label/{state.name}?order=uncertain")
     elif state.is_regression and state.records > state.labelled:
         text = _("Label some of the {count} records without a label")
         unlabelled = state.records - state.labelled

@@ -1,4 +1,4 @@
-"""The views of /batch, /add and /jobs: files that a browser sends, and the work of workers on them.
+"""The views of files that a browser sends, and of the jobs of workers on them.
 
 Every page needs the key of a listing, since files have rows; every change needs an API key.
 """
@@ -60,6 +60,7 @@ class JobPages:
         return [
             ("GET", "/batch/<name>", self.show_batch),
             ("POST", "/batch/<name>", self.predict_file),
+            ("POST", "/production/<name>", self.import_labels),
             ("GET", "/add", self.show_add),
             ("POST", "/add", self.draft_dataset),
             ("GET", "/jobs", self.list_jobs),
@@ -105,10 +106,17 @@ class JobPages:
 
     def predict_file(self, name: str) -> HTTPResponse:
         """Take a file whose rows a worker predicts."""
-        author = self._authenticator.require_changer("predicting a file")
+        return self._take_file("predict", "predicting a file", name)
+
+    def import_labels(self, name: str) -> HTTPResponse:
+        """Take a file whose labels a worker compares with what was answered."""
+        return self._take_file("labels", "sending labels", name)
+
+    def _take_file(self, kind: Kind, action: str, name: str) -> HTTPResponse:
+        author = self._authenticator.require_changer(action)
         self._service.catalog.find(name)
-        upload = self._receive("predict", author, name)
-        return self._queue("predict", upload, {}, name)
+        upload = self._receive(kind, author, name)
+        return self._queue(kind, upload, {}, name)
 
     def draft_dataset(self) -> HTTPResponse:
         """Take a file of which a worker makes the draft of a dataset."""
@@ -227,7 +235,8 @@ class JobPages:
         return self._queue_again(job_id, "add", parameters, name)
 
     def _check_name(self, name: str, job: Job) -> None:
-        if name in self._service.catalog.datasets and job.result.get("registered") != name:
+        served = self._service.catalog.datasets.get(name)
+        if served is not None and job.result.get("registered_id") != served.id:
             raise SpecError(f"a dataset is named {name} already; choose another name")
 
     def _find_with_draft(self, job_id: int) -> Job:

@@ -17,6 +17,7 @@ KINDS = {
     "infer": mark("Draft of a new dataset"),
     "add": mark("New dataset"),
     "train": mark("Training"),
+    "labels": mark("Labels that came later"),
 }
 STATES = {
     "receiving": mark("the file is coming"),

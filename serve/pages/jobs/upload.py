@@ -26,7 +26,8 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".xlsx", ".xl
 READ_BYTES = 64 * 1024
 MOST_FIELD_BYTES = 1000
 MOST_FIELDS = 20
-MOST_NAME_CHARACTERS = 100
+# A worker's disk has names of 255 bytes at most.
+MOST_NAME_BYTES = 150
 _UNSAFE = re.compile(r"[^\w.\- ]+")
 
 Event: TypeAlias = "MultipartSegment | bytes | bytearray | None"
@@ -164,4 +165,5 @@ def safe_name(file_name: str) -> str:
             f"the file's name ends with {suffix[:20] or 'no format'}; send one that ends with"
             f" {', '.join(SUFFIXES)}",
         )
-    return f"{PurePath(name).stem[:MOST_NAME_CHARACTERS] or 'table'}{suffix}"
+    stem = PurePath(name).stem.encode()[:MOST_NAME_BYTES].decode(errors="ignore")
+    return f"{stem or 'table'}{suffix}"

@@ -13,7 +13,7 @@ from serve.prediction.catalog import Served
 
 # With more labels, a field that searches them is quicker than buttons.
 MOST_BUTTONS = 9
-MOST_SUGGESTIONS = 200
+MOST_SUGGESTIONS = 500
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def labels_to_choose(connection: Connection, served: Served) -> tuple[str, ...]:
     if served.spec.kind == "regression":
         return ()
     if served.spec.labels:
-        return served.spec.labels
+        return served.spec.labels[:MOST_SUGGESTIONS]
     known = known_labels(connection, served.id, MOST_SUGGESTIONS)
-    return tuple(sorted({*served.student_labels, *known}))
+    return tuple(sorted({*served.student_labels, *known}))[:MOST_SUGGESTIONS]
 
 
 def undoable(record: RecordDetail, observation_id: str, author: str) -> Observation | None:

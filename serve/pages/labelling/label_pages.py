@@ -21,6 +21,7 @@ from serve.prediction.service import PredictionService
 from .label_browser import LabellingBrowser, browser_cookie, read_browser
 from .label_change import LabelChange
 from .label_choice import make_choices
+from .label_control import MOST_SUGGESTIONS
 from .label_progress import (
     LabelProgress,
     QueueCounts,
@@ -63,6 +64,7 @@ class LabelPages:
             browser = browser.after_undoing() if action == "undo" else browser
             return self._show(served, LabelRequest(wanted.order), browser, 409, str(error))
         self._progress.forget(served.id)
+        self._counts.forget((served.id, wanted.order))
         response = redirect(following.path(name))
         response.set_header("Set-Cookie", browser_cookie(request.environ, name, browser))
         return response
@@ -136,6 +138,6 @@ def _choices(
     return {
         "orders": order_texts(regression=served.spec.kind == "regression"),
         "answer": answer,
-        "labels": labels,
+        "labels": labels[:MOST_SUGGESTIONS],
         "choices": make_choices(labels, answer.shares if answer else {}),
     }

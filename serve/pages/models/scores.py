@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -77,8 +78,7 @@ def _score(scores: Metrics, path: Sequence[str]) -> str:
 
 def version_rows(models: Sequence[Model], shown: int) -> list[VersionRow]:
     """Return the first of some versions, the newest first, each with its change since the next."""
-    olders: list[Model | None] = [*models[1:], None]
-    pairs = list(zip(models, olders, strict=True))[:shown]
+    pairs = list(itertools.zip_longest(models, models[1:]))[:shown]
     return [
         VersionRow(
             model,

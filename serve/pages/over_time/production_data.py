@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.labels.production import (
     MOST_WEEKS,
@@ -118,6 +118,23 @@ def _known(points: Iterable[tuple[float, float | None]]) -> list[tuple[float, fl
 def _right(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return shares of right answers in place of shares of wrong ones."""
     return [(at, max(1 - loss, 0.0)) for at, loss in points]
+
+
+class SubjectColumns(NamedTuple):
+    """Columns of a file that name what a label is the truth of, and what they hold in words."""
+
+    columns: tuple[str, ...]
+    words: str
+
+
+def subject_columns(spec: DatasetSpec) -> list[SubjectColumns]:
+    """Return the ways in which a row of a file with labels names what its label is the truth of."""
+    ways = [SubjectColumns(spec.field_columns, _("the inputs"))]
+    if spec.id:
+        ways.insert(0, SubjectColumns((spec.row_id_column,), _("the id of the row")))
+    if REQUEST_ID not in spec.request_names:
+        ways.insert(0, SubjectColumns((REQUEST_ID,), _("the id of the request")))
+    return ways
 
 
 def label_examples(

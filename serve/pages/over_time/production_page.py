@@ -7,7 +7,9 @@ from bottle import HTTPResponse, request
 from db.labels.production import read_production, summarize_production
 from db.records.dataset import find_dataset
 from db.store.dialect import wall_seconds
+from serve.api.access.body_limit import upload_bytes
 from serve.api.response import public_path
+from serve.pages.jobs.upload import SUFFIXES
 from serve.pages.language.translation import gettext as _
 from serve.pages.login import Authenticator
 from serve.pages.rendering import show
@@ -18,6 +20,7 @@ from .production_data import (
     calm_text,
     curl_command,
     label_examples,
+    subject_columns,
     summary_text,
     weeks_chart,
 )
@@ -54,6 +57,10 @@ class ProductionPage:
             calm=calm_text(weeks),
             chart=weeks_chart(weeks, now, is_regression=is_regression),
             commands=_commands(name, examples),
+            subjects=subject_columns(served.spec),
+            suffixes=SUFFIXES,
+            most_bytes=upload_bytes(self._service.settings),
+            may_change=self._authenticator.may_change(),
             keeps_answers=served.spec.remember and self._service.settings.answers_per_second > 0,
         )
 

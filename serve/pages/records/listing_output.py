@@ -72,7 +72,8 @@ def previous_path(dataset: str, query: ListingQuery, page: ListingPage) -> str:
 def as_csv(spec: DatasetSpec, pages: Iterable[list[ListedRecord]]) -> Iterator[bytes]:
     """Yield pages of a listing as CSV for spreadsheets: a header, then one line per record.
 
-    The column of the target has the label that sums up the others, `labels` has them all.
+    The row id follows the key, in a dataset that has one. The column of the target has the label
+    that sums up the others, `labels` has them all.
     """
     # Imported here, with all that reads files: most processes never need it.
     from db.files.prediction.row_answer import unused_names  # noqa: PLC0415
@@ -80,7 +81,7 @@ def as_csv(spec: DatasetSpec, pages: Iterable[list[ListedRecord]]) -> Iterator[b
 
     cells = SpreadsheetCells(for_spreadsheet=True)
     more = ("answer", "score", "held_out", "origin", "issue", "group", "labels")
-    own = [*spec.fields, spec.target]
+    own = [*([spec.id] if spec.id else []), *spec.fields, spec.target]
     key, *ours = unused_names(["key", *more], set(own))
     yield _lines([[key, *own, *ours]])
     for page in pages:
@@ -98,4 +99,5 @@ def _values(spec: DatasetSpec, row: ListedRecord) -> list[object]:
     answer = [row.answer or row.score, row.score if row.answer else None, row.held_out]
     findings = [row.origin, row.issue, row.group]
     labels = describe_labels(row.labels, regression=spec.kind == "regression")
-    return [row.key, *inputs, row.label, *answer, *findings, labels]
+    row_id = [row.row_ids.describe()] if spec.id else []
+    return [row.key, *row_id, *inputs, row.label, *answer, *findings, labels]

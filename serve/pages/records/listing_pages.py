@@ -16,8 +16,10 @@ from db.records.listings.sorted_listing import sort_records, sorted_pages
 from db.records.record_detail import RecordDetail, read_record_detail
 from serve.api.query import read_query
 from serve.api.response import public_path, respond
+from serve.pages.labelling.label_control import MOST_SUGGESTIONS
 from serve.pages.language.translation import gettext as _
 from serve.pages.login import Authenticator
+from serve.pages.paced_download import pace
 from serve.pages.rendering import show, wants_page
 from serve.prediction.catalog import Served
 from serve.prediction.service import PredictionService
@@ -45,7 +47,7 @@ class ListingPages:
         query = read_listing_query(read_query(request.query_string))
         sort = read_sort(query.sort, tuple(served.spec.fields))
         if query.is_whole:
-            return _attach(served, as_csv(served.spec, self._whole(served, query, sort)))
+            return _attach(served, pace(as_csv(served.spec, self._whole(served, query, sort))))
         total = None
         if query.row:
             page = self._row(served, query.row)
@@ -69,15 +71,12 @@ class ListingPages:
     def _whole(
         self, served: Served, query: ListingQuery, sort: ListingSort | None
     ) -> Iterator[list[ListedRecord]]:
-        """Yield all records of a listing in pages."""
+        """Return all records of a listing in pages."""
         regression, wanted = served.spec.kind == "regression", query.filter
-        with self._service.store_reader.reading() as connection:
-            if sort is None:
-                yield from each_page(
-                    connection, served.id, wanted, regression=regression, rows=STREAMED_ROWS
-                )
-            else:
-                yield from sorted_pages(connection, served.id, wanted, sort, regression=regression)
+        reading = self._service.store_reader.reading
+        if sort is None:
+            return each_page(reading, served.id, wanted, regression=regression, rows=STREAMED_ROWS)
+        return sorted_pages(reading, served.id, wanted, sort, regression=regression)
 
     def _row(self, served: Served, row_id: str) -> ListingPage:
         """Return the record of one row as a listing, which is empty if there is no such row."""
@@ -114,7 +113,7 @@ class ListingPages:
             total=total,
             next_path=next_path(served.name, query, page),
             previous_path=previous_path(served.name, query, page),
-            labels=served.spec.labels or served.student_labels,
+            labels=(served.spec.labels or served.student_labels)[:MOST_SUGGESTIONS],
             titles=titles_of(regression=served.spec.kind == "regression"),
         )
 

@@ -36,7 +36,8 @@ async function send(form, button) {
 }
 
 document.addEventListener("submit", (event) => {
-  if (!area().contains(event.target)) return;
+  // Training leads to the page of its job.
+  if (!area().contains(event.target) || event.target.matches("[data-new-page]")) return;
   event.preventDefault();
   send(event.target, event.submitter);
 });

@@ -19,6 +19,8 @@
 % end
 % if not data.panels:
 %   include('first_dataset')
+% else:
+<p><a href="/add">{{_("New dataset from a file")}}</a></p>
 % end
 % for at, panel in enumerate(data.panels):
 % name = panel.served.name
@@ -30,7 +32,7 @@
 % if hidden:
 <section><h2>{{_("More datasets")}}</h2><ul>
 % for served in hidden:
-<li><a href="/?dataset={{served.name}}">{{served.spec.title or served.name}}</a> <span class="soft">{{served.model or _("no model yet")}}</span> · <a href="/label/{{served.name}}">{{_("Label")}}</a> · <a href="/try/{{served.name}}">{{_("Try")}}</a> · <a href="/records/{{served.name}}">{{_("Records")}}</a></li>
+<li><a href="/?dataset={{served.name}}">{{served.spec.title or served.name}}</a> <span class="soft">{{served.model or _("no model yet")}}</span> · <a href="/label/{{served.name}}">{{_("Label records")}}</a> · <a href="/try/{{served.name}}">{{_("Try")}}</a> · <a href="/records/{{served.name}}">{{_("Records")}}</a></li>
 % end
 </ul></section>
 % end

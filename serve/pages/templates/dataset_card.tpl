@@ -36,7 +36,9 @@
 % else:
 {{task.text}}
 % end
-% if task.command:
+% if task.trains and may_change:
+%   include('retrain', name=name, has_model=bool(served.model), may_change=True)
+% elif task.command:
 <code>{{task.command}}</code>
 % end
 </li>
@@ -45,7 +47,7 @@
 % end
 <h{{level}}>{{_("Asked in the last 24 hours")}}</h{{level}}>
 % if not answered.total:
-<p class="soft">{{_("Nothing yet. Predictions appear here within ten seconds.")}}</p>
+<p class="soft">{{_("Nothing yet. Predictions appear here within ten seconds.")}} {{_("What is tried on the pages or predicted for a file is not counted.")}}</p>
 % else:
 {{!hour_bars(answered.hours, ("teacher", "student"))}}
 <p class="legend"><span class="key teacher"></span>{{!term("teacher") if explains else _("teacher")}} {{count(answered.by_source("teacher"))}} <span class="key student"></span>{{!term("student") if explains else _("student")}} {{count(answered.by_source("student"))}} <span class="soft">{{_("one bar per hour, the current hour on the right")}}</span></p>
@@ -61,5 +63,5 @@
 </form>
 % end
 % if level > 2:
-<p class="links"><a href="/label/{{name}}">{{_("Label")}}</a> <a href="/try/{{name}}">{{_("Try")}}</a> <a href="/records/{{name}}">{{_("Records")}}</a> <a href="/models/{{name}}">{{_("Models")}}</a> <a href="/over-time/{{name}}">{{_("Over time")}}</a> <a href="/production/{{name}}">{{_("In production")}}</a> <a href="/batch/{{name}}">{{_("Predict a file")}}</a></p>
+<p class="links"><a href="/label/{{name}}">{{_("Label records")}}</a> <a href="/try/{{name}}">{{_("Try")}}</a> <a href="/records/{{name}}">{{_("Records")}}</a> <a href="/models/{{name}}">{{_("Models")}}</a> <a href="/over-time/{{name}}">{{_("Over time")}}</a> <a href="/production/{{name}}">{{_("In production")}}</a> <a href="/batch/{{name}}">{{_("Predict a file")}}</a></p>
 % end

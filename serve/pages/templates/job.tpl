@@ -31,13 +31,26 @@
 %   include('job_choices')
 <button>{{_("Read the file again")}}</button>
 </form>
+<p><a href="/add">{{_("Choose another file")}}</a></p>
+% elif job.kind == "labels":
+<p><a href="/production/{{job.dataset}}#tell">{{_("Choose another file")}}</a></p>
 % end
 % end
 % if job.state == "done" or draft:
 % include('job_outcome', job=job, size=size, draft=draft, columns=columns, types=types, may_change=may_change, dataset_name=dataset_name, most_shown=most_shown, most_targets=most_targets, here=here, quoted=quoted)
 % end
 </section>
+% if not job.is_finished:
+<noscript><p class="soft">{{_("Reload this page to see how far the job is.")}}</p></noscript>
+% end
 % if may_change:
+<section id="delete" {{!"" if job.is_finished else "data-live"}} aria-label="{{_("Delete")}}">
+% if job.is_finished and job.kind in ("add", "train"):
+<p class="soft">{{_("The dataset and its models stay when the job is deleted.")}}</p>
+% elif job.is_finished and job.kind == "labels":
+<p class="soft">{{_("The labels stay when the job is deleted.")}}</p>
+% end
 <form method="post" action="/jobs/{{job.id}}/delete"><button class="danger">{{_("Delete this job and its files") if job.is_finished else _("Cancel and delete this job")}}</button></form>
+</section>
 % end
 <p><a href="/jobs">{{_("All files and jobs")}}</a></p>

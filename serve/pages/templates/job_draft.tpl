@@ -47,4 +47,4 @@
 <button>{{_("Create, import and train")}}</button>
 % end
 </form>
-<details><summary>{{_("The draft as a dataset file")}}</summary><pre>{{draft["toml"]}}</pre></details>
+<details><summary>{{_("The draft as a dataset file")}}</summary><pre tabindex="0">{{draft["toml"]}}</pre></details>

@@ -11,6 +11,8 @@
 <p><a href="/jobs/{{job.id}}/result">{{_("Download {name} ({size})").format(name=result["file_name"], size=size_text(size))}}</a></p>
 % end
 <p><a href="/batch/{{job.dataset}}">{{_("Predict another file")}}</a></p>
+% elif job.kind == "labels":
+% include('job_labels', result=result, dataset=job.dataset)
 % elif draft:
 % include('job_draft', job=job, draft=draft, columns=columns, types=types, may_change=may_change, dataset_name=dataset_name, most_shown=most_shown, most_targets=most_targets, here=here, quoted=quoted)
 % elif job.kind in ("add", "train"):
@@ -29,7 +31,12 @@
 % else:
 <p>{{_("The model {model} is trained, and the earlier one stays: {reason}.").format(model=result["model"], reason=result["reason"])}}</p>
 % end
-<p class="pager"><a href="/try/{{dataset}}">{{_("Try it")}}</a> <a href="/models/{{dataset}}">{{_("Models")}}</a> <a href="/label/{{dataset}}">{{_("Label records")}}</a> <a href="/records/{{dataset}}">{{_("Records")}}</a> <a href="/batch/{{dataset}}">{{_("Predict a file")}}</a></p>
+<p class="pager">
+% version = result.get("version") or 1
+% if version > 1:
+<a href="/models/{{dataset}}/{{version - 1}}..{{version}}">{{_("Compare with {version}").format(version=f"{dataset}@{version - 1}")}}</a>
+% end
+<a href="/try/{{dataset}}">{{_("Try it")}}</a> <a href="/models/{{dataset}}">{{_("Models")}}</a> <a href="/label/{{dataset}}">{{_("Label records")}}</a> <a href="/records/{{dataset}}">{{_("Records")}}</a> <a href="/batch/{{dataset}}">{{_("Predict a file")}}</a></p>
 % end
 % notes = [*result.get("notes", ()), *result.get("faults", ())] if not draft else []
 % if notes:

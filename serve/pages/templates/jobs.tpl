@@ -1,7 +1,7 @@
 % rebase('layout')
 % from serve.pages.formatting import ago
 <h1>{{title}}</h1>
-<p>{{_("Workers predict files, make datasets of tables, and train models.")}} <a href="/add">{{_("New dataset from a file")}}</a></p>
+<p>{{_("Workers predict files, compare labels with answers, make datasets of tables, and train models.")}} <a href="/add">{{_("New dataset from a file")}}</a></p>
 <section id="jobs" data-live>
 % include('job_note', note=note)
 % if not views:
@@ -13,7 +13,7 @@
 <tbody>
 % for view in views:
 % job = view.job
-<tr><th scope="row"><a href="/jobs/{{job.id}}">{{job.id}}: {{view.kind}}</a></th><td>{{job.dataset or "–"}}</td><td><span class="badge {{view.badge}}">{{view.state}}</span>
+<tr><th scope="row" class="kind"><a href="/jobs/{{job.id}}">{{job.id}}: {{view.kind}}</a></th><td>{{job.dataset or "–"}}</td><td><span class="badge {{view.badge}}">{{view.state}}</span>
 % if view.percent is not None:
 {{view.percent}} %
 % end

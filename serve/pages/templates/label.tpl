@@ -1,6 +1,6 @@
 % rebase('layout')
 % from serve.api.query import as_text
-% from serve.pages.formatting import count, exact_decimals, interval_decimals, interval_text, number, percent, usual_decimals
+% from serve.pages.formatting import count, exact_decimals, field_title, interval_decimals, interval_text, number, percent, row_ids_text, usual_decimals
 % from serve.pages.labelling.label_choice import KEYS
 % from serve.pages.labelling.label_progress import MOST_COUNTED
 % name, spec = served.name, served.spec
@@ -29,7 +29,7 @@
 % end
 % if not may_label:
 % if has_api_keys:
-<p class="notice">{{_("To label, sign in with an API key.")}} <a href="/key?next=/label/{{name}}">{{_("Sign in")}}</a></p>
+<p class="notice">{{_("To label, sign in with an API key.")}} <a href="/key?next={{quoted(wanted.path(name))}}">{{_("Sign in")}}</a></p>
 % else:
 <p class="notice">{{_("To label, an API key is needed: set API_KEYS and restart this server.")}}</p>
 % end
@@ -40,8 +40,11 @@
 <div class="columns">
 <section><h2>{{_("Record")}}</h2>
 <dl class="facts record">
+% if record.row_ids.count:
+<dt>{{spec.id or _("Row")}}</dt><dd>{{row_ids_text(record.row_ids)}}</dd>
+% end
 % for field, value in record.inputs.items():
-<dt>{{spec.fields[field].title or field if field in spec.fields else field}}</dt><dd>{{as_text(value) or "–"}}</dd>
+<dt>{{field_title(spec, field)}}</dt><dd>{{as_text(value) or "–"}}</dd>
 % end
 % if record.label is not None:
 <dt>{{_("Label now")}}</dt><dd>{{shown_number(float(record.label)) if regression else record.label}}</dd>
@@ -128,9 +131,8 @@ aria-describedby="label-unit"
 % end
 <progress aria-label="{{_("Labels until the next training")}}" max="{{progress.goal}}" value="{{min(progress.given, progress.goal)}}"></progress>
 % if progress.given >= progress.goal:
-<p class="notice">{{_("Enough labels for a better model. Train it on the command line:")}} <code>python -m enrich train {{name}}</code></p>
-% else:
-<p class="soft">{{_("To train, run")}} <code>python -m enrich train {{name}}</code></p>
+<p class="notice">{{_("Enough labels for a better model.")}}</p>
 % end
+% include('retrain', name=name, has_model=bool(progress.model), may_change=may_label)
 </section>
 </div>

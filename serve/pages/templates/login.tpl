@@ -7,7 +7,7 @@
 </form>
 % else:
 <h1>{{_("Sign in")}}</h1>
-<p>{{_("Seeing data may need one of the READ_KEYS of this server; labelling, uploading and activating need one of its API_KEYS.")}}</p>
+<p>{{_("Seeing data may need one of the READ_KEYS of this server; labelling, uploading and activating need one of its API_KEYS.")}} {{_("Ask the person who runs this server for a key.")}}</p>
 % if problem:
 <p class="notice" role="alert">{{problem}}</p>
 % end

@@ -7,8 +7,9 @@
 % regression = dataset_spec.kind == "regression"
 <h1>{{title}}</h1>
 % if not rows:
-<p>{{_("There is no version here. Train one:")}} <code>python -m enrich train {{name}}</code></p>
+<p>{{_("There is no version here.")}}</p>
 % end
+% include('retrain', name=name, has_model=bool(rows) or before is not None, may_change=may_change)
 % for row in rows:
 % if row.model.active:
 % for sentence in warning_sentences(row.model.metrics):

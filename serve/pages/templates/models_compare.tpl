@@ -39,6 +39,7 @@
 % for model in (before, after):
 % include('models_activate', name=name, model=model, may_change=may_change)
 % end
+% include('retrain', name=name, has_model=True, may_change=may_change)
 % if comparison:
 <h2>{{_("Scores")}}</h2>
 <p class="soft">{{_("Each change has its standard error. One of less than two standard errors may be chance.")}}</p>

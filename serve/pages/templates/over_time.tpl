@@ -13,7 +13,7 @@
 <section aria-labelledby="answers">
 <h2 id="answers">{{_("Predictions served")}}</h2>
 <p>{{ngettext("{count} prediction in {span}.", "{count} predictions in {span}.", data.total).format(count=count(data.total), span=_(span.title))}}
-<span class="soft">{{_("The last step has not ended yet.")}} {{_("Time zone:")}} <span data-zone>UTC</span>. {{_("Days begin at midnight in UTC.")}}</span></p>
+<span class="soft">{{_("The last step has not ended yet.")}} {{_("What is tried on the pages or predicted for a file is not counted.")}} {{_("Time zone:")}} <span data-zone>UTC</span>. {{_("Days begin at midnight in UTC.")}}</span></p>
 % include('chart', chart=data.answers, table=data.answers_table)
 </section>
 <section aria-labelledby="drift">
@@ -31,7 +31,7 @@
 <thead><tr><th scope="col">{{_("Window")}}</th><th scope="col" class="n">{{_("Predictions")}}</th><th scope="col">{{_("Drift")}}</th><th scope="col">{{_("Verdict")}}</th></tr></thead>
 <tbody>
 % for drift in data.drifts:
-<tr><th scope="row">{{window_text(drift.hours)}}</th><td class="n">{{count(drift.answers)}}</td><td><span class="badge {{drift.level}}">{{drift_badge(drift)}}</span></td><td>{{drift_verdict(drift)}}</td></tr>
+<tr><th scope="row">{{window_text(drift.hours)}}</th><td class="n">{{count(drift.answers)}}</td><td><span class="badge {{drift.level}}">{{drift_badge(drift)}}</span></td><td class="kind">{{drift_verdict(drift)}}</td></tr>
 % end
 </tbody></table></div>
 % include('chart', chart=data.drift)

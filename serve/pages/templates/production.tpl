@@ -37,16 +37,37 @@
 <p class="soft">{{_("A week is worse than training if chance alone would hardly explain the difference: with as many outcomes and as many records in training, fewer than 2 in 100 quarters would show such a week.")}} {{_("Labels that people give on the pages are not counted here: they are of chosen records.")}}</p>
 </section>
 % else:
-<p>{{_("No label has come yet for an answer of this dataset. As soon as you know what turned out to be true, send it: then this page shows how good the model is on what it is really asked.")}}</p>
+<p>{{_("No label has come yet for an answer of this dataset. As soon as you know what turned out to be true, send it: then this page shows how good the model is on what it is really asked.")}} {{_("Labels that people give on the pages are not counted here: they are of chosen records.")}}</p>
 % end
 <section aria-labelledby="tell">
 <h2 id="tell">{{_("Tell what turned out to be true")}}</h2>
+<h3>{{_("With a file")}}</h3>
+<p>{{_("Send a table with the labels in the column {target}. Each row says what its label is the truth of, in one of these ways:").format(target=served.spec.target)}}</p>
+<ul>
+% for way in subjects:
+<li>{{way.words}}:
+% for column in way.columns[:20]:
+<code>{{column}}</code>
+% end
+% if len(way.columns) > 20:
+{{_("and {number} more").format(number=count(len(way.columns) - 20))}}
+% end
+</li>
+% end
+</ul>
+% include('job_upload', most_bytes=most_bytes, may_change=may_change, suffixes=suffixes, here=here, choices=False, button=_("Compare the labels with the answers"), quoted=quoted)
+<p class="soft">{{_("A worker does this. Rows that cannot be used are listed with their line, and sending a file again changes nothing. All jobs:")}} <a href="/jobs">{{_("Files and jobs")}}</a></p>
+<p>{{_("The same on the command line:")}} <code>python -m db import {{name}} FILE --labels</code></p>
+<h3>{{_("From a program")}}</h3>
 <p>{{_("Each answer has an id in its header X-Request-Id. Send it back with the label, with a key from API_KEYS; or name the row, or the inputs:")}}</p>
+% if served.is_final:
+<p class="soft">{{_("With the inputs beside the id, each label counts, whether its answer was kept or not.")}}</p>
+% end
 % for command in commands:
 <p><code>{{command}}</code></p>
 % end
-<p>{{_("Many labels in a file:")}} <code>python -m db import {{name}} FILE --labels</code></p>
 % if not keeps_answers:
 <p class="notice">{{_("Answers of this dataset are not kept, so labels cannot be compared with them: set ANSWERS_PER_SECOND above 0, and remember = true in the dataset's file.")}}</p>
 % end
 </section>
+<script defer src="/docs/drop.js"></script>

@@ -2,7 +2,7 @@
 % import json
 % from serve.pages.svg import share_bar
 % from serve.api.query import as_text, in_query
-% from serve.pages.formatting import count, date, interval_text, label_text, labels_text, number, percent, summary_note
+% from serve.pages.formatting import count, date, field_title, interval_text, label_text, labels_text, number, percent, row_ids_text, summary_note
 % from serve.pages.records.record_answer import ORIGINS
 % from serve.pages.time_text import time_tag
 % name, spec = served.name, served.spec
@@ -27,8 +27,11 @@
 <div class="columns">
 <section><h2>{{_("Record")}}</h2>
 <dl class="facts">
+% if record.row_ids.count:
+<dt>{{spec.id or _("Row")}}</dt><dd>{{row_ids_text(record.row_ids)}}</dd>
+% end
 % for field, value in record.inputs.items():
-<dt>{{field}}</dt><dd>
+<dt>{{field_title(spec, field)}}</dt><dd>
 % if value is not None:
 {{as_text(value)}}
 % else:

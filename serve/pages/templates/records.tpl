@@ -1,7 +1,7 @@
 % rebase('layout')
 % from db.spec.dataset_spec import MAX_ROW_ID_CHARACTERS
 % from serve.api.query import as_text
-% from serve.pages.formatting import label_text, labels_text, number, percent
+% from serve.pages.formatting import field_title, label_text, labels_text, number, percent, row_ids_text
 % from serve.pages.records.listing_table import can_sort, is_number, number_decimals, residual, sort_link, total_text
 % chosen, name, spec = query.filter, served.name, served.spec
 % regression = spec.kind == "regression"
@@ -62,9 +62,9 @@
 % else:
 <div class="wide" tabindex="0" role="region" aria-label="{{_("Records of {dataset}").format(dataset=name)}}"><table class="listing">
 <caption class="quiet">{{titles.get(chosen.show, "")}}</caption>
-% columns = [("", _("Key"), ""), ("label", spec.target, "n" if regression else ""), ("prediction", _("Prediction"), "n" if regression else "")]
+% columns = [("", _("Key"), ""), *([("", spec.id, "")] if spec.id else []), ("label", spec.target, "n" if regression else ""), ("prediction", _("Prediction"), "n" if regression else "")]
 % columns += [("residual", _("Label − prediction"), "n")] if regression else [("confidence", _("Probability"), "n")]
-% columns += [(name_of, name_of, "n" if is_number(field) else "") for name_of, field in spec.fields.items()]
+% columns += [(name_of, field_title(spec, name_of), "n" if is_number(field) else "") for name_of, field in spec.fields.items()]
 <thead><tr>
 % for column, text, kind in columns:
 % link = sort_link(name, query, column, text) if column and sorts else None
@@ -83,6 +83,9 @@
 <tbody>
 % for row in listing.rows:
 <tr><td><a href="/records/{{name}}/{{row.key}}"><code>{{row.key[:8]}}</code></a></td>
+% if spec.id:
+<td class="whole">{{row_ids_text(row.row_ids)}}</td>
+% end
 % short, full = labels_text(row.labels, regression=regression) if row.labels else (label_text(row.label, regression=regression), "")
 % if regression and row.label is not None and len(row.labels) <= 1:
 % short = number(float(row.label), decimals)
@@ -114,7 +117,7 @@
 % if text:
 <td class="{{'n' if is_number(kind) else 'text' if len(text) > 30 else ''}}">{{text if len(text) <= 200 else text[:199] + "…"}}</td>
 % else:
-<td><span class="soft">–</span></td>
+<td class="{{'n' if is_number(kind) else ''}}"><span class="soft">–</span></td>
 % end
 % end
 <td>

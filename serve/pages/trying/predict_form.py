@@ -21,7 +21,14 @@ from db.spec.field import (
     TextField,
 )
 from serve.api.query import as_text
-from serve.pages.formatting import decimals_for, interval_decimals, number, signed, usual_decimals
+from serve.pages.formatting import (
+    decimals_for,
+    field_title,
+    interval_decimals,
+    number,
+    signed,
+    usual_decimals,
+)
 from serve.pages.language.translation import gettext as _
 from serve.pages.language.translation import mark
 from serve.prediction.explanation import LOG_ODDS, ExplanationBody, ReasonBody
@@ -153,7 +160,11 @@ def reason_table(explanation: ExplanationBody, spec: DatasetSpec, answer: Answer
         title=_reasons_title(explanation, answer.source),
         base=number(explanation.base, digits),
         rows=[
-            ReasonRow(reason.field, _shown_value(reason, spec), signed(reason.amount, digits))
+            ReasonRow(
+                field_title(spec, reason.field),
+                _shown_value(reason, spec),
+                signed(reason.amount, digits),
+            )
             for reason in shown
         ],
         rest=signed(rest, digits) if has_rest else "",

@@ -39,7 +39,9 @@ class Pages:
     def dashboard(self) -> HTTPResponse:
         """Show the dashboard of all datasets, or of one."""
         parameters = read_query(request.query_string, only=("dataset",))
-        return respond_page(self._dashboard.page(parameters.get("dataset", "")))
+        may_change = self._authenticator.may_change()
+        page = self._dashboard.page(parameters.get("dataset", ""), may_change=may_change)
+        return respond_page(page)
 
     def try_out(self, name: str) -> HTTPResponse:
         """Show the form of a dataset, with the prediction for the inputs in the query.

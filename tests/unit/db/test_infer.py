@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from db.errors import DataFileError
+from db.files.draft.dataset_toml import slug
+from db.files.draft.table import read_table
 from db.files.infer import InferredDataset, describe_inference, infer_dataset
-from db.files.reader import read_rows
+from db.files.reader import open_source, read_rows
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import BooleanField, ChoiceField, DateField, NumberField, TextField
 from db.spec.toml_file import check_spec
@@ -36,6 +38,14 @@ def french(tmp_path: Path) -> Path:
     file = tmp_path / "Mes loyers.csv"
     file.write_text(FRENCH + "".join(map(french_row, range(1, ROWS + 1))), "utf-8", newline="")
     return file
+
+
+def test_rows_that_bring_ever_more_columns_are_refused(tmp_path: Path) -> None:
+    """Eight MB of them took 860 MiB of memory."""
+    file = tmp_path / "keys.jsonl"
+    file.write_text("".join(f'{{"k{number}": 1, "label": "x"}}\n' for number in range(20)), "utf-8")
+    with open_source(file) as source, pytest.raises(DataFileError, match="more than 10 columns"):
+        read_table(source, most_columns=10)
 
 
 def infer_table(tmp_path: Path, text: str, target: str, *missing: str) -> InferredDataset:
@@ -159,6 +169,11 @@ def test_columns_with_the_same_name_in_ascii_are_two_fields(tmp_path: Path) -> N
     spec = infer_table(tmp_path, f"prix (€),prix ($),y\n{rows}", "y").spec
     assert list(spec.fields) == ["prix", "prix_2"]
     assert spec.pick_inputs({"prix (€)": "7", "prix ($)": "16"}) == {"prix": 7, "prix_2": 16}
+
+
+def test_letters_without_an_accent_to_lose_stay_in_a_name() -> None:
+    """Normalization takes only the accents away."""
+    assert [slug(name) for name in ("Größe", "Værelser", "Łódź")] == ["grosse", "vaerelser", "lodz"]
 
 
 def test_a_reserved_name_gets_a_suffix_and_keeps_its_column(tmp_path: Path) -> None:

@@ -159,6 +159,6 @@ def test_a_name_that_does_not_prove_an_id_is_reported(tmp_path: Path) -> None:
     assert warnings_of(tmp_path, "who,size,y", rows, "y") == [
         (
             "who: is taken for the row id, so importing a row with the same who replaces it; if it"
-            " is not an id, remove the line id"
+            " is not an id, choose another type, or remove the line id in the dataset file"
         )
     ]

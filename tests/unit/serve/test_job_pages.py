@@ -17,7 +17,9 @@ from db.store.store import Store
 from serve.api.access.body_limit import PLAIN
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import WAIT_UNTIL_READ
+from serve.pages import paced_download
 from serve.pages.jobs import download
+from serve.pages.jobs.upload import safe_name
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
 from tests.hand_made_student import TONES, serve_student, tones
@@ -192,9 +194,11 @@ def test_servers_open_only_these_routes_for_large_bodies_and_only_to_api_keys(
         return by.app.find_body_limit(environ_of(target, **{**SIGNED_IN, **more})).most_bytes
 
     post = {"REQUEST_METHOD": "POST"}
-    assert most_bytes(site, "/batch/tones", **post) == most_bytes(site, "/add", **post) > MIB
+    for target in ("/batch/tones", "/production/tones", "/add"):
+        assert most_bytes(site, target, **post) > MIB, target
     for target, more in (
         ("/batch/tones", {}),
+        ("/production/tones", {}),
         ("/jobs/1/add", post),
         ("/records/tones", post),
         ("/add", {**post, "HTTP_AUTHORIZATION": ""}),
@@ -245,6 +249,7 @@ def test_a_large_result_waits_for_its_client_and_comes_one_at_a_time(
 ) -> None:
     """A client that goes away makes room for the next one."""
     monkeypatch.setattr(download, "LARGE_BYTES", 0)
+    monkeypatch.setattr(paced_download, "AHEAD_BYTES", 0)
     site.upload("/batch/tones", "a.csv", b"town\nLyon\n")
     site.do(b"x" * (2 * PART_BYTES), file_name="a-predictions.csv", rows=1, errors=0)
     waits: list[int] = []
@@ -257,6 +262,67 @@ def test_a_large_result_waits_for_its_client_and_comes_one_at_a_time(
     body.close()
     assert len(site.ask("/jobs/1/result", **slow)[2]) == 2 * PART_BYTES
     assert waits == [1, 1]
+
+
+def test_a_whole_listing_waits_for_its_client_and_comes_one_at_a_time(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise four slow clients would hold all threads, and their answers fill the disk."""
+    monkeypatch.setattr(paced_download, "AHEAD_BYTES", 0)
+    waits: list[int] = []
+    slow = {WAIT_UNTIL_READ: lambda: waits.append(1)}
+    target = "/records/tones?format=csv&rows=all"
+    body = site.app(environ_of(target, **SIGNED_IN, **slow), lambda *_: None)
+    assert next(iter(body)).startswith(b"key,")
+    assert site.ask(target, **slow)[0] == 503
+    assert hasattr(body, "close")
+    body.close()
+    assert site.ask(target, **slow)[0] == 200
+    assert waits
+
+
+def test_labels_that_came_later_are_sent_in_a_file(site: Site) -> None:
+    """The job then says what became of them, and which rows could not be used."""
+    page = site.ask("/production/tones")[2]
+    for words in ('action="/production/tones"', "<code>request_id</code>", "<code>sentence</code>"):
+        assert words in page
+    assert 'type="file"' not in site.ask("/production/tones", HTTP_AUTHORIZATION="")[2]
+    assert site.upload("/production/other", "a.csv", b"tone\n")[0] == 404
+    assert site.upload("/production/tones", "a.csv", b"tone\n", HTTP_AUTHORIZATION="")[0] == 401
+    data = b"sentence,tone\nmerci,warm\n"
+    assert site.upload("/production/tones", "truth.csv", data)[1]["Location"] == "/jobs/1"
+    job = site.job(1)
+    assert (job.state, job.kind, job.dataset) == (WAITING, "labels", "tones")
+    counts = {"added": 1200, "corrected": 1, "unchanged": 0, "records": 2, "judged": 1100}
+    faults = [f"truth.csv:{line}: tone: must be one of warm, cold" for line in range(7, 27)]
+    site.do(**counts, rows=1201, without=1, errors=30, faults=faults)
+    page = site.ask("/jobs/1")[2]
+    for words in (
+        "1,100 labels were compared with the answers that were given.",
+        "30 rows could not be used.",
+        "Below are the first 20 of them.",
+        "truth.csv:7: tone: must be one of warm, cold",
+        'href="/production/tones"',
+    ):
+        assert words in page, words
+
+
+def test_a_dataset_that_has_taken_the_name_of_a_deleted_one_is_not_replaced(site: Site) -> None:
+    """A job may go on with the dataset that it has made, and with no other of that name."""
+    site.upload("/add", "shop.csv", b"town,size,spent\n")
+    form = b"name=tones&use-0=on&type-0=choice"
+    for registered_id, status in ((0, 400), (1, 303)):
+        job = site.job(1)
+        site.do(**{**job.result, "draft": DRAFT, "registered_id": registered_id})
+        assert site.post("/jobs/1/add", form)[0] == status
+        site.post("/jobs/1/infer", b"target=spent")
+
+
+def test_the_name_of_a_file_fits_on_any_disk() -> None:
+    """A name has 255 bytes at most, of which a letter may take four."""
+    name = safe_name("\N{MATHEMATICAL BOLD SMALL A}" * 200 + ".csv")
+    assert len(name.encode()) < 160
+    assert name.endswith("\N{MATHEMATICAL BOLD SMALL A}.csv")
 
 
 def test_a_draft_is_a_form_that_makes_a_dataset(site: Site) -> None:
@@ -313,6 +379,7 @@ def test_jobs_are_listed_with_what_came_of_them(site: Site) -> None:
     assert page.index("2: Draft of a new dataset") < page.index("1: Training")
     assert site.job(1).state == DONE
     assert "the earlier one stays: it is worse" in site.ask("/jobs/1")[2]
+    assert 'href="/models/tones/1..2"' in site.ask("/jobs/1")[2]
 
 
 DRAFT = {

@@ -179,3 +179,14 @@ def test_a_record_without_a_stored_answer_shows_the_students_with_reasons(
     page = ask(app, f"/records/tones/{TONE_KEY.hex()}")[1]
     assert "tones@1. The teacher has not predicted this record yet." in page
     assert "Why happy rather than neutral" in page
+
+
+def test_a_row_id_is_on_each_page_that_shows_its_record(app: RequestMiddleware) -> None:
+    """People know their rows by it, and not by the key of a record."""
+    cell = re.compile(r'<dt>flat</dt><dd>7</dd>|<td class="whole">7</td>')
+    record = f"/records/rents/{RENT_KEY.hex()}"
+    for target in (record, "/records/rents", "/label/rents?order=sample"):
+        assert cell.search(ask(app, target)[1]), target
+    header, row = ask(app, "/records/rents?format=csv")[1].splitlines()
+    assert header.startswith("key,flat,area,town,rent,")
+    assert row.startswith(f"{RENT_KEY.hex()},7,40")

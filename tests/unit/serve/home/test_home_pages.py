@@ -120,6 +120,19 @@ def test_the_first_page_says_how_good_a_model_is_and_what_to_do(home: Home) -> N
     assert words.index("82 % right") < words.index("What to do next") < words.index("Workers")
 
 
+def test_a_model_is_retrained_by_a_button_for_who_may_change(home: Home) -> None:
+    """All others see the command; the page leads to the form of a new dataset."""
+    home.add(150)
+    keyed = Home(home.store, home.dataset, api_keys=("a-key",))
+    mine, others = keyed.page(HTTP_AUTHORIZATION="Bearer a-key"), keyed.page()
+    assert 'action="/jobs/train/tones"' in mine
+    assert "enrich train tones" not in mine
+    assert "<code>python -m enrich train tones</code>" in others
+    assert "/jobs/train" not in others
+    assert 'href="/add"' in others
+    assert "/jobs/train/tones" in keyed.page("/?dataset=tones", HTTP_AUTHORIZATION="Bearer a-key")
+
+
 def test_a_backlog_is_right_while_no_worker_counts(home: Home) -> None:
     """On the page of the dataset and in the metrics; it was 0 with 800 stale records."""
     with home.store.writing() as connection:

@@ -67,8 +67,8 @@ def test_a_dataset_without_a_model_has_one_next_step(
             "Retrain: 50 labels since notes@2",
             "python -m enrich train notes",
         ),
-        ({"issues": 2}, "todo", "2 labels that are probably wrong", "/records/notes?show=issues"),
-        ({"uncertain": 1000}, "todo", "there are more than 1,000", "/label/notes"),
+        ({"issues": 2}, "todo", "2 labels that are probably wrong", "/label/notes?order=issues"),
+        ({"uncertain": 1000}, "todo", "there are more than 1,000", "/label/notes?order=uncertain"),
         ({"is_regression": True}, "todo", "100 records without a label", "/label/notes"),
     ],
 )
