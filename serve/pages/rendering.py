@@ -59,7 +59,8 @@ def in_language(view: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse
         use_session(is_there=bool(read_cookie(request.environ)))
         use_language(choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")))
         response = view(**arguments)
-        response.set_header("Vary", "Accept, Accept-Language")
+        if str(response.content_type).startswith("text/html"):
+            response.set_header("Vary", "Accept, Accept-Language")
         return response
 
     return translated

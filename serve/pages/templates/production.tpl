@@ -41,6 +41,9 @@
 % end
 <section aria-labelledby="tell">
 <h2 id="tell">{{_("Tell what turned out to be true")}}</h2>
+% if not keeps_answers:
+<p class="notice">{{_("Answers of this dataset are not kept, so labels cannot be compared with them: set ANSWERS_PER_SECOND above 0, and remember = true in the dataset's file.")}}</p>
+% end
 <h3>{{_("With a file")}}</h3>
 <p>{{_("Send a table with the labels in the column {target}. Each row says what its label is the truth of, in one of these ways:").format(target=served.spec.target)}}</p>
 <ul>
@@ -55,19 +58,16 @@
 </li>
 % end
 </ul>
+% if served.is_final:
+<p class="soft">{{_("With the inputs beside the id, each label counts, whether its answer was kept or not.")}}</p>
+% end
 % include('job_upload', most_bytes=most_bytes, may_change=may_change, suffixes=suffixes, here=here, choices=False, button=_("Compare the labels with the answers"), quoted=quoted)
 <p class="soft">{{_("A worker does this. Rows that cannot be used are listed with their line, and sending a file again changes nothing. All jobs:")}} <a href="/jobs">{{_("Files and jobs")}}</a></p>
 <p>{{_("The same on the command line:")}} <code>python -m db import {{name}} FILE --labels</code></p>
 <h3>{{_("From a program")}}</h3>
 <p>{{_("Each answer has an id in its header X-Request-Id. Send it back with the label, with a key from API_KEYS; or name the row, or the inputs:")}}</p>
-% if served.is_final:
-<p class="soft">{{_("With the inputs beside the id, each label counts, whether its answer was kept or not.")}}</p>
-% end
 % for command in commands:
 <p><code>{{command}}</code></p>
-% end
-% if not keeps_answers:
-<p class="notice">{{_("Answers of this dataset are not kept, so labels cannot be compared with them: set ANSWERS_PER_SECOND above 0, and remember = true in the dataset's file.")}}</p>
 % end
 </section>
 <script defer src="/docs/drop.js"></script>

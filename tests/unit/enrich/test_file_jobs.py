@@ -48,7 +48,7 @@ def test_the_column_to_predict_is_guessed_by_its_name_and_place() -> None:
 
 def test_a_column_that_is_left_out_has_a_name_in_case_it_is_used() -> None:
     """Names of fields are letters, digits and _."""
-    assert free_name("Über-Größe", set()) == "uber_groe"
+    assert free_name("Über-Größe", set()) == "uber_grosse"
     assert free_name("size", {"size"}) == "size_2"
     assert free_name("???", {"field", "field_2"}) == "field_3"
 

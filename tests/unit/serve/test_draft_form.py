@@ -13,7 +13,7 @@ from db.queue.worker_registry import WorkerRow
 from serve.api.problem import Refusal
 from serve.pages.jobs.draft_form import MOST_SHOWN, draft_columns, edited_spec
 from serve.pages.jobs.job_view import size_text
-from serve.pages.jobs.upload import safe_name
+from serve.pages.jobs.upload import MOST_NAME_BYTES, safe_name
 from serve.pages.jobs.worker_note import worker_note
 
 SPEC: dict[str, Any] = {
@@ -157,7 +157,7 @@ def test_a_browser_can_use_what_infer_proposes_and_nothing_else() -> None:
         ("C:\\Users\\Léa\\my table.CSV", "my table.csv"),
         ("../../etc/passwd.csv", "passwd.csv"),
         ("a<b>\"c'.xlsx", "a_b_c_.xlsx"),
-        (f"{'n' * 300}.parquet", f"{'n' * 100}.parquet"),
+        (f"{'n' * 300}.parquet", f"{'n' * MOST_NAME_BYTES}.parquet"),
     ],
 )
 def test_the_name_of_a_file_is_made_safe(given: str, safe: str) -> None:

@@ -293,7 +293,13 @@ def test_labels_that_came_later_are_sent_in_a_file(site: Site) -> None:
     assert site.upload("/production/tones", "truth.csv", data)[1]["Location"] == "/jobs/1"
     job = site.job(1)
     assert (job.state, job.kind, job.dataset) == (WAITING, "labels", "tones")
-    counts = {"added": 1200, "corrected": 1, "unchanged": 0, "records": 2, "judged": 1100}
+    counts: dict[str, Any] = {
+        "added": 1200,
+        "corrected": 1,
+        "unchanged": 0,
+        "records": 2,
+        "judged": 1100,
+    }
     faults = [f"truth.csv:{line}: tone: must be one of warm, cold" for line in range(7, 27)]
     site.do(**counts, rows=1201, without=1, errors=30, faults=faults)
     page = site.ask("/jobs/1")[2]
@@ -313,7 +319,8 @@ def test_a_dataset_that_has_taken_the_name_of_a_deleted_one_is_not_replaced(site
     form = b"name=tones&use-0=on&type-0=choice"
     for registered_id, status in ((0, 400), (1, 303)):
         job = site.job(1)
-        site.do(**{**job.result, "draft": DRAFT, "registered_id": registered_id})
+        result: dict[str, Any] = {**job.result, "draft": DRAFT, "registered_id": registered_id}
+        site.do(b"", **result)
         assert site.post("/jobs/1/add", form)[0] == status
         site.post("/jobs/1/infer", b"target=spent")
 
