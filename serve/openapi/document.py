@@ -13,18 +13,13 @@ from .batch import predict_many_operation
 from .explanation import EXPLANATION, explain_operation
 from .field_schema import Document, parameter, row_id_parameter
 from .labels import tell_labels_operation
+from .records import BY_ACCEPT, LISTING_PARAMETERS, RECORD, RECORD_KEY, RECORDS, ROW_PARAMETER
 from .schema import (
     ADDED,
-    BY_ACCEPT,
     IDEMPOTENCY_KEY,
-    LISTING_PARAMETERS,
     PREDICTION,
     PROBLEM,
-    RECORD,
-    RECORD_KEY,
-    RECORDS,
     REFUSALS,
-    ROW_PARAMETER,
     array_body,
     choice,
     json_response,

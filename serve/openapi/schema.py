@@ -1,19 +1,14 @@
-"""OpenAPI schemas of inputs, predictions, records and problems."""
+"""OpenAPI schemas of inputs, predictions and problems."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 
 from db.ingestion.row import RowCounts
-from db.records.listings.index_scan import MOST_COUNTED
-from db.records.listings.listing import MOST_ROWS
-from db.records.listings.listing_filter import ALL_ROWS, SHOWS, SORTS
-from db.records.listings.sorted_listing import MOST_SORTED_ROWS
 from db.spec.dataset_spec import DatasetSpec
 from serve.api.query import MOST_ITEMS
 
 from .field_schema import (
-    CONTROL,
     MISSING,
     Document,
     describe,
@@ -175,32 +170,6 @@ PROBLEM: Document = {
         "problems": {"type": "array"},
     },
 }
-_TEXT: Document = {"type": "string", "pattern": rf"^[^{CONTROL}]*$"}
-BY_ACCEPT = "The format of the response; by default, the header Accept decides."
-SORT_BY = (
-    f"A field, or one of {', '.join(SORTS)}; with - before it, the highest first. At most"
-    f" {MOST_SORTED_ROWS:,} records are sorted."
-)
-PAGE_ROWS: Document = {
-    "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_ROWS}, {"enum": [ALL_ROWS]}]
-}
-LISTING_PARAMETERS = (
-    ("show", {"enum": list(SHOWS)}, "Which records to list; by default, all."),
-    ("label", _TEXT, "Only records with this label."),
-    ("prediction", _TEXT, "Only records with this prediction."),
-    ("group", _TEXT, "Only records of this group of near duplicates."),
-    ("q", _TEXT, "Only records with this text in any field, in upper or lower case."),
-    ("sort", _TEXT, SORT_BY),
-    ("after", _TEXT, "The place where the page before ended, from its `next`."),
-    ("before", _TEXT, "The place where the page after begins, from its `previous`."),
-    ("rows", PAGE_ROWS, "The page size; 50 if none. `all` only as CSV."),
-    ("format", {"enum": ["json", "csv", "html"]}, BY_ACCEPT),
-)
-ROW_PARAMETER = (
-    "row",
-    row_id_schema(in_query=True),
-    "Only the record of the row with this id; not beside other conditions.",
-)
 IDEMPOTENCY_KEY: Document = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -208,79 +177,6 @@ IDEMPOTENCY_KEY: Document = {
     "description": "A text of your choice, new for each request. With it the rows are added beside"
     " those that are there, once: the same request again changes nothing and gets the same counts.",
     "schema": {"type": "string", "maxLength": MOST_KEY_CHARACTERS},
-}
-RECORD_KEY: Document = {
-    "name": "key",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-}
-LABELS: Document = {
-    "type": "object",
-    "description": "How many rows of the data have each label.",
-    "additionalProperties": {"type": "integer"},
-}
-RECORD: Document = {
-    "type": "object",
-    "required": ["key", "inputs", "label", "labels", "observations"],
-    "properties": {
-        "labels": LABELS,
-        "observations": {
-            "type": "array",
-            "description": "The rows of the data with these inputs, and what people said about"
-            " them, the newest first.",
-            "items": {
-                "type": "object",
-                "required": ["id", "label", "row_id", "origin", "made_at"],
-                "properties": {
-                    "id": {"type": "integer"},
-                    "label": {"type": ["string", "null"]},
-                    "row_id": {"type": ["string", "null"]},
-                    "origin": {"enum": ["import", "api", "person"]},
-                    "made_at": {"type": "number"},
-                    "author": {"type": ["string", "null"]},
-                    "is_unsure": {"type": "boolean"},
-                    "replaced_by": {"type": ["integer", "null"]},
-                },
-            },
-        },
-    },
-}
-RECORDS: Document = {
-    "type": "object",
-    "required": ["dataset", "records", "next"],
-    "properties": {
-        "dataset": {"type": "string"},
-        "records": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["key", "inputs", "label", "labels", "answer", "score"],
-                "properties": {
-                    "key": {"type": "string"},
-                    "inputs": {"type": "object"},
-                    "label": {
-                        "type": ["string", "null"],
-                        "description": "The most frequent label, or the mean of a regression.",
-                    },
-                    "labels": LABELS,
-                    "origin": {"enum": ["import", "api", "request"]},
-                    "made_at": {"type": "number"},
-                    "answer": {"type": ["string", "number", "null"]},
-                    "score": {"type": ["number", "null"]},
-                    "held_out": {"type": "boolean"},
-                    "issue": {"type": ["boolean", "null"]},
-                    "group": {"type": ["string", "null"]},
-                },
-            },
-        },
-        "next": {"type": ["string", "null"]},
-        "previous": {"type": ["string", "null"]},
-        "total": {
-            "type": ["integer", "null"],
-            "description": f"Not counted in a search; {MOST_COUNTED + 1:,} if more than that.",
-        },
-    },
 }
 
 

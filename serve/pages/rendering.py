@@ -39,7 +39,7 @@ def fill(name: str, **values: Any) -> bytes:  # noqa: ANN401  whatever the templ
     `title` and `datasets`, the names for the navigation, are on every page. A page of one dataset
     has `dataset`, its name, and `here`, the path of the page, by which the navigation marks it.
     """
-    texts = {"_": gettext, "ngettext": ngettext, "language": language()}
+    texts = {"_": gettext, "ngettext": ngettext, "language": language(), "colon": gettext(": ")}
     page: str = _template(name).render(quoted=_quoted, **texts, **values)
     return page.encode()
 

@@ -29,6 +29,7 @@ def as_json(
     records = [
         {
             "key": row.key,
+            "row_id": row.row_ids.first or None,
             "inputs": row.inputs,
             "label": row.label,
             "labels": row.labels,

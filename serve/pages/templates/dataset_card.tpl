@@ -13,7 +13,7 @@
 % else:
 <strong>{{verdict.quality}}</strong>
 % if verdict.guessing:
-<span class="soft">({{!term("guessing") if explains else _("guessing")}}: {{verdict.guessing}})</span>
+<span class="soft">({{!term("guessing") if explains else _("guessing")}}{{colon}}{{verdict.guessing}})</span>
 % end
 % end
 </p>

@@ -1,5 +1,5 @@
 % from serve.pages.formatting import count
-<p>{{ngettext("{count} label", "{count} labels", result["rows"]).format(count=count(result["rows"]))}}: {{_("{added} new, {corrected} corrected, {unchanged} known before").format(added=count(result["added"]), corrected=count(result["corrected"]), unchanged=count(result["unchanged"]))}}</p>
+<p>{{ngettext("{count} label", "{count} labels", result["rows"]).format(count=count(result["rows"]))}}{{colon}}{{_("{added} new, {corrected} corrected, {unchanged} known before").format(added=count(result["added"]), corrected=count(result["corrected"]), unchanged=count(result["unchanged"]))}}</p>
 % if result["judged"]:
 <p><strong>{{ngettext("{count} label was compared with the answer that was given.", "{count} labels were compared with the answers that were given.", result["judged"]).format(count=count(result["judged"]))}}</strong></p>
 % elif result["added"]:

@@ -13,7 +13,7 @@
 <tbody>
 % for view in views:
 % job = view.job
-<tr><th scope="row" class="kind"><a href="/jobs/{{job.id}}">{{job.id}}: {{view.kind}}</a></th><td>{{job.dataset or "–"}}</td><td><span class="badge {{view.badge}}">{{view.state}}</span>
+<tr><th scope="row" class="kind"><a href="/jobs/{{job.id}}">{{job.id}}{{colon}}{{view.kind}}</a></th><td>{{job.dataset or "–"}}</td><td><span class="badge {{view.badge}}">{{view.state}}</span>
 % if view.percent is not None:
 {{view.percent}} %
 % end

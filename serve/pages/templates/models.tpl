@@ -13,7 +13,7 @@
 % for row in rows:
 % if row.model.active:
 % for sentence in warning_sentences(row.model.metrics):
-<p class="notice">{{name}}@{{row.model.version}}: {{sentence}}</p>
+<p class="notice">{{name}}@{{row.model.version}}{{colon}}{{sentence}}</p>
 % end
 % end
 % end

@@ -32,7 +32,7 @@
 % end
 % for model, version in ((before, first), (after, second)):
 % for sentence in warning_sentences(model.metrics):
-<p class="notice">{{version}}: {{sentence}}</p>
+<p class="notice">{{version}}{{colon}}{{sentence}}</p>
 % end
 % end
 <h2>{{_("Which one answers")}}</h2>
@@ -48,7 +48,7 @@
 % for role, measures in comparison.measures.items():
 % for measure, difference in measures.items():
 % digits = 3 if comparison.labels else difference_decimals(difference)
-<tr><th scope="row">{{_(ROLES[role])}}: {{_(MEASURE_NAMES[measure])}}</th><td class="n">{{number(difference.before, digits)}}</td><td class="n">{{number(difference.after, digits)}}</td><td class="n {{is_better(difference, rising=measure in RISING_MEASURES)}}">{{difference_text(difference, digits)}}</td></tr>
+<tr><th scope="row">{{_(ROLES[role])}}{{colon}}{{_(MEASURE_NAMES[measure])}}</th><td class="n">{{number(difference.before, digits)}}</td><td class="n">{{number(difference.after, digits)}}</td><td class="n {{is_better(difference, rising=measure in RISING_MEASURES)}}">{{difference_text(difference, digits)}}</td></tr>
 % end
 % end
 </tbody></table></div>

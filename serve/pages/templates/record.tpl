@@ -63,7 +63,7 @@
 <div>
 <section><h2>{{_("Label")}}</h2>
 % note = summary_note(record.labels, regression=regression)
-<p class="headline">{{spec.target}}: <strong>{{label_text(record.label, regression=regression) if record.label is not None else _("none")}}</strong>
+<p class="headline">{{spec.target}}{{colon}}<strong>{{label_text(record.label, regression=regression) if record.label is not None else _("none")}}</strong>
 % if note:
 <span class="soft">{{note}}</span>
 % end

@@ -43,13 +43,13 @@
 % if errors or troubles.faults or troubles.failures:
 <ul>
 % for fault in troubles.faults:
-<li>{{_("{dataset}: {subject} is stopped").format(dataset=fault.dataset, subject=fault.subject)}}{{" (" + date(fault.since) + ")" if fault.since else ""}}{{": " + fault.reason if shows_rows else ""}}</li>
+<li>{{_("{dataset}: {subject} is stopped").format(dataset=fault.dataset, subject=fault.subject)}}{{" (" + date(fault.since) + ")" if fault.since else ""}}{{colon + fault.reason if shows_rows else ""}}</li>
 % end
 % for report in errors:
 <li>{{_("Worker {worker}, {ago}:").format(worker=report.id, ago=ago(report.error_at, data.now))}} {{report.error if shows_rows else _("an error, which its log shows")}}</li>
 % end
 % for run in troubles.failures:
-<li><code>{{run.command}} {{run.dataset}}</code> {{_("failed {ago}, started {date}").format(ago=ago(run.ended_at, data.now), date=date(run.started_at))}}{{": " + run.reason if run.reason and shows_rows else ""}}</li>
+<li><code>{{run.command}} {{run.dataset}}</code> {{_("failed {ago}, started {date}").format(ago=ago(run.ended_at, data.now), date=date(run.started_at))}}{{colon + run.reason if run.reason and shows_rows else ""}}</li>
 % end
 </ul>
 % end

@@ -8,7 +8,7 @@
 % if condition.is_bad:
 <span class="badge bad">{{_("failing") if condition.state == "failing" else _("silent")}}</span>
 % else:
-<span class="badge {{'fine' if report.state == "open" else 'warn'}}">{{!term("gate") if first else _("gate")}}: {{_(gate_words.get(report.state, report.state))}}</span>
+<span class="badge {{'fine' if report.state == "open" else 'warn'}}">{{!term("gate") if first else _("gate")}}{{colon}}{{_(gate_words.get(report.state, report.state))}}</span>
 % end
 </h3>
 <p class="{{'bad' if condition.is_bad else ''}}">{{worker_sentence(panel, now, shows_rows=shows_rows)}}.</p>
