@@ -157,11 +157,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     unread_since: float | None = None
 
     def parser_class(self, adjustments: Adjustments) -> RequestParser:
-        """Return the parser of the next request."""
-        address = str(self.addr[0] or "")
-        return RequestParser(adjustments, address, self._find_body_limit)
+        """Return the parser of the next request, which may ask how large its body may be."""
+        parser = RequestParser(adjustments)
+        parser.channel = self
+        return parser
 
-    def _find_body_limit(self, environ: Environ) -> BodyLimit:
+    def find_body_limit(self, environ: Environ) -> BodyLimit:
+        """Return how large the body of a request may be."""
+        environ["REMOTE_ADDR"] = str(self.addr[0] or "")
         limit: BodyLimit = self.server.application.find_body_limit(environ)
         return limit
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
-from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 
 from serve.api.access.body_limit import PLAIN, BodyLimit
 from serve.api.wsgi import Environ
 
-FindBodyLimit: TypeAlias = Callable[[Environ], BodyLimit]
+
+class BodyChannel(Protocol):
+    """The connection of a request, which knows its client."""
+
+    def find_body_limit(self, environ: Environ) -> BodyLimit:
+        """Return how large the body of a request may be."""
+        ...
+
 
 VERSIONS = frozenset({"1.0", "1.1"})
 ONLY_CHUNKED = "the only Transfer-Encoding that is understood is chunked"
@@ -47,16 +52,8 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     adj: Any
     body_limit = PLAIN
-
-    def __init__(
-        self,
-        adjustments: Adjustments,
-        address: str = "",
-        find_body_limit: FindBodyLimit = lambda _: PLAIN,
-    ) -> None:
-        super().__init__(adjustments)
-        self._address = address
-        self._find_body_limit = find_body_limit
+    # Decides on the size of a body; without it, bodies are of the usual size.
+    channel: BodyChannel | None = None
 
     @property
     def is_upload(self) -> bool:
@@ -91,7 +88,9 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def _raise_limit(self) -> None:
         """Find out whether a body that is larger than usual may come."""
-        self.body_limit = self._find_body_limit(self._make_environ())
+        if self.channel is None:
+            return
+        self.body_limit = self.channel.find_body_limit(self._make_environ())
         if self.is_upload:
             self.adj = copy.copy(self.adj)
             # waitress refuses bodies of this size.
@@ -102,7 +101,6 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         return {
             "REQUEST_METHOD": self.command,
             "PATH_INFO": self.path,
-            "REMOTE_ADDR": self._address,
             "wsgi.url_scheme": "http",
             **{f"HTTP_{name}": value for name, value in self.headers.items()},
         }
