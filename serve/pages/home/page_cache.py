@@ -11,7 +11,7 @@ from serve.pages.navigation import has_session
 from serve.store_reader import StoreUnreachable
 
 # How long a rendered page is kept, which limits the load on the store.
-FRESH_SECONDS = 4.0
+FRESH_SECONDS = 5.0
 WAIT_SECONDS = 2.0
 MOST_KEPT = 32
 
