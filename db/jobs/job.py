@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from db.errors import VeilleuseError
 from db.store import tables
@@ -154,12 +154,6 @@ def list_jobs(connection: Connection, limit: int = MOST_LISTED) -> list[JobSumma
     """Return the newest jobs, the newest first."""
     query = select(*_SUMMARY).order_by(tables.job.c.id.desc()).limit(limit)
     return [JobSummary(**row) for row in connection.execute(query).mappings()]
-
-
-def count_unfinished(connection: Connection) -> int:
-    """Return how many jobs wait or run."""
-    query = select(func.count()).where(tables.job.c.state.in_((WAITING, RUNNING)))
-    return connection.execute(query).scalar_one()
 
 
 def find_unfinished(connection: Connection, kind: Kind, dataset: str) -> int | None:

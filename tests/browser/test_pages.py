@@ -26,7 +26,7 @@ def some_key(site: Site, label: str = "purchase") -> str:
 
 
 def paths(site: Site) -> list[str]:
-    """Return the path of every page of ours, some with what they show of a mistake."""
+    """Return the path of every page, some with what they show of a mistake."""
     return [
         "/",
         "/?dataset=customers",

@@ -32,11 +32,6 @@ class ModelCard:
         """How good the model is, in a few words."""
         return verdict_of(self.metrics)
 
-    @property
-    def verdict(self) -> str:
-        """A sentence that says how good the model is; "" if it was trained before there was one."""
-        return str(self.metrics.get("verdict", ""))
-
 
 def make_model_card(connection: Connection, served: Served, *, shows_rows: bool) -> ModelCard:
     """Read the model card of a dataset; without `shows_rows`, its only example is the spec's."""

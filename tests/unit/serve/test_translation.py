@@ -32,7 +32,7 @@ from serve.pages.language.translation import choose_language, gettext, ngettext,
     ],
 )
 def test_the_language_is_the_one_that_the_browser_prefers(accepted: str, language: str) -> None:
-    """English where it prefers none of ours."""
+    """English where it prefers no language that we have."""
     assert choose_language(accepted) == language
 
 
