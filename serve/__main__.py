@@ -20,7 +20,7 @@ from serve.server.descriptor_limit import raise_descriptor_limit
 from serve.server.listener import listen, remove_socket, shown_address
 from serve.server.single_process import serve_single_process
 from serve.server.supervisor import Supervisor
-from serve.server.waitress_server import ServerHooks
+from serve.server.waitress.server import ServerHooks
 from serve.server.web_process import WebProcess, serve_web_process
 from serve.telemetry.log import BatchedHandler, set_up_log
 from serve.telemetry.multiprocess import mark_process_dead

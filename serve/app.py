@@ -11,7 +11,7 @@ from bottle import Bottle, HTTPResponse
 
 from db.errors import SettingError
 from serve.api.access.api_keys import AccessControl
-from serve.api.cors import Cors
+from serve.api.access.cors import Cors
 from serve.api.error_handling import handle_errors
 from serve.api.middleware import RequestMiddleware
 from serve.api.query import MOST_BODY_BYTES

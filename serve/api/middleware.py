@@ -21,9 +21,9 @@ from serve.telemetry.log import BatchedHandler
 from .access.admission import Admission
 from .access.api_keys import AccessControl
 from .access.body_limit import BodyLimit, BodyLimits
-from .cors import Cors
+from .access.cors import Cors
+from .access.forwarded import make_forwarding, strip_prefix
 from .fast_path import FastPath, cache_control_values, route_of
-from .forwarded import make_forwarding, strip_prefix
 from .problem import Refusal, make_problem
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
 from .wsgi import REQUEST_ID, WAITED, App, Environ, Headers, StartResponse

@@ -18,7 +18,7 @@ from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, WAITED, Environ, Headers
 from serve.prediction.cache import CachedResponse
 
-from .waitress_request import ONLY_CHUNKED, host_fault
+from .waitress.request import ONLY_CHUNKED, host_fault
 
 HOLDS_BODIES = "the most that SERVER=granian holds; use SERVER=waitress for larger files"
 _REPLACEMENT = "\ufffd"

@@ -20,8 +20,8 @@ from serve.telemetry.log import set_up_log
 from .descriptor_limit import most_connections, raise_descriptor_limit
 from .granian_app import BodyReader, GranianApp
 from .listener import BACKLOG, listen, remove_socket, tcp_host, unix_path
-from .waitress_channel import REQUEST_SECONDS, UPLOAD_SECONDS
-from .waitress_server import MOST_HEADER_BYTES
+from .waitress.channel import REQUEST_SECONDS, UPLOAD_SECONDS
+from .waitress.server import MOST_HEADER_BYTES
 from .web_process import WebProcess
 
 # The environment variable that tells granian's processes the folder for their metrics.

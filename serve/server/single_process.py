@@ -15,7 +15,7 @@ from db.settings import Settings
 from serve.telemetry.log import BatchedHandler
 
 from .reload import STOP_SIGNALS, PreflightCheck, reexec
-from .waitress_server import ServerHooks
+from .waitress.server import ServerHooks
 from .web_process import serve_web_process
 
 

@@ -23,7 +23,7 @@ from serve.telemetry.reporter import TelemetryReporter
 from serve.telemetry.worker_metrics import WorkerCollector
 
 from .listener import shown_address
-from .waitress_server import ServerHooks, serve_until_stopped
+from .waitress.server import ServerHooks, serve_until_stopped
 
 # Page cache of each connection to SQLite: enough for the root of an index and a few pages. The
 # operating system caches the other pages once for all connections.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.server.waitress_channel import REQUEST_SECONDS
+from serve.server.waitress.channel import REQUEST_SECONDS
 
 from .conftest import API_KEY, Site, get_request, post_request, query, receive, until
 from .test_overload import LARGE_FILE, PREDICT, connected, get_bytes

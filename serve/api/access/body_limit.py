@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from db.settings import Settings
-from serve.api.forwarded import Forwarding
+from serve.api.access.forwarded import Forwarding
 from serve.api.problem import Refusal
 from serve.api.query import MOST_BODY_BYTES
 from serve.api.wsgi import Environ

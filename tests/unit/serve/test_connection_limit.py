@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 from waitress.server import TcpWSGIServer
 
-from serve.server import waitress_server
 from serve.server.descriptor_limit import most_connections, raise_descriptor_limit
-from serve.server.waitress_server import Server
+from serve.server.waitress import server as waitress_server
+from serve.server.waitress.server import Server
 
 
 def limit_to(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serve.api.forwarded import (
+from serve.api.access.forwarded import (
     FOR,
     FORWARDED_PREFIX,
     PROTO,

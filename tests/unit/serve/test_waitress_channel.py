@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from waitress.adjustments import Adjustments
 
-from serve.server.waitress_channel import REQUEST_SECONDS, UNREAD_BYTES, Channel, Dispatcher
-from serve.server.waitress_server import beyond_limit
+from serve.server.waitress.channel import REQUEST_SECONDS, UNREAD_BYTES, Channel, Dispatcher
+from serve.server.waitress.server import beyond_limit
 
 START = 1000.0
 KEEP_ALIVE_SECONDS = 90.0
@@ -49,7 +49,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     client, server_end = socket.socketpair()
     with client, server_end:
         clock = SimpleNamespace(monotonic=lambda: START)
-        monkeypatch.setattr("serve.server.waitress_channel.time", clock)
+        monkeypatch.setattr("serve.server.waitress.channel.time", clock)
         fake = Connection(server_end)
         clock.monotonic = lambda: fake.now
         yield fake

@@ -7,7 +7,7 @@ from waitress.adjustments import Adjustments
 
 from serve.api.access.body_limit import PLAIN, BodyLimit
 from serve.api.wsgi import Environ
-from serve.server.waitress_request import RequestParser, refusal_words
+from serve.server.waitress.request import RequestParser, refusal_words
 
 MIB = 2**20
 HOST = b"Host: a\r\n"

@@ -27,11 +27,11 @@ from db.settings import Settings
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import UNIX
 from serve.app import MOST_BODY_BYTES
+from serve.server.descriptor_limit import most_connections
+from serve.server.listener import BACKLOG
+from serve.server.reload import STOP_SIGNALS
 
-from .descriptor_limit import most_connections
-from .listener import BACKLOG
-from .reload import STOP_SIGNALS
-from .waitress_channel import Channel, Dispatcher
+from .channel import Channel, Dispatcher
 
 # Larger bodies wait in files, so that many at once do not fill the memory.
 BODY_IN_MEMORY_BYTES = 64 * 1024

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from db.settings.value import path_prefix
-
-from .wsgi import CLIENT_ADDRESS, HOST, PREFIX, SCHEME, UNIX, Environ
+from serve.api.wsgi import CLIENT_ADDRESS, HOST, PREFIX, SCHEME, UNIX, Environ
 
 FOR = "HTTP_X_FORWARDED_FOR"
 PROTO = "HTTP_X_FORWARDED_PROTO"

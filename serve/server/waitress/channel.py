@@ -20,7 +20,7 @@ from serve.api.access.body_limit import BodyLimit
 from serve.api.wsgi import CACHED, WAIT_UNTIL_READ, WAITED, Environ
 from serve.prediction.cache import CachedResponse
 
-from .waitress_request import ProblemTask, RequestParser
+from .request import ProblemTask, RequestParser
 
 # From the first byte of a request to its last; a slower client only holds a connection.
 REQUEST_SECONDS = 20.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .wsgi import Environ, Headers, StartResponse
+from serve.api.wsgi import Environ, Headers, StartResponse
 
 ANY_ORIGIN = "*"
 PREFLIGHT_SECONDS = "600"

@@ -1,0 +1,1 @@
+"""The waitress server: its loop, its connections, and how it reads requests."""
