@@ -36,24 +36,45 @@ class FastPath:
     def answer(self, environ: Environ) -> CachedResponse | None:
         """Return the response to a plain request for a prediction, None for all others.
 
-        A request with an error gets None too: the view then says what is wrong with it. An error
-        that nobody expected is counted and logged, since otherwise it would only show as slowness.
+        A request with an error gets None too: the view then says what is wrong with it.
+        """
+        return self._guarded(partial(self._answer, environ))
+
+    def _answer(self, environ: Environ) -> CachedResponse | None:
+        if not self._is_plain(environ):
+            return None
+        if CACHED in environ:
+            hit: CachedResponse = environ[CACHED]
+            self._service.count_hit(hit)
+            return hit
+        client = partial(self._access.client, environ)
+        return predict(self._service, environ["PATH_INFO"], environ["QUERY_STRING"], client)
+
+    def answer_at_once(self, path: str, query: str, client: str) -> CachedResponse | None:
+        """Return the response to a path and query, None after an error or where it must wait.
+
+        It must wait where the store is on another machine and has to be read.
+        """
+        return self._guarded(partial(predict_at_once, self._service, path, query, client))
+
+    def _guarded(self, answer: Callable[[], CachedResponse | None]) -> CachedResponse | None:
+        """Return an answer, None after an error.
+
+        An error that nobody expected is counted and logged: otherwise it would only show as
+        slowness.
         """
         try:
-            if not self._is_plain(environ):
-                return None
-            if CACHED in environ:
-                hit: CachedResponse = environ[CACHED]
-                self._service.count_hit(hit)
-                return hit
-            client = partial(self._access.client, environ)
-            return predict(self._service, environ["PATH_INFO"], environ["QUERY_STRING"], client)
+            return answer()
         except VeilleuseError:
             return None
         except Exception:
             log.exception("the fast path failed; the view answers")
             self._service.counters.count_fast_path_error()
             return None
+
+    def record(self, request_id: str, response: CachedResponse) -> None:
+        """Keep an answer, if there is room for it, so that a later label can judge it."""
+        self._service.answers.record(request_id, response)
 
     def _is_plain(self, environ: Environ) -> bool:
         return (
@@ -91,6 +112,25 @@ def predict(
         return cached
     fields = read_query(query)
     return service.predict(find_served(service.catalog, path, fields), fields, address, client())
+
+
+def predict_at_once(
+    service: PredictionService, path: str, query: str, client: str
+) -> CachedResponse | None:
+    """Return the response to a GET under /predict, None where it needs a store elsewhere.
+
+    Raises InputError, UnknownDataset, UnknownRow, or NoModelError.
+    """
+    address = _address(path, query)
+    cached = service.find_cached(address) if address else None
+    if cached is not None:
+        service.count_hit(cached)
+        return cached
+    fields = read_query(query)
+    served = find_served(service.catalog, path, fields)
+    if not (service.store.is_local or served.needs_no_store(fields)):
+        return None
+    return service.predict(served, fields, address, client)
 
 
 def find_served(catalog: Catalog, path: str, fields: dict[str, str]) -> Served:

@@ -1,21 +1,17 @@
-"""Request middleware: every request gets an id, a log line and a count, whatever answers it."""
+"""Request middleware: what every request passes before and after it is answered."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import re
-import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from serve.prediction.cache import CachedResponse
 from serve.prediction.service import PredictionService
-from serve.telemetry.line_limit import LINES_PER_SECOND, LineLimit
 from serve.telemetry.log import BatchedHandler
 
 from .access.admission import Admission
@@ -24,18 +20,15 @@ from .access.body_limit import BodyLimit, BodyLimits
 from .access.cors import Cors
 from .access.forwarded import make_forwarding, strip_prefix
 from .fast_path import FastPath, cache_control_values, route_of
+from .plain_requests import PlainRequests
 from .problem import Refusal, make_problem
+from .request_log import RequestLog
 from .response import JSON, PROBLEM, RETRY_SECONDS, SAFETY, encode_problem
 from .wsgi import REQUEST_ID, WAITED, App, Environ, Headers, StartResponse
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Liveness: answered although every thread is busy.
 ALIVE = ("/health", "/api/health", "/livez")
 HEALTH = frozenset({*ALIVE, "/readyz"})
-# Of an address in the log: a line of 200 KB for each of many requests would fill the disk.
-MOST_LOGGED_CHARACTERS = 2000
-# Most paths, which quoting would only copy.
-_PLAIN = re.compile(rf"[A-Za-z0-9/_.~-]{{0,{MOST_LOGGED_CHARACTERS}}}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -65,20 +58,22 @@ class RequestMiddleware:
         self._admission = Admission(service.settings, access)
         self._counters = service.counters
         self._answers = service.answers
-        self._log_handler = log_handler
         self._queue_seconds = service.settings.queue_seconds
-        self._logs_query = service.settings.log_query == "on"
         settings = service.settings
+        self._log = RequestLog(self._counters, log_handler, logs_query=settings.log_query == "on")
+        self.plain_requests = PlainRequests(
+            self._fast_path,
+            access,
+            self._log,
+            {source: self._constant_headers(source) for source in self._cache_control},
+            learns=not settings.client_requests,
+        )
         # Only a platform's router always stands before us; anywhere else a client could lie.
         self._forwarding = make_forwarding(
             settings.trusted_proxies, settings.base_path, has_router="DYNO" in os.environ
         )
         self._body_limits = BodyLimits(settings, access, self._forwarding)
         self._base_path = settings.base_path
-        self._line_limit = LineLimit()
-        # An id of its own for each request without the cost of random bytes for each.
-        self._process = secrets.token_hex(4)
-        self._numbers = itertools.count(1)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
@@ -86,7 +81,7 @@ class RequestMiddleware:
         # As it is now: Bottle changes it in place.
         path: str = environ["PATH_INFO"]
         client_id = environ.get("HTTP_X_REQUEST_ID")
-        request_id = client_id if client_id and _ID.fullmatch(client_id) else self._new_id()
+        request_id = client_id if client_id and _ID.fullmatch(client_id) else self._log.new_id()
         self._counters.begin()
         status, route = "500", "none"
         try:
@@ -94,6 +89,7 @@ class RequestMiddleware:
             response = self._fast_path.answer(environ) if app is self._app else None
             if response is not None:
                 self._answers.record(request_id, response)
+                self.plain_requests.learn(environ)
                 status, route = "200", route_of(path)
                 start_response("200 OK", self._headers(response, request_id))
                 return [response.body]
@@ -104,11 +100,9 @@ class RequestMiddleware:
             return body
         finally:
             seconds = time.perf_counter() - started
-            method = environ["REQUEST_METHOD"]
-            # What clients make up must neither grow the metrics nor begin a line of the log.
-            known = method if method in METHODS else "OTHER"
             asked = path, environ["QUERY_STRING"]
-            self._record(known, asked, route, status, seconds, request_id)
+            method = environ["REQUEST_METHOD"]
+            self._log.record(method, asked, route, status, seconds, request_id)
 
     def find_immediate(self, method: str, path: str, query: str) -> CachedResponse | bool:
         """Return whether a request is answered without waiting, or its cached response."""
@@ -124,25 +118,25 @@ class RequestMiddleware:
 
     def refuse(self, status: int, detail: str) -> Refused:
         """Return the answer to a request that the server could not read; log and count it."""
-        request_id = self._new_id()
+        request_id = self._log.new_id()
         self._counters.begin()
-        self._record("OTHER", ("-", ""), "none", str(status), 0.0, request_id)
+        self._log.record("OTHER", ("-", ""), "none", str(status), 0.0, request_id)
         headers = [("Content-Type", PROBLEM), ("X-Request-Id", request_id), *SAFETY]
         headers += self._cors.headers(None)
         return Refused(headers, encode_problem(make_problem(status, detail)))
 
-    def _new_id(self) -> str:
-        return f"{self._process}{next(self._numbers):08x}"
+    def _constant_headers(self, source: str) -> Headers:
+        """Return the headers that all answers from a source have, teacher or student."""
+        cache_control = self._cache_control[source]
+        own = [("Content-Type", JSON), ("Cache-Control", cache_control)]
+        return [*own, *SAFETY, *self._cors.headers(None)]
 
     def _headers(self, response: CachedResponse, request_id: str) -> Headers:
         return [
-            ("Content-Type", JSON),
+            *self.plain_requests.constant_headers[response.source],
             ("Content-Length", str(len(response.body))),
-            ("Cache-Control", self._cache_control[response.source]),
             ("ETag", response.tag),
             ("X-Request-Id", request_id),
-            *SAFETY,
-            *self._cors.headers(None),
         ]
 
     def _run(
@@ -173,54 +167,6 @@ class RequestMiddleware:
         if self._cors.is_preflight(environ):
             return self._cors.answer_preflight
         return self._app
-
-    def _logged_address(self, path: str, query: str) -> str:
-        address = _shown(path, "/")
-        if self._logs_query and query:
-            address = f"{address}?{_shown(query, '=&+%')}"
-        return address
-
-    def _record(
-        self,
-        method: str,
-        asked: tuple[str, str],
-        route: str,
-        status: str,
-        seconds: float,
-        request_id: str,
-    ) -> None:
-        """Count a request, and log its path and query unless too many like it have been logged."""
-        self._counters.end(route, method, status, seconds)
-        if status >= "400" and not self._line_limit.admits(status, time.time()):
-            return
-        self._log_skipped()
-        address = self._logged_address(*asked)
-        milliseconds = round(seconds * 1000, 2)
-        self._log_handler.log_line(
-            f"{method} {address} {status} {milliseconds} ms {request_id}",
-            method=method,
-            path=address,
-            status=int(status),
-            milliseconds=milliseconds,
-            request_id=request_id,
-        )
-
-    def _log_skipped(self) -> None:
-        for status, count in self._line_limit.take_skipped(time.time()).items():
-            self._log_handler.log_line(
-                f"{count} more requests got {status}; of each status from 400 on, at most"
-                f" {LINES_PER_SECOND} lines a second are written",
-                status=int(status),
-                count=count,
-            )
-
-
-def _shown(text: str, safe: str) -> str:
-    """Return a part of an address as a log line shows it, in ASCII; a long one is cut off."""
-    if _PLAIN.fullmatch(text):
-        return text
-    shown = quote(text[:MOST_LOGGED_CHARACTERS].encode("latin-1"), safe)
-    return shown if len(text) <= MOST_LOGGED_CHARACTERS else f"{shown}..."
 
 
 def _is_utf8(path: str) -> bool:

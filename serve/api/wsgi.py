@@ -30,3 +30,5 @@ REQUEST_ID = "veilleuse.request_id"
 WAIT_UNTIL_READ = "veilleuse.wait_until_read"
 # The cached response that the server's loop has found already.
 CACHED = "veilleuse.cached_response"
+# What the server knows a plain request by, besides its first line: see serve.api.plain_requests.
+HEAD = "veilleuse.head"

@@ -57,6 +57,10 @@ class Served:
         is_teacher = self.student is not None and self.student.is_teacher
         return is_teacher and not self.spec.enrichers
 
+    def needs_no_store(self, names: Collection[str]) -> bool:
+        """Return whether inputs with these names are answered from memory alone."""
+        return self.is_final and not self.spec.is_row_id_alone(names)
+
     def require_student(self) -> Student:
         """Return the student; raises NoModelError, which says what to do."""
         if self.student is None:

@@ -9,13 +9,14 @@ import asyncio
 import io
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from serve.api.access.body_limit import PLAIN, BodyLimit
+from serve.api.fast_path import is_prediction
 from serve.api.middleware import RequestMiddleware
-from serve.api.wsgi import CACHED, WAITED, Environ, Headers
+from serve.api.wsgi import CACHED, HEAD, WAITED, Environ, Headers
 from serve.prediction.cache import CachedResponse
 
 from .waitress.request import ONLY_CHUNKED, host_fault
@@ -121,11 +122,39 @@ class GranianApp:
 
     async def __call__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer a request."""
+        head = head_of(scope)
+        if not self._answer_plain(head, scope, exchange):
+            await self._answer(head, scope, exchange)
+
+    def _answer_plain(self, head: Hashable, scope: Scope, exchange: Exchange) -> bool:
+        """Answer a plain request whose head is known."""
+        plain = self._app.plain_requests
+        client = plain.find_client(head)
+        if client is None:
+            return False
+        path, query = scope.path, scope.query_string
+        if not (is_prediction(path) and path.isascii() and query.isascii()):
+            return False
+        answer = plain.answer(client, path, query)
+        if answer is None:
+            return False
+        response, request_id = answer
+        headers = [
+            *plain.constant_headers[response.source],
+            ("ETag", response.tag),
+            ("X-Request-Id", request_id),
+        ]
+        exchange.response_bytes(200, headers, response.body)
+        return True
+
+    async def _answer(self, head: Hashable, scope: Scope, exchange: Exchange) -> None:
         size = 0
         try:
             environ = make_environ(scope)
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
                 size = await self._read_body(environ, exchange)
+            elif scope.method == "GET":
+                environ[HEAD] = head
         except UnreadRequest as refused:
             answer = self._app.refuse(refused.status, refused.words)
             # What is left of the body must not be read as the next request.
@@ -183,6 +212,12 @@ class Response:
 
     def _write(self, _data: bytes) -> None:
         raise NotImplementedError("responses are returned, not written")
+
+
+def head_of(scope: Scope) -> Hashable:
+    """Return all of a request that its client usually repeats."""
+    peer = scope.client.rpartition(":")[0]
+    return scope.method, peer, scope.http_version, tuple(scope.headers.items())
 
 
 def make_environ(scope: Scope) -> Environ:

@@ -6,7 +6,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -85,16 +85,24 @@ class RequestCounters:
 
     def end(self, route: str, method: str, status: str, seconds: float) -> None:
         """Count a request as answered, no longer in flight."""
-        request = route, method, status
         with self._lock:
             self._in_flight -= 1
-            self._recent_seconds.append(seconds)
-            counts = self._counts
-            counts.requests[request] = counts.requests.get(request, 0) + 1
-            durations = counts.durations.get(route)
-            if durations is None:
-                durations = counts.durations[route] = Durations()
-            durations.observe(seconds)
+            self._count_request(route, method, status, seconds)
+
+    def count_request(self, route: str, method: str, status: str, seconds: float) -> None:
+        """Count a request that was answered as soon as it came, so that it was never in flight."""
+        with self._lock:
+            self._count_request(route, method, status, seconds)
+
+    def _count_request(self, route: str, method: str, status: str, seconds: float) -> None:
+        request = route, method, status
+        self._recent_seconds.append(seconds)
+        counts = self._counts
+        counts.requests[request] = counts.requests.get(request, 0) + 1
+        durations = counts.durations.get(route)
+        if durations is None:
+            durations = counts.durations[route] = Durations()
+        durations.observe(seconds)
 
     def count_answer(
         self, dataset_id: int, dataset: str, came_from: str, source: str, prediction: str
@@ -109,6 +117,16 @@ class RequestCounters:
             answers = self._counts.answers
             answers[answer] = answers.get(answer, 0) + 1
             self._served[dataset_id, source, prediction] += 1
+
+    def count_answers(
+        self, dataset_id: int, dataset: str, counts: Mapping[tuple[str, str], int]
+    ) -> None:
+        """Count many predictions that were served at once, by source and prediction."""
+        with self._lock:
+            answers = self._counts.answers
+            for (source, prediction), count in counts.items():
+                answers[dataset, source] = answers.get((dataset, source), 0) + count
+                self._served[dataset_id, source, prediction] += count
 
     def count_shed(self) -> None:
         """Count a request that was turned away because it had waited too long."""

@@ -26,6 +26,11 @@ class LineLimit:
             self._skipped[kind] = self._skipped.get(kind, 0) + 1
         return count <= self._most
 
+    @property
+    def has_skipped(self) -> bool:
+        """Whether there are lines that `take_skipped` will return once their second is over."""
+        return bool(self._skipped)
+
     def take_skipped(self, now: float) -> dict[str, int]:
         """Return how many lines of each kind were skipped, once the second is over."""
         if not self._skipped or int(now) == self._second:

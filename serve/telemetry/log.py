@@ -114,15 +114,17 @@ class BatchedHandler(logging.Handler):
         if record.exc_info:
             fields["error"] = logging.Formatter().formatException(record.exc_info)
         text = "\n".join(str(value) for value in fields.values())
-        self._append(record.levelname.lower(), fields, text, record.created)
+        self._append(record.levelname.lower(), text, fields, record.created)
         if record.levelno >= logging.WARNING:
             self._urgent.set()
 
     def log_line(self, text: str, **fields: object) -> None:
         """Queue a line of level info: the text, and in JSON the fields as well."""
-        self._append("info", {"message": text, **fields}, text, time.time())
+        self._append(
+            "info", text, {"message": text, **fields} if self._as_json else {}, time.time()
+        )
 
-    def _append(self, level: str, fields: dict[str, object], text: str, at: float) -> None:
+    def _append(self, level: str, text: str, fields: dict[str, object], at: float) -> None:
         if len(self._lines) >= MOST_WAITING_LINES:
             self.dropped += 1
             return

@@ -6,20 +6,19 @@ hold the behaviour.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.task import WSGITask
 from waitress.utilities import Error
 
 from serve.api.access.body_limit import BodyLimit
-from serve.api.wsgi import CACHED, WAIT_UNTIL_READ, WAITED, Environ
+from serve.api.wsgi import CACHED, HEAD, WAIT_UNTIL_READ, WAITED, Environ
 from serve.prediction.cache import CachedResponse
 
+from .dispatcher import UNREAD_BYTES
 from .request import ProblemTask, RequestParser
 
 # From the first byte of a request to its last; a slower client only holds a connection.
@@ -29,69 +28,6 @@ UPLOAD_SECONDS = 600.0
 # How long a client may leave part of its answers unread.
 UNREAD_SECONDS = 60.0
 READ_POLL_SECONDS = 0.01
-# The next pipelined request of a client is answered once it has read all but this much.
-UNREAD_BYTES = 256 * 1024
-# An answer that takes longer in the loop, because of a disk or a lock, must not stall others.
-STALL_SECONDS = 0.02
-REST_SECONDS = 1.0
-
-# From method, path and query: whether a request is answered without waiting, or its response.
-FindImmediate: TypeAlias = Callable[[str, str, str], CachedResponse | bool]
-
-
-class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Hands requests to threads, except those that the loop answers sooner than it hands them on.
-
-    A third of the time of an answer went into waking a thread and waiting for Python's one lock.
-    """
-
-    def __init__(self, find_immediate: FindImmediate) -> None:
-        super().__init__()
-        self._find_immediate = find_immediate
-        self._loop_thread = threading.get_ident()
-        self._resting_until = 0.0
-
-    def add_task(self, task: Channel) -> None:
-        """Put a connection with a request into the queue, or leave it to the loop."""
-        if task.total_outbufs_len > UNREAD_BYTES:
-            # Its answers would fill the memory. No thread waits for the client: see handle_write.
-            task.is_held = True
-            return
-        task.queued_at = time.monotonic()
-        task.cached = None
-        immediate = self._may_use_loop(task) and self._find(task)
-        if not immediate:
-            super().add_task(task)
-            return
-        task.is_due = True
-        if isinstance(immediate, CachedResponse):
-            task.cached = immediate
-
-    def _may_use_loop(self, task: Channel) -> bool:
-        # The next request of a client that pipelines comes after what others have sent.
-        if task.is_serving or self._loop_thread != threading.get_ident():
-            return False
-        return bool(task.queued_at >= self._resting_until)
-
-    def _find(self, task: Channel) -> CachedResponse | bool:
-        request = task.requests[0]
-        if request.error:
-            return False
-        return self._find_immediate(request.command, request.path, request.query)
-
-    def turn_away(self, queue_seconds: float) -> None:
-        """Answer the requests that have waited too long in the loop: no thread may be free."""
-        limit = time.monotonic() - queue_seconds
-        while self.queue and self.queue[0].queued_at < limit:
-            with self.lock:
-                task = self.queue.popleft() if self.queue else None
-            if task is not None:
-                task.turn_away()
-
-    def note_loop_time(self, seconds: float) -> None:
-        """Leave all requests to the threads for a while after an answer that held up the loop."""
-        if seconds > STALL_SECONDS:
-            self._resting_until = time.monotonic() + REST_SECONDS
 
 
 class RequestTask(WSGITask):  # type: ignore[misc]
@@ -105,6 +41,8 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         environ: Environ = super().get_environment()
         environ[WAITED] = time.monotonic() - self.channel.queued_at
         environ[WAIT_UNTIL_READ] = self.channel.wait_until_read
+        if self.request.is_plain:
+            environ[HEAD] = self.channel.peer, self.request.head
         if self.channel.cached is not None:
             environ[CACHED] = self.channel.cached
         return environ
@@ -143,6 +81,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = RequestTask
     error_task_class = ProblemTask
     request: Any
+    registered_events = 0
     queued_at = 0.0
     # The response that the dispatcher has found for its request.
     cached: CachedResponse | None = None
@@ -188,8 +127,25 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def last_activity(self, _time_of_day: float) -> None:
         self._active_at = time.monotonic()
 
+    @property
+    def peer(self) -> str:
+        """The address of the other end, without its port."""
+        return str(self.addr[0])
+
+    def add_channel(self, map: Any = None) -> None:  # noqa: A002, ANN401  waitress's name
+        """Begin to wait for requests."""
+        super().add_channel(map)
+        self.server.event_loop.register(self)
+
+    def del_channel(self, map: Any = None) -> None:  # noqa: A002, ANN401  waitress's name
+        """Stop waiting for requests."""
+        self.server.event_loop.remove(self)
+        super().del_channel(map)
+
     def received(self, data: bytes) -> bool:
         """Handle bytes that have come."""
+        if self._answer_plain(data):
+            return True
         before = self.request
         try:
             taken: bool = super().received(data)
@@ -205,6 +161,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.is_due:
             self._serve_at_once()
         return taken
+
+    def _answer_plain(self, data: bytes) -> bool:
+        """Answer bytes that are a plain request as a whole, without a parser and a task for it."""
+        if self.request is not None or self.requests or self.total_outbufs_len:
+            return False
+        now = time.monotonic()
+        if self.server.is_draining or self.server.task_dispatcher.is_resting(now):
+            return False
+        response = self.server.plain_responses.find(self.peer, data)
+        if response is None:
+            return False
+        self._send_at_once(response)
+        self.server.task_dispatcher.note_loop_time(time.monotonic() - now)
+        return True
+
+    def _send_at_once(self, data: bytes) -> None:
+        """Send what the client takes now, and put the rest into the buffer."""
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self.write_soon(data[sent:])
 
     def _refuse(self, error: Error) -> bool:
         with self.requests_lock:
@@ -261,3 +240,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         is_slow_to_read = now - (self.unread_since or now) > UNREAD_SECONDS
         is_idle = not self.requests and now - self._active_at > self.server.keep_alive_seconds
         return is_slow_to_send or is_slow_to_read or is_idle
+
+
+def beyond_limit(channels: list[Channel], limit_bytes: int) -> list[Channel]:
+    """Return the connections with the most unread bytes, without which all others keep a limit."""
+    unread = sum(channel.total_outbufs_len for channel in channels)
+    if unread <= limit_bytes:
+        return []
+    found = []
+    for channel in sorted(channels, key=lambda one: one.total_outbufs_len, reverse=True):
+        found.append(channel)
+        unread -= channel.total_outbufs_len
+        if unread <= limit_bytes:
+            break
+    return found

@@ -54,11 +54,25 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     body_limit = PLAIN
     # Decides on the size of a body; without it, bodies are of the usual size.
     channel: BodyChannel | None = None
+    # The header lines, as they came.
+    head = b""
 
     @property
     def is_upload(self) -> bool:
         """Whether the body may be larger than usual, and so takes longer to come."""
         return self.body_limit.most_bytes > PLAIN.most_bytes
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing came but a head, and the connection stays open after the answer."""
+        return (
+            self.version == "1.1"
+            and not self.connection_close
+            and self.body_rcv is None
+            and not self.chunked
+            and "CONTENT_LENGTH" not in self.headers
+            and "EXPECT" not in self.headers
+        )
 
     def received(self, data: bytes) -> int:
         """Handle bytes of the request; return how many belong to it."""
@@ -75,6 +89,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         if rest.startswith((b" ", b"\t")) or b"\r\n " in rest or b"\r\n\t" in rest:
             raise ParsingError("Malformed header line")
         super().parse_header(ascii_line(line) + end + rest)
+        self.head = rest
         if self.version not in VERSIONS:
             raise ParsingError("only HTTP/1.1 and HTTP/1.0 are understood")
         host = self.headers.get("HOST", "")

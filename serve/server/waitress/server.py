@@ -31,7 +31,10 @@ from serve.server.descriptor_limit import most_connections
 from serve.server.listener import BACKLOG
 from serve.server.reload import STOP_SIGNALS
 
-from .channel import Channel, Dispatcher
+from .channel import Channel, beyond_limit
+from .dispatcher import Dispatcher
+from .event_loop import EventLoop
+from .plain_response import PlainResponses
 
 # Larger bodies wait in files, so that many at once do not fill the memory.
 BODY_IN_MEMORY_BYTES = 64 * 1024
@@ -74,8 +77,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     active_channels: dict[int, Channel]
     task_dispatcher: Dispatcher
+    registered_events = 0
 
     def __init__(self, app: RequestMiddleware, settings: Settings, listener: socket.socket) -> None:
+        self.event_loop = EventLoop()
+        # Connections whose requests threads answer, and which those threads so change.
+        self.busy_channels: set[Channel] = set()
+        self.plain_responses = PlainResponses(app.plain_requests)
         self._accepts_from = 0.0
         self._is_unix = listener.family == socket.AF_UNIX
         dispatcher = Dispatcher(app.find_immediate)
@@ -93,6 +101,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.keep_alive_seconds = settings.keep_alive_seconds
         self._loop_thread = threading.get_ident()
         self._checked_at = self._unread_checked_at = time.monotonic()
+        self.trigger.registered_events = 0
+        self.event_loop.update(self.trigger)
 
     def getsockname(self) -> tuple[str, object]:
         """Return the name and port that requests find in their environ."""
@@ -139,20 +149,40 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         if threading.get_ident() != self._loop_thread:
             self.trigger.pull_trigger()
 
+    def del_channel(self, map: Any = None) -> None:  # noqa: A002, ANN401  waitress's name
+        """Stop accepting connections."""
+        self.accepting = False
+        self.event_loop.remove(self)
+        super().del_channel(map)
+
     def turn(self, seconds: float = LOOP_SECONDS) -> None:
         """Run the loop once, waiting at most that many seconds; close what is too slow."""
-        self.asyncore.loop(timeout=seconds, map=self._map, count=1, use_poll=True)
+        self.event_loop.update(self)
+        self._update_busy()
+        self.event_loop.wait(seconds)
         self.task_dispatcher.turn_away(self._queue_seconds)
         now = time.monotonic()
         if now - self._unread_checked_at > UNREAD_CHECK_SECONDS:
             self._unread_checked_at = now
-            for channel in beyond_limit(self.channels(), MOST_UNREAD_BYTES):
-                channel.will_close = True
+            self._close(beyond_limit(self.channels(), MOST_UNREAD_BYTES))
         if now - self._checked_at > CHECK_SECONDS:
             self._checked_at = now
-            for channel in self.channels():
-                if channel.is_too_slow(now):
-                    channel.will_close = True
+            self._close([channel for channel in self.channels() if channel.is_too_slow(now)])
+
+    def _update_busy(self) -> None:
+        """Look again at connections that a thread may have changed since the last turn."""
+        # As a list, since a thread may add one at any moment.
+        for channel in list(self.busy_channels):
+            if not channel.requests:
+                self.busy_channels.discard(channel)
+            if channel.connected:
+                self.event_loop.update(channel)
+
+    def _close(self, channels: list[Channel]) -> None:
+        """Close connections at their next turn."""
+        for channel in channels:
+            channel.will_close = True
+            self.event_loop.update(channel)
 
     def channels(self) -> list[Channel]:
         """Return the open connections."""
@@ -185,6 +215,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                     # What came since the last turn is still to be read and answered.
                     is_done = not channel.is_busy() and not _is_readable(channel.socket)
                     channel.will_close = channel.will_close or is_done
+            for channel in channels:
+                self.event_loop.update(channel)
             self.turn(LOOP_SECONDS / 4)
 
 
@@ -252,20 +284,6 @@ def _catch_stop_signals() -> list[int]:
         signal.signal(number, add)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     return stops
-
-
-def beyond_limit(channels: list[Channel], limit_bytes: int) -> list[Channel]:
-    """Return the connections with the most unread bytes, without which all others keep a limit."""
-    unread = sum(channel.total_outbufs_len for channel in channels)
-    if unread <= limit_bytes:
-        return []
-    found = []
-    for channel in sorted(channels, key=lambda one: one.total_outbufs_len, reverse=True):
-        found.append(channel)
-        unread -= channel.total_outbufs_len
-        if unread <= limit_bytes:
-            break
-    return found
 
 
 def _is_readable(one: socket.socket) -> bool:

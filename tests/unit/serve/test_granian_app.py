@@ -112,6 +112,8 @@ def test_a_body_counts_until_its_request_is_answered() -> None:
 class Echo:
     """An application that answers with the body of the request."""
 
+    plain_requests = SimpleNamespace(find_client=lambda _: None)
+
     def find_immediate(self, *_: str) -> bool:
         """Leave all requests to the threads."""
         return False

@@ -12,12 +12,26 @@ from types import SimpleNamespace
 import pytest
 from waitress.adjustments import Adjustments
 
-from serve.server.waitress.channel import REQUEST_SECONDS, UNREAD_BYTES, Channel, Dispatcher
-from serve.server.waitress.server import beyond_limit
+from serve.server.waitress.channel import REQUEST_SECONDS, Channel, beyond_limit
+from serve.server.waitress.dispatcher import UNREAD_BYTES, Dispatcher
+from serve.server.waitress.event_loop import EventLoop
 
 START = 1000.0
 KEEP_ALIVE_SECONDS = 90.0
 HEAD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def make_server(**more: object) -> SimpleNamespace:
+    """Return a server that has no loop of its own, and knows no plain requests."""
+    return SimpleNamespace(
+        active_channels={},
+        busy_channels=set(),
+        event_loop=EventLoop(),
+        is_draining=False,
+        task_dispatcher=Dispatcher(lambda *_: False),
+        plain_responses=SimpleNamespace(find=lambda *_: None),
+        **more,
+    )
 
 
 class Connection:
@@ -25,11 +39,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self.now = START
-        server = SimpleNamespace(
-            active_channels={},
-            add_task=lambda _channel: None,
-            keep_alive_seconds=KEEP_ALIVE_SECONDS,
-        )
+        server = make_server(add_task=lambda _channel: None, keep_alive_seconds=KEEP_ALIVE_SECONDS)
         self.channel = Channel(server, sock, ("127.0.0.1", 1), Adjustments(), map={})
 
     def receive(self, data: bytes, after_seconds: float = 0.0) -> None:
@@ -105,7 +115,7 @@ def pipelining(answer_bytes: int, count: int) -> tuple[Channel, socket.socket, l
     """
     client, server_end = socket.socketpair()
     served: list[int] = []
-    server = SimpleNamespace(active_channels={}, pull_trigger=lambda: None)
+    server = make_server(pull_trigger=lambda: None)
     channel = Channel(server, server_end, ("127.0.0.1", 1), Adjustments(), map={})
 
     def serve(task: Channel) -> None:
