@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, select
@@ -22,8 +21,7 @@ encode_inputs = msgspec.json.Encoder().encode
 decode_inputs = msgspec.json.Decoder(dict[str, str | bool | int | float | None]).decode
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record in the store; `label` sums up the labels of its observations."""
 
     id: int

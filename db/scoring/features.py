@@ -24,8 +24,8 @@ NUMBERS_OF_WORDS = (1, 2, 3, 4, 7, 12, 20)
 BINS = 10
 
 _MINUTES_OF_DAY = 1440
-_MARK = re.compile(r"[?!.,;:€$%@…]")
-_DIGIT = re.compile(r"\d")
+_MARKS = frozenset("?!.,;:€$%@…")
+_SIGN = re.compile(r"[?!.,;:€$%@…\d]")
 _WORD = re.compile(r"\w+")
 # The combining accents of most scripts; U+034F, in between, is not an accent.
 _ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
@@ -72,11 +72,15 @@ def context_features(text: str, words: Sequence[str]) -> set[str]:
     features.update(f"{one} * {other}" for one, other in zip(words, words[2:], strict=False))
     if words:
         features |= {f"^{words[0]}", f"{words[-1]}$", f"^^{' '.join(words[:2])}"}
-    features.update(_MARK.findall(text))
-    if _DIGIT.search(text):
-        features.add("#")
+    features |= find_signs(text)
     features.add(f"|{bisect_left(NUMBERS_OF_WORDS, len(words))}")
     return features
+
+
+def find_signs(text: str) -> set[str]:
+    """Return the punctuation marks of a text, and "#" if it has a digit."""
+    signs = set(_SIGN.findall(text))
+    return {sign if sign in _MARKS else "#" for sign in signs} if signs else signs
 
 
 def split_words(text: str) -> list[str]:
@@ -110,10 +114,21 @@ def fold_text(text: str) -> str:
     text = text.lower()
     if text.isascii():
         return text
+    try:
+        # A third of the time of what follows, for texts of Western Europe.
+        return text.encode("latin-1").translate(_LATIN_WITHOUT_ACCENTS).decode("latin-1")
+    except UnicodeEncodeError:
+        return _without_accents(text)
+
+
+def _without_accents(text: str) -> str:
     parts = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
     if parts.isascii():
         return parts
     return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+_LATIN_WITHOUT_ACCENTS = "".join(map(_without_accents, map(chr, range(256)))).encode("latin-1")
 
 
 def bin_of(number: float, edges: Sequence[float]) -> int:
@@ -138,5 +153,6 @@ def with_date_parts(inputs: Mapping[str, Value], dates: Mapping[str, bool]) -> M
     values = dict(inputs)
     for name, has_time in dates.items():
         parts = date_parts(inputs[name], has_time=has_time)  # type: ignore[arg-type]
-        values.update((part_name(name, part), value) for part, value in parts.items())
+        for part, value in parts.items():
+            values[part_name(name, part)] = value
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -16,6 +16,7 @@ from .student import PROBABILITY_DIGITS, Student
 # Increase this when the body's format changes: it is part of the prediction's fingerprint.
 BODY_FORMAT = 1
 NUMBER_DIGITS = 10
+_SHORT = f"%.{NUMBER_DIGITS}g"
 
 Enrichment: TypeAlias = Literal["done", "queued", "off"]
 
@@ -68,13 +69,13 @@ def decode_label(body: bytes) -> str | float:
 
 def rank(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, float]:
     """Return rounded probabilities by label, the most likely first; ties in order of the label."""
-    pairs = zip(labels, (round(float(p), PROBABILITY_DIGITS) for p in probabilities), strict=True)
-    return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+    shares = [-round(float(p), PROBABILITY_DIGITS) for p in probabilities]
+    return {label: -share for share, label in sorted(zip(shares, labels, strict=True))}
 
 
 def round_number(number: float) -> float:
     """Return a number rounded to NUMBER_DIGITS significant digits."""
-    rounded = float(f"{number:.{NUMBER_DIGITS}g}")
+    rounded = float(_SHORT % number)
     return rounded if math.isfinite(rounded) else number
 
 
@@ -101,14 +102,40 @@ def student_answer(
     enrichment: Enrichment,
 ) -> Answer:
     """Return the student's answer for the inputs; a student that is the teacher answers as such."""
+    outputs, warnings = student.outputs_and_warnings(inputs)
+    return _answer(dataset, model, student, outputs, enrichment, warnings)
+
+
+def student_answers(
+    dataset: str,
+    model: str,
+    student: Student,
+    rows: Sequence[Inputs],
+    enrichments: Iterable[Enrichment],
+) -> list[Answer]:
+    """Return what `student_answer` does for each of many inputs, in less time."""
+    outputs, warnings = student.outputs_of_rows(rows), map(student.warnings, rows)
+    each = zip(outputs, enrichments, warnings, strict=True)
+    return [_answer(dataset, model, student, *one) for one in each]
+
+
+def _answer(
+    dataset: str,
+    model: str,
+    student: Student,
+    outputs: Sequence[float],
+    enrichment: Enrichment,
+    warnings: Sequence[str],
+) -> Answer:
+    """Return the answer with the student's outputs."""
     probabilities: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
     interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
     prediction: str | float
     if student.labels:
-        probabilities = rank(student.labels, student.probabilities(inputs))
+        probabilities = rank(student.labels, outputs)
         prediction = next(iter(probabilities))
     else:
-        number = student.number(inputs)
+        number = outputs[0]
         prediction = round_number(number)
         interval = interval_around(student.interval, number, student.lowest)
     return Answer(
@@ -119,5 +146,5 @@ def student_answer(
         source="teacher" if student.is_teacher else "student",
         model=model,
         enrichment=enrichment,
-        warnings=student.warnings(inputs),
+        warnings=warnings,
     )

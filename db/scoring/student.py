@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from db.errors import ArtifactError
@@ -51,13 +51,25 @@ class Student:
 
     def number(self, inputs: Inputs) -> float:
         """Return the predicted number."""
-        mean, scale = self._target
-        scores = self._scores(with_date_parts(inputs, self._dates))
-        return max(mean + scale * scores[0], self.lowest)
+        return self._to_number(self._scores(with_date_parts(inputs, self._dates)))
 
     def outputs(self, inputs: Inputs) -> list[float]:
         """Return the probability of each label, or the predicted number alone."""
-        return self.probabilities(inputs) if self.labels else [self.number(inputs)]
+        return self._to_outputs(self._scores(with_date_parts(inputs, self._dates)))
+
+    def outputs_and_warnings(self, inputs: Inputs) -> tuple[list[float], list[str]]:
+        """Return what `outputs` and `warnings` return, with the parts of dates made once."""
+        values = with_date_parts(inputs, self._dates)
+        return self._to_outputs(self._scores(values)), self._seen.warnings(inputs, values)
+
+    def outputs_of_rows(self, rows: Sequence[Inputs]) -> list[list[float]]:
+        """Return what `outputs` does for each of many inputs, in less time."""
+        values = [with_date_parts(row, self._dates) for row in rows]
+        scores = self._linear.scores_of_rows(values)
+        if self._trees:
+            for of_row, of_trees in zip(scores, self._trees.scores_of_rows(values), strict=True):
+                self._add_to(of_row, of_trees)
+        return list(map(self._to_outputs, scores))
 
     def check(self, example: Inputs) -> None:
         """Raise ArtifactError unless the model can answer such inputs.
@@ -113,7 +125,14 @@ class Student:
             self._add_to(scores, self._trees.scores(values))
         return scores
 
-    def _add_to(self, scores: Scores, of_trees: Scores) -> None:
+    def _to_outputs(self, scores: Scores) -> list[float]:
+        return softmax(scores) if self.labels else [self._to_number(scores)]
+
+    def _to_number(self, scores: Scores) -> float:
+        mean, scale = self._target
+        return max(mean + scale * scores[0], self.lowest)
+
+    def _add_to(self, scores: Scores, of_trees: Sequence[float]) -> None:
         for column, amount in zip(self._columns, of_trees, strict=True):
             scores[column] += amount
 
@@ -157,6 +176,6 @@ def _find_dates(data: StudentData) -> dict[str, bool]:
 def softmax(scores: Scores) -> list[float]:
     """Return probabilities that sum to 1."""
     top = max(scores)
-    powers = [math.exp(score - top) for score in scores]
+    powers = list(map(math.exp, [score - top for score in scores]))
     total = sum(powers)
     return [power / total for power in powers]

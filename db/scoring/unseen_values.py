@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from db.spec.field import Value
@@ -30,16 +30,21 @@ class SeenValues:
     def _add_linear(self, data: LinearData) -> None:
         for name, part in flat_parts(data.parts):
             if isinstance(part, NumberPart | PiecewisePart):
-                self._ranges[name] = part.low, part.high
+                self._add_range(name, part)
             elif isinstance(part, WordPart):
                 self._choices[name] = frozenset(part.names)
 
     def _add_inputs(self, inputs: list[NumberInput | ChoiceInput]) -> None:
         for one in inputs:
             if isinstance(one, NumberInput):
-                self._ranges[one.name] = one.low, one.high
+                self._add_range(one.name, one)
             elif one.rare is not None:
                 self._choices[one.name] = frozenset((*one.names, *one.rare))
+
+    def _add_range(self, name: str, number: NumberPart | PiecewisePart | NumberInput) -> None:
+        _, _, part = name.partition(".")
+        if part in {"", DAYS}:
+            self._ranges[name] = number.low, number.high
 
     def warnings(self, inputs: Mapping[str, Value], values: Mapping[str, Value]) -> list[str]:
         """Return a warning for each value unlike those of training.
@@ -47,24 +52,18 @@ class SeenValues:
         That is a number or a date outside the range, and a choice that did not occur. `values` are
         the inputs with the parts of dates.
         """
-        return [*self._of_numbers(inputs, values), *self._of_choices(inputs)]
-
-    def _of_numbers(
-        self, inputs: Mapping[str, Value], values: Mapping[str, Value]
-    ) -> Iterator[str]:
-        for name, (low, high) in self._ranges.items():
+        found: list[str] = []
+        for name, limits in self._ranges.items():
             value = values[name]
-            if value is not None and not low <= value <= high:  # type: ignore[operator]
+            if value is not None and not limits[0] <= value <= limits[1]:  # type: ignore[operator]
                 field, _, part = name.partition(".")
-                if part in {"", DAYS}:
-                    yield _range_warning(field, inputs[field], float(value), (low, high), part)
-
-    def _of_choices(self, inputs: Mapping[str, Value]) -> Iterator[str]:
+                found.append(_range_warning(field, inputs[field], float(value), limits, part))
         for name, seen in self._choices.items():
             value = inputs.get(name)
             # A boolean is no text, and a missing value needs no warning.
-            if isinstance(value, str) and value not in seen:
-                yield f"{name}: {value!r} was not seen in training"
+            if value not in seen and isinstance(value, str):
+                found.append(f"{name}: {value!r} was not seen in training")
+        return found
 
 
 def _range_warning(

@@ -24,8 +24,10 @@ from .field import (
     TextField,
     Value,
     example_of,
+    is_required,
 )
 from .normalization import normal_number
+from .reading.inputs_reader import InputsReader
 from .record_key import key_of
 from .section import EnricherSpec, PublicationSpec, SourceSpec
 from .validation import read_cell_number, read_value
@@ -104,6 +106,20 @@ class DatasetSpec(
 
         A value may have the name of its field or of its column. A row id beside inputs is ignored.
         """
+        is_usual = raw.keys() <= self.fields.keys()
+        inputs = self._reader.read(raw if is_usual else self._by_field(raw))
+        # The first value is usually there.
+        if next(iter(inputs.values())) is None and not any(
+            value is not None for value in inputs.values()
+        ):
+            first = next(iter(self.fields))
+            raise InputError(
+                first, f"is missing; give at least one field of {self.name}", self._example(first)
+            )
+        return inputs
+
+    def _by_field(self, raw: Mapping[str, object]) -> dict[str, object]:
+        """Return the values of a request by the name of their field; raises InputError."""
         given: dict[str, object] = {}
         for name, value in raw.items():
             field = self._names.get(name)
@@ -117,13 +133,11 @@ class DatasetSpec(
                 given[field] = value
             elif value is not None and value != "":
                 self.read_row_id(value)
-        inputs = self._read_fields(given)
-        if all(value is None for value in inputs.values()):
-            first = next(iter(self.fields))
-            raise InputError(
-                first, f"is missing; give at least one field of {self.name}", self._example(first)
-            )
-        return inputs
+        return given
+
+    @cached_property
+    def _reader(self) -> InputsReader:
+        return InputsReader(self.fields)
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -139,7 +153,7 @@ class DatasetSpec(
             for name, column in self._columns.items()
             if column in row and row[column] not in self.missing
         }
-        return self._read_fields(raw)
+        return self._reader.read(raw)
 
     @cached_property
     def _columns(self) -> dict[str, str]:
@@ -148,7 +162,7 @@ class DatasetSpec(
 
     def pick_label(self, row: Mapping[str, object]) -> str | None:
         """Return the label of a data file's row, None if it is missing; raises InputError."""
-        raw = row.get(self._target_column)
+        raw = row.get(self.target_column)
         if raw in self.missing:
             return None
         if isinstance(raw, Decimal):
@@ -213,7 +227,8 @@ class DatasetSpec(
         return example_of(self.fields[name]) if name in self.fields else None
 
     @cached_property
-    def _target_column(self) -> str:
+    def target_column(self) -> str:
+        """The column of the target in data files."""
         return _header(self.target)
 
     @cached_property
@@ -235,17 +250,7 @@ class DatasetSpec(
     def columns(self) -> set[str]:
         """The columns of a data file that are read, including the target's and the row id's."""
         ids = {self.row_id_column} - {""}
-        return {*self._columns.values(), self._target_column} | ids
-
-    def _read_fields(self, raw: Mapping[str, object]) -> Inputs:
-        return {name: self._read_field(name, field, raw) for name, field in self.fields.items()}
-
-    def _read_field(self, name: str, field: Field, raw: Mapping[str, object]) -> Value:
-        if name in raw:
-            return read_value(name, field, raw[name])
-        if is_required(field):
-            raise InputError(name, "is missing", self._example(name))
-        return field.default
+        return {*self._columns.values(), self.target_column} | ids
 
     def example_inputs(self) -> Inputs:
         """Return one valid set of inputs."""
@@ -269,7 +274,7 @@ class DatasetSpec(
 
     def key(self, inputs: Mapping[str, Value]) -> bytes:
         """Return the key of inputs in normal form."""
-        return key_of(inputs[name] for name in self.fields)
+        return key_of([inputs[name] for name in self.fields])
 
 
 def _digits(number: Decimal) -> str:
@@ -280,11 +285,6 @@ def _digits(number: Decimal) -> str:
 def _header(name: str) -> str:
     """Return a column's name as readers of files normalise it, without line breaks."""
     return " ".join(name.split())
-
-
-def is_required(field: Field) -> bool:
-    """Return whether a field must be given."""
-    return field.default is None and not field.optional
 
 
 def date_fields(spec: DatasetSpec) -> Iterator[tuple[str, bool]]:

@@ -95,6 +95,11 @@ Field: TypeAlias = (
 )
 
 
+def is_required(field: Field) -> bool:
+    """Return whether a field must be given."""
+    return field.default is None and not field.optional
+
+
 def example_of(field: Field) -> Value:
     """Return the field's example, or else a valid value that its type and limits suggest."""
     if isinstance(field, NumberField | IntegerField):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -15,9 +15,9 @@ FOLDS = 5
 _encode = msgspec.json.Encoder().encode
 
 
-def key_of(values: Iterable[Value]) -> bytes:
+def key_of(values: Sequence[Value]) -> bytes:
     """Return the first 16 bytes of SHA-256 over the JSON array of values in spec order."""
-    return hashlib.sha256(_encode(list(values))).digest()[:KEY_BYTES]
+    return hashlib.sha256(_encode(values)).digest()[:KEY_BYTES]
 
 
 def fold_of(key: bytes) -> int:

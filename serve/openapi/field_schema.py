@@ -11,7 +11,6 @@ from db.spec.dataset_spec import (
     MAX_ROW_ID_CHARACTERS,
     NO_ROW_ID,
     DatasetSpec,
-    is_required,
 )
 from db.spec.field import (
     MAX_CHOICE_CHARACTERS,
@@ -24,6 +23,7 @@ from db.spec.field import (
     NumberField,
     TextField,
     example_of,
+    is_required,
 )
 from db.spec.normalization import LARGEST_WHOLE
 from db.spec.number_format import parse_format

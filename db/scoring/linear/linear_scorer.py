@@ -29,9 +29,12 @@ from db.spec.field import Value
 from .lanes import pack_lanes, unpack_lanes
 from .pairs_scorer import PairsScorer
 from .piecewise_scorer import PiecewiseScorer, PiecewiseSum, deviation_of
-from .text_scorer import CACHED_WORDS, TextScorer
+from .text_scorer import TextScorer
 
 Scores: TypeAlias = list[float]
+
+# Requests repeat few words; cutting words into n-grams took half of the time of an answer.
+CACHED_WORDS = 1024
 
 
 class Contribution(NamedTuple):
@@ -52,9 +55,12 @@ class LinearScorer:
     def __init__(self, data: LinearData) -> None:
         self._width = len(data.bias)
         self._bias = data.bias
+        # Without -0.0, so that no sum is -0.0 and nothing need be added to it.
+        self._start = [score + 0.0 for score in data.bias]
         self._unit = 2.0**-data.shift
         self._means = data.means
         parts = dict(flat_parts(data.parts))
+        self._reads_nothing = not parts and not data.pairs
         self._lanes = {
             name: dict(zip(part.names, self._pack(part.weights), strict=True))
             for name, part in parts.items()
@@ -94,7 +100,7 @@ class LinearScorer:
                 total += sum(self._text_lanes(name, values[name]).values())
             else:
                 total += lanes.get(word_feature(values[name]), 0)
-        scores = self._bias
+        scores = list(self._start)
         for name, text in self._texts.items():
             scores = list(map(add, scores, text.scores(values[name])))
         if self._pieces:
@@ -109,10 +115,20 @@ class LinearScorer:
             number = float(value)
             total += rows[bin_of(number, part.edges)]
             scores = _with_slopes(scores, part, number)
+        return self._add_lanes(scores, total) if total else scores
+
+    def _add_lanes(self, scores: Scores, total: int) -> Scores:
         return [
             score + lane * self._unit
             for score, lane in zip(scores, self._unpack(total), strict=True)
         ]
+
+    def scores_of_rows(self, rows: Sequence[Mapping[str, Value]]) -> list[Scores]:
+        """Return what `scores` does for each row; without any part that is always the same."""
+        if self._reads_nothing:
+            same = self.scores({})
+            return [list(same) for _ in rows]
+        return [self.scores(row) for row in rows]
 
     def contributions(self, values: Mapping[str, Value]) -> tuple[Scores, list[Contribution]]:
         """Return the mean score of each class, and what each value adds to it or takes from it.
@@ -184,7 +200,7 @@ class LinearScorer:
     def _to_scores(self, total: int) -> Scores:
         return [lane * self._unit for lane in self._unpack(total)]
 
-    def _unpack(self, total: int) -> Iterator[int]:
+    def _unpack(self, total: int) -> list[int]:
         return unpack_lanes(total, self._width)
 
 

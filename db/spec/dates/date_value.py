@@ -130,10 +130,17 @@ def date_parts(value: str | None, *, has_time: bool) -> dict[str, float | str | 
         return dict.fromkeys((*DATE_PARTS, *words))
     moment = moment_of(value)
     days = moment.toordinal() - _FIRST_DAY + (moment.hour * 60 + moment.minute) / 1440
-    parts: dict[str, float | str | None] = {"days": days, "year": moment.year, "day": moment.day}
-    # Two digits, so that the words sort like the numbers.
-    parts |= {"month": f"{moment.month:02}", "weekday": str(moment.isoweekday())}
-    return parts | ({"hour": f"{moment.hour:02}"} if has_time else {})
+    parts: dict[str, float | str | None] = {
+        "days": days,
+        "year": moment.year,
+        "day": moment.day,
+        # Two digits, so that the words sort like the numbers.
+        "month": f"{moment.month:02}",
+        "weekday": str(moment.isoweekday()),
+    }
+    if has_time:
+        parts["hour"] = f"{moment.hour:02}"
+    return parts
 
 
 def part_name(field: str, part: str) -> str:

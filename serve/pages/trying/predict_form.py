@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from db.scoring.response_body import Answer
-from db.spec.dataset_spec import DatasetSpec, is_required
+from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import (
     MAX_CHOICE_CHARACTERS,
     BooleanField,
@@ -19,6 +19,7 @@ from db.spec.field import (
     IntegerField,
     NumberField,
     TextField,
+    is_required,
 )
 from serve.api.query import as_text
 from serve.pages.formatting import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,16 @@ def test_case_and_accents_are_dropped(written: str, folded: str) -> None:
     """People often leave both out."""
     assert fold_text(written) == folded
     assert text_features(written) == text_features(folded)
+
+
+def test_every_latin_letter_is_folded_as_its_parts_say() -> None:
+    """The shorter way for texts of Western Europe gives what Unicode's decomposition does."""
+    for letter in map(chr, range(256)):
+        parts = unicodedata.normalize("NFD", letter.lower())
+        bare = "".join(part for part in parts if not unicodedata.combining(part))
+        assert fold_text(f"a{letter}") == f"a{bare}"
+        # The other way: this text has a letter that is not a Latin one.
+        assert fold_text(f"œ{letter}") == f"œ{bare}"
 
 
 @given(french)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.scoring.features import count_features, grams_of_word
-from db.scoring.linear import text_scorer
+from db.scoring.features import count_features
 from db.scoring.linear.text_scorer import TextScorer
+from db.scoring.linear.word_weights import WordWeights
 from db.scoring.student_data import NormedTextPart
 from tests.unit.db.scoring.random_students import LARGEST, SENTENCES, SHIFT, packed
 from tests.unit.db.scoring.student_reference import part_scores
@@ -100,18 +100,9 @@ def test_a_word_is_remembered_only_for_its_own_field() -> None:
     assert [one.scores("sea"), other.scores("sea"), one.scores("sea")] == [[1.0], [5.0], [1.0]]
 
 
-@pytest.mark.parametrize(("length", "cuts"), [(50, 1), (51, 3)])
-def test_only_words_that_may_repeat_are_remembered(
-    monkeypatch: pytest.MonkeyPatch, length: int, cuts: int
-) -> None:
-    """A long word scores the same each time, and takes no memory after its answer."""
-    cut: list[str] = []
-
-    def grams(word: str) -> list[str]:
-        cut.append(word)
-        return grams_of_word(word)
-
-    monkeypatch.setattr(text_scorer, "grams_of_word", grams)
+@pytest.mark.parametrize("length", [50, 51, 400])
+def test_a_long_word_scores_the_same_each_time(length: int) -> None:
+    """What cuts it into n-grams is not kept."""
     word = "sea" * 16 + "x" * (length - 48)
     part = NormedTextPart([word, "=se"], packed([1, 1, 1, 1]), 1.0)
     scorer = TextScorer(part, 1, 0)
@@ -119,4 +110,10 @@ def test_only_words_that_may_repeat_are_remembered(
     assert scorer.scores(word) == pytest.approx(expected)
     assert scorer.scores(word) == pytest.approx(expected)
     assert scorer.scores_of_words(word)[word] == pytest.approx(expected)
-    assert cut == [word] * cuts
+
+
+def test_only_words_of_training_are_remembered() -> None:
+    """Others take no memory after their answer, however many come."""
+    weights = WordWeights({"sea": 1}, {"se": 10, "<sea": 100})
+    assert [weights["sea"], weights["seat"], weights["air"]] == [111, 110, 0]
+    assert weights == {"sea": 111}
