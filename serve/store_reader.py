@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.errors import VeilleuseError
 from db.records.observation import FoundRecord, find_row
-from db.records.prediction import find_body
+from db.records.prediction import bind_find_body, find_bodies, find_body
 from db.store.dialect import is_timeout
 from db.store.generation import read_generation
 from db.store.store import Store
@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 # Readiness must not wait for a store that hangs.
 SILENT_SECONDS = 2.5
+# A read of one row that takes longer waits for a disk or a lock, and so will the next ones.
+SLOW_SECONDS = 0.02
+REMEMBERED_SECONDS = 1.0
 TOO_SLOW = "the store takes too long to answer this; ask for less, or try again in a few seconds"
 
 log = logging.getLogger("veilleuse.web")
@@ -37,6 +40,14 @@ class StoreUnreachable(VeilleuseError):
         super().__init__(message)
 
 
+class _OwnReads(NamedTuple):
+    """A thread's connection, the epoch in which it was opened, and its look-up of predictions."""
+
+    connection: Connection
+    epoch: int
+    find_body: Callable[[int, bytes], bytes | None]
+
+
 class StoreReader:
     """Store reads behind a circuit breaker: while the store is down, every lookup is a miss.
 
@@ -49,6 +60,7 @@ class StoreReader:
         self._thread_local = threading.local()
         self._connections: list[Connection] = []
         self._polling_since: float | None = None
+        self._slow_until = float("-inf")
         self.is_up = True
 
     @property
@@ -62,16 +74,26 @@ class StoreReader:
         if not self.is_up:
             return None
         try:
-            return self._read(lambda connection: find_body(connection, dataset_id, key))
+            return self._read(lambda own: own.find_body(dataset_id, key))
         except SQLAlchemyError as error:
             self._mark_down(error)
             return None
+
+    def find_predictions(self, dataset_id: int, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the response bodies stored for those keys that have one."""
+        if not self.is_up:
+            return {}
+        try:
+            return self._read(lambda own: find_bodies(own.connection, dataset_id, keys))
+        except SQLAlchemyError as error:
+            self._mark_down(error)
+            return {}
 
     def find_row(self, dataset_id: int, row_id: str) -> FoundRecord | None:
         """Return the record of a row by its row id, or None; raises StoreUnreachable."""
         self.require_up()
         try:
-            return self._read(lambda connection: find_row(connection, dataset_id, row_id))
+            return self._read(lambda own: find_row(own.connection, dataset_id, row_id))
         except SQLAlchemyError as error:
             self._mark_down(error)
             raise StoreUnreachable from error
@@ -81,7 +103,8 @@ class StoreReader:
         was_up = self.is_up
         self._polling_since = time.monotonic()
         try:
-            generation = self._read(read_generation if was_up else _probe)
+            read = read_generation if was_up else _probe
+            generation = self._read(lambda own: read(own.connection))
         except SQLAlchemyError as error:
             self._mark_down(error)
             return None
@@ -97,17 +120,31 @@ class StoreReader:
         if not self.is_up:
             raise StoreUnreachable
 
-    def _read(self, read: Callable[[Connection], T]) -> T:
-        own = self._own_connection()
+    @property
+    def is_slow(self) -> bool:
+        """Whether a read took long within the last second, because of a disk or a lock."""
+        return time.monotonic() < self._slow_until
+
+    def _read(self, read: Callable[[_OwnReads], T]) -> T:
+        began = time.monotonic()
         try:
-            return read(self.connection() if own is None else own)
+            return self._read_or_retry(read)
+        finally:
+            ended = time.monotonic()
+            if ended - began > SLOW_SECONDS:
+                self._slow_until = ended + REMEMBERED_SECONDS
+
+    def _read_or_retry(self, read: Callable[[_OwnReads], T]) -> T:
+        own = self._usable()
+        try:
+            return read(own or self._open())
         except SQLAlchemyError as error:
             self._discard_connection()
             # A store that hangs would make the caller wait again.
             if is_timeout(error) or own is None:
                 raise
         # The store may have been restarted since this thread last read.
-        return read(self.connection())
+        return read(self._open())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -127,24 +164,27 @@ class StoreReader:
 
     def connection(self) -> Connection:
         """Return this thread's connection, opening it if necessary."""
-        connection = self._own_connection()
-        if connection is None:
-            epoch = self._store.sessions.epoch
-            connection = self._store.reader.connect()
-            self._thread_local.connection, self._thread_local.epoch = connection, epoch
-            self._connections.append(connection)
-        return connection
+        return (self._usable() or self._open()).connection
 
-    def _own_connection(self) -> Connection | None:
-        """Return this thread's connection if it can still be used."""
-        connection: Connection | None = getattr(self._thread_local, "connection", None)
-        if connection is None:
+    def _usable(self) -> _OwnReads | None:
+        """Return this thread's connection and its reads if they can still be used."""
+        own: _OwnReads | None = getattr(self._thread_local, "reads", None)
+        if own is None:
             return None
-        is_old = self._thread_local.epoch != self._store.sessions.epoch
+        connection = own.connection
+        is_old = own.epoch != self._store.sessions.epoch
         if is_old or connection.closed or connection.invalidated:
             self._discard_connection()
             return None
-        return connection
+        return own
+
+    def _open(self) -> _OwnReads:
+        epoch = self._store.sessions.epoch
+        connection = self._store.reader.connect()
+        self._connections.append(connection)
+        own = _OwnReads(connection, epoch, bind_find_body(connection))
+        self._thread_local.reads = own
+        return own
 
     def close(self) -> None:
         """Close the connections of all threads; the threads must have ended."""
@@ -160,11 +200,11 @@ class StoreReader:
         self._discard_connection()
 
     def _discard_connection(self) -> None:
-        connection: Connection | None = getattr(self._thread_local, "connection", None)
-        self._thread_local.connection = None
-        if connection is not None:
-            self._connections.remove(connection)
-            _close(connection)
+        own: _OwnReads | None = getattr(self._thread_local, "reads", None)
+        self._thread_local.reads = None
+        if own is not None:
+            self._connections.remove(own.connection)
+            _close(own.connection)
 
 
 def _probe(connection: Connection) -> int:

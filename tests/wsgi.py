@@ -8,17 +8,15 @@ from typing import Any
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import Environ
 from serve.app import make_app
-from serve.pages.home.dashboard import Dashboard
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
-from serve.telemetry.prometheus import Metrics
 
 
 def app_of(service: PredictionService) -> RequestMiddleware:
     """Return the application of a service, as one web process has it."""
     metrics = MultiprocessMetrics(None, ProcessMetrics)
-    return make_app(service, Metrics(metrics), Dashboard(service, metrics), BatchedHandler("text"))
+    return make_app(service, metrics, BatchedHandler("text"))
 
 
 def environ_of(target: str, **more: Any) -> Environ:  # noqa: ANN401  WSGI values have any type

@@ -1,9 +1,10 @@
 """A small HTTP client that keeps its connections open and records the time of each answer.
 
-Usage: python -m benchmark.comparison.client PORT SECONDS CONNECTIONS [RATE]
+Usage: python -m benchmark.comparison.client PORT SECONDS CONNECTIONS [RATE [PATHS]]
 
 Prints the figures as JSON. Without a rate, each connection sends the next request as soon as it
 has its answer. With a rate, requests are due at fixed times, and a late start counts as waiting.
+PATHS is a file with the path of a request on each line.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import itertools
 import json
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from benchmark.percentile import percentiles
 
@@ -20,12 +23,12 @@ PATHS = [f"/predict/bench?sentence=je+cherche+un+h%C3%B4tel+{number}" for number
 
 
 class Client:
-    """Sends requests for the same 200 sentences in turn until its time is up."""
+    """Sends requests for the same paths in turn until its time is up."""
 
-    def __init__(self, port: int, seconds: float) -> None:
+    def __init__(self, port: int, seconds: float, paths: Sequence[str] = PATHS) -> None:
         self._port = port
         self._until = time.perf_counter() + seconds
-        self._paths = itertools.cycle(PATHS)
+        self._paths = itertools.cycle(paths)
         self.seconds: list[float] = []
         self.failures = 0
 
@@ -55,9 +58,15 @@ class Client:
         return head.startswith(b"HTTP/1.1 200")
 
 
-async def measure(port: int, seconds: float, connections: int, rate: float | None) -> Client:
+async def measure(
+    port: int,
+    seconds: float,
+    connections: int,
+    rate: float | None,
+    paths: Sequence[str] = PATHS,
+) -> Client:
     """Send requests on several connections at once, evenly spread over time if a rate is given."""
-    client = Client(port, seconds)
+    client = Client(port, seconds, paths)
     interval = connections / rate if rate else None
     await asyncio.gather(
         *(
@@ -72,7 +81,8 @@ def main() -> None:
     """Measure a server and print the figures."""
     port, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     rate = float(sys.argv[4]) if len(sys.argv) > 4 else None  # noqa: PLR2004
-    client = asyncio.run(measure(port, seconds, connections, rate))
+    paths = Path(sys.argv[5]).read_text("ascii").splitlines() if len(sys.argv) > 5 else PATHS  # noqa: PLR2004
+    client = asyncio.run(measure(port, seconds, connections, rate, paths))
     milliseconds = percentiles([1000 * seconds for seconds in client.seconds])
     figures = {"rate": len(client.seconds) / seconds, "failures": client.failures}
     print(json.dumps({**figures, **milliseconds}))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from db.errors import VeilleuseError
 from db.records.dataset import find_dataset
-from db.records.prediction import find_body
+from db.records.prediction import bind_find_body
 from db.store import tables
 from db.store.store import Store
 
@@ -44,10 +44,11 @@ def measure_reads(store: Store, name: str, seconds: float) -> ReadBenchmark:
             raise VeilleuseError(
                 f"{name}: has no predictions yet; run: python -m enrich once {name}"
             )
+        find_body = bind_find_body(connection)
         durations, started = [], time.perf_counter()
         while time.perf_counter() - started < seconds:
             key, before = random.choice(keys), time.perf_counter()  # noqa: S311  no secret
-            find_body(connection, dataset.id, key)
+            find_body(dataset.id, key)
             durations.append(time.perf_counter() - before)
         elapsed = time.perf_counter() - started
     durations.sort()

@@ -13,7 +13,7 @@ from db.labels.standing_label import standing_rows
 from db.records.dataset import Dataset
 from db.records.enrichment import Enrichment, enrichments_between
 from db.records.observation import Observation, observations_between
-from db.records.predictor import find_bodies
+from db.records.prediction import find_bodies
 from db.records.record import batches, each_record
 from db.scoring.packed_numbers import Vector
 from db.scoring.response_body import decode_answer

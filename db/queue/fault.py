@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
@@ -18,7 +19,8 @@ from db.store import tables
 from db.store.dialect import upsert, wall_seconds
 from db.store.generation import raise_generation
 
-from .run_history import Run, unrepaired_runs
+if TYPE_CHECKING:
+    from .run_history import Run
 
 SPEC = "spec"
 PLAN = "plan"
@@ -108,6 +110,9 @@ def all_faults(connection: Connection) -> list[Fault]:
 
     These are what is stopped, and the commands whose last run failed.
     """
+    # Web processes start without it.
+    from .run_history import unrepaired_runs  # noqa: PLC0415
+
     stopped = stopped_parts(connection, read_datasets(connection)[1])
     faults = {(one.dataset, one.subject): one for one in stopped}
     for run in unrepaired_runs(connection):

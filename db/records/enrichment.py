@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, exists, func, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    null,
+    select,
+)
 
 from db.scoring.packed_numbers import Vector
 from db.store import tables
-from db.store.dialect import upsert
+from db.store.json_rows import encode_rows, json_rows, part_of, upsert_from
 
 from .dataset import PlanStep
 
@@ -20,8 +32,7 @@ EnrichmentValue: TypeAlias = Any  # any JSON value, or a Vector
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
 
 
-@dataclass(frozen=True)
-class Enrichment:
+class Enrichment(NamedTuple):
     """The value of one enricher for one record, with the enricher's fingerprint.
 
     `listing_column` names the listing column that the value sets, if any; see
@@ -52,21 +63,47 @@ class Neighbour(msgspec.Struct, frozen=True):
 
 
 def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> None:
-    """Write values; each replaces the value that its enricher had for the record."""
-    now = time.time()
-    rows = [{**_columns(value), "made_at": now} for value in values]
-    upsert(connection, tables.enrichment, rows, ("record_id", "enricher"))
+    """Write values; each replaces the value that its enricher had for the record.
+
+    All values of an enricher are written by one statement, all vectors of one length by another.
+    """
+    groups: dict[tuple[str, str, int | None], list[Enrichment]] = {}
+    for one in values:
+        size = len(one.value.data) if isinstance(one.value, Vector) else None
+        groups.setdefault((one.enricher, one.fingerprint, size), []).append(one)
+    dialect, now = connection.dialect.name, time.time()
+    for (enricher, fingerprint, size), some in groups.items():
+        shared = {"new_enricher": enricher, "new_fingerprint": fingerprint, "new_made_at": now}
+        if size is None:
+            rows = [(one.record_id, msgspec.json.encode(one.value).decode()) for one in some]
+            connection.execute(_upsert_json(dialect), {**shared, "rows": encode_rows(rows)})
+        else:
+            ids = encode_rows([(one.record_id,) for one in some])
+            vectors = b"".join([one.value.data for one in some])
+            own = {"rows": ids, "vectors": vectors, "size": size}
+            connection.execute(_upsert_vectors(dialect), {**shared, **own})
 
 
-def _columns(enrichment: Enrichment) -> dict[str, object]:
-    is_vector = isinstance(enrichment.value, Vector)
-    return {
-        "record_id": enrichment.record_id,
-        "enricher": enrichment.enricher,
-        "fingerprint": enrichment.fingerprint,
-        "value": None if is_vector else msgspec.json.encode(enrichment.value).decode(),
-        "vector": enrichment.value.data if is_vector else None,
-    }
+@functools.cache
+def _upsert_json(dialect: str) -> Any:  # noqa: ANN401
+    new = json_rows(dialect, "rows", record_id=BigInteger, value=Text)
+    return _upsert(dialect, new.c.record_id, new.c.value, null().label("vector"))
+
+
+@functools.cache
+def _upsert_vectors(dialect: str) -> Any:  # noqa: ANN401
+    new = json_rows(dialect, "rows", record_id=BigInteger)
+    size = bindparam("size", type_=Integer)
+    vector = part_of("vectors", new.c.at * size, size).label("vector")
+    return _upsert(dialect, new.c.record_id, null().label("value"), vector)
+
+
+def _upsert(dialect: str, *columns: Any) -> Any:  # noqa: ANN401
+    table = tables.enrichment
+    shared = (table.c.enricher, table.c.fingerprint, table.c.made_at)
+    names = [bindparam(f"new_{one.name}", type_=one.type).label(one.name) for one in shared]
+    key = table.c.record_id, table.c.enricher
+    return upsert_from(dialect, table, select(*columns, *names), key)
 
 
 def read_value(value: str | None, vector: bytes | None) -> EnrichmentValue:

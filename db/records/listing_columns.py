@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import BigInteger, Connection, Update, bindparam, update
 
 from db.store import tables
+from db.store.json_rows import encode_rows, json_rows
 
 from .enrichment import Enrichment
 from .prediction import Prediction
@@ -76,17 +78,36 @@ def write_held_out(
 
 
 def _write(
-    connection: Connection, names: Sequence[str], changes: list[tuple[int, ListingColumns]]
+    connection: Connection, names: tuple[str, ...], changes: list[tuple[int, ListingColumns]]
 ) -> None:
     if not changes:
         return
-    statement = update(tables.record).where(tables.record.c.id == bindparam("record_id"))
-    if "answer" in names:
-        # Keep the held-out answer: on its own training rows the teacher repeats the label.
-        statement = statement.where(~tables.record.c.held_out)
-    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-    values = [
-        {"record_id": record_id, **{f"new_{name}": value for name, value in columns.items()}}
-        for record_id, columns in changes
-    ]
-    connection.execute(statement.values(new), values)
+    rows = [(record_id, *(columns[name] for name in names)) for record_id, columns in changes]
+    if connection.dialect.name == "sqlite":
+        # JSON would change the last bit of some scores there.
+        parameters = "record_id", *(f"new_{name}" for name in names)
+        values = [dict(zip(parameters, row, strict=True)) for row in rows]
+        connection.execute(_update_one(names), values)
+    else:
+        connection.execute(_update_all(names), {"rows": encode_rows(rows)})
+
+
+@functools.cache
+def _update_one(names: tuple[str, ...]) -> Update:
+    statement = _update(names).where(tables.record.c.id == bindparam("record_id"))
+    return statement.values({name: bindparam(f"new_{name}") for name in names})
+
+
+@functools.cache
+def _update_all(names: tuple[str, ...]) -> Update:
+    """Return one statement for many records; PostgreSQL would plan one for each of them."""
+    types = {name: tables.record.c[name].type for name in names}
+    new = json_rows("postgresql", "rows", record_id=BigInteger(), **types)
+    statement = _update(names).where(tables.record.c.id == new.c.record_id)
+    return statement.values({name: new.c[name] for name in names})
+
+
+def _update(names: tuple[str, ...]) -> Update:
+    statement = update(tables.record)
+    # Keep the held-out answer: on its own training rows the teacher repeats the label.
+    return statement.where(~tables.record.c.held_out) if "answer" in names else statement

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, exists, func, insert, literal, select
 
 from db.spec.field import Inputs
 from db.spec.normalization import normal_number
-from db.store import dialect, tables
+from db.store import tables
+from db.store.row_query import RowQuery
 
 from .record import decode_inputs
 
@@ -190,16 +191,17 @@ class FoundRecord(NamedTuple):
     body: bytes | None
 
 
+_row_query = RowQuery(
+    "SELECT r.key, r.inputs, p.body FROM {schema}observation o"
+    " JOIN {schema}record r ON r.id = o.record_id"
+    " LEFT JOIN {schema}prediction p ON p.dataset_id = r.dataset_id AND p.key = r.key"
+    " WHERE o.dataset_id = {} AND o.row_id = {}"
+)
+
+
 def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRecord | None:
     """Return the record of the row with this row id, None if there is no such row."""
-    row = dialect.find_row(
-        connection,
-        "SELECT r.key, r.inputs, p.body FROM {schema}observation o"
-        " JOIN {schema}record r ON r.id = o.record_id"
-        " LEFT JOIN {schema}prediction p ON p.dataset_id = r.dataset_id AND p.key = r.key"
-        " WHERE o.dataset_id = {} AND o.row_id = {}",
-        (dataset_id, row_id),
-    )
+    row = _row_query.bind(connection)(dataset_id, row_id)
     return None if row is None else FoundRecord(row[0], decode_inputs(row[1]), row[2])
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import BigInteger, Connection, Double, Integer, Text, bindparam, exists, select
 
+from db.spec.record_key import KEY_BYTES
 from db.store import tables
-from db.store.dialect import find_row, upsert
+from db.store.json_rows import encode_rows, json_rows, part_of, upsert_from
+from db.store.row_query import RowQuery
+
+from .record import KEYS_PER_STATEMENT, slices
+
+_body_query = RowQuery("SELECT body FROM {schema}prediction WHERE dataset_id = {} AND key = {}")
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """The teacher's prediction for one record, with the fingerprint it was computed under.
 
     `body` is the response body. `label` is the predicted label, "" for a regression; `score` is
@@ -27,32 +34,84 @@ class Prediction:
     score: float
 
 
+def bind_find_body(connection: Connection) -> Callable[[int, bytes], bytes | None]:
+    """Return `find_body` on a connection, which must stay open.
+
+    For the look-up of every request: a call takes 0.8 µs more than the driver alone, `find_body`
+    more than twice as much.
+    """
+    find = _body_query.bind(connection)
+
+    def find_body_of(dataset_id: int, key: bytes) -> bytes | None:
+        row = find(dataset_id, key)
+        return None if row is None else row[0]
+
+    return find_body_of
+
+
 def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | None:
     """Return the stored response body for a key, None if there is none."""
-    row = find_row(
-        connection,
-        "SELECT body FROM {schema}prediction WHERE dataset_id = {} AND key = {}",
-        (dataset_id, key),
+    return bind_find_body(connection)(dataset_id, key)
+
+
+def find_bodies(
+    connection: Connection, dataset_id: int, keys: Collection[bytes]
+) -> dict[bytes, bytes]:
+    """Return the stored response bodies of those keys that have one."""
+    bodies: dict[bytes, bytes] = {}
+    for part in slices(sorted(set(keys)), KEYS_PER_STATEMENT):
+        # Few lengths, and so few statements: the last key fills up the places.
+        places = 1 << (len(part) - 1).bit_length()
+        sql = _bodies_query(places).for_driver(connection)
+        values = dataset_id, *part, *[part[-1]] * (places - len(part))
+        bodies.update((key, body) for key, body in connection.exec_driver_sql(sql, values))
+    return bodies
+
+
+@functools.cache
+def _bodies_query(keys: int) -> RowQuery:
+    """Return the query for the bodies of so many keys; SQLAlchemy's own IN takes twice the time."""
+    places = ",".join(["{}"] * keys)
+    return RowQuery(
+        f"SELECT key, body FROM {{schema}}prediction WHERE dataset_id = {{}} AND key IN ({places})"  # noqa: S608
     )
-    return None if row is None else row[0]
 
 
 def write_predictions(
-    connection: Connection, dataset_id: int, predictions: Iterable[Prediction]
+    connection: Connection, dataset_id: int, predictions: Sequence[Prediction]
 ) -> None:
-    """Write predictions; each replaces the prediction stored for its key."""
-    now = time.time()
+    """Write predictions of different keys; each replaces the one stored for its key."""
+    if not predictions:
+        return
+    ends = itertools.accumulate(len(one.body) for one in predictions)
     rows = [
-        {
-            "dataset_id": dataset_id,
-            "key": prediction.key,
-            "body": prediction.body,
-            "fingerprint": prediction.fingerprint,
-            "made_at": now,
-        }
-        for prediction in predictions
+        (end - len(one.body), len(one.body), one.fingerprint)
+        for one, end in zip(predictions, ends, strict=True)
     ]
-    upsert(connection, tables.prediction, rows, ("dataset_id", "key"))
+    connection.execute(
+        _upsert(connection.dialect.name),
+        {
+            "dataset": dataset_id,
+            "now": time.time(),
+            "rows": encode_rows(rows),
+            "keys": b"".join([one.key for one in predictions]),
+            "bodies": b"".join([one.body for one in predictions]),
+        },
+    )
+
+
+@functools.cache
+def _upsert(dialect: str) -> Any:  # noqa: ANN401
+    new = json_rows(dialect, "rows", start=Integer, size=Integer, fingerprint=Text)
+    table = tables.prediction
+    rows = select(
+        bindparam("dataset", type_=BigInteger).label("dataset_id"),
+        part_of("keys", new.c.at * KEY_BYTES, KEY_BYTES).label("key"),
+        part_of("bodies", new.c.start, new.c.size).label("body"),
+        new.c.fingerprint,
+        bindparam("now", type_=Double).label("made_at"),
+    )
+    return upsert_from(dialect, table, rows, (table.c.dataset_id, table.c.key))
 
 
 def has_predictions(connection: Connection, dataset_id: int, fingerprint: str) -> bool:

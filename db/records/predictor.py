@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from db.errors import UnknownModel
 from db.scoring.response_body import Answer, Enrichment, decode_answer, student_answer
 from db.scoring.student import Student
 from db.scoring.student_data import Artifact, decode_student
 from db.spec.field import Inputs
-from db.store import tables
 
 from .dataset import Dataset
-from .record import KEYS_PER_STATEMENT, slices
+from .prediction import find_bodies
 from .trained_model import active_model, model_name, read_student
 
 
@@ -79,17 +78,3 @@ def read_predictor(connection: Connection, dataset: Dataset) -> StoredPredictor:
     return StoredPredictor(
         dataset, model_name(dataset, model.version), read_student(connection, model)
     )
-
-
-def find_bodies(
-    connection: Connection, dataset_id: int, keys: Collection[bytes]
-) -> dict[bytes, bytes]:
-    """Return the stored response bodies of those keys that have one."""
-    bodies: dict[bytes, bytes] = {}
-    columns = tables.prediction.c
-    for part in slices(sorted(keys), KEYS_PER_STATEMENT):
-        query = select(columns.key, columns.body).where(
-            columns.dataset_id == dataset_id, columns.key.in_(part)
-        )
-        bodies.update({row.key: row.body for row in connection.execute(query)})
-    return bodies

@@ -53,7 +53,7 @@ class FastPath:
     def answer_at_once(self, path: str, query: str, client: str) -> CachedResponse | None:
         """Return the response to a path and query, None after an error or where it must wait.
 
-        It must wait where the store is on another machine and has to be read.
+        It must wait where the store has to be read and is on another machine, or slow.
         """
         return self._guarded(partial(predict_at_once, self._service, path, query, client))
 
@@ -88,12 +88,12 @@ class FastPath:
     def find_immediate(self, path: str, query: str) -> CachedResponse | bool:
         """Return whether a prediction needs only memory, or a file on this machine.
 
-        Where the store is on another machine that is a cached response, which is then returned, so
-        that it is looked up once.
+        Where the store is on another machine, or slow, that is a cached response, which is then
+        returned, so that it is looked up once.
         """
         if not is_prediction(path) or len(query) > MOST_QUERY_CHARACTERS:
             return False
-        if self._service.store.is_local:
+        if self._service.reads_at_once:
             return True
         return self._service.find_cached(_address(path, query)) or False
 
@@ -117,7 +117,7 @@ def predict(
 def predict_at_once(
     service: PredictionService, path: str, query: str, client: str
 ) -> CachedResponse | None:
-    """Return the response to a GET under /predict, None where it needs a store elsewhere.
+    """Return the response to a GET under /predict, None where it must wait for the store.
 
     Raises InputError, UnknownDataset, UnknownRow, or NoModelError.
     """
@@ -128,7 +128,7 @@ def predict_at_once(
         return cached
     fields = read_query(query)
     served = find_served(service.catalog, path, fields)
-    if not (service.store.is_local or served.needs_no_store(fields)):
+    if not (service.reads_at_once or served.needs_no_store(fields)):
         return None
     return service.predict(served, fields, address, client)
 

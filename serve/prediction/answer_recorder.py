@@ -49,6 +49,11 @@ class AnswerRecorder:
         self.skipped = 0
         self.refused = 0
 
+    @property
+    def has_room(self) -> bool:
+        """Whether this second has room for another answer."""
+        return self._allowance > 0
+
     def record(self, request_id: str, response: CachedResponse, item: int = -1) -> None:
         """Keep an answer if this second has room for it.
 

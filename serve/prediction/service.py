@@ -80,6 +80,14 @@ class PredictionService:
         self.recorder.close()
         self.answers.write()
 
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether the store is read without waiting: a file on this machine, on a quick disk.
+
+        An answer that waits would hold up all others in the server's loop.
+        """
+        return self.store.is_local and not self.store_reader.is_slow
+
     def find_cached(self, address: str) -> CachedResponse | None:
         """Return the cached response to a request, by its address, without counting it."""
         return self.catalog.cache.get(address)
@@ -186,12 +194,12 @@ class PredictionService:
 
     def _ask_student(self, served: Served, found: FoundRecord, client: str) -> CachedResponse:
         student = served.require_student()
-        enrichment = self._record(served, found, client)
+        enrichment = self.record_unseen(served, found, client)
         answer = student_answer(served.name, served.model, student, found.inputs, enrichment)
         body = encode_answer(answer)
         return _make_response(served, found.key, body, answer.prediction, answer.source)
 
-    def _record(self, served: Served, found: FoundRecord, client: str) -> Enrichment:
+    def record_unseen(self, served: Served, found: FoundRecord, client: str) -> Enrichment:
         """Record inputs for the workers, if they have anything to do for them."""
         if served.is_final:
             return "done"

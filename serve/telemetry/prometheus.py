@@ -20,7 +20,6 @@ from prometheus_client.registry import Collector
 from .counters import BOUNDS_SECONDS, Counts, total
 from .multiprocess import MultiprocessMetrics
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 AMOUNTS = {
     "cache_answers": "Predictions held by the response cache.",
     "cache_bytes": "Approximate bytes held by the response cache.",

@@ -86,3 +86,23 @@ def test_a_response_that_the_event_loop_has_found_is_not_looked_up_again(
     monkeypatch.setattr(ResponseCache, "get", None)
     assert get(app, environ(**{CACHED: cached})) == ("200 OK", first)
     assert service.counters.counts().answers["intents", "memory"] == 1
+
+
+def test_after_a_slow_read_of_the_store_the_event_loop_reads_no_more(
+    app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that hangs would hold up all connections; threads wait for it, for a second."""
+    plain = app.plain_requests
+    assert plain.answer("127.0.0.1", PATH, QUERY)
+    assert app.find_immediate("GET", PATH, QUERY) is True
+    monkeypatch.setattr("serve.store_reader.SLOW_SECONDS", -1.0)
+    unseen = query(sentence="un tout autre hôtel")
+    assert plain.answer("127.0.0.1", PATH, unseen)
+    another = query(sentence="encore un autre hôtel")
+    assert plain.answer("127.0.0.1", PATH, another) is None
+    assert app.find_immediate("GET", PATH, another) is False
+    # What is cached needs no store.
+    assert plain.answer("127.0.0.1", PATH, unseen)
+    monkeypatch.setattr("serve.store_reader.REMEMBERED_SECONDS", 0.0)
+    service.store_reader.poll_generation()
+    assert plain.answer("127.0.0.1", PATH, another)

@@ -10,10 +10,8 @@ import pytest
 
 from serve.api.access.api_keys import AccessControl
 from serve.app import make_routes
-from serve.pages.home.dashboard import Dashboard
 from serve.prediction.service import PredictionService
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
-from serve.telemetry.prometheus import Metrics
 from tests.conftest import settings_for
 
 from .conftest import API_KEY, Reply, Site, query
@@ -207,10 +205,10 @@ def test_every_route_of_the_application_is_documented(site: Site, document: Docu
         MultiprocessMetrics(None, ProcessMetrics),
     )
     access = AccessControl(service.settings)
-    app = make_routes(service, access, Metrics(metrics), Dashboard(service, metrics))
+    routes, further = make_routes(service, access, metrics)
     wanted = {
         (route.rule.replace("<name>", name).replace("<key>", "{key}"), route.method.lower())
-        for route in app.routes
+        for route in (*routes.routes, *further.app.routes)
         for name in DATASETS
         if route.rule not in UNDOCUMENTED and not route.rule.startswith("/jobs/<job_id:int>")
     }

@@ -48,10 +48,12 @@ def partial_index(
     unique: bool = False,
     table: Table | None = None,
 ) -> Index:
-    """Return an index of the rows that fulfil a condition."""
-    return Index(
-        name, *columns, unique=unique, _table=table, sqlite_where=where, postgresql_where=where
-    )
+    """Return an index of the rows that fulfil a condition; migrations make it.
+
+    The condition stands in `info`: as an argument of the databases' dialects it would make every
+    process import both of them, which takes 2 MiB and 25 ms.
+    """
+    return Index(name, *columns, unique=unique, _table=table, info={"where": where})
 
 
 # Columns whose names end in _at are seconds since 1970, by the clock of the process that wrote

@@ -166,14 +166,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Answer bytes that are a plain request as a whole, without a parser and a task for it."""
         if self.request is not None or self.requests or self.total_outbufs_len:
             return False
-        now = time.monotonic()
-        if self.server.is_draining or self.server.task_dispatcher.is_resting(now):
+        if self.server.is_draining:
             return False
         response = self.server.plain_responses.find(self.peer, data)
         if response is None:
             return False
         self._send_at_once(response)
-        self.server.task_dispatcher.note_loop_time(time.monotonic() - now)
         return True
 
     def _send_at_once(self, data: bytes) -> None:
@@ -201,7 +199,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def _serve_at_once(self) -> None:
         self.is_due = False
         self._serve()
-        self.server.task_dispatcher.note_loop_time(time.monotonic() - self.queued_at)
 
     def _serve(self) -> None:
         self.is_serving = True

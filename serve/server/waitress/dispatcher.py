@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 # The next pipelined request of a client is answered once it has read all but this much.
 UNREAD_BYTES = 256 * 1024
-# An answer that takes longer in the loop, because of a disk or a lock, must not stall others.
-STALL_SECONDS = 0.02
-REST_SECONDS = 1.0
-
 # From method, path and query: whether a request is answered without waiting, or its response.
 FindImmediate: TypeAlias = Callable[[str, str, str], CachedResponse | bool]
 
@@ -38,7 +34,6 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
         super().__init__()
         self._find_immediate = find_immediate
         self._loop_thread = threading.get_ident()
-        self._resting_until = 0.0
 
     def add_task(self, task: Channel) -> None:
         """Put a connection with a request into the queue, or leave it to the loop."""
@@ -59,13 +54,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def _may_use_loop(self, task: Channel) -> bool:
         # The next request of a client that pipelines comes after what others have sent.
-        if task.is_serving or self._loop_thread != threading.get_ident():
-            return False
-        return not self.is_resting(task.queued_at)
-
-    def is_resting(self, now: float) -> bool:
-        """Return whether the loop leaves all requests to the threads for a while."""
-        return now < self._resting_until
+        return not task.is_serving and self._loop_thread == threading.get_ident()
 
     def _find(self, task: Channel) -> CachedResponse | bool:
         request = task.requests[0]
@@ -81,8 +70,3 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
                 task = self.queue.popleft() if self.queue else None
             if task is not None:
                 task.turn_away()
-
-    def note_loop_time(self, seconds: float) -> None:
-        """Leave all requests to the threads for a while after an answer that held up the loop."""
-        if seconds > STALL_SECONDS:
-            self._resting_until = time.monotonic() + REST_SECONDS

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from serve.api import csv_body
+from serve.api.batches import csv_body
 from serve.api.problem import Refusal
 from serve.prediction.catalog import Served
 from serve.prediction.service import PredictionService

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeAlias
 
 import msgspec
 
@@ -24,25 +22,21 @@ from db.files.prediction.row_answer import (
 )
 from db.files.prediction.row_inputs import CellInputs, find_columns
 from db.files.prediction.tables.csv_table import CsvFile, CsvRow
-from db.records.observation import FoundRecord
 from db.records.record import batches
 from db.scoring.response_body import decode_answer
 from db.spec.field import Inputs
-from serve.prediction.cache import CachedResponse
+from serve.api.problem import Refusal, make_problem, problem_of
+from serve.api.query import MOST_CSV_ROWS, MOST_PARAMETERS
+from serve.prediction.batch import BatchAnswer, BatchPredictor
 from serve.prediction.catalog import Served
 from serve.prediction.service import PredictionService
 
-from .problem import Refusal, make_problem, problem_of
-from .query import MOST_CSV_ROWS, MOST_PARAMETERS
-
-_PART_ROWS = 50
+_PART_ROWS = 500
 
 # A table takes a thread for up to a second; several would keep requests for one row waiting.
 _turn = threading.Lock()
 
 _encode = msgspec.json.Encoder().encode
-
-Answer: TypeAlias = Callable[[Inputs], CachedResponse]
 
 
 def answer_csv(
@@ -53,8 +47,8 @@ def answer_csv(
         raise Refusal(503, "another table is being answered; send yours again, one at a time")
     try:
         table = _open_csv(body, served)
-        answer = partial(_respond, service, served, client)
-        return table.json(answer) if as_json else table.csv(answer, served)
+        batch = BatchPredictor(service, served, client)
+        return table.json(batch) if as_json else table.csv(batch, served)
     finally:
         _turn.release()
 
@@ -98,19 +92,32 @@ class CsvTableRequest:
     file: CsvFile
     inputs: CellInputs
 
-    def csv(self, answer: Answer, served: Served) -> bytes:
+    def csv(self, batch: BatchPredictor, served: Served) -> bytes:
         """Return the response as CSV."""
         added = unused_names(added_columns(served.spec), set(self.file.shape.names))
         parts = [self.mark + self.file.head(added)]
         for rows in batches(self._rows(), _PART_ROWS):
-            answers = [_csv_answer(answer, served, row, self._read(row)) for row in rows]
+            answers = [_csv_answer(served, answer) for answer in self._answers(batch, rows)]
             parts.append(self.file.shape.write(rows, answers))
         return "".join(parts).encode()
 
-    def json(self, answer: Answer) -> bytes:
+    def json(self, batch: BatchPredictor) -> bytes:
         """Return the response as a JSON array."""
-        items = [_json_answer(answer, self._read(row)) for row in self._rows() if _is_row(row)]
+        items = [
+            _json_answer(answer)
+            for rows in batches(self._rows(), _PART_ROWS)
+            for answer in self._answers(batch, rows)
+            if answer is not None
+        ]
         return b"[" + b",".join(items) + b"]"
+
+    def _answers(
+        self, batch: BatchPredictor, rows: Sequence[CsvRow]
+    ) -> list[BatchAnswer | InputError | str | None]:
+        """Return the answers to rows, or what is wrong with one; None for a line that is no row."""
+        read = [None if row.fault is None else self._read(row) for row in rows]
+        answers = iter(batch.predict([one for one in read if isinstance(one, dict)]))
+        return [next(answers) if isinstance(one, dict) else one for one in read]
 
     def _rows(self) -> Iterator[CsvRow]:
         for block in self.file.blocks():
@@ -125,41 +132,15 @@ class CsvTableRequest:
             return error
 
 
-def _is_row(row: CsvRow) -> bool:
-    return row.fault is not None
+def _csv_answer(served: Served, answer: BatchAnswer | InputError | str | None) -> RowAnswer | None:
+    if isinstance(answer, BatchAnswer):
+        return row_answer(decode_answer(answer.body))
+    return None if answer is None else row_error(served.spec, str(answer))
 
 
-def _csv_answer(
-    answer: Answer, served: Served, row: CsvRow, read: Inputs | InputError | str
-) -> RowAnswer | None:
-    if not _is_row(row):
-        return None
-    if not isinstance(read, dict):
-        return row_error(served.spec, str(read))
-    return row_answer(decode_answer(answer(read).body))
-
-
-def _json_answer(answer: Answer, read: Inputs | InputError | str) -> bytes:
-    if isinstance(read, dict):
-        return answer(read).body
-    if isinstance(read, InputError):
-        return _encode(problem_of(read))
-    return _encode(make_problem(400, read))
-
-
-def _respond(
-    service: PredictionService, served: Served, client: str, inputs: Inputs
-) -> CachedResponse:
-    """Return the response to inputs, recorded and counted as that of any other request."""
-    key = served.spec.key(inputs)
-    reader = service.store_reader
-    body = None if served.is_final else reader.find_prediction(served.id, key)
-    response = service.try_out(served, FoundRecord(key, inputs, body), client)
-    service.counters.count_answer(
-        response.dataset_id,
-        response.dataset,
-        response.source,
-        response.source,
-        response.prediction,
-    )
-    return response
+def _json_answer(answer: BatchAnswer | InputError | str) -> bytes:
+    if isinstance(answer, BatchAnswer):
+        return answer.body
+    if isinstance(answer, InputError):
+        return _encode(problem_of(answer))
+    return _encode(make_problem(400, answer))

@@ -1,0 +1,1 @@
+"""Requests for many predictions: arrays in JSON, and tables in CSV."""

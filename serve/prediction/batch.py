@@ -1,0 +1,147 @@
+"""Predictions for many inputs of one dataset, the same as for each of them alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from db.errors import InputError, UnknownRow
+from db.records.observation import FoundRecord
+from db.scoring.response_body import Answer, decode_label, encode_answer, student_answers
+from db.spec.field import Inputs
+from db.traffic.prediction_counts import prediction_name
+
+from .cache import CachedResponse
+from .catalog import Served
+from .service import PredictionService
+
+# What is wrong with one item, while the others are answered.
+ItemError: TypeAlias = InputError | UnknownRow
+Item: TypeAlias = Mapping[str, Any] | InputError
+
+
+class BatchAnswer(NamedTuple):
+    """An answer ready to send; `source` is teacher or student."""
+
+    found: FoundRecord
+    body: bytes
+    prediction: str | float
+    source: str
+
+
+class BatchPredictor:
+    """Answers the inputs of one request together.
+
+    Each step is taken for all of them before the next one: they are looked up by one statement,
+    scored by a few trees after the others, and counted under one lock.
+    """
+
+    def __init__(self, service: PredictionService, served: Served, client: str) -> None:
+        self._service = service
+        self._served = served
+        self._client = client
+
+    def answer(self, items: Sequence[Item]) -> list[BatchAnswer | ItemError]:
+        """Return the answer to each item, which may be a row id alone, or what is wrong with it.
+
+        Raises NoModelError or StoreUnreachable.
+        """
+        found = self._find(items)
+        answers = iter(self._predict([one for one in found if isinstance(one, FoundRecord)]))
+        return [next(answers) if isinstance(one, FoundRecord) else one for one in found]
+
+    def predict(self, rows: Sequence[Inputs]) -> list[BatchAnswer]:
+        """Return the answers to inputs in normal form; raises NoModelError."""
+        return self._predict(self._look_up(rows))
+
+    def record(self, answers: Sequence[BatchAnswer | ItemError], request_id: str) -> None:
+        """Keep those answers to a request's items for which this second has room."""
+        recorder = self._service.answers
+        for item, answer in enumerate(answers):
+            if not isinstance(answer, BatchAnswer):
+                continue
+            if recorder.has_room:
+                recorder.record(request_id, self._response(answer), item)
+            else:
+                recorder.skipped += 1
+
+    def _find(self, items: Sequence[Item]) -> list[FoundRecord | ItemError]:
+        """Return the inputs and stored bodies that the items ask for."""
+        read = [self._read(item) for item in items]
+        found = iter(self._look_up([one for one in read if isinstance(one, dict)]))
+        return [next(found) if isinstance(one, dict) else one for one in read]
+
+    def _read(self, item: Item) -> Inputs | FoundRecord | ItemError:
+        """Return the inputs in an item, or the record whose row id it gives alone."""
+        if isinstance(item, InputError):
+            return item
+        served = self._served
+        try:
+            if served.spec.is_row_id_alone(item):
+                return self._service.find_row(served, next(iter(item.values())))
+            return served.spec.read_inputs(item)
+        except (InputError, UnknownRow) as error:
+            return error
+
+    def _look_up(self, rows: Sequence[Inputs]) -> list[FoundRecord]:
+        served = self._served
+        if served.is_final:
+            # Only the few answers that are kept need the key.
+            return [FoundRecord(b"", inputs, None) for inputs in rows]
+        keys = list(map(served.spec.key, rows))
+        bodies = self._service.store_reader.find_predictions(served.id, keys)
+        each = zip(keys, rows, strict=True)
+        return [FoundRecord(key, inputs, bodies.get(key)) for key, inputs in each]
+
+    def _predict(self, found: Sequence[FoundRecord]) -> list[BatchAnswer]:
+        unseen = [one for one in found if one.body is None]
+        fresh = iter(self._ask_student(unseen)) if unseen else iter(())
+        answers = [
+            _fresh(one, next(fresh)) if one.body is None else _stored(one, one.body)
+            for one in found
+        ]
+        self._count(answers)
+        return answers
+
+    def _ask_student(self, unseen: Sequence[FoundRecord]) -> list[Answer]:
+        served = self._served
+        student = served.require_student()
+        enrichments = [self._service.record_unseen(served, one, self._client) for one in unseen]
+        inputs = [one.inputs for one in unseen]
+        return student_answers(served.name, served.model, student, inputs, enrichments)
+
+    def _count(self, answers: Sequence[BatchAnswer]) -> None:
+        counts = Counter(_counted(answers))
+        self._service.counters.count_answers(self._served.id, self._served.name, counts)
+
+    def _response(self, answer: BatchAnswer) -> CachedResponse:
+        """Return an answer in the form of a single one; it has no tag."""
+        served, found = self._served, answer.found
+        key = found.key or served.spec.key(found.inputs)
+        name = prediction_name(answer.prediction)
+        recorded = key if served.spec.remember else b""
+        return CachedResponse(
+            answer.body, "", served.id, served.name, answer.source, name, recorded
+        )
+
+
+def _stored(found: FoundRecord, body: bytes) -> BatchAnswer:
+    return BatchAnswer(found, body, decode_label(body), "teacher")
+
+
+def _fresh(found: FoundRecord, answer: Answer) -> BatchAnswer:
+    return BatchAnswer(found, encode_answer(answer), answer.prediction, answer.source)
+
+
+def _counted(answers: Sequence[BatchAnswer]) -> Iterator[tuple[str, str]]:
+    """Yield the source and the name of each prediction."""
+    names: dict[str, str] = {}
+    for answer in answers:
+        prediction = answer.prediction
+        text = prediction if isinstance(prediction, str) else f"{prediction:.0e}"
+        name = names.get(text)
+        if name is None:
+            # Numbers of one text have one name.
+            name = names[text] = prediction_name(prediction)
+        yield answer.source, name
