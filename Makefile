@@ -10,7 +10,7 @@ CHECKOV := 3.3.30
 # probes (8, 9), for the reasons in the file; the settings come from the environment alone (35).
 SKIPPED_RULES := CKV_K8S_14,CKV_K8S_15,CKV_K8S_21,CKV_K8S_43,CKV_K8S_11,CKV_K8S_8,CKV_K8S_9,CKV_K8S_35
 
-.PHONY: help run test test-all faults fuzz soak simulate lint format lock measure quality scale exchange bench-enrich bench-serve images compose policy audit sbom rehearse headline reference translations clean
+.PHONY: help run test test-all faults fuzz soak simulate lint format lock measure quality scale exchange bench-enrich bench-serve images compose policy audit sbom rehearse headline growth reference translations clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -112,9 +112,12 @@ sbom: $(VENV)/installed-dev ## list the packages of the images, with their hashe
 rehearse: $(VENV)/installed-dev ## deploy, roll back and deploy again under load, as a platform does: make rehearse BACK=HEAD~3
 	$(BIN)/python -m benchmark.deploy_drill $(if $(BACK),--back $(BACK))
 
-headline: $(VENV)/installed-dev ## compare with peers, and write the README's table and chart: make headline REAL_DATA=folder
+headline: $(VENV)/installed-dev ## compare with peers, and write the tables and chart of README and docs: make headline REAL_DATA=folder
 	benchmark/compare.sh --out docs/standing $(if $(REAL_DATA),--data $(REAL_DATA)/intents-fr.json)
-	$(BIN)/python -m benchmark.comparison.readme_table docs/standing
+	$(BIN)/python -m benchmark.headline.documents docs/standing
+
+growth: $(VENV)/installed-dev ## measure the web process by datasets, labels, words, columns and trees, for docs/scaling.md
+	$(BIN)/python -m benchmark.comparison.growth --out docs/standing --page docs/scaling.md
 
 reference: $(VENV)/installed-dev ## update the tables of settings, commands and routes in README.md and docs/reference.md
 	$(BIN)/python -m deploy.reference

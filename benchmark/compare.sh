@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compare Veilleuse with Flask, FastAPI and Bottle, and with a constant answer: prints a table, draws a chart.
+# Compare Veilleuse with its peers and with a constant answer: prints what is promised and what is so, draws a chart.
 set -eu
 cd "$(dirname "$0")/.."
 make --no-print-directory --silent .venv/installed-dev
-exec .venv/bin/python -m benchmark.comparison.compare "$@"
+exec .venv/bin/python -m benchmark.headline "$@"

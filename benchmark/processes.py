@@ -170,3 +170,11 @@ def process_state(pid: int) -> str:
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has used."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def used_cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and its children have used, also those that ended."""
+    stat = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+    # Fields 14 to 17 of proc(5), in clock ticks; the second may have spaces, and ends with ")".
+    ticks = sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(used_cpu_seconds, children(pid)))

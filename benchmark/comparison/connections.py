@@ -13,19 +13,17 @@ from benchmark.target.postgres import running_postgres
 from .harness import (
     ComparisonSetup,
     Server,
-    fit_peer_model,
-    peer_servers,
     prepare_setup,
     round_load,
     run_wrk,
     serving,
     veilleuse_server,
 )
+from .peer_servers import FASTAPI_LINEAR_GRAPH, fit_text_peers, text_peers
 
 CONNECTIONS = 1000
 SETTLE_SECONDS = 2
 TIMEOUT_SECONDS = 60
-PEER = "FastAPI + uvicorn"
 
 
 @contextmanager
@@ -106,10 +104,11 @@ def _print_after_unseen(setup: ComparisonSetup) -> None:
 
 def connections(setup: ComparisonSetup) -> None:
     """PSS of the process tree with 1,000 open connections that each had one answer."""
-    fit_peer_model(setup)
+    fit_text_peers(setup)
     _print_connected(setup, veilleuse_server(setup, "one process"))
     _print_connected(setup, veilleuse_server(setup, "two processes", WEB_CONCURRENCY="2"))
     with on_postgresql(setup) as other:
         _print_connected(other, veilleuse_server(other, "one process, PostgreSQL"))
-    _print_connected(setup, next(server for server in peer_servers(setup) if server.name == PEER))
+    peers = {server.name: server for server in text_peers(setup)}
+    _print_connected(setup, peers[FASTAPI_LINEAR_GRAPH])
     _print_after_unseen(setup)

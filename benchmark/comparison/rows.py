@@ -6,7 +6,6 @@ import json
 import math
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from typing import Any
 
 from benchmark.load.inputs import predict_path
 from benchmark.peers.table_data import Row, held_out_rows, make_rows
-from benchmark.peers.table_predictors import HIST_GRADIENT_BOOSTING, LIGHTGBM, ONNX
 from benchmark.percentile import medians
 from benchmark.processes import call, environment_of, free_port, tree_mebibytes
 from benchmark.text_table import format_table
@@ -33,6 +31,7 @@ from .harness import (
     serving,
     veilleuse_server,
 )
+from .peer_servers import table_peers
 
 SPEC = """
 name = "rows"
@@ -88,9 +87,9 @@ def rows(setup: TableSetup) -> None:
         for server in ("waitress", "granian")
     ]
     errors = {server.name: served_error(server) for server in ours}
-    others = table_peers(setup, errors[ours[0].name])
+    paths = row_paths(setup)
+    others = table_peers(setup, errors[ours[0].name], first_path(paths))
     errors |= {server.name: served_error(server) for server in others}
-    paths = _paths(setup)
     contenders = [Contender(server, paths, "decimals") for server in (*ours, *others)]
     figures = run_rounds(contenders, round_load(setup))
     print(rows_table(figures, errors, [server.name for server in others]), flush=True)
@@ -99,48 +98,22 @@ def rows(setup: TableSetup) -> None:
         print(f"  {start_mebibytes(server):.1f} MiB at the start {name} a model", flush=True)
 
 
-def table_peers(setup: TableSetup, error: float) -> list[Server]:
-    """Fit the peers' models to our error, and return the peers with their fastest settings."""
-    trees = json.loads(
-        call(setup.environment, "benchmark.peers.table_models", str(setup.folder), str(error))
-    )
-    print(f"  trees: {', '.join(f'{name} {count}' for name, count in trees.items())}", flush=True)
-    uvicorn = (
-        f"exec {Path(sys.executable).parent}/uvicorn --port $PORT --no-access-log"
-        " --loop uvloop --http httptools benchmark.peers.table_app:app"
-    )
-    first_path = _paths(setup).read_text("ascii").partition("\n")[0]
-    return [
-        Server(
-            f"FastAPI + {name}",
-            ["sh", "-c", uvicorn],
-            {
-                **setup.environment,
-                "PEER_MODEL": str(setup.folder / file),
-                # More threads than cores take ten times as long.
-                "OMP_NUM_THREADS": "1",
-            },
-            first_path,
-        )
-        for name, file in (
-            ("HistGradientBoosting", HIST_GRADIENT_BOOSTING),
-            ("LightGBM", LIGHTGBM),
-            ("ONNX Runtime", ONNX),
-        )
-    ]
-
-
 def row_path(row: Row) -> str:
     """Return the path of a request; it ends in a decimal number, so that digits can be added."""
     others = {name: value for name, value in row.inputs.items() if name != "d"}
     return f"{predict_path('rows', others)}&d={row.d:.3f}"
 
 
-def _paths(setup: TableSetup) -> Path:
+def row_paths(setup: TableSetup) -> Path:
     """Write the paths of the rows to send, one per line; return the file."""
     file = setup.folder / "row-paths"
     file.write_text("\n".join(map(row_path, make_rows(SENT_ROWS, SENT_SEED))), "ascii")
     return file
+
+
+def first_path(paths: Path) -> str:
+    """Return the first path of a file of paths."""
+    return paths.read_text("ascii").partition("\n")[0]
 
 
 def served_error(server: Server) -> float:

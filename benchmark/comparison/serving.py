@@ -30,9 +30,6 @@ from .harness import (
     Vary,
     WorkloadScale,
     WrkLoad,
-    constant_server,
-    fit_peer_model,
-    peer_servers,
     prepare_setup,
     print_medians,
     round_load,
@@ -41,6 +38,7 @@ from .harness import (
     veilleuse_server,
 )
 from .open_load import crowd, users
+from .peer_servers import constant_server, print_accuracies, text_peers
 from .rows import prepare_table, rows
 
 CLOSED_CONNECTIONS, CLOSED_SECONDS, CLOSED_TIMEOUT_SECONDS = 1000, 10, 30
@@ -60,9 +58,9 @@ def ratios(setup: ComparisonSetup) -> None:
 
 
 def peers(setup: ComparisonSetup) -> None:
-    """Unseen inputs, and peers that call a scikit-learn model for each request."""
-    fit_peer_model(setup)
-    others = peer_servers(setup)
+    """Unseen inputs, and peers that call a model for each request."""
+    print_accuracies(setup)
+    others = text_peers(setup)
     all_paths = setup.paths()
     contenders = [
         Contender(server, all_paths, vary="word") for server in (veilleuse_server(setup), *others)
@@ -77,13 +75,13 @@ def peers(setup: ComparisonSetup) -> None:
 
 def closed(setup: ComparisonSetup) -> None:
     """1,000 connections that send unseen inputs at once, and peers."""
-    fit_peer_model(setup)
+    print_accuracies(setup)
     load = WrkLoad(
         setup.scale.apply(CLOSED_SECONDS),
         setup.scale.apply(CLOSED_CONNECTIONS),
         CLOSED_TIMEOUT_SECONDS,
     )
-    servers, all_paths = [veilleuse_server(setup), *peer_servers(setup)], setup.paths()
+    servers, all_paths = [veilleuse_server(setup), *text_peers(setup)], setup.paths()
     contenders = [Contender(server, all_paths, vary="word") for server in servers]
     print_medians(run_rounds(contenders, load), servers[0].name)
 
@@ -120,10 +118,10 @@ def threads(setup: ComparisonSetup) -> None:
 
 def start(setup: ComparisonSetup) -> None:
     """Seconds from the start of the process to its first prediction."""
-    fit_peer_model(setup)
+    print_accuracies(setup)
     first_path = setup.paths(1).read_text("ascii")
     veilleuse = dataclasses.replace(veilleuse_server(setup), ready=first_path)
-    for server in (veilleuse, *peer_servers(setup)):
+    for server in (veilleuse, *text_peers(setup)):
         seconds = []
         for _ in range(ROUNDS):
             began = time.monotonic()

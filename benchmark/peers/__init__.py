@@ -1,1 +1,1 @@
-"""Peers: common web frameworks that call a scikit-learn model for each request."""
+"""Peers: common web frameworks that call a model for each request."""

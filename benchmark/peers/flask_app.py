@@ -1,20 +1,21 @@
-"""A Flask application, for gunicorn."""
+"""A Flask application that serves one of the models of text_models, for gunicorn."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
-import joblib
 from flask import Flask, request
 
-from .peer_model import answer
+from .text_predictors import load_text_predictor
 
-model = joblib.load(os.environ["PEER_MODEL"])
+predictor = load_text_predictor(Path(os.environ["PEER_MODEL"]))
 app = Flask(__name__)
 
 
 @app.get("/predict/intents")
 def predict() -> dict[str, Any]:
     """Return the prediction of the model."""
-    return answer(model, request.args["sentence"])
+    [answer] = predictor.answers([request.args["sentence"]])
+    return answer

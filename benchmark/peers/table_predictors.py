@@ -1,4 +1,4 @@
-"""The models of a table as functions that predict one row.
+"""The models of a table as functions that predict rows.
 
 Each library is imported only where its model is loaded, so that a peer's memory is that of its own
 library.
@@ -12,8 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-# Takes a row's codes.
-Predictor: TypeAlias = Callable[[Sequence[float]], float]
+from .onnx_session import open_session
+
+# Takes the codes of each row.
+Predictor: TypeAlias = Callable[[Sequence[Sequence[float]]], list[float]]
 
 HIST_GRADIENT_BOOSTING = "hist_gradient_boosting.joblib"
 LIGHTGBM = "lightgbm.txt"
@@ -34,21 +36,23 @@ def _load_hist_gradient_boosting(file: Path) -> Predictor:
     import joblib  # noqa: PLC0415
 
     model = joblib.load(file)
-    return lambda codes: float(model.predict(np.array([codes]))[0])
+    return lambda rows: np.asarray(model.predict(np.array(rows))).tolist()
 
 
 def _load_lightgbm(file: Path) -> Predictor:
     import lightgbm  # noqa: PLC0415
 
     booster = lightgbm.Booster(model_file=file)
-    return lambda codes: float(booster.predict(np.array([codes]))[0])
+    return lambda rows: np.asarray(booster.predict(np.array(rows))).tolist()
 
 
 def _load_onnx(file: Path) -> Predictor:
-    import onnxruntime  # noqa: PLC0415
+    session = open_session(file)
 
-    options = onnxruntime.SessionOptions()
-    # On one core, threads would only wait for each other.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return lambda codes: float(session.run(None, {"row": np.array([codes], np.float32)})[0][0, 0])
+    def predict(rows: Sequence[Sequence[float]]) -> list[float]:
+        numbers: list[float] = (
+            session.run(None, {"row": np.array(rows, np.float32)})[0].ravel().tolist()
+        )
+        return numbers
+
+    return predict

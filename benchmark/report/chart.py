@@ -11,7 +11,9 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 6.8, 3.2, 150
 COLOURS = Path(__file__).parent / "colours.css"
@@ -81,3 +83,10 @@ def _element(svg: str, name: str) -> str:
     # Ids must be unique in the page, which has several figures; CSS sets the width.
     element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", element)
     return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img"', element, count=1)
+
+
+def show_plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers: 20, not 2 × 10¹."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

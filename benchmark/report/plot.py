@@ -8,14 +8,12 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.load.generator import Floats, LoadResult
 from benchmark.load.scenario import Scenario
 from benchmark.summary import Stage, stages, time_percentile
 
-from .chart import BAD, FIRST, INK, SECOND, STUDENT, TEACHER, THIRD, Chart
+from .chart import BAD, FIRST, INK, SECOND, STUDENT, TEACHER, THIRD, Chart, show_plain_numbers
 
 
 @dataclass(frozen=True)
@@ -131,13 +129,6 @@ def _legend(axes: Axes, at: Literal["lower left", "lower right"] = "lower left")
     axes.legend(loc=at, bbox_to_anchor=(0 if "left" in at else 1, 1), ncols=3)
 
 
-def _log(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers: 20, not 2 × 10¹."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
 def _time_axis(axes: Axes) -> None:
     axes.set_xlabel("seconds")
     axes.set_xlim(left=0)
@@ -163,7 +154,7 @@ def _latency(run: RunData, axes: Axes) -> None:
     for share, colour in ((50, THIRD), (95, FIRST), (99, SECOND)):
         axes.plot(percentile_per_second(run, share), color=colour, label=f"p{share}")
     axes.set_yscale("log")
-    _log(axes.yaxis)
+    show_plain_numbers(axes.yaxis)
     axes.set_ylabel("ms")
     _legend(axes)
     _time_axis(axes)
@@ -180,7 +171,7 @@ def _distribution(run: RunData, axes: Axes) -> None:
             axes.annotate(f" p{share} {at:.3g} ms", (at, 1), xycoords=("data", "axes fraction"),
                         rotation=90, va="top", ha="right", fontsize=8)  # fmt: skip
     axes.set_xscale("log")
-    _log(axes.xaxis)
+    show_plain_numbers(axes.xaxis)
     axes.set_xlabel("ms")
     axes.set_ylabel("answers")
 
@@ -198,7 +189,7 @@ def _throughput(run: RunData, axes: Axes) -> None:
         )
         _legend(axes)
     axes.set_yscale("log")
-    _log(axes.yaxis)
+    show_plain_numbers(axes.yaxis)
     axes.set_xlim(left=0)
     axes.set_xlabel("answers/s")
     axes.set_ylabel("ms")

@@ -10,6 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 TIMEOUT_SECONDS = 5.0
 ROUTE = "/predict"
+UNRECORDED = (
+    "veilleuse_unseen_queue_dropped",
+    "veilleuse_unseen_queue_refused",
+    "veilleuse_unseen_queue_over_share",
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Scrape:
     durations: dict[float, float]
     cpu_seconds: float
     mebibytes: float
+    # Unseen inputs that were answered and not recorded, for whatever reason.
+    unrecorded_inputs: float = 0.0
 
 
 def scrape(host: str, headers: dict[str, str]) -> Scrape | None:
@@ -50,6 +57,7 @@ def read_scrape(text: str) -> Scrape | None:
         durations,
         single.get("veilleuse_web_cpu_seconds", 0.0),
         single["veilleuse_web_memory_bytes"] / 2**20,
+        sum(single.get(name, 0.0) for name in UNRECORDED),
     )
 
 

@@ -1,0 +1,1 @@
+"""The comparison with peers in one run, its promises, and the tables of README and docs."""
