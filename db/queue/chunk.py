@@ -11,15 +11,19 @@ continues cannot write its results over those of the next worker. Leases run on 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Row,
+    Update,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -36,10 +40,30 @@ from db.records.prediction import Prediction, write_predictions
 from db.records.record import Record, decode_inputs
 from db.store import tables
 from db.store.dialect import lease_clock
+from db.store.json_rows import encode_rows, json_rows
 
 from .quarantine import EnricherFailure, write_failures
 
 MOST_ATTEMPTS = 3
+# Made once: SQLAlchemy takes as long to make a statement as SQLite to run it.
+_OF_CHUNK = tables.record.c.chunk_id == bindparam("chunk")
+_RECORDS = (
+    select(*(tables.record.c[name] for name in Record._fields))
+    .where(_OF_CHUNK)
+    .order_by(tables.record.c.key)
+)
+_LOCKED = (
+    select(tables.record.c.id, tables.record.c.key)
+    .where(_OF_CHUNK)
+    .order_by(tables.record.c.id)
+    .with_for_update()
+)
+_NOT_QUARANTINED = delete(tables.quarantine).where(
+    tables.quarantine.c.record_id.in_(select(tables.record.c.id).where(_OF_CHUNK))
+)
+_UP_TO_DATE = (
+    update(tables.record).where(_OF_CHUNK).values(chunk_id=None, revision=bindparam("new_revision"))
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +94,17 @@ def make_chunk(
     """Put records into a new chunk, which is not leased yet."""
     new = insert(tables.chunk).values(dataset_id=dataset_id, revision=revision, asked=asked)
     chunk_id = connection.execute(new.returning(tables.chunk.c.id)).scalar_one()
+    rows = encode_rows([(record_id,) for record_id in ids])
     connection.execute(
-        update(tables.record).where(tables.record.c.id.in_(ids)).values(chunk_id=chunk_id)
+        _put_into_chunk(connection.dialect.name), {"chunk": chunk_id, "records": rows}
     )
+
+
+@functools.cache
+def _put_into_chunk(dialect: str) -> Update:
+    new = json_rows(dialect, "records", id=BigInteger)
+    chosen = update(tables.record).where(tables.record.c.id.in_(select(new.c.id)))
+    return chosen.values(chunk_id=bindparam("chunk"))
 
 
 def claim_chunk(
@@ -148,15 +180,8 @@ def _update_fenced(connection: Connection, chunk: Chunk, **values: object) -> No
 
 def records_in_chunk(connection: Connection, chunk: Chunk) -> list[Record]:
     """Return a chunk's records, sorted by key."""
-    query = (
-        select(tables.record)
-        .where(tables.record.c.chunk_id == chunk.id)
-        .order_by(tables.record.c.key)
-    )
-    return [
-        Record(row.id, row.key, decode_inputs(row.inputs), row.label, row.origin)
-        for row in connection.execute(query)
-    ]
+    rows = connection.execute(_RECORDS, {"chunk": chunk.id}).all()
+    return [Record(id_, key, decode_inputs(inputs), *rest) for id_, key, inputs, *rest in rows]
 
 
 def finish_chunk(
@@ -172,7 +197,7 @@ def finish_chunk(
     """
     _update_fenced(connection, chunk, owner=None)
     ids = _write_results(connection, chunk, enrichments, predictions)
-    connection.execute(delete(tables.quarantine).where(tables.quarantine.c.record_id.in_(ids)))
+    connection.execute(_NOT_QUARANTINED, {"chunk": chunk.id})
     _quarantine_existing(connection, chunk, failures, ids)
     _end_chunk(connection, chunk)
 
@@ -204,19 +229,11 @@ def _quarantine_existing(
 
 
 def _lock_records(connection: Connection, chunk: Chunk) -> Sequence[Row[int, bytes]]:
-    of_chunk = tables.record.c.chunk_id == chunk.id
-    query = (
-        select(tables.record.c.id, tables.record.c.key).where(of_chunk).order_by(tables.record.c.id)
-    )
-    return connection.execute(query.with_for_update()).all()
+    return connection.execute(_LOCKED, {"chunk": chunk.id}).all()
 
 
 def _end_chunk(connection: Connection, chunk: Chunk) -> None:
-    connection.execute(
-        update(tables.record)
-        .where(tables.record.c.chunk_id == chunk.id)
-        .values(chunk_id=None, revision=chunk.revision)
-    )
+    connection.execute(_UP_TO_DATE, {"chunk": chunk.id, "new_revision": chunk.revision})
     connection.execute(delete(tables.chunk).where(tables.chunk.c.id == chunk.id))
 
 

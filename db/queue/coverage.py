@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select
 
 from db.records.dataset import Dataset
 from db.records.record import KEYS_PER_STATEMENT, slices
@@ -25,6 +25,9 @@ OLD_SECONDS = 60.0
 MOST_STALE_RECORDS = 5_000
 # From this number of records on, a reader does not count them all.
 MOST_COUNTED_RECORDS = 1_000_000
+# After this time nothing waits for the values of a new record any more: a service may be at its
+# limit, or the machine is hardly ever idle.
+NEW_RECORD_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,30 @@ class CoverageCount:
     def is_old(self, now: float) -> bool:
         """Return whether it was counted more than a minute ago."""
         return abs(now - self.made_at) > OLD_SECONDS
+
+
+def lacks_new_labelled(
+    connection: Connection, dataset_id: int, enricher: str, fingerprint: str
+) -> bool:
+    """Return whether workers are about to give labelled records a value of an enricher.
+
+    These records are new, lack the value, and are not in quarantine.
+    """
+    record, now = tables.record.c, wall_seconds(connection)
+    has_value = exists().where(
+        tables.enrichment.c.record_id == record.id,
+        tables.enrichment.c.enricher == enricher,
+        tables.enrichment.c.fingerprint == fingerprint,
+    )
+    is_quarantined = exists().where(tables.quarantine.c.record_id == record.id)
+    waiting = exists().where(
+        record.dataset_id == dataset_id,
+        record.label.isnot(None),
+        record.made_at.between(now - NEW_RECORD_SECONDS, now + NEW_RECORD_SECONDS),
+        ~has_value,
+        ~is_quarantined,
+    )
+    return bool(connection.execute(select(waiting)).scalar_one())
 
 
 def write_counts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from db.records.dataset import Dataset
 from db.store import tables
@@ -12,6 +12,18 @@ from .chunk import make_chunk
 
 CHUNK_RECORDS = 500
 OPEN_CHUNKS_PER_WORKER = 4
+# Made once: SQLAlchemy takes as long to make a statement as the store to run it.
+_STALE = (
+    select(tables.record.c.id)
+    .where(
+        tables.record.c.dataset_id == bindparam("dataset"),
+        tables.record.c.asked == bindparam("asked"),
+        tables.record.c.revision < bindparam("new_revision"),
+        tables.record.c.chunk_id.is_(None),
+    )
+    .order_by(tables.record.c.revision, tables.record.c.key)
+    .limit(bindparam("most"))
+)
 
 
 def plan_chunks(connection: Connection, dataset: Dataset, workers: int) -> int | None:
@@ -50,18 +62,8 @@ def _open_chunks(connection: Connection, dataset_id: int) -> int:
 
 
 def _plan_chunk(connection: Connection, dataset: Dataset, *, asked: bool) -> bool:
-    stale = (
-        select(tables.record.c.id)
-        .where(
-            tables.record.c.dataset_id == dataset.id,
-            tables.record.c.asked == asked,
-            tables.record.c.revision < dataset.revision,
-            tables.record.c.chunk_id.is_(None),
-        )
-        .order_by(tables.record.c.revision, tables.record.c.key)
-        .limit(CHUNK_RECORDS)
-    )
-    ids = connection.execute(stale).scalars().all()
+    wanted = {"dataset": dataset.id, "asked": asked, "new_revision": dataset.revision}
+    ids = connection.execute(_STALE, {**wanted, "most": CHUNK_RECORDS}).scalars().all()
     if ids:
         make_chunk(connection, dataset.id, dataset.revision, ids, asked=asked)
     return bool(ids)

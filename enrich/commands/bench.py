@@ -32,11 +32,16 @@ def bench(records: int, enrichers: str, url: str, *, as_json_: bool) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     overhead = measure_overhead(records, enrichers.split(","), url)
     if as_json_:
-        click.echo(as_json({**dataclasses.asdict(overhead), "microseconds": overhead.microseconds}))
+        figures = {
+            "microseconds": overhead.microseconds,
+            "cpu_microseconds": overhead.cpu_microseconds,
+        }
+        click.echo(as_json({**dataclasses.asdict(overhead), **figures}))
         return
     click.echo(
         f"{overhead.records:,} records, {', '.join(overhead.enrichers)}:"
-        f" {overhead.memory_seconds:.2f} s in memory,"
-        f" {overhead.store_seconds:.2f} s through the store:"
-        f" {overhead.microseconds:.0f} µs overhead per record and enricher"
+        f" {overhead.memory.seconds:.2f} s in memory,"
+        f" {overhead.store.seconds:.2f} s through the store:"
+        f" {overhead.microseconds:.0f} µs overhead per record and enricher,"
+        f" {overhead.cpu_microseconds:.0f} µs of CPU time"
     )

@@ -103,7 +103,7 @@ class LocalExecutor:
 
     def _limit_of(self, rows: Sequence[Row]) -> float:
         """Return how long the child may compute; calls to services have limits of their own."""
-        return math.inf if any(REQUEST in row for row in rows) else self._longest_seconds
+        return math.inf if rows and REQUEST in rows[0] else self._longest_seconds
 
     def _receive(self, pipe: Connection, limit_seconds: float = math.inf) -> Any:  # noqa: ANN401
         """Return the child's next message; raises TookTooLong."""

@@ -168,6 +168,7 @@ def _fit(
         "estimator": selection.name,
         "student_estimator": selection.found.name,
         "student_is_teacher": teacher is None,
+        "student_trees": len(student.trees.nodes.unpack().sizes) if student.trees else 0,
         "importance": importance(scorer, frame.inputs),
         "target": spec.target,
         "sample": data.sample,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from itertools import starmap
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from db.errors import EnricherError
 from db.queue.chunk import MOST_ATTEMPTS
@@ -18,16 +18,14 @@ HOPELESS_RECORDS = 10
 SLOW_WEIGHT = 5
 
 
-@dataclass(frozen=True)
-class RecordValue:
+class RecordValue(NamedTuple):
     """A record's value of a step."""
 
     record: Record
     value: Any
 
 
-@dataclass(frozen=True)
-class RecordFailure:
+class RecordFailure(NamedTuple):
     """Why a record has no value of a step."""
 
     record: Record
@@ -97,7 +95,7 @@ class BisectingRunner:
             reason, is_slow = str(error), isinstance(error, TookTooLong)
         else:
             yield from self._release()
-            yield from (RecordValue(one, value) for one, value in zip(some, values, strict=True))
+            yield from starmap(RecordValue, zip(some, values, strict=True))
             return
         if len(some) > 1:
             middle = len(some) // 2

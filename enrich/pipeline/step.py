@@ -59,6 +59,7 @@ class StepRun:
             if self.enricher
             else [*self.planned.dataset.spec.fields, *self.step.reads]
         )
+        self.listing_column = self.enricher.listing_column if self.enricher else ""
 
     def make_code(self) -> Any:  # noqa: ANN401
         """Return the enricher's code, for steps that this process computes itself."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -39,6 +39,8 @@ from .context import WorkerContext
 from .lease_renewal import Lease
 from .lookup import each_finding, each_table_row
 from .step import ChunkTask, StepRun, each_outcome
+
+T = TypeVar("T")
 
 LOG = "the log of the worker"
 
@@ -84,29 +86,70 @@ class ChunkResult:
     is_lost: bool = False
 
 
-def work_chunk(context: WorkerContext, task: ChunkTask) -> ChunkResult:
-    """Bring a leased chunk's records up to date.
+@dataclass(frozen=True)
+class ComputedChunk:
+    """A chunk whose results are still to be written; its lease is renewed until then."""
+
+    context: WorkerContext
+    task: ChunkTask
+    records: int
+    writes: _ChunkWrites
+    until_written: contextlib.ExitStack
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether some of its records are to be quarantined."""
+        return bool(self.writes.failures)
+
+    def write(self) -> ChunkResult:
+        """Write the results and end the chunk, in one transaction."""
+        self.until_written.close()
+        write = partial(_write, self.context, self.task.chunk, self.writes, self.records)
+        return _give_back_unless(self.context, self.task.chunk, self.writes, write)
+
+
+def work_chunk(
+    context: WorkerContext, task: ChunkTask, on_read: Callable[[], None] = lambda: None
+) -> ComputedChunk | ChunkResult:
+    """Compute what is stale in a leased chunk; `on_read` is called before the computing begins.
 
     A chunk with a postponed step, or one that is interrupted, is given back with what was made:
     only what was not computed yet is computed again.
     """
     writes = _ChunkWrites()
-    try:
-        with Lease(context.store, task.chunk, context.settings.lease_seconds) as lease:
-            with context.store.reading() as connection:
-                data = _read_chunk(connection, task.chunk)
-            writes.failures += data.failures
-            _compute(context, task, data, lease, writes)
+    work = partial(_read_and_compute, context, task, writes, on_read)
+    return _give_back_unless(context, task.chunk, writes, work)
+
+
+def _read_and_compute(
+    context: WorkerContext, task: ChunkTask, writes: _ChunkWrites, on_read: Callable[[], None]
+) -> ComputedChunk | ChunkResult:
+    with contextlib.ExitStack() as leased:
+        seconds = context.settings.lease_seconds
+        lease = leased.enter_context(Lease(context.store, task.chunk, seconds))
+        with context.store.reading() as connection:
+            data = _read_chunk(connection, task.chunk)
+        on_read()
+        writes.failures += data.failures
+        _compute(context, task, data, lease, writes)
         if writes.fault is None:
-            return _write(context, task.chunk, writes, len(data.records))
-        context.write(partial(_return, chunk=task.chunk, writes=writes))
-        return ChunkResult(0, writes.fault)
+            return ComputedChunk(context, task, len(data.records), writes, leased.pop_all())
+    context.write(partial(_return, chunk=task.chunk, writes=writes))
+    return ChunkResult(0, writes.fault)
+
+
+def _give_back_unless(
+    context: WorkerContext, chunk: Chunk, writes: _ChunkWrites, work: Callable[[], T]
+) -> T | ChunkResult:
+    """Run work on a chunk, which is given back with what was made unless the work succeeds."""
+    try:
+        return work()
     except LeaseLost:
         return ChunkResult(is_lost=True)
     except BaseException:
         # Where another worker has the chunk, or the store cannot be reached, the lease runs out.
         with contextlib.suppress(LeaseLost, SQLAlchemyError):
-            context.store.write(partial(_return, chunk=task.chunk, writes=writes))
+            context.store.write(partial(_return, chunk=chunk, writes=writes))
         raise
 
 
@@ -203,7 +246,8 @@ def _stale(data: _ChunkData, step: PlanStep) -> list[Record]:
     for one in stale if step.name != PREDICTION else ():
         # Steps that read this one must not read a value under an older fingerprint.
         data.values[one.id].pop(step.name, None)
-    return [one for one in stale if data.values[one.id].keys() >= set(step.reads)]
+    reads = set(step.reads)
+    return [one for one in stale if data.values[one.id].keys() >= reads]
 
 
 def _outcomes(
@@ -232,6 +276,5 @@ def _collect(
         )
     else:
         data.values[record.id][step.name] = outcome.value
-        column = step_run.enricher.listing_column if step_run.enricher else ""
-        made = Enrichment(record.id, step.name, step.fingerprint, outcome.value, column)
-        writes.enrichments.append(made)
+        value = outcome.value, step_run.listing_column
+        writes.enrichments.append(Enrichment(record.id, step.name, step.fingerprint, *value))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from db.errors import EnricherError
-from db.queue.fault import read_faults
+from db.queue.coverage import lacks_new_labelled
+from db.queue.fault import CHUNK, PLAN, read_faults, step_subject
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
@@ -75,7 +76,8 @@ def refresh_plan(connection: Connection, dataset: Dataset, settings: Settings) -
 def training_due(connection: Connection, dataset: Dataset, settings: Settings) -> str:
     """Return why training is due, "" if it is not.
 
-    It is due if, since the newest version was trained, labels have grown by a tenth, an enricher
+    It is due if, since the newest version was trained, labels have grown by a tenth and the
+    enrichers that it reads have come to cover them, or an enricher
     that it reads is gone, or another enricher has come to cover all labelled records (for the first
     time, or an hour ago), whether or not the newest version is active; or if no worker has
     libraries that can use the active one.
@@ -87,7 +89,8 @@ def training_due(connection: Connection, dataset: Dataset, settings: Settings) -
     if not models:
         return "there is no model yet"
     newest = models[0]
-    if has_grown(newest.metrics.get("all_rows", newest.metrics["rows"]), labels):
+    grown = has_grown(newest.metrics.get("all_rows", newest.metrics["rows"]), labels)
+    if grown and not _awaited(connection, dataset, newest):
         return f"labels have grown to {labels:,}"
     if other_versions := other_versions_due(connection, dataset):
         return other_versions
@@ -95,6 +98,26 @@ def training_due(connection: Connection, dataset: Dataset, settings: Settings) -
         return problem
     covering = _newly_covering(connection, dataset, models, settings)
     return f"{', '.join(covering)} covers all labelled records" if covering else ""
+
+
+def _awaited(connection: Connection, dataset: Dataset, newest: Model) -> bool:
+    """Return True if enrichers that the newest model reads will soon cover all labelled records.
+
+    Without them, the next model would do without what the enrichers know. What is stopped by a
+    fault is not waited for, nor are the enrichers that read it.
+    """
+    stopped = {fault.subject for fault in read_faults(connection, dataset.id)}
+    if stopped & {PLAN, CHUNK}:
+        return False
+    working: set[str] = set()
+    for step in dataset.plan:
+        if step_subject(step.name) not in stopped and working >= set(step.reads):
+            working.add(step.name)
+    return any(
+        lacks_new_labelled(connection, dataset.id, step.name, step.fingerprint)
+        for step in dataset.plan
+        if step.name in working & newest.reads.keys()
+    )
 
 
 def _newly_covering(

@@ -31,13 +31,14 @@ from enrich.executors.base import Executor, Stopped
 from enrich.executors.local import LocalExecutor
 from enrich.pipeline.context import WorkerContext
 from enrich.pipeline.step import ChunkTask, PlannedDataset
-from enrich.pipeline.work_chunk import work_chunk
+from enrich.pipeline.work_chunk import ChunkResult, ComputedChunk, work_chunk
 from enrich.planning.due_command import OnError, raise_error
 
 from .confinement import Confinement
 from .dataset_plans import DatasetPlans
 from .heartbeat import Heartbeat
 from .hooks import WorkerHooks
+from .result_writer import ResultWriter, TimedChunk
 from .stats import WorkerStats
 
 # Pause between looks while another worker holds the last chunks.
@@ -59,6 +60,7 @@ class Worker:
         self.stats = WorkerStats()
         self._confinement = Confinement(context)
         self._plans = DatasetPlans(context, self._confinement)
+        self._writer = ResultWriter()
         self._has_unpublished = False
         self._waiting_since: float | None = None
 
@@ -66,6 +68,10 @@ class Worker:
     def id(self) -> int:
         """The worker's id in the store."""
         return self._context.worker_id
+
+    def close(self) -> None:
+        """End the thread that writes results."""
+        self._writer.close()
 
     def enrich(
         self,
@@ -89,25 +95,47 @@ class Worker:
         self._waiting_since = None
         self._context.write(remove_dead_workers)
         try:
-            while may_work():
-                self._check_stop()
-                datasets = self._plans.read(names, on_error)
-                try:
-                    chunk = self._claim(datasets)
-                except PlanChanged:
-                    self._plans.forget()
-                    continue
-                if chunk is not None:
-                    count = self._work(datasets, chunk, on_error)
-                    done += count
-                    progress(count)
-                    self._waiting_since = None if count else self._waiting_since
-                elif not (wait and self._wait_for_others(datasets)):
-                    self._confinement.forget_done(one.dataset for one in datasets)
-                    break
+            for count in self._each_count(names, may_work, on_error, wait=wait):
+                done += count
+                progress(count)
+                self._waiting_since = None if count else self._waiting_since
         finally:
+            # After an error, what was computed is still written.
+            while not self._writer.is_idle:
+                with contextlib.suppress(Exception):
+                    done += self._write_rest(on_error)
             self._publish(done)
         return done
+
+    def _each_count(
+        self,
+        names: Collection[str],
+        may_work: Callable[[], bool],
+        on_error: OnError,
+        *,
+        wait: bool,
+    ) -> Iterator[int]:
+        """Yield after each chunk how many records are written; the last ones are, a chunk later."""
+        while may_work():
+            self._check_stop()
+            datasets = self._plans.read(names, on_error)
+            try:
+                chunk = self._claim(datasets)
+            except PlanChanged:
+                self._plans.forget()
+                continue
+            if chunk is not None:
+                self._work(datasets, chunk, on_error)
+                yield self._finish_writing(on_error)
+                if self._writer.is_urgent:
+                    yield self._write_rest(on_error)
+            elif not self._writer.is_idle:
+                yield self._write_rest(on_error)
+            elif not (wait and self._wait_for_others(datasets)):
+                self._confinement.forget_done(one.dataset for one in datasets)
+                break
+        while not self._writer.is_idle:
+            yield self._write_rest(on_error)
 
     def _publish(self, done: int) -> None:
         """Raise the generation for finished records, also for those of a pass that failed to."""
@@ -136,33 +164,63 @@ class Worker:
             raise PlanChanged
         return claim_chunk(connection, current, self.id, self._context.settings.lease_seconds)
 
-    def _work(self, datasets: list[PlannedDataset], chunk: Chunk, on_error: OnError) -> int:
+    def _work(self, datasets: list[PlannedDataset], chunk: Chunk, on_error: OnError) -> None:
+        """Compute a chunk, while the one before it is written."""
         if chunk.attempts > MOST_ATTEMPTS:
             self._give_up(chunk)
-            return 0
+            return
         planned = next(one for one in datasets if one.dataset.id == chunk.dataset_id)
         began, stopped = time.monotonic(), self._hooks.stopped_seconds()
         self._hooks.on_work(True)  # noqa: FBT003
         try:
-            result = work_chunk(self._context, ChunkTask(planned, chunk))
+            result = work_chunk(self._context, ChunkTask(planned, chunk), self._writer.start)
         except Exception as error:  # noqa: BLE001  one dataset must not stop the others
-            self._confinement.confine(planned.dataset, CHUNK, error)
-            self._plans.forget()
-            on_error(planned.dataset.name, error)
-            return 0
+            self._confine(planned, error, on_error)
+            return
         finally:
             self._hooks.on_work(False)  # noqa: FBT003
+        seconds = time.monotonic() - began - (self._hooks.stopped_seconds() - stopped)
+        if isinstance(result, ComputedChunk):
+            self._writer.hold(TimedChunk(result, seconds))
+        else:
+            self._count(planned, result, seconds, on_error)
+
+    def _write_rest(self, on_error: OnError) -> int:
+        self._writer.start()
+        return self._finish_writing(on_error)
+
+    def _finish_writing(self, on_error: OnError) -> int:
+        """Wait for the chunk that is being written; return how many records are done."""
+        written = self._writer.finish()
+        if written is None:
+            return 0
+        chunk, writing = written
+        planned = chunk.computed.task.planned
+        try:
+            result = writing.result()
+        except Exception as error:  # noqa: BLE001  one dataset must not stop the others
+            self._confine(planned, error, on_error)
+            return 0
+        self._count(planned, result, chunk.seconds, on_error)
+        return result.records
+
+    def _confine(self, planned: PlannedDataset, error: Exception, on_error: OnError) -> None:
+        self._confinement.confine(planned.dataset, CHUNK, error)
+        self._plans.forget()
+        on_error(planned.dataset.name, error)
+
+    def _count(
+        self, planned: PlannedDataset, result: ChunkResult, seconds: float, on_error: OnError
+    ) -> None:
         if result.records:
             self._confinement.release(planned.dataset)
-            waited = self._hooks.stopped_seconds() - stopped
-            self.stats.count(result.records, time.monotonic() - began - waited)
+            self.stats.count(result.records, seconds)
         self._has_unpublished = self._has_unpublished or result.is_lost
         if result.fault is not None:
             self.stats.fail(str(result.fault))
             if not isinstance(result.fault, Unavailable):
                 self._confinement.note_fault(planned.dataset)
                 on_error(planned.dataset.name, result.fault)
-        return result.records
 
     def _give_up(self, chunk: Chunk) -> None:
         """Split a chunk that has killed its workers, or quarantine its one record."""
@@ -214,7 +272,7 @@ def working(
         ):
             yield worker
     finally:
-        for one in (executor, caller):
+        for one in (worker, executor, caller):
             one.close()
         if stop.is_set():
             # A store that hangs must not keep the process from ending.

@@ -15,7 +15,8 @@ from pathlib import Path
 
 # The environment variable that names the folder of tokens; without it nothing is killed.
 FOLDER = "KILL_FOLDER"
-CHUNK, BATCH, NOTHING = "chunk", "batch", "nothing"
+# A chunk is written while the next one is computed, so that a kill may cost both.
+TWO_CHUNKS, CHUNK, BATCH, NOTHING = "two chunks", "chunk", "batch", "nothing"
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ POINTS = {
     for point in (
         # A worker:
         Point("worker_registered", NOTHING, chance=0.5),
-        Point("chunk_claimed", NOTHING),
-        Point("batch_computed", CHUNK, chance=0.1, spared=2),
-        Point("chunk_computed", CHUNK),
-        Point("enrichments_written", CHUNK),
-        Point("chunk_ended", CHUNK),
-        Point("chunk_committed", NOTHING),
+        Point("chunk_claimed", CHUNK),
+        Point("batch_computed", TWO_CHUNKS, chance=0.1, spared=2),
+        Point("chunk_computed", TWO_CHUNKS),
+        Point("enrichments_written", TWO_CHUNKS),
+        Point("chunk_ended", TWO_CHUNKS),
+        Point("chunk_committed", CHUNK),
         Point("web_not_told", NOTHING, chance=1.0),
-        Point("lease_renewed", CHUNK, chance=0.03),
+        Point("lease_renewed", TWO_CHUNKS, chance=0.03),
         # A worker's child; because of `spared` it completes at least one batch before it dies:
         Point("rows_received", NOTHING, spared=1, is_of_child=True),
         Point("rows_half_done", BATCH, spared=1, is_of_child=True),

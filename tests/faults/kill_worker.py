@@ -37,7 +37,7 @@ def lay_points() -> None:
     after(db.queue.chunk, "write_enrichments", "enrichments_written")
     after(enrich.pipeline.work_chunk, "_finish", "chunk_ended")
     after(enrich.pipeline.lease_renewal, "renew_lease", "lease_renewed")
-    after(enrich.worker.worker, "work_chunk", "chunk_committed")
+    after(enrich.pipeline.work_chunk.ComputedChunk, "write", "chunk_committed")
     before(enrich.worker.worker, "work_chunk", "chunk_claimed")
     before(Worker, "_publish", "web_not_told", when=lambda _, done: done)
 

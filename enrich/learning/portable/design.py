@@ -22,7 +22,7 @@ from db.scoring.student_data import (
 
 from .features import ChoiceFeatures, FieldFeatures, NumberFeatures, TextFeatures, fit_scale
 from .pair_block import PairBlock
-from .text_block import TextBlock, pack_weights
+from .text_block import TextBlock, most_features, pack_weights
 
 Array: TypeAlias = npt.NDArray[Any]
 # What a linear model has of numbers and choices: the values, functions that bend, or products.
@@ -144,15 +144,25 @@ _Block: TypeAlias = TextBlock | _ChoiceBlock | _NumberBlock
 class LinearDesign:
     """The columns of a linear model, fitted on some rows of the features, and matrices of any rows.
 
-    `rows` are positions of records, `weights` say how often each of them occurs.
+    `rows` are positions of records, `weights` say how often each of them occurs. The more `classes`
+    there are, the fewer features of a text have room in a student.
     """
 
     def __init__(
-        self, features: Sequence[FieldFeatures], rows: Array, weights: Array, terms: Terms
+        self,
+        features: Sequence[FieldFeatures],
+        rows: Array,
+        weights: Array,
+        terms: Terms,
+        classes: int,
     ) -> None:
+        most = most_features(classes, sum(isinstance(one, TextFeatures) for one in features))
         with_knots = terms == "piecewise-linear"
         self._blocks: list[_Block] = [
-            _make_block(one, rows, weights, with_knots=with_knots) for one in features
+            TextBlock(one, rows, weights, most)
+            if isinstance(one, TextFeatures)
+            else _make_block(one, rows, weights, with_knots=with_knots)
+            for one in features
         ]
         self._pairs = PairBlock(features, rows, weights) if terms == "pairs" else None
 
@@ -216,9 +226,9 @@ def _with_dates(flat: Mapping[str, Any]) -> dict[str, Part]:
     }
 
 
-def _make_block(source: FieldFeatures, rows: Array, weights: Array, *, with_knots: bool) -> _Block:
-    if isinstance(source, TextFeatures):
-        return TextBlock(source, rows, weights)
+def _make_block(
+    source: ChoiceFeatures | NumberFeatures, rows: Array, weights: Array, *, with_knots: bool
+) -> _Block:
     if isinstance(source, ChoiceFeatures):
         return _ChoiceBlock(source, rows)
     return _NumberBlock(source, rows, weights, with_knots=with_knots)

@@ -69,7 +69,8 @@ def fit_linear(
 ) -> LinearModel:
     """Fit a linear model on the items of a target, or on a fair sample of very many."""
     target = target.sample(MOST_ITEMS)
-    design = LinearDesign(features, target.records, target.weights, settings.terms)
+    records, weights = target.records, target.weights
+    design = LinearDesign(features, records, weights, settings.terms, target.width)
     matrix = design.matrix(target.records)
     means = (target.weights @ matrix) / target.weights.sum()
     solve = _solve_number if target.is_number else _solve_classes

@@ -19,6 +19,8 @@ Array: TypeAlias = npt.NDArray[Any]
 FEWEST_ROWS = 2
 # The most frequent features are kept: the web process has to hold them.
 MOST_FEATURES = 100_000
+# A student of 64 MiB has room for so many weights, four bytes each, and for the features' names.
+MOST_WEIGHTS = 15_000_000
 # A text feature is scaled by this power of its inverse document frequency: rare features say more
 # about a text.
 IDF_POWER = 1.5
@@ -29,16 +31,19 @@ NORM_POWER = 0.7
 
 
 class TextBlock:
-    """The columns of a text: one for each feature that occurs in enough of the training rows."""
+    """The columns of a text: one for each feature that occurs in enough of the training rows.
 
-    def __init__(self, source: TextFeatures, rows: Array, weights: Array) -> None:
+    `most` is how many there may be: the most frequent ones.
+    """
+
+    def __init__(self, source: TextFeatures, rows: Array, weights: Array, most: int) -> None:
         self.source = source
         matrix = source.matrix[rows]
         occurs = sparse.csr_array(
             (np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape
         )
         frequencies = weights @ occurs
-        self._kept = kept_features(frequencies, MOST_FEATURES)
+        self._kept = kept_features(frequencies, most)
         names = self.source.names[self._kept]
         self.scales = feature_scales(names, frequencies[self._kept], float(weights.sum()))
 
@@ -54,6 +59,11 @@ class TextBlock:
         names = self.source.names[self._kept].tolist()
         columns = np.column_stack([weights, self.scales**2])
         return NormedTextPart(names, pack_weights(columns, shift), NORM_POWER)
+
+
+def most_features(classes: int, texts: int) -> int:
+    """Return how many features each of `texts` fields may have with so many classes."""
+    return min(MOST_FEATURES, MOST_WEIGHTS // (classes + 1) // max(texts, 1))
 
 
 def kept_features(frequencies: Array, most: int) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from db.scoring.student_data import NormedTextPart, PiecewisePart
+from db.scoring.student_data import MOST_BYTES, NormedTextPart, PiecewisePart
 from db.spec.field import NumberField, TextField
 from enrich.learning.portable import text_block
 from enrich.learning.portable.linear_model import LinearSettings
@@ -84,3 +84,25 @@ def test_of_too_many_features_of_texts_the_most_frequent_are_kept(
     of_sea, of_hill = answers_of(case.student(ensemble), [{"wish": "a sea"}, {"wish": "a hill"}])
     assert of_sea > 8
     assert of_hill < 2
+
+
+def test_the_weights_of_texts_have_room_in_a_student_however_many_labels_there_are() -> None:
+    """Otherwise training would fail after minutes, when it writes the student."""
+    for labels in (2, 100, 1000, 20_000):
+        for texts in (1, 2, 10):
+            kept = text_block.most_features(labels, texts)
+            # Names of features take some bytes as well.
+            assert texts * kept * (4 * (labels + 1) + 30) < MOST_BYTES or kept == 100_000
+    assert text_block.most_features(100, 1) == 100_000
+
+
+def test_a_model_of_many_labels_keeps_fewer_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a weight for each label and one for the norm; the student answers as its model."""
+    rows = [{"wish": f"word{at % 50} sea{at % 4}", "y": f"sea{at % 4}"} for at in range(200)]
+    case = case_of(spec_of("classification", wish=TextField()), rows)
+    monkeypatch.setattr(text_block, "MOST_WEIGHTS", 5 * 60)
+    ensemble = case.fit_linear(LinearSettings("margin", 0.4))
+    part = ensemble.student([f"sea{at}" for at in range(4)], case.learning.scale).parts["wish"]
+    assert isinstance(part, NormedTextPart)
+    assert len(part.names) == 60
+    assert case.difference(ensemble) < 1e-6
