@@ -63,7 +63,7 @@ WORDS = (
 
 def main() -> None:
     """Measure each number of records."""
-    print(f"{'records':>10}  {'step':<34} {'seconds':>10} {'peak MiB':>9}")
+    print(f"{'records':>10}  {'step':<34} {'seconds':>10} {'peak MiB':>9} {'CPU s':>7}")
     for count in [int(text) for text in sys.argv[1:]] or [10_000, 100_000]:
         with tempfile.TemporaryDirectory() as folder:
             measure(Path(folder), count)
@@ -93,10 +93,17 @@ def measure(folder: Path, count: int) -> None:
         print_figure(count, query, seconds, mebibytes)
 
 
-def print_figure(count: int, step: str, seconds: float, mebibytes: float | None = None) -> None:
+def print_figure(
+    count: int,
+    step: str,
+    seconds: float,
+    mebibytes: float | None = None,
+    cpu_seconds: float | None = None,
+) -> None:
     """Print one line of the table."""
     memory = "" if mebibytes is None else f"{mebibytes:.0f}"
-    print(f"{count:>10,}  {step:<34} {seconds:>10.6g} {memory:>9}", flush=True)
+    cpu = "" if cpu_seconds is None else f"{cpu_seconds:.1f}"
+    print(f"{count:>10,}  {step:<34} {seconds:>10.6g} {memory:>9} {cpu:>7}", flush=True)
 
 
 def plan_seconds(store: Store) -> float:
@@ -216,8 +223,11 @@ def write_sentences(path: Path, count: int) -> None:
             file.write(f"{sentence} {number},\n")
 
 
-def run(environment: dict[str, str], package: str, *arguments: str) -> tuple[float, float]:
-    """Run `python -m PACKAGE`; return its seconds and the peak MiB of its largest process."""
+def run(environment: dict[str, str], package: str, *arguments: str) -> tuple[float, float, float]:
+    """Run `python -m PACKAGE`; return its seconds, the peak MiB of its largest process, its CPU.
+
+    The seconds of CPU are those of the process and its children; other programs hardly change them.
+    """
     started = time.monotonic()
     command = [sys.executable, "-m", package, *arguments]
     with subprocess.Popen(  # noqa: S603
@@ -227,7 +237,7 @@ def run(environment: dict[str, str], package: str, *arguments: str) -> tuple[flo
         running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode:
         sys.exit(f"{' '.join(command)} failed")
-    return time.monotonic() - started, peak(usage)
+    return time.monotonic() - started, peak(usage), usage.ru_utime + usage.ru_stime
 
 
 def peak(usage: resource.struct_rusage) -> float:

@@ -19,6 +19,8 @@ from db.store.dialect import store_bytes
 from db.store.generation import read_generation
 from db.store.store import Store
 
+from .sampled_counts import DatasetCounts, estimate_counts
+
 
 def store_status(store: Store) -> dict[str, Any]:
     """Return the generation, the size in bytes, all faults, and the status of each dataset."""
@@ -28,27 +30,39 @@ def store_status(store: Store) -> dict[str, Any]:
             "bytes": store_bytes(connection),
             "faults": [dataclasses.asdict(fault) for fault in all_faults(connection)],
             "datasets": [
-                dataset_status(connection, dataset) for dataset in all_datasets(connection)
+                dataset_status(connection, dataset, estimate_counts(connection, dataset))
+                for dataset in all_datasets(connection)
             ],
         }
 
 
-def dataset_status(connection: Connection, dataset: Dataset) -> dict[str, Any]:
-    """Return counts of records, labels and fresh values of one dataset, and its model."""
-    records, asked = _record_counts(connection, dataset.id)
+def dataset_status(
+    connection: Connection, dataset: Dataset, estimated: DatasetCounts | None = None
+) -> dict[str, Any]:
+    """Return counts of records, labels and fresh values of one dataset, and its model.
+
+    Everything is counted, which takes long for millions of records, unless it is `estimated`.
+    """
     model = active_model(connection, dataset.id)
     return {
         "name": dataset.name,
-        "records": records,
-        "observations": count_observations(connection, dataset.id),
-        "labelled": count_labels(connection, dataset.id),
-        "asked": asked,
-        "enriched": _fresh_counts(connection, dataset),
-        "predictions": _count(connection, tables.prediction, dataset.id),
+        **dataclasses.asdict(estimated or _count_all(connection, dataset)),
         "chunks": _count(connection, tables.chunk, dataset.id),
         "quarantined": count_quarantined(connection, dataset.id),
         "model": model_name(dataset, model.version) if model else None,
     }
+
+
+def _count_all(connection: Connection, dataset: Dataset) -> DatasetCounts:
+    records, asked = _record_counts(connection, dataset.id)
+    return DatasetCounts(
+        records=records,
+        asked=asked,
+        observations=count_observations(connection, dataset.id),
+        labelled=count_labels(connection, dataset.id),
+        enriched=_fresh_counts(connection, dataset),
+        predictions=_count(connection, tables.prediction, dataset.id),
+    )
 
 
 def _record_counts(connection: Connection, dataset_id: int) -> tuple[int, int]:

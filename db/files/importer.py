@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
 
-from db.errors import DataFileError, InputError
+from db.errors import DataFileError
 from db.ingestion.present_ids import PresentIds
 from db.ingestion.row import NewRow, RowCounts, RowTarget
 from db.ingestion.row_ledger import RowLedger
@@ -30,13 +30,15 @@ from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store, let_others_write
 
 from .column_check import missing_columns
-from .reader import BadRows, Source, SourceRow, check_rows, open_source
+from .importing.new_rows import RowFindings, new_rows, row_batches
+from .reader import Source, check_rows, open_source
 
-BATCH_ROWS = 5000
+# A transaction is to be short, and settling a record takes several times as long as adding one.
+SETTLED_KEYS = 5000
 
 
 @dataclass
-class ImportResult(BadRows):
+class ImportResult(RowFindings):
     """The result of an import: counts, bad rows, unused columns.
 
     `added_before` is the time at which the same files were added before; then nothing was done.
@@ -44,8 +46,6 @@ class ImportResult(BadRows):
 
     counts: RowCounts = field(default_factory=RowCounts)
     rows: int = 0
-    unused: set[str] = field(default_factory=set)
-    labelled: int = 0
     notes: list[str] = field(default_factory=list)
     added_before: float | None = None
 
@@ -133,7 +133,8 @@ def import_sources(  # noqa: PLR0913  one parameter per option
     submission = store.write(begin)
     row_target = begin_rows(target, "import", last_id, submission.id if add else 0)
     with closing(RowLedger()) as ledger:
-        rows = _new_rows(target.spec, sources, result, None if is_part else present)
+        new = new_rows(target.spec, sources, result, None if is_part else present)
+        rows = row_batches(new, has_ids=bool(target.spec.id))
         _write_all(store, row_target, rows, ledger, result, progress)
         if present is not None:
             _remove_missing(store, row_target, present, ledger, result)
@@ -181,12 +182,12 @@ def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Subm
 def _write_all(
     store: Store,
     target: RowTarget,
-    rows: Iterator[NewRow],
+    rows: Iterator[list[NewRow]],
     ledger: RowLedger,
     result: ImportResult,
     progress: Callable[[int], None],
 ) -> None:
-    for batch in batches(rows, BATCH_ROWS):
+    for batch in rows:
         write = partial(write_rows, target=target, rows=batch, ledger=ledger)
         result.rows += len(batch)
         result.counts += store.write(write)
@@ -212,61 +213,17 @@ def _remove_missing(
 
 
 def _settle(store: Store, target: RowTarget, ledger: RowLedger, result: ImportResult) -> None:
-    for keys in batches(ledger.keys_to_settle(), BATCH_ROWS):
+    for keys in batches(ledger.keys_to_settle(), SETTLED_KEYS):
         settle = partial(settle_records, target=target, keys=keys, ledger=ledger)
         result.counts += store.write(settle)
         let_others_write()
 
 
 def _check_strictly(spec: DatasetSpec, sources: Sequence[Source]) -> None:
-    result = ImportResult()
-    for _ in _new_rows(spec, sources, result):
+    result = RowFindings()
+    for _ in new_rows(spec, sources, result):
         pass
     if result.bad:
         raise DataFileError(
             f"{result.bad:,} bad rows, so nothing was imported; the first fault: {result.faults[0]}"
         )
-
-
-def _new_rows(
-    spec: DatasetSpec,
-    sources: Sequence[Source],
-    result: ImportResult,
-    present: PresentIds | None = None,
-) -> Iterator[NewRow]:
-    for source in sources:
-        for batch in batches(source.rows(), BATCH_ROWS):
-            if present is not None:
-                _add_ids(spec, batch, present)
-            for row in batch:
-                new = _new_row(spec, source.name, row, result)
-                if new is not None:
-                    yield new
-
-
-def _add_ids(spec: DatasetSpec, rows: Sequence[SourceRow], present: PresentIds) -> None:
-    """Note the ids of rows, also of those with bad values: they are not missing."""
-    ids: set[str] = set()
-    for row in rows:
-        try:
-            ids.add(spec.pick_row_id(row.values) or "")
-        except InputError:
-            present.unread += 1
-    present.add(ids)
-
-
-def _new_row(spec: DatasetSpec, source: str, row: SourceRow, result: ImportResult) -> NewRow | None:
-    if row.fault:
-        result.add_fault(source, row.line, row.fault)
-        return None
-    result.unused.update(row.values.keys() - spec.columns)
-    try:
-        inputs = spec.pick_inputs(row.values)
-        new = NewRow(
-            spec.key(inputs), inputs, spec.pick_label(row.values), spec.pick_row_id(row.values)
-        )
-    except InputError as error:
-        result.add_fault(source, row.line, str(error))
-        return None
-    result.labelled += new.label is not None
-    return new

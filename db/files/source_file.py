@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+import msgspec
+
 from db.errors import DataFileError
 
 from .compression import open_bytes
@@ -22,8 +24,7 @@ MAX_QUOTED_CHARACTERS = 60
 _READ_BYTES = 1 << 16
 
 
-@dataclass(frozen=True)
-class SourceRow:
+class SourceRow(msgspec.Struct, frozen=True):
     """A row as it is in the file; `fault` says what is wrong with it, if anything.
 
     A row with a fault keeps its values where its source can tell them apart.

@@ -7,12 +7,12 @@ from collections.abc import KeysView, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, update
 
 from db.records.record import KEYS_PER_STATEMENT, encode_inputs, slices
 from db.store import tables
-from db.store.dialect import insert
 
+from .bulk_statements import insert_many_returning, select_listed
 from .row import NewRow, RowTarget
 
 
@@ -38,8 +38,8 @@ def find_or_add_records(
     keys = sorted(by_key)
     found = _read_records(connection, target.dataset_id, keys)
     requested = [row.id for row in found.values() if row.origin == "request"]
-    if requested:
-        of_request = tables.record.c.id.in_(requested)
+    for part in slices(requested, KEYS_PER_STATEMENT):
+        of_request = tables.record.c.id.in_(part)
         connection.execute(update(tables.record).where(of_request).values(origin=target.origin))
     ids = {key: row.id for key, row in found.items()}
     missing = [by_key[key] for key in keys if key not in found]
@@ -54,47 +54,27 @@ def find_or_add_records(
 
 def _read_records(
     connection: Connection, dataset_id: int, keys: Sequence[bytes]
-) -> dict[bytes, Row[Any]]:
+) -> dict[bytes, Any]:
     """Return the records with these keys, locked so that nobody deletes them meanwhile."""
-    found: dict[bytes, Row[Any]] = {}
-    for part in slices(keys, KEYS_PER_STATEMENT):
-        query = (
-            select(
-                tables.record.c.key,
-                tables.record.c.id,
-                tables.record.c.origin,
-                tables.record.c.label,
-            )
-            .where(tables.record.c.dataset_id == dataset_id, tables.record.c.key.in_(part))
-            .order_by(tables.record.c.key)
-            .with_for_update(read=True, key_share=True)
-        )
-        found.update({row.key: row for row in connection.execute(query)})
-    return found
+    query = (
+        "SELECT key, id, origin, label FROM {table}"
+        " WHERE dataset_id = {dataset} AND key {listed} ORDER BY key {lock}"
+    )
+    found = select_listed(connection, tables.record, query, dataset_id, keys)
+    return {row.key: row for row in found}
 
 
 def _insert_records(
     connection: Connection, target: RowTarget, rows: Sequence[NewRow]
 ) -> dict[bytes, int]:
     """Insert records, and return the ids of those that were not there yet, by key."""
-    if not rows:
-        return {}
-    now = time.time()
-    values = [
-        {
-            "dataset_id": target.dataset_id,
-            "key": row.key,
-            "inputs": encode_inputs(row.inputs).decode(),
-            "label": row.label,
-            "origin": target.origin,
-            "asked": False,
-            "made_at": now,
-        }
-        for row in rows
-    ]
-    statement = (
-        insert(connection, tables.record)
-        .on_conflict_do_nothing(index_elements=["dataset_id", "key"])
-        .returning(tables.record.c.key, tables.record.c.id)
-    )
-    return {row.key: row.id for row in connection.execute(statement, values)}
+    common = {
+        "dataset_id": target.dataset_id,
+        "origin": target.origin,
+        "asked": False,
+        "made_at": time.time(),
+    }
+    values = [(row.key, encode_inputs(row.inputs).decode(), row.label) for row in rows]
+    names, returned = ("key", "inputs", "label"), ("key", "id")
+    inserted = insert_many_returning(connection, tables.record, common, names, values, returned)
+    return dict(inserted)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from db.spec.field import Inputs
 
 Origin = Literal["import", "api"]
 
 
-@dataclass(frozen=True)
-class NewRow:
+class NewRow(msgspec.Struct, frozen=True):
     """A row of the user's data, with the key of its inputs."""
 
     key: bytes

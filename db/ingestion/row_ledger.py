@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from db.records.record import KEYS_PER_STATEMENT, batches
 
@@ -26,21 +26,34 @@ class RowLedger:
         """Remove the ledger."""
         self._counts.close()
 
-    def number(self, contents: Sequence[Content]) -> list[int]:
-        """Count rows, and return for each how many equal rows came before it."""
-        numbers, counts = [], Counter[Content]()
+    def number(self, contents: Sequence[Content], again: Collection[bytes]) -> list[int]:
+        """Count rows, and return for each how many equal rows came before it.
+
+        `again` are those of the keys that this import has mentioned already.
+        """
+        before = self._rows_of(again)
+        numbers: list[int] = []
+        counts: dict[Content, int] = {}
         for content in contents:
-            numbers.append(counts[content])
-            counts[content] += 1
-        statement = (
+            equal = counts.get(content, 0)
+            numbers.append(equal + before.get(content, 0))
+            counts[content] = equal + 1
+        self._counts.executemany(
             "INSERT INTO mentioned VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET rows = rows + excluded.rows RETURNING rows"
+            " ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
+            ((key, label, rows) for (key, label), rows in sorted(counts.items())),
         )
-        before = {
-            content: self._counts.execute(statement, (*content, count)).fetchone()[0] - count
-            for content, count in sorted(counts.items())
+        rows_of_key = Counter(key for key, _ in contents)
+        self.mark_known(key for key, rows in rows_of_key.items() if rows > 1)
+        return numbers
+
+    def _rows_of(self, keys: Collection[bytes]) -> dict[Content, int]:
+        return {
+            (key, label): rows
+            for part in batches(keys, KEYS_PER_STATEMENT)
+            for key, labels in self.labels_of(part).items()
+            for label, rows in labels.items()
         }
-        return [before[content] + at for content, at in zip(contents, numbers, strict=True)]
 
     def mention(self, contents: Iterable[Content]) -> None:
         """Note rows that have a row id, so that they replace rows without one."""
@@ -64,11 +77,7 @@ class RowLedger:
 
     def keys_to_settle(self) -> Iterator[bytes]:
         """Yield in order the keys whose record has more to it than one row of this import."""
-        query = (
-            "SELECT key FROM mentioned GROUP BY key HAVING sum(rows) > 1"
-            " UNION SELECT key FROM known ORDER BY key"
-        )
-        return (key for (key,) in self._counts.execute(query))
+        return (key for (key,) in self._counts.execute("SELECT key FROM known ORDER BY key"))
 
     def labels_of(self, keys: Sequence[bytes]) -> dict[bytes, dict[str, int]]:
         """Return how many rows of this import had each label, by key."""

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, bindparam, exists, select, update
 
 from db.records.record import KEYS_PER_STATEMENT, erase_records, slices
 from db.store import tables
-from db.store.dialect import insert
 from db.store.generation import raise_generation
 
+from .bulk_statements import insert_many, select_listed
 from .label_precedence import judged_records, settle_precedence
 from .record_rows import read_record_rows
 from .record_writer import Records, find_or_add_records
@@ -56,15 +56,21 @@ def _write_numbered(
     ledger: RowLedger,
 ) -> RowCounts:
     """Write rows without row ids; a row that is there already is left as it is."""
-    unchanged = _unchanged_keys(connection, target, rows, records, ledger)
-    ledger.mark_known({row.key for row in rows} & records.known - unchanged)
-    ordinals = ledger.number([(row.key, row.label or "") for row in rows])
-    values = [
-        _observation(target, row, records.ids[row.key]) | {"ordinal": ordinal}
-        for row, ordinal in zip(rows, ordinals, strict=True)
-        if row.key not in unchanged
-    ]
-    added = _insert_observations(connection, values)
+    keys = {row.key for row in rows}
+    # A record that is new has not been mentioned before.
+    again = ledger.mentioned(keys & records.known)
+    unchanged = _unchanged_keys(connection, target, rows, records, again)
+    ledger.mark_known(keys & records.known - unchanged)
+    ordinals = ledger.number([(row.key, row.label or "") for row in rows], again)
+    added = _insert_observations(
+        connection,
+        target,
+        [
+            (records.ids[row.key], row.label, None, ordinal)
+            for row, ordinal in zip(rows, ordinals, strict=True)
+            if row.key not in unchanged
+        ],
+    )
     return RowCounts(added=added, unchanged=len(rows) - added)
 
 
@@ -73,21 +79,22 @@ def _unchanged_keys(
     target: RowTarget,
     rows: Sequence[NewRow],
     records: Records,
-    ledger: RowLedger,
+    again: set[bytes],
 ) -> set[bytes]:
     """Return the keys whose rows in the store are exactly those of this batch.
 
-    Most rows of a file that is imported again are such rows, and need no work. Rows of an earlier
-    batch do not count: the ledger must not know their keys yet.
+    Most rows of a file that is imported again are such rows, and need no work. `again` are keys of
+    an earlier batch, whose rows do not count.
     """
     if target.submission_id:
         return set()
-    wanted: dict[bytes, Counter[str]] = {}
+    wanted: dict[bytes, dict[str, int]] = {}
     for row in rows:
         if row.key in records.known:
-            wanted.setdefault(row.key, Counter())[row.label or ""] += 1
+            labels = wanted.setdefault(row.key, {})
+            labels[row.label or ""] = labels.get(row.label or "", 0) + 1
     unchanged = set()
-    for keys in slices(sorted(wanted.keys() - ledger.mentioned(wanted)), KEYS_PER_STATEMENT):
+    for keys in slices(sorted(wanted.keys() - again), KEYS_PER_STATEMENT):
         by_id = {records.ids[key]: key for key in keys}
         stored = read_record_rows(connection, list(by_id), target.last_id)
         unchanged |= {
@@ -98,27 +105,20 @@ def _unchanged_keys(
     return unchanged
 
 
-def _observation(target: RowTarget, row: NewRow, record_id: int) -> dict[str, Any]:
-    return {
+def _insert_observations(
+    connection: Connection, target: RowTarget, values: list[tuple[int, str | None, str | None, int]]
+) -> int:
+    """Insert rows, each given by its record's id, label, row id and ordinal; return how many."""
+    common = {
         "dataset_id": target.dataset_id,
-        "record_id": record_id,
-        "label": row.label,
-        "row_id": row.row_id,
         "origin": target.origin,
         "made_at": time.time(),
         "submission_id": target.submission_id,
     }
-
-
-def _insert_observations(connection: Connection, values: list[dict[str, Any]]) -> int:
-    if not values:
-        return 0
-    statement = insert(connection, tables.observation).on_conflict_do_nothing()
     # The order of the index makes its pages be written once.
-    values.sort(key=lambda value: (value["record_id"], value["label"] or ""))
-    # By default SQLAlchemy does not ask the driver for the rowcount of an INSERT.
-    options = {"preserve_rowcount": True}
-    return connection.execute(statement, values, execution_options=options).rowcount
+    values.sort(key=lambda value: (value[0], value[1] or ""))
+    names = ("record_id", "label", "row_id", "ordinal")
+    return insert_many(connection, tables.observation, common, names, values)
 
 
 def _write_identified(
@@ -132,7 +132,7 @@ def _write_identified(
     existing = _read_identified(connection, target.dataset_id, list(rows))
     new = [row for row_id, row in rows.items() if row_id not in existing]
     added = _insert_observations(
-        connection, [_observation(target, row, records.ids[row.key]) for row in new]
+        connection, target, [(records.ids[row.key], row.label, row.row_id, 0) for row in new]
     )
     changed = [
         (row, old)
@@ -187,15 +187,13 @@ _update_observation = (
 
 def _read_identified(
     connection: Connection, dataset_id: int, row_ids: Sequence[str]
-) -> dict[str, Row[Any]]:
-    found: dict[str, Row[Any]] = {}
-    rows = tables.observation.c
-    for part in slices(row_ids, KEYS_PER_STATEMENT):
-        query = select(rows.row_id, rows.id, rows.record_id, rows.label).where(
-            rows.dataset_id == dataset_id, rows.row_id.in_(part)
-        )
-        found.update({row.row_id: row for row in connection.execute(query)})
-    return found
+) -> dict[str, Any]:
+    query = (
+        "SELECT row_id, id, record_id, label FROM {table}"
+        " WHERE dataset_id = {dataset} AND row_id {listed}"
+    )
+    found = select_listed(connection, tables.observation, query, dataset_id, row_ids)
+    return {row.row_id: row for row in found}
 
 
 def _shared_keys(rows: Collection[NewRow], records: Records, ledger: RowLedger) -> set[bytes]:

@@ -155,7 +155,7 @@ def test_means_are_right_after_an_interrupted_import_is_repeated(
     store: Store, shop: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where a batch adds to a record that an earlier batch of the same import made."""
-    monkeypatch.setattr("db.files.importer.BATCH_ROWS", 2)
+    monkeypatch.setattr("db.files.importing.new_rows.BATCH_ROWS", 2)
     dataset = register(store, flats_spec("regression"))
     for at, good in enumerate((1, 5, 3, 11)):
         put(shop, str(at), "same", good)

@@ -46,6 +46,17 @@ LABELS = ("cold", "loud", "warm")
 @pytest.fixture
 def notes(store: Store) -> Dataset:
     """Return a dataset of 300 records: two thirds have a label, and all have a prediction."""
+    return add_notes(store)
+
+
+@pytest.fixture(scope="module")
+def read_notes(shared_store: Store) -> Dataset:
+    """Return such a dataset for all tests that only read it."""
+    return add_notes(shared_store)
+
+
+def add_notes(store: Store) -> Dataset:
+    """Add 300 records to a new dataset, with labels and predictions."""
     found = register(store, notes_spec({}))
     chance = random.Random(1)
     records = []
@@ -113,36 +124,38 @@ def listed(connection: Connection, dataset: Dataset, wanted: ListingFilter) -> l
     ids=lambda it: str(it) if isinstance(it, str) else "",
 )
 def test_the_pages_of_a_listing_hold_exactly_the_matching_records(
-    store: Store, notes: Dataset, wanted: ListingFilter, condition: str
+    shared_store: Store, read_notes: Dataset, wanted: ListingFilter, condition: str
 ) -> None:
     """Each record appears once."""
-    with store.reading() as connection:
-        keys = listed(connection, notes, wanted)
+    with shared_store.reading() as connection:
+        keys = listed(connection, read_notes, wanted)
         rows = connection.execute(select(tables.record.c.key).where(text(condition))).scalars()
         assert sorted(keys) == sorted(key.hex() for key in rows)
     assert len(keys) > 7
 
 
-def test_the_most_uncertain_records_come_first(store: Store, notes: Dataset) -> None:
+def test_the_most_uncertain_records_come_first(shared_store: Store, read_notes: Dataset) -> None:
     """People who label records by hand begin with them."""
-    with store.reading() as connection:
+    with shared_store.reading() as connection:
         scores = [
             row.score or 0.0
-            for page in pages(connection, notes, ListingFilter("uncertain"))
+            for page in pages(connection, read_notes, ListingFilter("uncertain"))
             for row in page.rows
         ]
     assert scores == sorted(scores)
 
 
-def test_the_previous_pages_are_the_pages_that_came_before(store: Store, notes: Dataset) -> None:
+def test_the_previous_pages_are_the_pages_that_came_before(
+    shared_store: Store, read_notes: Dataset
+) -> None:
     """Back and forth, whatever the order is."""
     for wanted in (ListingFilter(), ListingFilter("unlabelled"), ListingFilter("disagreements")):
-        with store.reading() as connection:
-            forward = list(pages(connection, notes, wanted, 20))
+        with shared_store.reading() as connection:
+            forward = list(pages(connection, read_notes, wanted, 20))
             before, backward = forward[-1].before, [forward[-1].rows]
             while before:
                 page = list_records(
-                    connection, notes.id, wanted, regression=False, before=before, rows=20
+                    connection, read_notes.id, wanted, regression=False, before=before, rows=20
                 )
                 backward.append(page.rows)
                 assert page.after
@@ -163,13 +176,14 @@ def test_a_search_that_ends_before_the_listing_says_where_to_continue(
 
 @pytest.mark.parametrize("name", ["sentence", "label", "prediction", "confidence", "made_at"])
 def test_a_listing_is_sorted_by_any_column_both_ways(
-    store: Store, notes: Dataset, name: str
+    shared_store: Store, read_notes: Dataset, name: str
 ) -> None:
     """Records without a value come last in either order."""
     sorts = [read_sort(text, ("sentence",)) for text in (name, f"-{name}")]
     for sort in sorts:
         assert sort is not None
-        parts = sorted_pages(store.reading, notes.id, ListingFilter(), sort, regression=False)
+        reading = shared_store.reading
+        parts = sorted_pages(reading, read_notes.id, ListingFilter(), sort, regression=False)
         values = [_sorted_value(row, name) for part in parts for row in part]
         assert len(values) == 300
         present = [value for value in values if value is not None]
@@ -289,11 +303,11 @@ def test_a_page_without_matching_records_says_where_to_continue(
     "wanted", [ListingFilter(), ListingFilter("disagreements"), ListingFilter("uncertain")]
 )
 def test_a_position_that_no_page_returned_is_refused(
-    store: Store, notes: Dataset, wanted: ListingFilter, after: str
+    shared_store: Store, read_notes: Dataset, wanted: ListingFilter, after: str
 ) -> None:
     """The position comes from a URL, which a person may have changed."""
-    with store.reading() as connection, pytest.raises(InputError, match="after"):
-        list_records(connection, notes.id, wanted, regression=False, after=after)
+    with shared_store.reading() as connection, pytest.raises(InputError, match="after"):
+        list_records(connection, read_notes.id, wanted, regression=False, after=after)
 
 
 def test_records_of_a_regression_farthest_from_their_label_come_first(store: Store) -> None:

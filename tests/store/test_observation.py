@@ -16,6 +16,7 @@ from db.errors import DataFileError
 from db.files import importer
 from db.files.exporter import export_csv, export_rows
 from db.files.importer import ImportResult, import_files
+from db.files.importing import new_rows
 from db.ingestion.row import NewRow, RowCounts
 from db.ingestion.row_ledger import RowLedger
 from db.ingestion.settlement import surplus_rows
@@ -104,7 +105,7 @@ def test_importing_the_same_file_again_changes_nothing(
     store: Store, rents: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     """It does not matter how the rows fall into batches."""
-    monkeypatch.setattr(importer, "BATCH_ROWS", batch)
+    monkeypatch.setattr(new_rows, "BATCH_ROWS", batch)
     file, rows = tmp_path / "a.csv", (*LYON, "Lille,30,", "Lyon,42,640", "Lille,30,")
     load(store, rents, file, *rows)
     before = list(export_rows(store, rents))
@@ -149,7 +150,7 @@ def test_an_interrupted_import_is_completed_by_running_it_again(
 ) -> None:
     """It loses and doubles nothing."""
     rows = [*LYON, "Lyon,42,640", "Lille,30,300", "Lille,30,310", "Nice,9,90", "Lyon,42,655"]
-    monkeypatch.setattr(importer, "BATCH_ROWS", 2)
+    monkeypatch.setattr(new_rows, "BATCH_ROWS", 2)
     for stop in (1, 2, 3):
         with monkeypatch.context() as patched:
             patched.setattr(importer, "let_others_write", stopping(stop))
@@ -246,8 +247,8 @@ def test_rows_that_stay_are_counted_by_label() -> None:
 def test_the_ledger_numbers_equal_rows_across_batches() -> None:
     """It also names the keys with more than one row."""
     ledger = RowLedger()
-    assert ledger.number([(b"a", "1"), (b"a", "1"), (b"b", "1")]) == [0, 1, 0]
-    assert ledger.number([(b"a", "1"), (b"c", "")]) == [2, 0]
+    assert ledger.number([(b"a", "1"), (b"a", "1"), (b"b", "1")], again=[]) == [0, 1, 0]
+    assert ledger.number([(b"a", "1"), (b"c", "")], again=[b"a"]) == [2, 0]
     ledger.mark_known([b"c"])
     assert list(ledger.keys_to_settle()) == [b"a", b"c"]
     assert ledger.labels_of([b"a", b"c"]) == {b"a": {"1": 3}, b"c": {"": 1}}
@@ -329,7 +330,7 @@ def test_an_id_that_comes_twice_in_a_file_is_one_row_and_is_counted(
     store: Store, flats: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     """The last row counts."""
-    monkeypatch.setattr(importer, "BATCH_ROWS", batch)
+    monkeypatch.setattr(new_rows, "BATCH_ROWS", batch)
     result = load(store, flats, tmp_path / "a.csv", "7,Lyon,42,640", "7,Lyon,42,650", "8,Nice,1,1")
     assert (result.counts.added, result.counts.repeated) == (2, 1)
     assert ids_of(store, flats) == {"7": ("Lyon", 42, 650), "8": ("Nice", 1, 1)}

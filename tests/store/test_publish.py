@@ -32,6 +32,7 @@ from db.spec.section import PublicationSpec
 from db.store import tables
 from db.store.store import Store
 from tests.conftest import ask, register
+from tests.extent import FULL
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
 
 ODD_IDS = [
@@ -49,10 +50,13 @@ OWN_TABLE = f"{TYPED.format('DOUBLE PRECISION')}, prediction DOUBLE PRECISION"
 Row = tuple[Any, ...]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of the user's empty database."""
-    if request.param == "sqlite":
+@pytest.fixture(params=["same", "other"] if FULL else ["other"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> str:
+    """Return the URL of the user's empty database, of the store's kind and of the other in turn.
+
+    In the short form it is of the other kind: each kind is read from, and written to.
+    """
+    if database_url.startswith("sqlite") == (request.param == "same"):
         return f"sqlite:///{tmp_path / 'users.db'}"
     new_database: Callable[[], str] = request.getfixturevalue("postgres")
     return new_database()
@@ -118,6 +122,7 @@ def run(users: Engine, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
+@pytest.mark.parametrize("destination", ["same", "other"], indirect=True)
 def test_a_table_of_the_predictions_is_created(
     store: Store, flats: Dataset, destination: str, users: Engine
 ) -> None:
@@ -516,6 +521,7 @@ def test_an_integer_id_is_used_as_such(store: Store, destination: str, users: En
             forget_record(connection, dataset.id, dataset.spec.key(flat(70.0)))
 
 
+@pytest.mark.parametrize("destination", ["same", "other"], indirect=True)
 def test_two_publishers_at_once_end_right(store: Store, destination: str, users: Engine) -> None:
     """Also if both create the table."""
     dataset = serve_student(store, RENTS, rents())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
@@ -37,6 +38,7 @@ def format_store_status(status: Mapping[str, Any], stream: IO[str]) -> Iterator[
     if enriched:
         yield ""
         yield from format_table(_ENRICHERS, enriched, stream)
+    yield from (_accuracy(one) for one in datasets if one["estimated"])
     for fault in status["faults"]:
         line = f"{fault['dataset']}: {fault['subject']} is stopped: {fault['reason']}"
         yield paint(line, "red", stream)
@@ -46,10 +48,29 @@ def format_store_status(status: Mapping[str, Any], stream: IO[str]) -> Iterator[
 
 def _dataset_row(dataset: Mapping[str, Any]) -> Sequence[str]:
     names = ("records", "observations", "labelled", "asked", "chunks", "quarantined")
-    counts = [f"{dataset[name]:,}" for name in names]
+    counts = [_count_text(dataset[name], dataset, name) for name in names]
     return dataset["name"], *counts, dataset["model"] or "none"
 
 
 def _enricher_rows(dataset: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    records = _count_text(dataset["records"], dataset, "records")
     for name, count in dataset["enriched"].items():
-        yield dataset["name"], name, f"{count:,}", f"{dataset['records']:,}"
+        yield dataset["name"], name, _count_text(count, dataset, "enriched"), records
+
+
+def _count_text(count: int, dataset: Mapping[str, Any], name: str) -> str:
+    return f"~{_rounded(count):,}" if name in dataset["estimated"] else f"{count:,}"
+
+
+def _rounded(count: float) -> int:
+    """Return a number with three digits that are not zero."""
+    return int(float(f"{count:.3g}"))
+
+
+def _accuracy(dataset: Mapping[str, Any]) -> str:
+    """Return a line on how far an estimated number may be off."""
+    records, share = dataset["records"], dataset["sampled_share"]
+    return (
+        f"{dataset['name']}: ~ is estimated from one record in {1 / share:,.0f};"
+        f" the standard error of ~{_rounded(records):,} is {_rounded(math.sqrt(records / share)):,}"
+    )
