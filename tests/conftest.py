@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
-import psycopg
 import pytest
 from sqlalchemy import Connection
 
 from db.ingestion.row import NewRow
-from db.migrations import upgrade
 from db.records.dataset import Dataset, find_dataset, register_dataset
-from db.settings import Settings, load_settings
+from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from db.spec.section import EnricherSpec
 from db.spec.toml_file import read_spec
-from db.store.store import Store, connect_store
+from db.store.store import Store
 from db.traffic.requested_inputs import pack_requested, record_requested
 
-from .extent import ALL, FULL, POOLED
-from .pgbouncer import running_pgbouncer
-from .postgres import Server, running_postgres
+from .empty_store import make_store as make_store  # noqa: PLC0414  tests import it from here
+from .empty_store import settings_for as settings_for  # noqa: PLC0414
+from .extent import ALL, FULL
 from .processes import PATIENCE_SECONDS
+from .warm.command import may_be_warm, start_warm
 
 ROOT = Path(__file__).parent.parent
-pytest_plugins = ["tests.trained"]
+pytest_plugins = ["tests.databases", "tests.trained"]
 # Examples may take long on a busy machine, and are not kept in a file.
 hypothesis.settings.register_profile(
     "tests",
@@ -46,7 +45,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 # The environment variables that commands inherit from the tests.
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "CONTAINERS_CONF")
-_DATABASES = itertools.count(1)
 # The tests in these folders are slow: they inject faults or drive a browser.
 SLOW_FOLDERS = {"faults", "browser"}
 
@@ -75,71 +73,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if ALL and report.skipped and isinstance(report.longrepr, tuple):
         report.outcome, report.longrepr = "failed", report.longrepr[2]
     return report
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
-    """Start PostgreSQL for all tests of this process."""
-    with running_postgres() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def pooler(postgres_server: Server) -> Iterator[Callable[[str], str]]:
-    """Start PgBouncer in transaction mode; yield a function that routes a database's URL by it."""
-    with running_pgbouncer(postgres_server) as route:
-        yield route
-
-
-@pytest.fixture
-def postgres(
-    request: pytest.FixtureRequest, postgres_server: Server
-) -> Iterator[Callable[[], str]]:
-    """Yield a function that makes a new database and returns its URL; drop them at the end."""
-    server = postgres_server.server
-    names: list[str] = []
-
-    def execute(*statements: str) -> None:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
-
-    def new_database() -> str:
-        names.append(f"test_{next(_DATABASES)}")
-        execute(f"CREATE DATABASE {names[-1]}")
-        url = str(server.get_uri(database=names[-1]))
-        return request.getfixturevalue("pooler")(url) if POOLED else url
-
-    yield new_database
-    # Each has 300 files: thousands of databases would take minutes to remove at the end.
-    execute(*(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database, on SQLite and PostgreSQL in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.db'}"
-    new_database: Callable[[], str] = request.getfixturevalue("postgres")
-    return new_database()
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of an empty SQLite database, for tests that need only one database."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
-
-
-def settings_for(url: str, **more: str) -> Settings:
-    """Return settings loaded from environment variables for this database URL."""
-    return load_settings({"DATABASE_URL": url, "CODE_PATHS": "datasets,tests", **more})
-
-
-def make_store(url: str) -> Store:
-    """Return a store whose tables exist."""
-    store = connect_store(settings_for(url))
-    upgrade(store)
-    return store
 
 
 @pytest.fixture
@@ -217,11 +150,37 @@ class Done:
 
 
 def run_command(url: str, package: str, *arguments: str, **environment: str) -> Done:
-    """Run `python -m PACKAGE ARGUMENTS` as a user would."""
+    """Run `python -m PACKAGE ARGUMENTS` in the project's folder, as a user would.
+
+    It is forked with its imports done, unless a variable must be read when Python starts.
+    """
+    words, started = [package, *arguments], command_environment(url, **environment)
+    if may_be_warm(environment):
+        return run_words(words, started, ROOT)
+    return run_cold(words, started, ROOT)
+
+
+def run_words(words: Sequence[str], environment: Mapping[str, str], folder: Path) -> Done:
+    """Run `python -m WORDS` in a folder: forked with its imports done, but not in the long form."""
+    if FULL:
+        return run_cold(words, environment, folder)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = start_warm(words, environment, folder, out, err)
+        try:
+            code = process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return Done(code, out.read(), err.read())
+
+
+def run_cold(words: Sequence[str], environment: Mapping[str, str], folder: Path) -> Done:
+    """Run `python -m WORDS` in a folder."""
     done = subprocess.run(
-        [sys.executable, "-m", package, *arguments],
-        cwd=ROOT,
-        env=command_environment(url, **environment),
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

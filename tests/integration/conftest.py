@@ -10,12 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -23,8 +23,10 @@ from sqlalchemy import func, select
 
 from db.store import tables
 from db.store.store import Store, connect_store
-from tests.conftest import ROOT, Done, command_environment, settings_for
+from tests.conftest import ROOT, Done, command_environment, run_words, settings_for
+from tests.extent import FULL
 from tests.processes import PATIENCE_SECONDS, children_of, wait_for
+from tests.warm.command import WarmProcess, may_be_warm, start_warm
 
 API_KEY = "a-key-of-the-tests"
 # Requests may wait on a busy machine; only tests of overload have requests turned away.
@@ -59,7 +61,7 @@ class Site:
     url: str
     store: Store
     log: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | WarmProcess
 
     def ask(
         self,
@@ -135,15 +137,7 @@ def ask(
 
 def run_in(folder: Path, url: str, *arguments: str) -> Done:
     """Run a command in a folder, as a user does who works there."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=command_environment(url, PYTHONPATH=str(ROOT)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return run_words(arguments, command_environment(url, PYTHONPATH=str(ROOT)), folder)
 
 
 def query(**parameters: object) -> str:
@@ -195,12 +189,8 @@ def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> 
     settings = {"PORT": str(free_port()), "API_KEYS": f"another-key,{API_KEY}"}
     settings |= {"QUEUE_SECONDS": QUEUE_SECONDS, **environment}
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serve"],
-            cwd=ROOT,
-            env=command_environment(url, **settings),
-            stdout=out,
-            stderr=subprocess.STDOUT,
+        process = _start(
+            command_environment(url, **settings), out, is_warm=may_be_warm(environment)
         )
     site = Site(int(settings["PORT"]), url, connect_store(settings_for(url)), log, process)
     try:
@@ -212,6 +202,16 @@ def serving(url: str, log: Path, ready: str = "/readyz", **environment: str) -> 
     assert code == 0, log.read_text()
 
 
+def _start(
+    environment: Mapping[str, str], out: IO[bytes], *, is_warm: bool
+) -> subprocess.Popen[bytes] | WarmProcess:
+    """Start the server; its imports are done, except in the long form."""
+    if is_warm and not FULL:
+        return start_warm(["serve"], environment, ROOT, out, out)
+    command = [sys.executable, "-m", "serve"]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+
+
 def _answers(site: Site, path: str) -> bool:
     assert site.process.poll() is None, site.log.read_text()
     try:
@@ -220,7 +220,7 @@ def _answers(site: Site, path: str) -> bool:
         return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
+def _end(process: subprocess.Popen[bytes] | WarmProcess) -> int:
     process.send_signal(signal.SIGTERM)
     try:
         return process.wait(PATIENCE_SECONDS)

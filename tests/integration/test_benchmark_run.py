@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -47,10 +48,13 @@ def run(url: str, command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def url(trained: Path) -> str:
-    """Return the URL of a store with both sample datasets."""
-    return f"sqlite:///{trained}"
+@pytest.fixture(scope="module")
+def url(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the URL of a store with both sample datasets.
+
+    It is a copy: a server that is killed leaves the load that it has reported in its store.
+    """
+    return f"sqlite:///{shutil.copy(trained, tmp_path_factory.mktemp('benchmarked'))}"
 
 
 @pytest.fixture
