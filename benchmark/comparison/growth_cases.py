@@ -24,6 +24,7 @@ from .harness import (
     LOAD_CORE,
     SERVER_CORE,
     Contender,
+    Server,
     StoreSetup,
     Vary,
     WorkloadScale,
@@ -39,6 +40,7 @@ COMMON_LABELS, COMMON_WORDS = 10, 8
 # Enough for models that beat a constant, and few enough to train the largest within minutes.
 TEXT_ROWS, MOST_WORDS, COLUMN_ROWS, TREE_ROWS, DATASET_ROWS = 1000, 200_000, 600, 1500, 60
 SENT_ROWS = 200
+STORE = "store.db"
 SPEC = """
 name = "{name}"
 kind = "classification"
@@ -142,8 +144,8 @@ class GrowthStores:
         """Return a store with a trained model of each table."""
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        environment = environment_of(f"sqlite:///{folder}/store.db")
-        # Each round should record as much as the first one, though no worker processes it.
+        environment = environment_of(f"sqlite:///{folder / STORE}")
+        # There is no worker, and inputs that have no room would cost less.
         setup = StoreSetup(self._scale, environment | {"WAITING_RECORDS": "100000000"}, folder)
         made = folder / "made"
         if not made.exists():
@@ -206,8 +208,23 @@ def _case(
     metrics = _metrics(setup, table)
     size = size or metrics["student_trees"]
     server = veilleuse_server(setup, f"{dimension} {size}, {setup.folder.name}")
-    contender = Contender(server, file, table.vary)
+    contender = Contender(_on_a_copy(server, setup.folder), file, table.vary)
     return Case(dimension, size, metrics["student_estimator"], contender)
+
+
+def _on_a_copy(server: Server, folder: Path) -> Server:
+    """Return a server that copies its store when it starts: each round sends the same inputs.
+
+    They are new to each copy, since rounds and cases record them in copies of their own.
+    """
+    store, copy = str(folder / STORE), str(folder / f"copy-{STORE}")
+    script = 'rm -f "$2" "$2"-*; cp "$1" "$2"; shift 2; exec "$@"'
+    command = ["sh", "-c", script, "sh", store, copy, *server.command]
+    return replace(
+        server,
+        command=command,
+        environment={**server.environment, "DATABASE_URL": f"sqlite:///{copy}"},
+    )
 
 
 def processes(stores: GrowthStores) -> Iterator[Case]:

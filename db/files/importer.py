@@ -25,7 +25,7 @@ from db.ingestion.submission import (
     newest_row,
 )
 from db.records.dataset import Dataset
-from db.records.record import batches
+from db.records.record import batches, first_inputs
 from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store, let_others_write
 
@@ -134,7 +134,7 @@ def import_sources(  # noqa: PLR0913  one parameter per option
     row_target = begin_rows(target, "import", last_id, submission.id if add else 0)
     with closing(RowLedger()) as ledger:
         new = new_rows(target.spec, sources, result, None if is_part else present)
-        rows = row_batches(new, has_ids=bool(target.spec.id))
+        rows = row_batches(new, may_correct=_may_correct(store, target))
         _write_all(store, row_target, rows, ledger, result, progress)
         if present is not None:
             _remove_missing(store, row_target, present, ledger, result)
@@ -177,6 +177,12 @@ def _earlier(store: Store, target: Dataset, digest: bytes, *, add: bool) -> Subm
         how = "with --add" if found.is_added else "without --add"
         raise DataFileError(f"an import of this file was interrupted; run it again {how}")
     return None
+
+
+def _may_correct(store: Store, target: Dataset) -> bool:
+    """Return whether an import may find rows with ids of its own."""
+    with store.reading() as connection:
+        return bool(target.spec.id and first_inputs(connection, target.id, 1))
 
 
 def _write_all(

@@ -38,12 +38,16 @@ class ResultWriter:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether the chunk that is held took long, or has failures.
+        """Whether the chunk that is held took long, has failures, or was tried before.
 
-        The next chunk may show that these are a service's failures, and withdraws them then.
+        The next chunk may show that these are a service's failures, and withdraws them then. It may
+        also kill the worker: the death then counts as a try of both, but of one only once.
         """
-        held = self._held
-        return held is not None and (held.seconds > QUICK_SECONDS or held.computed.has_failures)
+        if self._held is None:
+            return False
+        seconds, computed = self._held.seconds, self._held.computed
+        was_tried = computed.task.chunk.attempts > 1
+        return seconds > QUICK_SECONDS or computed.has_failures or was_tried
 
     def hold(self, chunk: TimedChunk) -> None:
         """Take over a chunk."""

@@ -125,6 +125,9 @@ class Worker:
                 self._plans.forget()
                 continue
             if chunk is not None:
+                if chunk.attempts > 1 and not self._writer.is_idle:
+                    # It may kill this worker as it has killed another.
+                    yield self._write_rest(on_error)
                 self._work(datasets, chunk, on_error)
                 yield self._finish_writing(on_error)
                 if self._writer.is_urgent:

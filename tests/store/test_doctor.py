@@ -26,6 +26,7 @@ from db.settings import Settings
 from db.store import tables
 from db.store.store import Store, connect_store
 from tests.conftest import make_store, notes_spec, register, run_command, settings_for
+from tests.empty_store import migrate
 
 
 def findings(settings: Settings, store: Store) -> dict[str, Finding]:
@@ -166,6 +167,7 @@ def test_files_of_the_store_that_others_may_read_are_a_warning(tmp_path: Path) -
     before = os.umask(0o022)
     try:
         file = tmp_path / "own.db"
+        migrate(f"sqlite:///{file}")
         store = make_store(f"sqlite:///{file}")
         register(store, notes_spec({}))
     finally:

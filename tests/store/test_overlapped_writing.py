@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 import enrich.worker.result_writer
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
-from db.queue.planner import CHUNK_RECORDS
-from db.records.dataset import Dataset
+from db.queue.planner import CHUNK_RECORDS, plan_chunks
+from db.records.dataset import Dataset, find_dataset
 from db.settings import Settings
 from db.spec.section import EnricherSpec
 from db.store import tables
@@ -21,6 +21,7 @@ from db.store.store import Store
 from enrich.enrichers.base import Row
 from enrich.executors.base import Computed, Stopped
 from enrich.executors.recipe import Recipe
+from enrich.planning.maintenance import refresh_plan
 from enrich.worker.worker import working
 from tests.conftest import notes_spec, register
 from tests.inline import InlineExecutor
@@ -118,3 +119,27 @@ def test_a_worker_whose_gate_closes_writes_what_it_has_computed(
     with working(store, settings, threading.Event(), executor) as worker:
         done = worker.enrich([notes.name], may_work=lambda: executor.rows < CHUNK_RECORDS)
     assert count_values(store) == done == CHUNK_RECORDS
+
+
+@pytest.mark.parametrize("tried", range(CHUNKS))
+def test_a_chunk_that_was_tried_before_is_never_computed_beside_unwritten_results(
+    store: Store, settings: Settings, notes: Dataset, tried: int
+) -> None:
+    """It may kill the worker, and the death would count as a try of a harmless chunk as well.
+
+    Nor is it kept itself, since the next one may kill the worker.
+    """
+    with store.writing() as connection:
+        refresh_plan(connection, notes, settings)
+        plan_chunks(connection, find_dataset(connection, notes.name), workers=1)
+        ids = list(connection.execute(select(tables.chunk.c.id).order_by(tables.chunk.c.id)))
+        chunk = tables.chunk.c.id == ids[tried].id
+        connection.execute(tables.chunk.update().where(chunk).values(attempts=1))
+    executor = CountingExecutor(store, patience_seconds=0)
+    with working(store, settings, threading.Event(), executor) as worker:
+        worker.enrich([notes.name])
+    order = executor.at_first
+    assert order[tried] == tried * CHUNK_RECORDS
+    if tried + 1 < CHUNKS:
+        assert order[tried + 1] == (tried + 1) * CHUNK_RECORDS
+    assert count_values(store) == CHUNKS * CHUNK_RECORDS

@@ -6,6 +6,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -51,8 +52,9 @@ def serve(requests: socket.socket) -> None:
         if os.fork() == 0:
             requests.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            arguments, environment, folder = json.loads(request)
+            arguments, environment, folder, limits = json.loads(request)
             os.chdir(folder)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             _wait_for_command(files, arguments, set_by_imports | environment)
         for file in files:
             os.close(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -79,8 +80,9 @@ def start_warm(
     out: IO[Any],
     err: IO[Any],
 ) -> WarmProcess:
-    """Start `python -m ARGUMENTS` in a folder."""
-    request = json.dumps([arguments, dict(environment), str(folder)]).encode()
+    """Start `python -m ARGUMENTS` in a folder, with this process's limit of open files."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    request = json.dumps([arguments, dict(environment), str(folder), limits]).encode()
     ours, theirs = socket.socketpair()
     with theirs:
         ends = [theirs.fileno(), out.fileno(), err.fileno()]

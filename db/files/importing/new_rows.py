@@ -21,9 +21,8 @@ from db.spec.record_key import key_of
 # often each page is written.
 BATCH_ROWS = 20_000
 # Correcting a row takes several times as long as adding one.
-BATCH_ROWS_WITH_IDS = 5000
-# Rows of many or long values make smaller batches; a value that is no text counts as
-# that many.
+CORRECTED_ROWS = 5000
+# Rows of many or long values make smaller batches; each value counts as some characters more.
 BATCH_CHARACTERS = 16 << 20
 VALUE_CHARACTERS = 40
 
@@ -51,9 +50,9 @@ def new_rows(
                 yield new
 
 
-def row_batches(rows: Iterable[NewRow], *, has_ids: bool) -> Iterator[list[NewRow]]:
+def row_batches(rows: Iterable[NewRow], *, may_correct: bool) -> Iterator[list[NewRow]]:
     """Yield lists of rows, each of which is written in a transaction."""
-    most = min(BATCH_ROWS_WITH_IDS, BATCH_ROWS) if has_ids else BATCH_ROWS
+    most = min(CORRECTED_ROWS, BATCH_ROWS) if may_correct else BATCH_ROWS
     batch: list[NewRow] = []
     characters = 0
     for row in rows:
@@ -77,7 +76,7 @@ def _with_ids_noted(
     if present is None:
         yield from rows
         return
-    for batch in batches(rows, BATCH_ROWS_WITH_IDS):
+    for batch in batches(rows, CORRECTED_ROWS):
         _add_ids(spec, batch, present)
         yield from batch
 
