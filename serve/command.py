@@ -45,7 +45,6 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"would start on {shown_address(settings)}")
     elif settings.server == "granian":
         # Imported only here: granian is not among the requirements of the web process.
-
         from serve.server.granian_server import serve_by_granian  # noqa: PLC0415
 
         serve_by_granian(settings)

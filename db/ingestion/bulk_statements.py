@@ -58,7 +58,7 @@ def select_listed(
     """
     found: list[Any] = []
     is_sqlite = connection.dialect.name == "sqlite"
-    # On SQLite, whoever writes has locked the whole store.
+    # On SQLite, a transaction that writes has locked the whole store.
     names = {
         "table": qualified_name(connection, table.name),
         "dataset": "?" if is_sqlite else "%s",

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, LargeBinary, bindparam, func, literal, select, true
+from sqlalchemy import Connection, bindparam, func, literal, select, true
 
 from db.records.record import encode_inputs
 from db.spec.field import Inputs
 from db.spec.record_key import KEY_BYTES
 from db.store import tables
 from db.store.dialect import insert, json_elements, lock_requested
+from db.store.json_rows import part_of
 
 
 class RequestedInput(NamedTuple):
@@ -43,7 +44,7 @@ def record_requested(
     if not rows:
         return 0
     each = json_elements(connection, bindparam("inputs"))
-    key = func.substr(bindparam("keys", type_=LargeBinary), each.c.at * KEY_BYTES + 1, KEY_BYTES)
+    key = part_of("keys", each.c.at * KEY_BYTES, KEY_BYTES)
     new = select(
         literal(dataset_id), key, each.c.json, literal("request"), true(), literal(time.time())
     ).where(true())

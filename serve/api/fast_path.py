@@ -106,10 +106,9 @@ def predict(
     Raises InputError, UnknownDataset, or NoModelError.
     """
     address = _address(path, query)
-    cached = service.find_cached(address) if address else None
-    if cached is not None:
-        service.count_hit(cached)
-        return cached
+    hit = _find_hit(service, address)
+    if hit is not None:
+        return hit
     fields = read_query(query)
     return service.predict(find_served(service.catalog, path, fields), fields, address, client())
 
@@ -122,15 +121,22 @@ def predict_at_once(
     Raises InputError, UnknownDataset, UnknownRow, or NoModelError.
     """
     address = _address(path, query)
-    cached = service.find_cached(address) if address else None
-    if cached is not None:
-        service.count_hit(cached)
-        return cached
+    hit = _find_hit(service, address)
+    if hit is not None:
+        return hit
     fields = read_query(query)
     served = find_served(service.catalog, path, fields)
     if not (service.reads_at_once or served.needs_no_store(fields)):
         return None
     return service.predict(served, fields, address, client)
+
+
+def _find_hit(service: PredictionService, address: str) -> CachedResponse | None:
+    """Return the cached response to a request, which is then counted."""
+    cached = service.find_cached(address) if address else None
+    if cached is not None:
+        service.count_hit(cached)
+    return cached
 
 
 def find_served(catalog: Catalog, path: str, fields: dict[str, str]) -> Served:

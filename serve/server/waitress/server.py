@@ -230,7 +230,6 @@ def _adjustments(settings: Settings) -> Adjustments:
         max_request_body_size=MOST_BODY_BYTES + 1,
         max_request_header_size=MOST_HEADER_BYTES,
         inbuf_overflow=BODY_IN_MEMORY_BYTES,
-        asyncore_use_poll=True,
         # The middleware reads and drops the headers of proxies, on every server alike.
         clear_untrusted_proxy_headers=False,
     )
