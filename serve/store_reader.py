@@ -14,7 +14,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.errors import VeilleuseError
 from db.records.observation import FoundRecord, find_row
-from db.records.prediction import bind_find_body, find_bodies, find_body
+from db.records.prediction import (
+    FindBodies,
+    bind_find_bodies,
+    bind_find_body,
+    find_body,
+)
 from db.store.dialect import is_timeout
 from db.store.generation import read_generation
 from db.store.store import Store
@@ -41,11 +46,12 @@ class StoreUnreachable(VeilleuseError):
 
 
 class _OwnReads(NamedTuple):
-    """A thread's connection, the epoch in which it was opened, and its look-up of predictions."""
+    """A thread's connection, the epoch in which it was opened, and its look-ups of predictions."""
 
     connection: Connection
     epoch: int
     find_body: Callable[[int, bytes], bytes | None]
+    find_bodies: FindBodies
 
 
 class StoreReader:
@@ -84,7 +90,7 @@ class StoreReader:
         if not self.is_up:
             return {}
         try:
-            return self._read(lambda own: find_bodies(own.connection, dataset_id, keys))
+            return self._read(lambda own: own.find_bodies(dataset_id, keys))
         except SQLAlchemyError as error:
             self._mark_down(error)
             return {}
@@ -182,7 +188,8 @@ class StoreReader:
         epoch = self._store.sessions.epoch
         connection = self._store.reader.connect()
         self._connections.append(connection)
-        own = _OwnReads(connection, epoch, bind_find_body(connection))
+        finds = bind_find_body(connection), bind_find_bodies(connection)
+        own = _OwnReads(connection, epoch, *finds)
         self._thread_local.reads = own
         return own
 

@@ -6,18 +6,21 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import BigInteger, Connection, Double, Integer, Text, bindparam, exists, select
 
 from db.spec.record_key import KEY_BYTES
 from db.store import tables
 from db.store.json_rows import encode_rows, json_rows, part_of, upsert_from
-from db.store.row_query import RowQuery
+from db.store.row_query import FindRows, RowQuery
 
 from .record import KEYS_PER_STATEMENT, slices
 
 _body_query = RowQuery("SELECT body FROM {schema}prediction WHERE dataset_id = {} AND key = {}")
+
+# From a dataset's id and keys to the stored response bodies by key.
+FindBodies: TypeAlias = Callable[[int, Collection[bytes]], dict[bytes, bytes]]
 
 
 class Prediction(NamedTuple):
@@ -54,18 +57,29 @@ def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | No
     return bind_find_body(connection)(dataset_id, key)
 
 
+def bind_find_bodies(connection: Connection) -> FindBodies:
+    """Return `find_bodies` on a connection, which must stay open."""
+    bound: dict[int, FindRows] = {}
+
+    def find_bodies_of(dataset_id: int, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        bodies: dict[bytes, bytes] = {}
+        for part in slices(sorted(set(keys)), KEYS_PER_STATEMENT):
+            # Few lengths, and so few statements: the last key fills up the places.
+            places = 1 << (len(part) - 1).bit_length()
+            find = bound.get(places)
+            if find is None:
+                find = bound[places] = _bodies_query(places).bind_all(connection)
+            bodies.update(find(dataset_id, *part, *[part[-1]] * (places - len(part))))
+        return bodies
+
+    return find_bodies_of
+
+
 def find_bodies(
     connection: Connection, dataset_id: int, keys: Collection[bytes]
 ) -> dict[bytes, bytes]:
     """Return the stored response bodies of those keys that have one."""
-    bodies: dict[bytes, bytes] = {}
-    for part in slices(sorted(set(keys)), KEYS_PER_STATEMENT):
-        # Few lengths, and so few statements: the last key fills up the places.
-        places = 1 << (len(part) - 1).bit_length()
-        sql = _bodies_query(places).for_driver(connection)
-        values = dataset_id, *part, *[part[-1]] * (places - len(part))
-        bodies.update((key, body) for key, body in connection.exec_driver_sql(sql, values))
-    return bodies
+    return bind_find_bodies(connection)(dataset_id, keys)
 
 
 @functools.cache

@@ -6,11 +6,13 @@ Bottle's dispatch and its request and response objects cost 60 µs a request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple, TypeVar
 
 from db.errors import VeilleuseError
 from db.settings import Settings
+from serve.prediction.batch import BatchPredictor, SingleRequest
 from serve.prediction.cache import CachedResponse
 from serve.prediction.catalog import Catalog, Served
 from serve.prediction.service import PredictionService
@@ -23,7 +25,17 @@ PREDICT = "/predict"
 # Longer queries are rare, and would push many others out of the response cache.
 MOST_QUERY_CHARACTERS = 2000
 
+T = TypeVar("T")
+
 log = logging.getLogger("veilleuse.request")
+
+
+class PlainRequest(NamedTuple):
+    """A GET under /predict of a client that may read, without anything special."""
+
+    client: str
+    path: str
+    query: str
 
 
 class FastPath:
@@ -50,14 +62,37 @@ class FastPath:
         client = partial(self._access.client, environ)
         return predict(self._service, environ["PATH_INFO"], environ["QUERY_STRING"], client)
 
-    def answer_at_once(self, path: str, query: str, client: str) -> CachedResponse | None:
-        """Return the response to a path and query, None after an error or where it must wait.
+    def answer_together(self, requests: Sequence[PlainRequest]) -> list[CachedResponse | None]:
+        """Return the responses to plain requests that have come together.
 
-        It must wait where the store has to be read and is on another machine, or slow.
+        Each step is taken for all of them before the next one, so that its code and data stay in
+        the processor's caches. None stands for an error, and for an answer that would have to wait
+        for the store, because it is on another machine or slow.
         """
-        return self._guarded(partial(predict_at_once, self._service, path, query, client))
+        responses = [_find_hit(self._service, _address(one.path, one.query)) for one in requests]
+        missed = {at: one for at, one in enumerate(requests) if responses[at] is None}
+        for served, waiting in self._by_dataset(missed):
+            respond = partial(BatchPredictor(self._service, served).respond, [*waiting.values()])
+            for at, response in zip(waiting, self._guarded(respond) or (), strict=False):
+                responses[at] = response
+        return responses
 
-    def _guarded(self, answer: Callable[[], CachedResponse | None]) -> CachedResponse | None:
+    def _by_dataset(
+        self, requests: Mapping[int, PlainRequest]
+    ) -> Iterable[tuple[Served, dict[int, SingleRequest]]]:
+        """Return each dataset with the requests for it that can be answered at once."""
+        catalog, reads_at_once = self._service.catalog, self._service.reads_at_once
+        found: dict[int, tuple[Served, dict[int, SingleRequest]]] = {}
+        for at, request in requests.items():
+            read = self._guarded(partial(_read, catalog, request))
+            if read is None:
+                continue
+            served, single = read
+            if reads_at_once or served.needs_no_store(single.raw):
+                found.setdefault(served.id, (served, {}))[1][at] = single
+        return found.values()
+
+    def _guarded(self, answer: Callable[[], T]) -> T | None:
         """Return an answer, None after an error.
 
         An error that nobody expected is counted and logged: otherwise it would only show as
@@ -113,22 +148,11 @@ def predict(
     return service.predict(find_served(service.catalog, path, fields), fields, address, client())
 
 
-def predict_at_once(
-    service: PredictionService, path: str, query: str, client: str
-) -> CachedResponse | None:
-    """Return the response to a GET under /predict, None where it must wait for the store.
-
-    Raises InputError, UnknownDataset, UnknownRow, or NoModelError.
-    """
-    address = _address(path, query)
-    hit = _find_hit(service, address)
-    if hit is not None:
-        return hit
-    fields = read_query(query)
-    served = find_served(service.catalog, path, fields)
-    if not (service.reads_at_once or served.needs_no_store(fields)):
-        return None
-    return service.predict(served, fields, address, client)
+def _read(catalog: Catalog, request: PlainRequest) -> tuple[Served, SingleRequest]:
+    """Return the dataset of a request, and its inputs; raises InputError or UnknownDataset."""
+    fields = read_query(request.query)
+    served = find_served(catalog, request.path, fields)
+    return served, SingleRequest(fields, request.client, _address(request.path, request.query))
 
 
 def _find_hit(service: PredictionService, address: str) -> CachedResponse | None:

@@ -9,21 +9,31 @@ back, took more time than the answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 from serve.prediction.cache import CachedResponse
 
 from .access.api_keys import AccessControl
-from .fast_path import FastPath, route_of
+from .fast_path import FastPath, PlainRequest, route_of
 from .request_log import RequestLog
 from .wsgi import HEAD, PREFIX, Environ, Headers
 
 # Heads beyond them are learnt in place of all others. One of the usual length takes 300 bytes.
 MOST_HEADS = 2048
 MOST_HEAD_CHARACTERS = 1000
+# More at once are no quicker, and the first of them would wait for all others.
+MOST_TOGETHER = 32
 # Headers that make a request differ from another with the same address. A cookie may be a session,
 # which ends.
 _SPECIAL = ("HTTP_X_REQUEST_ID", "HTTP_COOKIE")
+
+
+class PlainAnswer(NamedTuple):
+    """The response to a plain request, and the request's id."""
+
+    response: CachedResponse
+    request_id: str
 
 
 class PlainRequests:
@@ -61,18 +71,24 @@ class PlainRequests:
         """Return the client that sends requests with a head, None if the head is not known."""
         return self._clients.get(head)
 
-    def answer(self, client: str, path: str, query: str) -> tuple[CachedResponse, str] | None:
-        """Return the response to a plain request, and its id.
+    def answer(self, requests: Sequence[PlainRequest]) -> list[PlainAnswer | None]:
+        """Return the answers to plain requests that have come together.
 
-        Return None where the middleware must answer: after an error, which a view explains, or
+        None stands where the middleware must answer: after an error, which a view explains, or
         where the answer would have to wait for a store on another machine.
         """
         started = time.perf_counter()
-        response = self._fast_path.answer_at_once(path, query, client)
-        if response is None:
-            return None
-        request_id = self._request_log.new_id()
-        self._fast_path.record(request_id, response)
+        responses = self._fast_path.answer_together(requests)
+        answers = [one and PlainAnswer(one, self._request_log.new_id()) for one in responses]
         seconds = time.perf_counter() - started
-        self._request_log.record_answer(path, query, route_of(path), seconds, request_id)
-        return response, request_id
+        for request, answer in zip(requests, answers, strict=True):
+            if answer is not None:
+                self._record(request, answer, seconds)
+        return answers
+
+    def _record(self, request: PlainRequest, answer: PlainAnswer, seconds: float) -> None:
+        """Keep, count and log an answer."""
+        response, request_id = answer
+        self._fast_path.record(request_id, response)
+        asked, route = (request.path, request.query), route_of(request.path)
+        self._request_log.record_answer(asked, route, seconds, request_id)

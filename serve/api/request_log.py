@@ -55,11 +55,11 @@ class RequestLog:
         self._log(known, asked, status, seconds, request_id)
 
     def record_answer(
-        self, path: str, query: str, route: str, seconds: float, request_id: str
+        self, asked: tuple[str, str], route: str, seconds: float, request_id: str
     ) -> None:
         """Count and log a GET that was answered as soon as it came."""
         self._counters.count_request(route, "GET", "200", seconds)
-        self._log("GET", (path, query), "200", seconds, request_id)
+        self._log("GET", asked, "200", seconds, request_id)
 
     def _log(
         self, method: str, asked: tuple[str, str], status: str, seconds: float, request_id: str

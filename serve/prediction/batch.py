@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from db.errors import InputError, UnknownRow
+from db.errors import InputError, UnknownRow, VeilleuseError
 from db.records.observation import FoundRecord
 from db.scoring.response_body import Answer, decode_label, encode_answer, student_answers
 from db.spec.field import Inputs
@@ -14,7 +14,7 @@ from db.traffic.prediction_counts import prediction_name
 
 from .cache import CachedResponse
 from .catalog import Served
-from .service import PredictionService
+from .service import PredictionService, make_response
 
 # What is wrong with one item, while the others are answered.
 ItemError: TypeAlias = InputError | UnknownRow
@@ -30,30 +30,60 @@ class BatchAnswer(NamedTuple):
     source: str
 
 
+class SingleRequest(NamedTuple):
+    """The raw inputs of a request for one prediction, its client, and its address in the cache."""
+
+    raw: Mapping[str, Any]
+    client: str
+    address: str
+
+
 class BatchPredictor:
-    """Answers the inputs of one request together.
+    """Answers many inputs together, of one request or of several.
 
     Each step is taken for all of them before the next one: they are looked up by one statement,
     scored by a few trees after the others, and counted under one lock.
     """
 
-    def __init__(self, service: PredictionService, served: Served, client: str) -> None:
+    def __init__(self, service: PredictionService, served: Served) -> None:
         self._service = service
         self._served = served
-        self._client = client
 
-    def answer(self, items: Sequence[Item]) -> list[BatchAnswer | ItemError]:
+    def answer(self, items: Sequence[Item], client: str) -> list[BatchAnswer | ItemError]:
         """Return the answer to each item, which may be a row id alone, or what is wrong with it.
 
         Raises NoModelError or StoreUnreachable.
         """
-        found = self._find(items)
-        answers = iter(self._predict([one for one in found if isinstance(one, FoundRecord)]))
-        return [next(answers) if isinstance(one, FoundRecord) else one for one in found]
+        return self._answer(items, [client] * len(items))
 
-    def predict(self, rows: Sequence[Inputs]) -> list[BatchAnswer]:
+    def predict(self, rows: Sequence[Inputs], client: str) -> list[BatchAnswer]:
         """Return the answers to inputs in normal form; raises NoModelError."""
-        return self._predict(self._look_up(rows))
+        return self._predict(self._look_up(rows), [client] * len(rows))
+
+    def respond(self, requests: Sequence[SingleRequest]) -> list[CachedResponse | None]:
+        """Return the responses to single requests, None for one with an error, and cache them.
+
+        Raises NoModelError or StoreUnreachable, and for one alone what its error is.
+        """
+        if len(requests) == 1:
+            # Lists of one would cost it a sixth of its time.
+            raw, client, address = requests[0]
+            return [self._service.predict(self._served, raw, address, client)]
+        # Taken before the store is read: what is read now must not outlive this generation.
+        cache = self._service.catalog.cache
+        seconds = self._service.valid_seconds(self._served)
+        clients = [one.client for one in requests]
+        answers = self._answer([one.raw for one in requests], clients)
+        responses = [
+            None if isinstance(one, VeilleuseError) else self._response(one) for one in answers
+        ]
+        for request, answer, response in zip(requests, answers, responses, strict=True):
+            if response is None or not request.address:
+                continue
+            is_stored = isinstance(answer, BatchAnswer) and answer.found.body is not None
+            if is_stored or seconds:
+                cache.put(request.address, response, float("inf") if is_stored else seconds)
+        return responses
 
     def record(self, answers: Sequence[BatchAnswer | ItemError], request_id: str) -> None:
         """Keep those answers to a request's items for which this second has room."""
@@ -65,6 +95,18 @@ class BatchPredictor:
                 recorder.record(request_id, self._response(answer), item)
             else:
                 recorder.skipped += 1
+
+    def _answer(
+        self, items: Sequence[Item], clients: Sequence[str]
+    ) -> list[BatchAnswer | ItemError]:
+        found = self._find(items)
+        asked = [
+            (one, client)
+            for one, client in zip(found, clients, strict=True)
+            if isinstance(one, FoundRecord)
+        ]
+        answers = iter(self._predict([one for one, _ in asked], [client for _, client in asked]))
+        return [next(answers) if isinstance(one, FoundRecord) else one for one in found]
 
     def _find(self, items: Sequence[Item]) -> list[FoundRecord | ItemError]:
         """Return the inputs and stored bodies that the items ask for."""
@@ -94,8 +136,9 @@ class BatchPredictor:
         each = zip(keys, rows, strict=True)
         return [FoundRecord(key, inputs, bodies.get(key)) for key, inputs in each]
 
-    def _predict(self, found: Sequence[FoundRecord]) -> list[BatchAnswer]:
-        unseen = [one for one in found if one.body is None]
+    def _predict(self, found: Sequence[FoundRecord], clients: Sequence[str]) -> list[BatchAnswer]:
+        each = zip(found, clients, strict=True)
+        unseen = [(one, client) for one, client in each if one.body is None]
         fresh = iter(self._ask_student(unseen)) if unseen else iter(())
         answers = [
             _fresh(one, next(fresh)) if one.body is None else _stored(one, one.body)
@@ -104,11 +147,11 @@ class BatchPredictor:
         self._count(answers)
         return answers
 
-    def _ask_student(self, unseen: Sequence[FoundRecord]) -> list[Answer]:
+    def _ask_student(self, unseen: Sequence[tuple[FoundRecord, str]]) -> list[Answer]:
         served = self._served
         student = served.require_student()
-        enrichments = [self._service.record_unseen(served, one, self._client) for one in unseen]
-        inputs = [one.inputs for one in unseen]
+        enrichments = [self._service.record_unseen(served, *one) for one in unseen]
+        inputs = [one.inputs for one, _ in unseen]
         return student_answers(served.name, served.model, student, inputs, enrichments)
 
     def _count(self, answers: Sequence[BatchAnswer]) -> None:
@@ -116,14 +159,9 @@ class BatchPredictor:
         self._service.counters.count_answers(self._served.id, self._served.name, counts)
 
     def _response(self, answer: BatchAnswer) -> CachedResponse:
-        """Return an answer in the form of a single one; it has no tag."""
-        served, found = self._served, answer.found
-        key = found.key or served.spec.key(found.inputs)
-        name = prediction_name(answer.prediction)
-        recorded = key if served.spec.remember else b""
-        return CachedResponse(
-            answer.body, "", served.id, served.name, answer.source, name, recorded
-        )
+        """Return an answer in the form of a single one."""
+        key = answer.found.key or self._served.spec.key(answer.found.inputs)
+        return make_response(self._served, key, answer.body, answer.prediction, answer.source)
 
 
 def _stored(found: FoundRecord, body: bytes) -> BatchAnswer:

@@ -173,11 +173,11 @@ class PredictionService:
         """Return a response from the store or the student, and the seconds that it stays valid."""
         body, key = found.body, found.key
         if body is not None:
-            return _make_response(served, key, body, decode_label(body)), float("inf")
+            return make_response(served, key, body, decode_label(body)), float("inf")
         response = self._ask_student(served, found, client)
-        return response, self._valid_seconds(served)
+        return response, self.valid_seconds(served)
 
-    def _valid_seconds(self, served: Served) -> float:
+    def valid_seconds(self, served: Served) -> float:
         """Return how long a student's answer stays valid: forever if no other will come."""
         if served.is_final:
             return float("inf")
@@ -197,7 +197,7 @@ class PredictionService:
         enrichment = self.record_unseen(served, found, client)
         answer = student_answer(served.name, served.model, student, found.inputs, enrichment)
         body = encode_answer(answer)
-        return _make_response(served, found.key, body, answer.prediction, answer.source)
+        return make_response(served, found.key, body, answer.prediction, answer.source)
 
     def record_unseen(self, served: Served, found: FoundRecord, client: str) -> Enrichment:
         """Record inputs for the workers, if they have anything to do for them."""
@@ -241,9 +241,10 @@ class PredictionService:
         give_back()
 
 
-def _make_response(
+def make_response(
     served: Served, key: bytes, body: bytes, prediction: str | float, source: str = "teacher"
 ) -> CachedResponse:
+    """Return the response with a body, for inputs with a key."""
     name = prediction_name(prediction)
     recorded = key if served.spec.remember else b""
     return CachedResponse(body, tag_of(body), served.id, served.name, source, name, recorded)

@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from db.records.record import slices
 from serve.api.access.body_limit import PLAIN, BodyLimit
-from serve.api.fast_path import is_prediction
+from serve.api.fast_path import PlainRequest, is_prediction
 from serve.api.middleware import RequestMiddleware
+from serve.api.plain_requests import MOST_TOGETHER, PlainAnswer, PlainRequests
 from serve.api.wsgi import CACHED, HEAD, WAITED, Environ, Headers
 from serve.prediction.cache import CachedResponse
 
@@ -112,40 +114,67 @@ def _check_whole(size: int, length: int | None) -> None:
         raise UnreadRequest(400, f"the body ended after {size:,} of {length:,} bytes")
 
 
+class PlainTurn:
+    """Gathers the plain requests of a turn of the event loop, and answers them at its end."""
+
+    def __init__(self, plain_requests: PlainRequests) -> None:
+        self._plain_requests = plain_requests
+        self._waiting: list[tuple[PlainRequest, Exchange, asyncio.Future[bool]]] = []
+
+    def answer(self, request: PlainRequest, exchange: Exchange) -> asyncio.Future[bool]:
+        """Answer a request; the result is whether it could be answered."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._answer_all)
+        is_answered = loop.create_future()
+        self._waiting.append((request, exchange, is_answered))
+        return is_answered
+
+    def _answer_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for some in slices(waiting, MOST_TOGETHER):
+            answers = self._plain_requests.answer([request for request, _, _ in some])
+            for (_, exchange, is_answered), answer in zip(some, answers, strict=True):
+                if answer is not None:
+                    self._send(exchange, answer)
+                if not is_answered.done():
+                    is_answered.set_result(answer is not None)
+
+    def _send(self, exchange: Exchange, answer: PlainAnswer) -> None:
+        response, request_id = answer
+        headers = [
+            *self._plain_requests.constant_headers[response.source],
+            ("ETag", response.tag),
+            ("X-Request-Id", request_id),
+        ]
+        exchange.response_bytes(200, headers, response.body)
+
+
 class GranianApp:
     """Answers quick requests in the event loop, and all others on a fixed number of threads."""
 
     def __init__(self, app: RequestMiddleware, reader: BodyReader, threads: int) -> None:
         self._app = app
         self._reader = reader
+        self._plain_turn = PlainTurn(app.plain_requests)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
 
     async def __call__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer a request."""
         head = head_of(scope)
-        if not self._answer_plain(head, scope, exchange):
+        request = self._read_plain(head, scope)
+        if request is None or not await self._plain_turn.answer(request, exchange):
             await self._answer(head, scope, exchange)
 
-    def _answer_plain(self, head: Hashable, scope: Scope, exchange: Exchange) -> bool:
-        """Answer a plain request whose head is known."""
-        plain = self._app.plain_requests
-        client = plain.find_client(head)
+    def _read_plain(self, head: Hashable, scope: Scope) -> PlainRequest | None:
+        """Return a plain request whose head is known."""
+        client = self._app.plain_requests.find_client(head)
         if client is None:
-            return False
+            return None
         path, query = scope.path, scope.query_string
         if not (is_prediction(path) and path.isascii() and query.isascii()):
-            return False
-        answer = plain.answer(client, path, query)
-        if answer is None:
-            return False
-        response, request_id = answer
-        headers = [
-            *plain.constant_headers[response.source],
-            ("ETag", response.tag),
-            ("X-Request-Id", request_id),
-        ]
-        exchange.response_bytes(200, headers, response.body)
-        return True
+            return None
+        return PlainRequest(client, path, query)
 
     async def _answer(self, head: Hashable, scope: Scope, exchange: Exchange) -> None:
         size = 0

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from random import Random
 from typing import Any
 
 import pytest
 
+from db.scoring.student import Student
 from db.store.store import Store
+from serve.api.fast_path import PlainRequest
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, Environ
 from serve.prediction.cache import CachedResponse, ResponseCache
 from serve.prediction.service import PredictionService
-from tests.conftest import settings_for
+from tests.conftest import ROOT, settings_for
 from tests.wsgi import app_of, environ_of
 
 from .conftest import Site, query
@@ -88,21 +92,74 @@ def test_a_response_that_the_event_loop_has_found_is_not_looked_up_again(
     assert service.counters.counts().answers["intents", "memory"] == 1
 
 
+def answer_plain(app: RequestMiddleware, *asked: tuple[str, str]) -> list[bytes | None]:
+    """Return the bodies of plain requests that come together, by their paths and queries."""
+    requests = [PlainRequest("127.0.0.1", *one) for one in asked]
+    return [one and one.response.body for one in app.plain_requests.answer(requests)]
+
+
+def sample_requests() -> list[tuple[str, str]]:
+    """Return requests about two datasets in turn, some of them alike, and some with an error."""
+    asked = []
+    for name, fields in (("intents", ["sentence"]), ("customers", ["age", "education", "income"])):
+        with (ROOT / "datasets" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = [{field: row[field] for field in fields} for row in csv.DictReader(file)]
+        known = [(f"/predict/{name}", query(**row)) for row in rows[:100]]
+        asked += [*known, *((path, f"{text}7") for path, text in known), *known[:10]]
+    faulty = [(PATH, "sentence=%FF"), (PATH, "colour=red"), ("/predict/nothing", QUERY)]
+    random = Random(7)
+    random.shuffle(asked)
+    return asked[:200] + faulty + asked[200:]
+
+
+def test_requests_that_come_together_get_the_answers_that_they_get_alone(
+    app: RequestMiddleware, service: PredictionService
+) -> None:
+    """To the last byte, seen or not; one with an error gets none, and the view says what it is."""
+    asked = sample_requests()
+    together = answer_plain(app, *asked)
+    counts = service.counters.counts()
+    assert together.count(None) == 3
+    assert sum(counts.answers.values()) == sum(counts.requests.values()) == len(asked) - 3
+    assert counts.fast_path_errors == 0
+    for (path, text), body in zip(asked, together, strict=True):
+        status, alone = get(app, environ_of(f"{path}?{text}", HTTP_ORIGIN="https://app.example"))
+        assert (body or alone) == alone
+        assert (status == "200 OK") is (body is not None)
+
+
+def test_requests_that_come_together_are_cached_recorded_and_refused_like_others(
+    app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time they come from memory; an error that nobody expected leaves them to views."""
+    asked = [(PATH, query(sentence=f"un hôtel à {place}")) for place in ("Rome", "Pise", "Turin")]
+    first = answer_plain(app, *asked)
+    assert len(service.recorder) == 3
+    assert answer_plain(app, *asked) == first
+    assert service.counters.counts().answers == {
+        ("intents", "student"): 3,
+        ("intents", "memory"): 3,
+    }
+    monkeypatch.setattr(Student, "outputs_of_rows", None)
+    others = [(PATH, f"{text}+centre") for _, text in asked]
+    assert answer_plain(app, *others, *asked) == [None, None, None, *first]
+    assert service.counters.counts().fast_path_errors == 1
+
+
 def test_after_a_slow_read_of_the_store_the_event_loop_reads_no_more(
     app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that hangs would hold up all connections; threads wait for it, for a second."""
-    plain = app.plain_requests
-    assert plain.answer("127.0.0.1", PATH, QUERY)
+    assert answer_plain(app, (PATH, QUERY)) != [None]
     assert app.find_immediate("GET", PATH, QUERY) is True
     monkeypatch.setattr("serve.store_reader.SLOW_SECONDS", -1.0)
     unseen = query(sentence="un tout autre hôtel")
-    assert plain.answer("127.0.0.1", PATH, unseen)
+    assert answer_plain(app, (PATH, unseen)) != [None]
     another = query(sentence="encore un autre hôtel")
-    assert plain.answer("127.0.0.1", PATH, another) is None
+    assert answer_plain(app, (PATH, another)) == [None]
     assert app.find_immediate("GET", PATH, another) is False
     # What is cached needs no store.
-    assert plain.answer("127.0.0.1", PATH, unseen)
+    assert answer_plain(app, (PATH, unseen)) != [None]
     monkeypatch.setattr("serve.store_reader.REMEMBERED_SECONDS", 0.0)
     service.store_reader.poll_generation()
-    assert plain.answer("127.0.0.1", PATH, another)
+    assert answer_plain(app, (PATH, another)) != [None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,24 @@ def test_requests_that_come_together_or_in_pieces_are_answered_in_turn(both: Sit
         assert read_body(file) == single[1]
         connection.sendall(heads[2][20:])
         assert read_body(file) == single[2]
+
+
+def test_requests_of_many_connections_at_once_are_answered_each_on_its_own(both: Site) -> None:
+    """Repeated and new, with errors between them, and with one client that has gone."""
+    sentences = [f"il me faut {number} chambres" for number in range(40)]
+    targets = [f"/predict/intents?{query(sentence=sentence)}" for sentence in sentences]
+    targets[7] = "/predict/intents?colour=red"
+    heads = [head(target, "Host: localhost", "Accept: a/b") for target in targets]
+    ask_often(both, heads[:20])
+    with ExitStack() as stack:
+        connections = [stack.enter_context(both.connect()) for _ in heads]
+        for connection, request in zip(connections, heads, strict=True):
+            connection.sendall(request)
+        connections[11].close()
+        replies = [receive(one) for at, one in enumerate(connections) if at != 11]
+    again = ask_often(both, heads[:11] + heads[12:])
+    assert [reply.status for reply in replies].count(200) == 38
+    assert [reply.body for reply in replies] == [reply.body for reply in again]
 
 
 def read_body(file: object) -> bytes:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -33,6 +35,8 @@ from serve.prediction.service import PredictionService
 
 _PART_ROWS = 500
 
+PredictRows: TypeAlias = Callable[[Sequence[Inputs]], list[BatchAnswer]]
+
 # A table takes a thread for up to a second; several would keep requests for one row waiting.
 _turn = threading.Lock()
 
@@ -47,8 +51,8 @@ def answer_csv(
         raise Refusal(503, "another table is being answered; send yours again, one at a time")
     try:
         table = _open_csv(body, served)
-        batch = BatchPredictor(service, served, client)
-        return table.json(batch) if as_json else table.csv(batch, served)
+        predict = partial(BatchPredictor(service, served).predict, client=client)
+        return table.json(predict) if as_json else table.csv(predict, served)
     finally:
         _turn.release()
 
@@ -92,31 +96,31 @@ class CsvTableRequest:
     file: CsvFile
     inputs: CellInputs
 
-    def csv(self, batch: BatchPredictor, served: Served) -> bytes:
+    def csv(self, predict: PredictRows, served: Served) -> bytes:
         """Return the response as CSV."""
         added = unused_names(added_columns(served.spec), set(self.file.shape.names))
         parts = [self.mark + self.file.head(added)]
         for rows in batches(self._rows(), _PART_ROWS):
-            answers = [_csv_answer(served, answer) for answer in self._answers(batch, rows)]
+            answers = [_csv_answer(served, answer) for answer in self._answers(predict, rows)]
             parts.append(self.file.shape.write(rows, answers))
         return "".join(parts).encode()
 
-    def json(self, batch: BatchPredictor) -> bytes:
+    def json(self, predict: PredictRows) -> bytes:
         """Return the response as a JSON array."""
         items = [
             _json_answer(answer)
             for rows in batches(self._rows(), _PART_ROWS)
-            for answer in self._answers(batch, rows)
+            for answer in self._answers(predict, rows)
             if answer is not None
         ]
         return b"[" + b",".join(items) + b"]"
 
     def _answers(
-        self, batch: BatchPredictor, rows: Sequence[CsvRow]
+        self, predict: PredictRows, rows: Sequence[CsvRow]
     ) -> list[BatchAnswer | InputError | str | None]:
         """Return the answers to rows, or what is wrong with one; None for a line that is no row."""
         read = [None if row.fault is None else self._read(row) for row in rows]
-        answers = iter(batch.predict([one for one in read if isinstance(one, dict)]))
+        answers = iter(predict([one for one in read if isinstance(one, dict)]))
         return [next(answers) if isinstance(one, dict) else one for one in read]
 
     def _rows(self) -> Iterator[CsvRow]:

@@ -27,8 +27,8 @@ def answer_array(
 
     Raises NoModelError or StoreUnreachable.
     """
-    batch = BatchPredictor(service, served, client)
-    answers = batch.answer(list(map(_read, items)))
+    batch = BatchPredictor(service, served)
+    answers = batch.answer(list(map(_read, items)), client)
     batch.record(answers, request_id)
     return b"[" + b",".join(map(_body_of, answers)) + b"]"
 

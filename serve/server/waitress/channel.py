@@ -143,9 +143,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().del_channel(map)
 
     def received(self, data: bytes) -> bool:
-        """Handle bytes that have come."""
-        if self._answer_plain(data):
+        """Handle bytes that have come; a plain request is answered when the loop's turn ends."""
+        may_be_plain = not (
+            self.request or self.requests or self.total_outbufs_len or self.server.is_draining
+        )
+        if may_be_plain and self.server.plain_turn.take(self, data):
             return True
+        return self.parse(data)
+
+    def parse(self, data: bytes) -> bool:
+        """Let waitress parse bytes."""
         before = self.request
         try:
             taken: bool = super().received(data)
@@ -162,19 +169,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self._serve_at_once()
         return taken
 
-    def _answer_plain(self, data: bytes) -> bool:
-        """Answer bytes that are a plain request as a whole, without a parser and a task for it."""
-        if self.request is not None or self.requests or self.total_outbufs_len:
-            return False
-        if self.server.is_draining:
-            return False
-        response = self.server.plain_responses.find(self.peer, data)
-        if response is None:
-            return False
-        self._send_at_once(response)
-        return True
-
-    def _send_at_once(self, data: bytes) -> None:
+    def send_at_once(self, data: bytes) -> None:
         """Send what the client takes now, and put the rest into the buffer."""
         try:
             sent = self.socket.send(data)

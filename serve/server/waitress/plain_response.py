@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 
 from waitress.utilities import build_http_date
 
+from serve.api.fast_path import PlainRequest
 from serve.api.plain_requests import PlainRequests
+from serve.prediction.cache import CachedResponse
 
 # All that a first line may have without a meaning of its own: no escapes in the path, no fragment.
 _FIRST_LINE = re.compile(rb"GET (/predict(?:/[A-Za-z0-9._~-]+)?)\?([!\"$-~]*) HTTP/1\.1\r\n")
 
 
 class PlainResponses:
-    """Makes the whole response to bytes that are one plain request."""
+    """Reads plain requests out of bytes, and makes the whole responses to them."""
 
     def __init__(self, requests: PlainRequests) -> None:
         self._requests = requests
@@ -24,8 +27,8 @@ class PlainResponses:
         }
         self._dated = (0, "")
 
-    def find(self, peer: str, data: bytes) -> bytes | None:
-        """Return the response to bytes of a peer, None if waitress must parse them.
+    def read(self, peer: str, data: bytes) -> PlainRequest | None:
+        """Return the plain request that a peer's bytes are, None if waitress must parse them.
 
         The bytes after the first line must be those of an earlier request of that peer. They end
         with its empty line, and had no body after it; so neither has this request.
@@ -36,11 +39,13 @@ class PlainResponses:
         client = self._requests.find_client((peer, data[line.end() :]))
         if client is None:
             return None
-        path, query = line[1].decode(), line[2].decode()
-        answer = self._requests.answer(client, path, query)
-        if answer is None:
-            return None
-        response, request_id = answer
+        return PlainRequest(client, line[1].decode(), line[2].decode())
+
+    def answer(self, requests: Sequence[PlainRequest]) -> list[bytes | None]:
+        """Return the whole responses to requests, None where waitress must parse the bytes."""
+        return [one and self._encode(*one) for one in self._requests.answer(requests)]
+
+    def _encode(self, response: CachedResponse, request_id: str) -> bytes:
         head = (
             f"HTTP/1.1 200 OK\r\n{self._constant[response.source]}"
             f"Content-Length: {len(response.body)}\r\nDate: {self._date()}\r\n"

@@ -35,6 +35,7 @@ from .channel import Channel, beyond_limit
 from .dispatcher import Dispatcher
 from .event_loop import EventLoop
 from .plain_response import PlainResponses
+from .plain_turn import PlainTurn
 
 # Larger bodies wait in files, so that many at once do not fill the memory.
 BODY_IN_MEMORY_BYTES = 64 * 1024
@@ -83,7 +84,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.event_loop = EventLoop()
         # Connections whose requests threads answer, and which those threads so change.
         self.busy_channels: set[Channel] = set()
-        self.plain_responses = PlainResponses(app.plain_requests)
+        self.plain_turn = PlainTurn(PlainResponses(app.plain_requests), self.event_loop)
         self._accepts_from = 0.0
         self._is_unix = listener.family == socket.AF_UNIX
         dispatcher = Dispatcher(app.find_immediate)
@@ -160,6 +161,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.event_loop.update(self)
         self._update_busy()
         self.event_loop.wait(seconds)
+        self.plain_turn.answer()
         self.task_dispatcher.turn_away(self._queue_seconds)
         now = time.monotonic()
         if now - self._unread_checked_at > UNREAD_CHECK_SECONDS:

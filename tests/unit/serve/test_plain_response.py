@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from waitress.adjustments import Adjustments
 
+from serve.api.fast_path import PlainRequest
+from serve.api.plain_requests import PlainAnswer
 from serve.prediction.cache import CachedResponse
 from serve.server.waitress.plain_response import PlainResponses
 from serve.server.waitress.request import RequestParser
@@ -14,28 +18,33 @@ from serve.server.waitress.request import RequestParser
 PEER, CLIENT = "192.0.2.1", "192.0.2.1"
 LINES = b"Host: localhost\r\nAccept: */*\r\n\r\n"
 BODY = b'{"prediction":"a"}'
+REQUEST = PlainRequest(CLIENT, "/predict/intents", "a=b")
 # Characters that mean something in an address, in a first line, or in neither.
 TARGETS = st.text("/predict?&=%20+#:@[]a\tÿ .;~-\r\n\"'<>\x00{}|\\^`", max_size=40)
 
 
 class Requests:
-    """Plain requests that know one head, and record what they are asked."""
+    """Plain requests that know one head."""
 
     def __init__(self) -> None:
         self.constant_headers = {"teacher": [("Content-Type", "application/json")]}
-        self.asked: list[tuple[str, str]] = []
         self.has_answer = True
 
     def find_client(self, head: object) -> str | None:
         """Return the one client that is known."""
         return CLIENT if head == (PEER, LINES) else None
 
-    def answer(self, client: str, path: str, query: str) -> tuple[CachedResponse, str] | None:
+    def answer(self, requests: Sequence[PlainRequest]) -> list[PlainAnswer | None]:
         """Answer every request alike."""
-        assert client == CLIENT
-        self.asked.append((path, query))
         response = CachedResponse(BODY, '"tag"', 1, "a", "teacher", "a")
-        return (response, "id-1") if self.has_answer else None
+        return [PlainAnswer(response, "id-1") if self.has_answer else None for _ in requests]
+
+
+def responses(*, has_answer: bool = True) -> PlainResponses:
+    """Return what reads and answers plain requests, of which one head is known."""
+    requests = Requests()
+    requests.has_answer = has_answer
+    return PlainResponses(requests)  # type: ignore[arg-type]
 
 
 def parse(data: bytes) -> RequestParser:
@@ -54,14 +63,12 @@ def parse(data: bytes) -> RequestParser:
 @example("/predict/intents?a=b HTTP/1.0\r\nX: y")
 def test_a_plain_request_is_understood_as_waitress_understands_it(target: str) -> None:
     """Or it is left to waitress."""
-    requests = Requests()
     data = f"GET {target} HTTP/1.1\r\n".encode("latin-1") + LINES
-    if PlainResponses(requests).find(PEER, data) is None:  # type: ignore[arg-type]
-        assert not requests.asked
-        return
-    parser = parse(data)
-    assert not parser.error
-    assert requests.asked == [(parser.path, parser.query)]
+    request = responses().read(PEER, data)
+    if request is not None:
+        parser = parse(data)
+        assert not parser.error
+        assert request == PlainRequest(CLIENT, parser.path, parser.query)
 
 
 @pytest.mark.parametrize(
@@ -81,21 +88,18 @@ def test_a_plain_request_is_understood_as_waitress_understands_it(target: str) -
 )
 def test_everything_else_is_left_to_waitress(data: bytes) -> None:
     """Another method, version or head, half a request, and more than one."""
-    requests = Requests()
-    assert PlainResponses(requests).find(PEER, data) is None  # type: ignore[arg-type]
-    assert not requests.asked
+    assert responses().read(PEER, data) is None
 
 
 def test_the_head_of_one_address_is_not_known_of_another() -> None:
     """Another address may be another client, or no proxy that is believed."""
     data = b"GET /predict/intents?a=b HTTP/1.1\r\n" + LINES
-    assert PlainResponses(Requests()).find("192.0.2.2", data) is None  # type: ignore[arg-type]
+    assert responses().read("192.0.2.2", data) is None
 
 
 def test_the_response_is_whole() -> None:
     """With the length of its body, its time, tag and id, and the headers of all answers."""
-    data = b"GET /predict/intents?a=b HTTP/1.1\r\n" + LINES
-    response = PlainResponses(Requests()).find(PEER, data)  # type: ignore[arg-type]
+    response = responses().answer([REQUEST])[0]
     assert response is not None
     head, _, body = response.partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
@@ -112,7 +116,4 @@ def test_the_response_is_whole() -> None:
 
 def test_a_request_that_must_wait_is_left_to_waitress() -> None:
     """For a view, or for a thread that reads a store on another machine."""
-    requests = Requests()
-    requests.has_answer = False
-    data = b"GET /predict/intents?a=b HTTP/1.1\r\n" + LINES
-    assert PlainResponses(requests).find(PEER, data) is None  # type: ignore[arg-type]
+    assert responses(has_answer=False).answer([REQUEST]) == [None]

@@ -29,7 +29,7 @@ def make_server(**more: object) -> SimpleNamespace:
         event_loop=EventLoop(),
         is_draining=False,
         task_dispatcher=Dispatcher(lambda *_: False),
-        plain_responses=SimpleNamespace(find=lambda *_: None),
+        plain_turn=SimpleNamespace(take=lambda *_: False),
         **more,
     )
 
