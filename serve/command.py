@@ -26,7 +26,7 @@ from serve.server.web_process import WebProcess, serve_web_process
 from serve.telemetry.log import BatchedHandler, set_up_log
 from serve.telemetry.multiprocess import mark_process_dead
 
-from .malloc import use_one_arena
+from .memory import use_one_arena
 
 
 def main(arguments: argparse.Namespace) -> None:

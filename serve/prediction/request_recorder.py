@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from db.store.dialect import is_timeout
@@ -36,6 +37,7 @@ COUNT_SECONDS = 5.0
 log = logging.getLogger("veilleuse.web")
 
 Waiting: TypeAlias = tuple[int, RequestedInput]
+ByDataset: TypeAlias = dict[int, list[RequestedInput]]
 
 
 class RequestRecorder:
@@ -185,22 +187,48 @@ class RequestRecorder:
 
     def _write(self, batch: list[Waiting]) -> list[Waiting]:
         """Write what can be written now; return the rest."""
-        by_dataset: dict[int, list[RequestedInput]] = defaultdict(list)
+        by_dataset: defaultdict[int, list[RequestedInput]] = defaultdict(list)
         for dataset_id, asked in batch:
             by_dataset[dataset_id].append(asked)
-        rest = []
+        rest, took_too_long = self._write_together(dict(sorted(by_dataset.items())))
+        self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
+        if took_too_long:
+            self._at_once = max(len(batch) // 2, 1)
+        return [(dataset_id, row) for dataset_id, rows in rest.items() for row in rows]
+
+    def _write_together(self, by_dataset: ByDataset) -> tuple[ByDataset, bool]:
+        """Write the inputs of all datasets by one transaction, or else by one for each of them.
+
+        Return what is left, and whether the store took too long.
+        """
+        if len(by_dataset) == 1:
+            return self._write_alone(by_dataset)
+        try:
+            room = {one: self._count_room(one) for one in by_dataset}
+            within = {one: rows[: room[one]] for one, rows in by_dataset.items()}
+            written = self._store.write(
+                partial(_record_all, by_dataset=within, limit=self._most_waiting)
+            )
+        except Exception as error:  # noqa: BLE001  some of the datasets can perhaps be written
+            return (by_dataset, True) if is_timeout(error) else self._write_alone(by_dataset)
+        for dataset_id, rows in by_dataset.items():
+            self.dropped += len(rows) - written[dataset_id]
+            is_full = written[dataset_id] < len(within[dataset_id])
+            self._room[dataset_id] = 0 if is_full else room[dataset_id] - len(rows)
+        return {}, False
+
+    def _write_alone(self, by_dataset: ByDataset) -> tuple[ByDataset, bool]:
+        """Write the inputs of each dataset by a transaction of its own."""
+        rest: ByDataset = {}
         took_too_long = False
-        for dataset_id, rows in sorted(by_dataset.items()):
+        for dataset_id, rows in by_dataset.items():
             try:
                 self._write_some(dataset_id, rows)
             except Exception as error:  # noqa: BLE001  another dataset's can perhaps be written
                 log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
-                rest += [(dataset_id, row) for row in rows]
+                rest[dataset_id] = rows
                 took_too_long |= is_timeout(error)
-        self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
-        if took_too_long:
-            self._at_once = max(len(batch) // 2, 1)
-        return rest
+        return rest, took_too_long
 
     def _write_some(self, dataset_id: int, rows: list[RequestedInput]) -> None:
         """Write as many inputs as there is room for."""
@@ -233,6 +261,14 @@ class RequestRecorder:
             self.refused += 1
             # Without the input itself, which may be anything.
             log.warning("the store refuses an unseen input: %s", type(error).__name__)
+
+
+def _record_all(connection: Connection, by_dataset: ByDataset, limit: int) -> dict[int, int]:
+    """Record the inputs of datasets; return how many of each there was room for."""
+    return {
+        dataset_id: record_within_limit(connection, dataset_id, rows, limit)
+        for dataset_id, rows in by_dataset.items()
+    }
 
 
 def is_refusal(error: Exception) -> bool:

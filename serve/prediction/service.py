@@ -24,7 +24,7 @@ from db.spec.field import Inputs
 from db.store.store import Store
 from db.traffic.prediction_counts import prediction_name
 from db.traffic.requested_inputs import pack_requested
-from serve.malloc import give_back
+from serve.memory import loading
 from serve.store_reader import StoreReader
 from serve.telemetry.counters import RequestCounters
 
@@ -63,9 +63,8 @@ class PredictionService:
         self.draining = False
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="generation-poller", daemon=True)
-        with store.reading() as connection:
+        with store.reading() as connection, loading():
             self.catalog: Catalog = load_catalog(connection, None, settings)
-        give_back()
 
     def start(self) -> None:
         """Start polling the generation, and recording unseen inputs and answers."""
@@ -235,10 +234,9 @@ class PredictionService:
         generation = self.store_reader.poll_generation()
         if generation is None or generation == self.catalog.generation:
             return
-        with self.store_reader.reading() as connection:
+        with self.store_reader.reading() as connection, loading():
             self.catalog = load_catalog(connection, self.catalog, self.settings)
         log.info("serving generation %s", self.catalog.generation)
-        give_back()
 
 
 def make_response(

@@ -14,7 +14,7 @@ from pathlib import Path
 from db.errors import SettingError
 from db.settings import Settings, load_settings
 from db.store.store import open_store
-from serve.malloc import use_one_arena
+from serve.memory import use_one_arena
 from serve.telemetry.log import set_up_log
 
 from .descriptor_limit import most_connections, raise_descriptor_limit

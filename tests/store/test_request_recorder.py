@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from db.records.dataset import Dataset
@@ -68,6 +69,50 @@ def test_inputs_of_a_dropped_dataset_do_not_hold_up_others(store: Store, dataset
         assert recorder.put(dataset.id + 1, good(1))
         assert recorder.put(dataset.id, good(2))
         wait_for(lambda: keys(store) == [good(2).key], seconds=30)
+
+
+@pytest.fixture
+def many(store: Store) -> list[Dataset]:
+    """Return datasets without records."""
+    names = [f"notes-{number}" for number in range(5)]
+    return [register(store, msgspec.structs.replace(notes_spec({}), name=name)) for name in names]
+
+
+def write_batch(store: Store, batch: list[tuple[int, RequestedInput]]) -> RequestRecorder:
+    """Write a batch of inputs of several datasets, of each of which two may wait."""
+    recorder = RequestRecorder(store, 100, 2)
+    for dataset_id, asked in batch:
+        assert recorder.put(dataset_id, asked)
+    recorder._gather()
+    assert recorder._write(recorder._batch) == []
+    return recorder
+
+
+def test_inputs_of_many_datasets_are_written_by_one_transaction(
+    store: Store, many: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction for each would take most of the time; the limit of each dataset holds."""
+    transactions = []
+    write = Store.write
+
+    def count(own: Store, work: Callable[[Connection], object]) -> object:
+        transactions.append(work)
+        return write(own, work)
+
+    monkeypatch.setattr(Store, "write", count)
+    batch = [(dataset.id, good(number)) for number in range(3) for dataset in many]
+    recorder = write_batch(store, batch[:-1])
+    assert (len(transactions), len(keys(store)), recorder.dropped) == (1, 10, 4)
+    assert not recorder.put(many[0].id, good(4)), "two of its inputs wait"
+
+
+def test_an_input_that_is_refused_leaves_those_of_other_datasets_alone(
+    store: Store, many: list[Dataset]
+) -> None:
+    """The transaction of all of them fails, and then each dataset gets its own."""
+    batch = [(dataset.id, good(number)) for number in range(2) for dataset in many]
+    recorder = write_batch(store, [*batch[:-1], (many[-1].id, UNREADABLE)])
+    assert (len(keys(store)), recorder.refused) == (9, 1)
 
 
 def test_the_batch_that_is_being_written_counts_as_waiting(

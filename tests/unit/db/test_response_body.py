@@ -17,6 +17,7 @@ from db.scoring.response_body import (
     interval_around,
     rank,
     round_number,
+    round_probabilities,
     student_answer,
 )
 from db.scoring.student import Student
@@ -140,6 +141,15 @@ def test_the_most_likely_label_comes_first_and_equal_ones_by_name() -> None:
 def test_labels_with_the_same_rounded_probability_are_sorted_by_name() -> None:
     """Digits that are not sent must not decide the order."""
     assert list(rank(["b", "a"], [0.50000004, 0.49999996])) == ["a", "b"]
+
+
+SHARES = st.floats(0, 1) | st.integers(0, 10**7).map(lambda it: it / 10**7)
+
+
+@given(st.lists(SHARES | SHARES.map(lambda it: min(it + 5e-7, 1.0))))
+def test_probabilities_are_rounded_to_the_last_bit_as_python_rounds(shares: list[float]) -> None:
+    """Half way between two decimals as well."""
+    assert round_probabilities(shares) == [round(share, 6) for share in shares]
 
 
 @pytest.mark.parametrize(
