@@ -22,6 +22,7 @@ from benchmark.processes import call, environment_of, pin_to_cores
 
 from .harness import (
     LOAD_CORE,
+    RECORDS_ALL,
     SERVER_CORE,
     Contender,
     Server,
@@ -145,8 +146,7 @@ class GrowthStores:
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
         environment = environment_of(f"sqlite:///{folder / STORE}")
-        # There is no worker, and inputs that have no room would cost less.
-        setup = StoreSetup(self._scale, environment | {"WAITING_RECORDS": "100000000"}, folder)
+        setup = StoreSetup(self._scale, environment | RECORDS_ALL, folder)
         made = folder / "made"
         if not made.exists():
             began = time.monotonic()

@@ -46,6 +46,8 @@ METRICS_SECONDS = 1.1
 CONNECTIONS = 32
 REPEATED = 200
 THREADS = os.environ.get("WEB_THREADS", "4")
+# There is no worker, and unseen inputs for which the store has no room would cost less.
+RECORDS_ALL = {"WAITING_RECORDS": "100000000"}
 
 # How inputs become unseen: their text gets one more word, or their last number more decimals.
 Vary: TypeAlias = Literal["", "word", "decimals"]

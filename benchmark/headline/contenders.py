@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmark.comparison import harness
 from benchmark.comparison.batches import Batches, post, row_batches, sentence_batches
 from benchmark.comparison.harness import (
+    RECORDS_ALL,
     BeforeLoad,
     ComparisonSetup,
     Contender,
@@ -63,8 +64,12 @@ def post_figures(batches: Batches, port: int, pid: int, number: int) -> dict[str
 
 
 def _ours(setup: StoreSetup, name: str, ready: str, **settings: str) -> Server:
-    """Return our web process, which is ready once it has answered a prediction."""
-    return dataclasses.replace(veilleuse_server(setup, name, **settings), ready=ready)
+    """Return our web process, which is ready once it has answered a prediction.
+
+    It records every unseen input of all rounds, which are more than may wait by default.
+    """
+    server = veilleuse_server(setup, name, **RECORDS_ALL, **settings)
+    return dataclasses.replace(server, ready=ready)
 
 
 def sentence_entries(setup: ComparisonSetup) -> Iterator[Entry]:

@@ -26,10 +26,10 @@ from .base import json_option
 @json_option
 def bench(records: int, enrichers: str, url: str, *, as_json_: bool) -> None:
     """Measure the overhead of store, leases and compute child over enriching in memory."""
+    # The log of creating the tables is of no interest here, nor that of the import.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from enrich.benchmark import measure_overhead  # noqa: PLC0415  imports Alembic: it makes tables
 
-    # The log of creating the tables is of no interest here.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     overhead = measure_overhead(records, enrichers.split(","), url)
     if as_json_:
         figures = {

@@ -50,7 +50,7 @@ class FastPath:
 
         A request with an error gets None too: the view then says what is wrong with it.
         """
-        return self._guarded(partial(self._answer, environ))
+        return self.guarded(partial(self._answer, environ))
 
     def _answer(self, environ: Environ) -> CachedResponse | None:
         if not self._is_plain(environ):
@@ -73,7 +73,7 @@ class FastPath:
         missed = {at: one for at, one in enumerate(requests) if responses[at] is None}
         for served, waiting in self._by_dataset(missed):
             respond = partial(BatchPredictor(self._service, served).respond, [*waiting.values()])
-            for at, response in zip(waiting, self._guarded(respond) or (), strict=False):
+            for at, response in zip(waiting, self.guarded(respond) or (), strict=False):
                 responses[at] = response
         return responses
 
@@ -84,7 +84,7 @@ class FastPath:
         catalog, reads_at_once = self._service.catalog, self._service.reads_at_once
         found: dict[int, tuple[Served, dict[int, SingleRequest]]] = {}
         for at, request in requests.items():
-            read = self._guarded(partial(_read, catalog, request))
+            read = self.guarded(partial(_read, catalog, request))
             if read is None:
                 continue
             served, single = read
@@ -92,7 +92,7 @@ class FastPath:
                 found.setdefault(served.id, (served, {}))[1][at] = single
         return found.values()
 
-    def _guarded(self, answer: Callable[[], T]) -> T | None:
+    def guarded(self, answer: Callable[[], T]) -> T | None:
         """Return an answer, None after an error.
 
         An error that nobody expected is counted and logged: otherwise it would only show as

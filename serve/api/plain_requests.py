@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from serve.prediction.cache import CachedResponse
@@ -77,6 +78,10 @@ class PlainRequests:
         None stands where the middleware must answer: after an error, which a view explains, or
         where the answer would have to wait for a store on another machine.
         """
+        answers = self._fast_path.guarded(partial(self._answer, requests))
+        return answers or [None] * len(requests)
+
+    def _answer(self, requests: Sequence[PlainRequest]) -> list[PlainAnswer | None]:
         started = time.perf_counter()
         responses = self._fast_path.answer_together(requests)
         answers = [one and PlainAnswer(one, self._request_log.new_id()) for one in responses]

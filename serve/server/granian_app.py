@@ -13,14 +13,13 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from db.records.record import slices
 from serve.api.access.body_limit import PLAIN, BodyLimit
 from serve.api.fast_path import PlainRequest, is_prediction
 from serve.api.middleware import RequestMiddleware
-from serve.api.plain_requests import MOST_TOGETHER, PlainAnswer, PlainRequests
 from serve.api.wsgi import CACHED, HEAD, WAITED, Environ, Headers
 from serve.prediction.cache import CachedResponse
 
+from .granian_plain_turn import PlainTurn
 from .waitress.request import ONLY_CHUNKED, host_fault
 
 HOLDS_BODIES = "the most that SERVER=granian holds; use SERVER=waitress for larger files"
@@ -112,42 +111,6 @@ class BodyReader:
 def _check_whole(size: int, length: int | None) -> None:
     if length is not None and size != length:
         raise UnreadRequest(400, f"the body ended after {size:,} of {length:,} bytes")
-
-
-class PlainTurn:
-    """Gathers the plain requests of a turn of the event loop, and answers them at its end."""
-
-    def __init__(self, plain_requests: PlainRequests) -> None:
-        self._plain_requests = plain_requests
-        self._waiting: list[tuple[PlainRequest, Exchange, asyncio.Future[bool]]] = []
-
-    def answer(self, request: PlainRequest, exchange: Exchange) -> asyncio.Future[bool]:
-        """Answer a request; the result is whether it could be answered."""
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._answer_all)
-        is_answered = loop.create_future()
-        self._waiting.append((request, exchange, is_answered))
-        return is_answered
-
-    def _answer_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for some in slices(waiting, MOST_TOGETHER):
-            answers = self._plain_requests.answer([request for request, _, _ in some])
-            for (_, exchange, is_answered), answer in zip(some, answers, strict=True):
-                if answer is not None:
-                    self._send(exchange, answer)
-                if not is_answered.done():
-                    is_answered.set_result(answer is not None)
-
-    def _send(self, exchange: Exchange, answer: PlainAnswer) -> None:
-        response, request_id = answer
-        headers = [
-            *self._plain_requests.constant_headers[response.source],
-            ("ETag", response.tag),
-            ("X-Request-Id", request_id),
-        ]
-        exchange.response_bytes(200, headers, response.body)
 
 
 class GranianApp:
