@@ -6,6 +6,7 @@ figures are medians over the rounds.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import statistics
@@ -36,6 +37,7 @@ from benchmark.processes import (
     wait_until,
 )
 from benchmark.target.scrape import scrape
+from benchmark.target.store import copied_store
 
 SERVER_CORE, LOAD_CORE = frozenset({0}), frozenset({1})
 ROUNDS = 5
@@ -196,10 +198,16 @@ def run_rounds(
 
 
 def measure_once(contender: Contender, number: int, load: WrkLoad) -> dict[str, Any]:
-    """Start and load a server, and return the figures of this round.
+    """Start and load a server with a store of its own, and return the figures of this round.
 
     `start_seconds` is the time until `ready` is answered.
     """
+    with copied_store(contender.server.environment) as environment:
+        server = dataclasses.replace(contender.server, environment=environment)
+        return _measure(dataclasses.replace(contender, server=server), number, load)
+
+
+def _measure(contender: Contender, number: int, load: WrkLoad) -> dict[str, Any]:
     port, began = free_port(), time.monotonic()
     with serving(contender.server, port) as process:
         start_seconds = time.monotonic() - began

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable
-from contextlib import closing
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmark.processes import ROOT, call, environment_of, fill_store
@@ -27,12 +28,32 @@ def prepare_store(folder: Path) -> str:
         return url
     original, copy = ROOT / url.removeprefix(SQLITE), folder / "store.db"
     if original.exists():
-        with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
+        _copy(original, copy)
     else:
         print("there is no store: importing the samples and training on them", file=sys.stderr)
         _train_samples(environment_of(f"{SQLITE}{copy}"))
     return f"{SQLITE}{copy}"
+
+
+@contextmanager
+def copied_store(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the environment of a server with a copy of its SQLite store, if it has one.
+
+    What a server records must not be there when the next one gets the same inputs.
+    """
+    url = environment.get("DATABASE_URL", "")
+    if not url.startswith(SQLITE):
+        yield environment
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "store.db"
+        _copy(ROOT / url.removeprefix(SQLITE), copy)
+        yield {**environment, "DATABASE_URL": f"{SQLITE}{copy}"}
+
+
+def _copy(original: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
 
 
 def _train_samples(environment: dict[str, str]) -> None:
