@@ -25,7 +25,6 @@ from .harness import (
     RECORDS_ALL,
     SERVER_CORE,
     Contender,
-    Server,
     StoreSetup,
     Vary,
     WorkloadScale,
@@ -208,23 +207,8 @@ def _case(
     metrics = _metrics(setup, table)
     size = size or metrics["student_trees"]
     server = veilleuse_server(setup, f"{dimension} {size}, {setup.folder.name}")
-    contender = Contender(_on_a_copy(server, setup.folder), file, table.vary)
+    contender = Contender(server, file, table.vary)
     return Case(dimension, size, metrics["student_estimator"], contender)
-
-
-def _on_a_copy(server: Server, folder: Path) -> Server:
-    """Return a server that copies its store when it starts: each round sends the same inputs.
-
-    They are new to each copy, since rounds and cases record them in copies of their own.
-    """
-    store, copy = str(folder / STORE), str(folder / f"copy-{STORE}")
-    script = 'rm -f "$2" "$2"-*; cp "$1" "$2"; shift 2; exec "$@"'
-    command = ["sh", "-c", script, "sh", store, copy, *server.command]
-    return replace(
-        server,
-        command=command,
-        environment={**server.environment, "DATABASE_URL": f"sqlite:///{copy}"},
-    )
 
 
 def processes(stores: GrowthStores) -> Iterator[Case]:

@@ -34,6 +34,8 @@ ALSO_SECONDS = 1.0
 # How often the inputs that wait for workers are counted.
 COUNT_SECONDS = 5.0
 
+_NOT_NOW = "unseen inputs cannot be written now: %s"
+
 log = logging.getLogger("veilleuse.web")
 
 Waiting: TypeAlias = tuple[int, RequestedInput]
@@ -210,7 +212,10 @@ class RequestRecorder:
                 partial(_record_all, by_dataset=within, limit=self._most_waiting)
             )
         except Exception as error:  # noqa: BLE001  some of the datasets can perhaps be written
-            return (by_dataset, True) if is_timeout(error) else self._write_alone(by_dataset)
+            if not is_timeout(error):
+                return self._write_alone(by_dataset)
+            log.warning(_NOT_NOW, type(error).__name__)
+            return by_dataset, True
         for dataset_id, rows in by_dataset.items():
             self.dropped += len(rows) - written[dataset_id]
             is_full = written[dataset_id] < len(within[dataset_id])
@@ -225,7 +230,7 @@ class RequestRecorder:
             try:
                 self._write_some(dataset_id, rows)
             except Exception as error:  # noqa: BLE001  another dataset's can perhaps be written
-                log.warning("unseen inputs cannot be written now: %s", type(error).__name__)
+                log.warning(_NOT_NOW, type(error).__name__)
                 rest[dataset_id] = rows
                 took_too_long |= is_timeout(error)
         return rest, took_too_long
