@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from db.errors import InputError, UnknownRow, VeilleuseError
+from db.errors import InputError, UnknownRow
 from db.records.observation import FoundRecord
 from db.scoring.response_body import Answer, decode_label, encode_answer, student_answers
 from db.spec.field import Inputs
@@ -58,7 +58,7 @@ class BatchPredictor:
 
     def predict(self, rows: Sequence[Inputs], client: str) -> list[BatchAnswer]:
         """Return the answers to inputs in normal form; raises NoModelError."""
-        return self._predict(self._look_up(rows), [client] * len(rows))
+        return self._predict([(one, client) for one in self._look_up(rows)])
 
     def respond(self, requests: Sequence[SingleRequest]) -> list[CachedResponse | None]:
         """Return the responses to single requests, None for one with an error, and cache them.
@@ -71,18 +71,19 @@ class BatchPredictor:
             return [self._service.predict(self._served, raw, address, client)]
         # Taken before the store is read: what is read now must not outlive this generation.
         cache = self._service.catalog.cache
-        seconds = self._service.valid_seconds(self._served)
-        clients = [one.client for one in requests]
-        answers = self._answer([one.raw for one in requests], clients)
-        responses = [
-            None if isinstance(one, VeilleuseError) else self._response(one) for one in answers
-        ]
-        for request, answer, response in zip(requests, answers, responses, strict=True):
-            if response is None or not request.address:
+        answers = self._answer([one.raw for one in requests], [one.client for one in requests])
+        # Afterwards: the read may have found that the store is down.
+        fresh_seconds = self._service.valid_seconds(self._served)
+        responses: list[CachedResponse | None] = []
+        for request, answer in zip(requests, answers, strict=True):
+            if not isinstance(answer, BatchAnswer):
+                responses.append(None)
                 continue
-            is_stored = isinstance(answer, BatchAnswer) and answer.found.body is not None
-            if is_stored or seconds:
-                cache.put(request.address, response, float("inf") if is_stored else seconds)
+            response = self._response(answer)
+            seconds = fresh_seconds if answer.found.body is None else float("inf")
+            if request.address and seconds:
+                cache.put(request.address, response, seconds)
+            responses.append(response)
         return responses
 
     def record(self, answers: Sequence[BatchAnswer | ItemError], request_id: str) -> None:
@@ -105,7 +106,7 @@ class BatchPredictor:
             for one, client in zip(found, clients, strict=True)
             if isinstance(one, FoundRecord)
         ]
-        answers = iter(self._predict([one for one, _ in asked], [client for _, client in asked]))
+        answers = iter(self._predict(asked))
         return [next(answers) if isinstance(one, FoundRecord) else one for one in found]
 
     def _find(self, items: Sequence[Item]) -> list[FoundRecord | ItemError]:
@@ -136,13 +137,13 @@ class BatchPredictor:
         each = zip(keys, rows, strict=True)
         return [FoundRecord(key, inputs, bodies.get(key)) for key, inputs in each]
 
-    def _predict(self, found: Sequence[FoundRecord], clients: Sequence[str]) -> list[BatchAnswer]:
-        each = zip(found, clients, strict=True)
-        unseen = [(one, client) for one, client in each if one.body is None]
+    def _predict(self, asked: Sequence[tuple[FoundRecord, str]]) -> list[BatchAnswer]:
+        """Return the answers to what each client asks."""
+        unseen = [(one, client) for one, client in asked if one.body is None]
         fresh = iter(self._ask_student(unseen)) if unseen else iter(())
         answers = [
             _fresh(one, next(fresh)) if one.body is None else _stored(one, one.body)
-            for one in found
+            for one, _ in asked
         ]
         self._count(answers)
         return answers

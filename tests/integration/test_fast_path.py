@@ -146,6 +146,22 @@ def test_requests_that_come_together_are_cached_recorded_and_refused_like_others
     assert service.counters.counts().fast_path_errors == 1
 
 
+def test_answers_of_a_read_that_found_the_store_down_are_not_cached(
+    app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Better ones may be stored; they come once the store is back."""
+    reader = service.store_reader
+
+    def go_down(*_: object) -> dict[bytes, bytes]:
+        reader.is_up = False
+        return {}
+
+    monkeypatch.setattr(reader, "find_predictions", go_down)
+    asked = [(PATH, QUERY), (PATH, query(sentence="un vol pour Rome"))]
+    assert None not in answer_plain(app, *asked)
+    assert len(service.catalog.cache) == 0
+
+
 def test_after_a_slow_read_of_the_store_the_event_loop_reads_no_more(
     app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
