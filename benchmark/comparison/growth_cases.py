@@ -40,7 +40,6 @@ COMMON_LABELS, COMMON_WORDS = 10, 8
 # Enough for models that beat a constant, and few enough to train the largest within minutes.
 TEXT_ROWS, MOST_WORDS, COLUMN_ROWS, TREE_ROWS, DATASET_ROWS = 1000, 200_000, 600, 1500, 60
 SENT_ROWS = 200
-STORE = "store.db"
 SPEC = """
 name = "{name}"
 kind = "classification"
@@ -144,7 +143,7 @@ class GrowthStores:
         """Return a store with a trained model of each table."""
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        environment = environment_of(f"sqlite:///{folder / STORE}")
+        environment = environment_of(f"sqlite:///{folder}/store.db")
         setup = StoreSetup(self._scale, environment | RECORDS_ALL, folder)
         made = folder / "made"
         if not made.exists():

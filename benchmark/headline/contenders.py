@@ -66,7 +66,7 @@ def post_figures(batches: Batches, port: int, pid: int, number: int) -> dict[str
 def _ours(setup: StoreSetup, name: str, ready: str, **settings: str) -> Server:
     """Return our web process, which is ready once it has answered a prediction.
 
-    It records every unseen input of all rounds, which are more than may wait by default.
+    It records every unseen input, also on a machine where more come than may wait by default.
     """
     server = veilleuse_server(setup, name, **RECORDS_ALL, **settings)
     return dataclasses.replace(server, ready=ready)

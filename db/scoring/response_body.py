@@ -74,10 +74,7 @@ def rank(labels: Sequence[str], probabilities: Sequence[float]) -> dict[str, flo
     """Return rounded probabilities by label, the most likely first; ties in order of the label."""
     shares = sorted(zip(labels, round_probabilities(probabilities), strict=True))
     # Sorting keeps the order of equals.
-    return dict(sorted(shares, key=_share_of, reverse=True))
-
-
-_share_of = itemgetter(1)
+    return dict(sorted(shares, key=itemgetter(1), reverse=True))
 
 
 def round_probabilities(probabilities: Sequence[float]) -> list[float]:

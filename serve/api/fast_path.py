@@ -69,22 +69,28 @@ class FastPath:
         the processor's caches. None stands for an error, and for an answer that would have to wait
         for the store, because it is on another machine or slow.
         """
-        responses = [_find_hit(self._service, _address(one.path, one.query)) for one in requests]
-        missed = {at: one for at, one in enumerate(requests) if responses[at] is None}
-        for served, waiting in self._by_dataset(missed):
+        addresses = [_address(one.path, one.query) for one in requests]
+        responses = [_find_hit(self._service, address) for address in addresses]
+        missed = [at for at, response in enumerate(responses) if response is None]
+        for served, waiting in self._by_dataset(
+            {at: (requests[at], addresses[at]) for at in missed}
+        ):
             respond = partial(BatchPredictor(self._service, served).respond, [*waiting.values()])
             for at, response in zip(waiting, self.guarded(respond) or (), strict=False):
                 responses[at] = response
         return responses
 
     def _by_dataset(
-        self, requests: Mapping[int, PlainRequest]
+        self, requests: Mapping[int, tuple[PlainRequest, str]]
     ) -> Iterable[tuple[Served, dict[int, SingleRequest]]]:
-        """Return each dataset with the requests for it that can be answered at once."""
+        """Return each dataset with the requests for it that can be answered at once.
+
+        Requests are given with their addresses in the response cache.
+        """
         catalog, reads_at_once = self._service.catalog, self._service.reads_at_once
         found: dict[int, tuple[Served, dict[int, SingleRequest]]] = {}
-        for at, request in requests.items():
-            read = self.guarded(partial(_read, catalog, request))
+        for at, addressed in requests.items():
+            read = self.guarded(partial(_read, catalog, *addressed))
             if read is None:
                 continue
             served, single = read
@@ -148,11 +154,11 @@ def predict(
     return service.predict(find_served(service.catalog, path, fields), fields, address, client())
 
 
-def _read(catalog: Catalog, request: PlainRequest) -> tuple[Served, SingleRequest]:
+def _read(catalog: Catalog, request: PlainRequest, address: str) -> tuple[Served, SingleRequest]:
     """Return the dataset of a request, and its inputs; raises InputError or UnknownDataset."""
     fields = read_query(request.query)
     served = find_served(catalog, request.path, fields)
-    return served, SingleRequest(fields, request.client, _address(request.path, request.query))
+    return served, SingleRequest(fields, request.client, address)
 
 
 def _find_hit(service: PredictionService, address: str) -> CachedResponse | None:

@@ -109,7 +109,7 @@ def test_all_requests_of_a_turn_are_answered_at_its_end(event_loop: EventLoop) -
 
 
 def test_an_error_on_a_connection_leaves_the_others_alone(event_loop: EventLoop) -> None:
-    """A client that has gone, an error of ours, one that needs a view, and one that was closed."""
+    """One client has gone, one answer fails, one request needs a view, one connection is closed."""
     gone = Channel(event_loop, BrokenPipeError())
     faulty = Channel(event_loop, ValueError())
     special, closed, last = (Channel(event_loop) for _ in range(3))
