@@ -16,7 +16,7 @@ from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.migrations import upgrade
 from db.records.dataset import Dataset, find_dataset, register_dataset
-from db.records.record import batches
+from db.records.encoded_inputs import batches
 from db.settings import Settings, load_settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField

@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 
 from db.records.analysis import Analysis, delete_analyses, write_analysis
 from db.records.dataset import Dataset, find_dataset
+from db.records.encoded_inputs import batches
 from db.records.enrichment import each_vector, labelled_vectors
+from db.records.models.model_versions import read_out_of_fold
+from db.records.models.trained_model import active_model
 from db.records.observation import labels_between
-from db.records.record import batches, each_record
-from db.records.trained_model import active_model, read_out_of_fold
+from db.records.record import each_record
 from db.settings import Settings
 from db.store import tables
 from db.store.generation import raise_generation

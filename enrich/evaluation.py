@@ -12,13 +12,8 @@ from db.errors import DataFileError, InputError, TrainingError
 from db.files.column_check import missing_columns
 from db.files.reader import BadRows, SourceRow, check_rows, open_source
 from db.records.dataset import Dataset, find_dataset
-from db.records.trained_model import (
-    active_model,
-    model_name,
-    read_out_of_fold,
-    read_student,
-    read_teacher,
-)
+from db.records.models.model_versions import read_out_of_fold
+from db.records.models.trained_model import active_model, model_name, read_student, read_teacher
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
 from db.settings import Settings

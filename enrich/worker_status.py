@@ -21,7 +21,7 @@ from db.queue.worker_registry import (
 )
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import count_records, count_stale
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store
 from enrich.enrichers.llm.price import token_cost
 

@@ -11,12 +11,8 @@ from serve.api.query import read_query
 from serve.api.response import respond_cacheable
 from serve.pages.login import Authenticator
 from serve.prediction.catalog import Served
-from serve.prediction.explanation import (
-    ExplanationBody,
-    explain,
-    find_neighbours,
-    neighbours_enrichers,
-)
+from serve.prediction.explanation import ExplanationBody, explain, neighbours_enrichers
+from serve.prediction.neighbours import find_neighbours
 from serve.prediction.service import PredictionService, tag_of
 
 _encode = msgspec.json.Encoder().encode

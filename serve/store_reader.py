@@ -7,22 +7,25 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
-
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from db.errors import VeilleuseError
-from db.records.observation import FoundRecord, find_row
-from db.records.prediction import (
+from db.records.lookup import (
     FindBodies,
+    FoundRecord,
     bind_find_bodies,
     bind_find_body,
     find_body,
+    find_row,
 )
-from db.store.dialect import is_timeout
+from db.store.direct.connection import DirectConnection
+from db.store.direct.direct_store import DirectStore
+from db.store.direct.errors import error_name, is_timeout, store_errors
+from db.store.direct.statement import StoreConnection
 from db.store.generation import read_generation
-from db.store.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 T = TypeVar("T")
 
@@ -48,7 +51,7 @@ class StoreUnreachable(VeilleuseError):
 class _OwnReads(NamedTuple):
     """A thread's connection, the epoch in which it was opened, and its look-ups of predictions."""
 
-    connection: Connection
+    connection: StoreConnection
     epoch: int
     find_body: Callable[[int, bytes], bytes | None]
     find_bodies: FindBodies
@@ -61,10 +64,10 @@ class StoreReader:
     is back. A request waits for a store that hangs at most once, for WEB_STORE_SECONDS.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: DirectStore) -> None:
         self._store = store
         self._thread_local = threading.local()
-        self._connections: list[Connection] = []
+        self._connections: list[StoreConnection] = []
         self._polling_since: float | None = None
         self._slow_until = float("-inf")
         self.is_up = True
@@ -81,7 +84,7 @@ class StoreReader:
             return None
         try:
             return self._read(lambda own: own.find_body(dataset_id, key))
-        except SQLAlchemyError as error:
+        except store_errors() as error:
             self._mark_down(error)
             return None
 
@@ -91,7 +94,7 @@ class StoreReader:
             return {}
         try:
             return self._read(lambda own: own.find_bodies(dataset_id, keys))
-        except SQLAlchemyError as error:
+        except store_errors() as error:
             self._mark_down(error)
             return {}
 
@@ -100,7 +103,7 @@ class StoreReader:
         self.require_up()
         try:
             return self._read(lambda own: find_row(own.connection, dataset_id, row_id))
-        except SQLAlchemyError as error:
+        except store_errors() as error:
             self._mark_down(error)
             raise StoreUnreachable from error
 
@@ -111,7 +114,7 @@ class StoreReader:
         try:
             read = read_generation if was_up else _probe
             generation = self._read(lambda own: read(own.connection))
-        except SQLAlchemyError as error:
+        except store_errors() as error:
             self._mark_down(error)
             return None
         finally:
@@ -144,7 +147,7 @@ class StoreReader:
         own = self._usable()
         try:
             return read(own or self._open())
-        except SQLAlchemyError as error:
+        except store_errors() as error:
             self._discard_connection()
             # A store that hangs would make the caller wait again.
             if is_timeout(error) or own is None:
@@ -154,39 +157,62 @@ class StoreReader:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield this thread's connection; raises StoreUnreachable, at once while the store is down.
+        """Yield this thread's connection as SQLAlchemy's, for the queries of pages.
 
-        Errors of the block's own reads are raised as StoreUnreachable as well. A store that says
-        itself that a page took too long is not down.
+        Raises StoreUnreachable, at once while the store is down. Errors of the block's own reads
+        are raised as StoreUnreachable as well. A store that says itself that a page took too long
+        is not down.
         """
+        with self._errors_as_unreachable():
+            yield self.connection()
+
+    @contextmanager
+    def reading_directly(self) -> Iterator[StoreConnection]:
+        """Yield this thread's connection, for statements alone; raises what `reading` does."""
+        with self._errors_as_unreachable():
+            yield (self._usable() or self._open()).connection
+
+    @contextmanager
+    def _errors_as_unreachable(self) -> Iterator[None]:
         self.require_up()
         try:
-            yield self.connection()
-        except SQLAlchemyError as error:
+            yield
+        except store_errors() as error:
             if is_timeout(error) and not _is_lost(error):
                 raise StoreUnreachable(TOO_SLOW) from error
             self._mark_down(error)
             raise StoreUnreachable from error
 
     def connection(self) -> Connection:
-        """Return this thread's connection, opening it if necessary."""
-        return (self._usable() or self._open()).connection
+        """Return this thread's connection as SQLAlchemy's, which takes the place of the driver's.
+
+        So a thread that shows pages has one connection, and keeps it for its other reads.
+        """
+        own = self._usable()
+        if own is not None and not isinstance(own.connection, DirectConnection):
+            return own.connection
+        self._discard_connection()
+        epoch = self._store.sessions.epoch
+        connection = self._store.pooled.reader.connect()
+        self._keep(connection, epoch)
+        return connection
 
     def _usable(self) -> _OwnReads | None:
         """Return this thread's connection and its reads if they can still be used."""
         own: _OwnReads | None = getattr(self._thread_local, "reads", None)
         if own is None:
             return None
-        connection = own.connection
-        is_old = own.epoch != self._store.sessions.epoch
-        if is_old or connection.closed or connection.invalidated:
+        if own.epoch != self._store.sessions.epoch or _is_ended(own.connection):
             self._discard_connection()
             return None
         return own
 
     def _open(self) -> _OwnReads:
         epoch = self._store.sessions.epoch
-        connection = self._store.reader.connect()
+        return self._keep(self._store.connect(), epoch)
+
+    def _keep(self, connection: StoreConnection, epoch: int) -> _OwnReads:
+        """Make a connection this thread's own."""
         self._connections.append(connection)
         finds = bind_find_body(connection), bind_find_bodies(connection)
         own = _OwnReads(connection, epoch, *finds)
@@ -198,9 +224,9 @@ class StoreReader:
         for connection in self._connections:
             _close(connection)
 
-    def _mark_down(self, error: SQLAlchemyError) -> None:
+    def _mark_down(self, error: Exception) -> None:
         if self.is_up:
-            log.warning("the store is unreachable: %s", type(error).__name__)
+            log.warning("the store is unreachable: %s", error_name(error))
         self.is_up = False
         # Every other connection may hang as this one did.
         self._store.sessions.condemn()
@@ -214,19 +240,25 @@ class StoreReader:
             _close(own.connection)
 
 
-def _probe(connection: Connection) -> int:
+def _probe(connection: StoreConnection) -> int:
     """Read all that requests read: each table may be locked without the others."""
     find_body(connection, 0, b"")
     find_row(connection, 0, "")
     return read_generation(connection)
 
 
-def _is_lost(error: SQLAlchemyError) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+def _is_lost(error: Exception) -> bool:
+    return bool(getattr(error, "connection_invalidated", False))
 
 
-def _close(connection: Connection) -> None:
+def _is_ended(connection: StoreConnection) -> bool:
+    if isinstance(connection, DirectConnection):
+        return connection.closed or connection.is_lost
+    return connection.closed or connection.invalidated
+
+
+def _close(connection: StoreConnection) -> None:
     """Close a connection without sending anything to the store, which may be down."""
-    if not connection.closed:
+    if not isinstance(connection, DirectConnection) and not connection.closed:
         connection.invalidate()
-        connection.close()
+    connection.close()

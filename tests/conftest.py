@@ -27,6 +27,7 @@ from db.spec.toml_file import read_spec
 from db.store.store import Store
 from db.traffic.requested_inputs import pack_requested, record_requested
 
+from .direct import close_direct_stores
 from .empty_store import make_store as make_store  # noqa: PLC0414  tests import it from here
 from .empty_store import settings_for as settings_for  # noqa: PLC0414
 from .extent import ALL, FULL
@@ -73,6 +74,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if ALL and report.skipped and isinstance(report.longrepr, tuple):
         report.outcome, report.longrepr = "failed", report.longrepr[2]
     return report
+
+
+@pytest.fixture(autouse=True)
+def _direct_stores() -> Iterator[None]:
+    """Close the stores that a test has opened as a web process does."""
+    yield
+    close_direct_stores()
 
 
 @pytest.fixture

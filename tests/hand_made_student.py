@@ -7,7 +7,7 @@ import struct
 import msgspec
 
 from db.records.dataset import Dataset
-from db.records.trained_model import NewModel, activate_model, add_model
+from db.records.models.model_versions import NewModel, activate_model, add_model
 from db.scoring.features import features_of_word
 from db.scoring.interval import Interval
 from db.scoring.student_data import (

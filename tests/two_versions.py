@@ -12,7 +12,7 @@ import msgspec
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.trained_model import NewModel, activate_model, add_model
+from db.records.models.model_versions import NewModel, activate_model, add_model
 from db.scoring.student_data import Artifact, StudentData, encode_student
 from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store

@@ -18,10 +18,11 @@ from db.queue.fault import SPEC, Fault, all_faults
 from db.queue.quarantine import count_quarantined
 from db.queue.worker_registry import WorkerRow, all_workers
 from db.records.dataset import Dataset, read_datasets
+from db.records.models.trained_model import active_model, model_name
 from db.records.observation import count_labels
-from db.records.trained_model import active_model, model_name
 from db.settings import Settings
-from db.store.dialect import connection_limit, wall_seconds
+from db.store.dialect import connection_limit
+from db.store.direct.clock import wall_seconds
 from db.store.schema_version import encoding_problem
 from db.store.store import Store, check_schema, describe_store, sqlite_file
 

@@ -11,13 +11,14 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select,
 from db.jobs.job_pruning import prune_jobs
 from db.queue.run_history import latest_run_ids
 from db.records.dataset import Dataset, all_datasets
-from db.records.record import batches, erase_records
+from db.records.encoded_inputs import batches
+from db.records.record import erase_records
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.generation import raise_generation
 from db.store.store import Store, let_others_write
-from db.traffic.prediction_counts import prune_prediction_counts
-from db.traffic.served_answers import delete_answers, oldest_kept
+from db.traffic.counted_answers import prune_prediction_counts
+from db.traffic.kept_answers import delete_answers, oldest_kept
 
 from .clock_check import DAY_SECONDS, check_clock
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from db.errors import VeilleuseError
 from db.records.dataset import find_dataset
-from db.records.prediction import bind_find_body
+from db.records.lookup import bind_find_body
 from db.store import tables
 from db.store.store import Store
 

@@ -11,8 +11,8 @@ from db.queue.fault import all_faults
 from db.queue.quarantine import count_quarantined
 from db.records.dataset import Dataset, all_datasets
 from db.records.enrichment import count_enrichments
+from db.records.models.trained_model import active_model, model_name
 from db.records.observation import count_labels, count_observations
-from db.records.trained_model import active_model, model_name
 from db.spec.dataset_spec import PREDICTION
 from db.store import tables
 from db.store.dialect import store_bytes

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from db.errors import UnknownRecord, UnknownRow
 from db.labels.record_label import give_label, mark_unsure, remove_label
 from db.records.dataset import Dataset, find_dataset
-from db.records.observation import find_row
+from db.records.lookup import find_row
 
 from .base import dataset_argument, json_option, open_configured_store, print_result
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.store.dialect import is_timeout
+from db.store.direct.errors import is_timeout
 
 from .user_database import UserDatabase
 

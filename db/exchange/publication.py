@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from db.errors import ExchangeError
 from db.records.dataset import Dataset
+from db.records.models.trained_model import active_model
 from db.records.predictor import open_predictor
-from db.records.trained_model import active_model
 from db.spec.section import PublicationSpec
 from db.store.store import Store
 

@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 from db.errors import ExchangeError
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.exchange_check import TABLE_NAME
-from db.store.schema import OWN_SCHEMA
+from db.store.direct.place import OWN_SCHEMA
 from db.store.schema_version import OWN_TABLES
 
 from .publication_columns import TableColumn, column_kinds, match_columns, new_type

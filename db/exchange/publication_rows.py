@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from db.files.prediction.row_answer import added_columns, row_answer
 from db.records.dataset import Dataset
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, decode_inputs, slices
 from db.records.predictor import Predictor
-from db.records.record import KEYS_PER_STATEMENT, decode_inputs, slices
 from db.scoring.response_body import Answer
 from db.spec.dataset_spec import DatasetSpec
 from db.store import tables

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from db.errors import ExchangeError
-from db.records.record import KEYS_PER_STATEMENT, slices
-from db.store.dialect import is_transient
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
+from db.store.direct.errors import is_transient
 from db.store.store import error_reason
 
 from .publication_columns import Stored, TableColumn

@@ -16,7 +16,7 @@ from db.files.source_file import Layout, SourceRow
 from db.files.spool import Spool, spooled
 from db.files.typed_value import plain_value, typed_row
 from db.ingestion.present_ids import PresentIds
-from db.records.record import batches
+from db.records.encoded_inputs import batches
 from db.spec.dataset_spec import DatasetSpec
 
 from .since_position import Newest, Position

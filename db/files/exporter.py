@@ -11,10 +11,11 @@ import msgspec
 from db.files.prediction.row_answer import unused_names
 from db.labels.standing_label import standing_rows
 from db.records.dataset import Dataset
+from db.records.encoded_inputs import batches
 from db.records.enrichment import Enrichment, enrichments_between
+from db.records.lookup import find_bodies
 from db.records.observation import Observation, observations_between
-from db.records.prediction import find_bodies
-from db.records.record import batches, each_record
+from db.records.record import each_record
 from db.scoring.packed_numbers import Vector
 from db.scoring.response_body import decode_answer
 from db.spec.dataset_spec import PREDICTION, DatasetSpec

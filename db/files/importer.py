@@ -25,7 +25,8 @@ from db.ingestion.submission import (
     newest_row,
 )
 from db.records.dataset import Dataset
-from db.records.record import batches, first_inputs
+from db.records.encoded_inputs import batches
+from db.records.record import first_inputs
 from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store, let_others_write
 

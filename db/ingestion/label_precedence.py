@@ -15,7 +15,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from db.records.record import KEYS_PER_STATEMENT, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.store import tables
 
 _rows = tables.observation.c

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from db.records.record import KEYS_PER_STATEMENT, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 
 from .temporary_database import open_temporary
 

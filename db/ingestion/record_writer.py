@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from db.records.record import KEYS_PER_STATEMENT, encode_inputs, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, encode_inputs, slices
 from db.store import tables
 
 from .bulk_statements import insert_many_returning, select_listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from db.records.record import KEYS_PER_STATEMENT, batches
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, batches
 
 from .temporary_database import open_temporary
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
-from db.records.record import KEYS_PER_STATEMENT, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.store import tables
 from db.store.store import Store, let_others_write
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, select, update
 
-from db.records.record import KEYS_PER_STATEMENT, erase_records, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
+from db.records.record import erase_records
 from db.store import tables
 from db.store.generation import raise_generation
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.records.observation import count_labels_of, summarize_labels
-from db.records.record import KEYS_PER_STATEMENT, slices
 from db.store import tables
 
 from .label_precedence import settle_precedence

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, update
 
 from db.errors import SubmissionRefused
 from db.records.dataset import Dataset
-from db.records.record import KEYS_PER_STATEMENT, batches
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, batches
 from db.store import tables
 from db.store.dialect import upsert
 

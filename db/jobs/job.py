@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from db.errors import VeilleuseError
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 
 # A job that receives its file is not complete yet, so no worker claims it.
 RECEIVING, WAITING, RUNNING, DONE, FAILED = "receiving", "waiting", "running", "done", "failed"

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from db.errors import VeilleuseError, one_line
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 
 from .job import DONE, FAILED, RUNNING, WAITING, Job, decode_job, encode_values
 from .job_file import OUTPUT, delete_file

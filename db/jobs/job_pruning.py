@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import and_, or_, select
 
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store, let_others_write
 
 from .job import RECEIVING, delete_job

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, delete, or_, select
 
 from db.store import tables
-from db.store.dialect import upsert, wall_seconds
+from db.store.dialect import upsert
+from db.store.direct.clock import wall_seconds
 
 # A person who has left does not keep others from a record for long.
 CLAIM_SECONDS = 600.0

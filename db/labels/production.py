@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Double, Integer, case, cast, f
 
 from db.records.dataset import Dataset
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 
 from .production_judge import FEWEST_JUDGED, Expected, Losses, worst_by_chance
 

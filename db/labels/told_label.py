@@ -10,11 +10,12 @@ from sqlalchemy import Connection, select
 
 from db.errors import InputError, ToldLabelsRefused
 from db.records.dataset import Dataset
-from db.records.record import KEYS_PER_STATEMENT, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.spec.field import TextField, Value
 from db.spec.validation import read_value
 from db.store import tables
-from db.traffic.served_answers import KEEP_DAYS, ServedAnswer, find_answers
+from db.traffic.kept_answers import KEEP_DAYS, find_answers
+from db.traffic.served_answers import ServedAnswer
 
 REQUEST_ID = "request_id"
 MOST_ID_CHARACTERS = 100

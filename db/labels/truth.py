@@ -18,10 +18,12 @@ from db.ingestion.record_writer import find_or_add_records
 from db.ingestion.row import NewRow
 from db.ingestion.submission import begin_rows
 from db.records.dataset import Dataset
-from db.records.record import KEYS_PER_STATEMENT, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.store import tables
-from db.store.dialect import upsert, wall_seconds
-from db.traffic.served_answers import ServedAnswer, newest_answers
+from db.store.dialect import upsert
+from db.store.direct.clock import wall_seconds
+from db.traffic.kept_answers import newest_answers
+from db.traffic.served_answers import ServedAnswer
 
 from .record_label import add_observation, give_label, lock_record, sum_up_labels
 from .told_label import Subject, ToldLabel, find_keys, find_subjects

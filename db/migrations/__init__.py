@@ -13,7 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from db.errors import StoreError
 from db.store import tables
-from db.store.schema import OWN_SCHEMA, find_place, schema_of, set_schema
+from db.store.direct.place import OWN_SCHEMA
+from db.store.direct.statement import schema_of
+from db.store.schema import find_place, set_schema
 from db.store.schema_version import (
     EARLIER_TABLE,
     earlier_version,

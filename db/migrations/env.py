@@ -3,7 +3,7 @@
 from alembic import context
 
 from db.store import tables
-from db.store.schema import schema_of
+from db.store.direct.statement import schema_of
 
 attributes = context.config.attributes
 context.configure(

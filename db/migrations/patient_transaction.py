@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from db.errors import StoreError
 from db.store import tables
-from db.store.dialect import is_lock_timeout, lock_upgrade
+from db.store.dialect import lock_upgrade
+from db.store.direct.errors import is_lock_timeout
 from db.store.store import Store
 
 T = TypeVar("T")

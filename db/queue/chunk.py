@@ -34,10 +34,11 @@ from sqlalchemy import (
 )
 
 from db.errors import LeaseLost
+from db.records.encoded_inputs import decode_inputs
 from db.records.enrichment import Enrichment, write_enrichments
 from db.records.listing_columns import write_listing_columns
 from db.records.prediction import Prediction, write_predictions
-from db.records.record import Record, decode_inputs
+from db.records.record import Record
 from db.store import tables
 from db.store.dialect import lease_clock
 from db.store.json_rows import encode_rows, json_rows

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select
 
 from db.records.dataset import Dataset
-from db.records.record import KEYS_PER_STATEMENT, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.spec.dataset_spec import PREDICTION
 from db.store import tables
-from db.store.dialect import upsert, wall_seconds
+from db.store.dialect import upsert
+from db.store.direct.clock import wall_seconds
 
 # After this time records may have come that a count does not know.
 OLD_SECONDS = 60.0

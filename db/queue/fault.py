@@ -10,17 +10,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, delete, select
-
 from db.errors import one_line
 from db.records.dataset import DamagedDataset, read_datasets
 from db.spec.dataset_spec import PREDICTION
-from db.store import tables
-from db.store.dialect import upsert, wall_seconds
+from db.store.direct.clock import wall_seconds
+from db.store.direct.statement import Statement, StoreConnection
 from db.store.generation import raise_generation
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from .run_history import Run
+
+_COLUMNS = "subject, reason, since, tries, tried_at, wait_seconds"
+_SELECT = (
+    f"SELECT d.name, {_COLUMNS} FROM {{schema}}fault f JOIN {{schema}}dataset d"  # noqa: S608
+    " ON d.id = f.dataset_id"
+)
+_all = Statement(f"{_SELECT} ORDER BY d.name, subject")
+_of_dataset = Statement(f"{_SELECT} WHERE d.id = {{}} ORDER BY subject")
+_before = Statement("SELECT since, tries FROM {schema}fault WHERE dataset_id = {} AND subject = {}")
+# Nothing of a dataset that has been deleted meanwhile.
+_record = Statement(
+    f"INSERT INTO {{schema}}fault (dataset_id, {_COLUMNS})"  # noqa: S608
+    " SELECT id, {}, {}, {}, {}, {}, {} FROM {schema}dataset WHERE id = {}"
+    " ON CONFLICT (dataset_id, subject) DO UPDATE SET reason = excluded.reason,"
+    " since = excluded.since, tries = excluded.tries, tried_at = excluded.tried_at,"
+    " wait_seconds = excluded.wait_seconds"
+)
+_clear = Statement("DELETE FROM {schema}fault WHERE dataset_id = {} AND subject = {}")
 
 SPEC = "spec"
 PLAN = "plan"
@@ -67,41 +85,31 @@ def backoff_seconds(
 
 
 def record_fault(
-    connection: Connection, dataset_id: int, subject: str, reason: str, wait_seconds: float = 0.0
+    connection: StoreConnection,
+    dataset_id: int,
+    subject: str,
+    reason: str,
+    wait_seconds: float = 0.0,
 ) -> float:
     """Record one more failed try, and return how long to wait before the next one.
 
     This is `wait_seconds`; 0 stands for the backoff.
     """
-    is_dataset = select(tables.dataset.c.id).where(tables.dataset.c.id == dataset_id)
-    if connection.execute(is_dataset).first() is None:
-        # It has been deleted meanwhile.
-        return wait_seconds or backoff_seconds(1)
-    before = connection.execute(
-        select(tables.fault.c.since, tables.fault.c.tries).where(_is(dataset_id, subject))
-    ).first()
+    before = _before.first(connection, dataset_id, subject)
     now = wall_seconds(connection)
-    tries = before.tries + 1 if before else 1
+    since, tries = (before[0], before[1] + 1) if before else (now, 1)
     wait = wait_seconds or backoff_seconds(tries)
-    row = {
-        "dataset_id": dataset_id,
-        "subject": subject,
-        "reason": one_line(reason),
-        "since": before.since if before else now,
-        "tries": tries,
-        "tried_at": now,
-        "wait_seconds": wait,
-    }
-    upsert(connection, tables.fault, [row], ("dataset_id", "subject"))
-    if before is None:
+    values = subject, one_line(reason), since, tries, now, wait
+    is_recorded = _record.run(connection, *values, dataset_id)
+    if is_recorded and before is None:
         # Web processes name it in /readyz.
         raise_generation(connection)
     return wait
 
 
-def clear_fault(connection: Connection, dataset_id: int, subject: str) -> None:
+def clear_fault(connection: StoreConnection, dataset_id: int, subject: str) -> None:
     """Remove a fault, if there is one: it works again."""
-    if connection.execute(delete(tables.fault).where(_is(dataset_id, subject))).rowcount:
+    if _clear.run(connection, dataset_id, subject):
         raise_generation(connection)
 
 
@@ -120,7 +128,7 @@ def all_faults(connection: Connection) -> list[Fault]:
     return [faults[name] for name in sorted(faults)]
 
 
-def stopped_parts(connection: Connection, damaged: Iterable[DamagedDataset]) -> list[Fault]:
+def stopped_parts(connection: StoreConnection, damaged: Iterable[DamagedDataset]) -> list[Fault]:
     """Return the recorded faults, and those of specs that cannot be read."""
     specs = [Fault(one.name, SPEC, one.reason, 0.0, 1, 0.0, 0.0) for one in damaged]
     return [*read_faults(connection), *specs]
@@ -131,18 +139,8 @@ def _fault_of_run(run: Run) -> Fault:
     return Fault(run.dataset, run.command, reason, run.ended_at, 1, run.ended_at, 0.0)
 
 
-def read_faults(connection: Connection, dataset_id: int | None = None) -> list[Fault]:
+def read_faults(connection: StoreConnection, dataset_id: int | None = None) -> list[Fault]:
     """Return the recorded faults of a dataset, or of all, by dataset and subject."""
-    columns = [tables.fault.c[name] for name in Fault.__dataclass_fields__ if name != "dataset"]
-    query = (
-        select(tables.dataset.c.name, *columns)
-        .join(tables.dataset, tables.dataset.c.id == tables.fault.c.dataset_id)
-        .order_by(tables.dataset.c.name, tables.fault.c.subject)
-    )
-    if dataset_id is not None:
-        query = query.where(tables.fault.c.dataset_id == dataset_id)
-    return [Fault(*row) for row in connection.execute(query)]
-
-
-def _is(dataset_id: int, subject: str) -> ColumnElement[bool]:
-    return (tables.fault.c.dataset_id == dataset_id) & (tables.fault.c.subject == subject)
+    of_dataset = () if dataset_id is None else (dataset_id,)
+    query = _of_dataset if of_dataset else _all
+    return [Fault(*row) for row in query.rows(connection, *of_dataset)]

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, or_, select, update
 
 from db.store import tables
-from db.store.dialect import boot_id, insert, lease_clock, wall_seconds
+from db.store.dialect import insert, lease_clock
+from db.store.direct.clock import boot_id, wall_seconds
 
 DAY_SECONDS = 86_400.0
 

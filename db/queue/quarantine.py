@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, true, up
 
 from db.records.record import erase_records
 from db.store import tables
-from db.store.dialect import upsert, wall_seconds
+from db.store.dialect import upsert
+from db.store.direct.clock import wall_seconds
 from db.store.generation import raise_generation
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, 
 
 from db.scoring.library_versions import Versions, encode_versions, library_versions
 from db.store import tables
-from db.store.dialect import boot_id, wall_seconds
+from db.store.direct.clock import boot_id, wall_seconds
 from db.store.generation import raise_generation
 
 from .call_quota import release_calls

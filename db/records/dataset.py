@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, exists, select, update
 
 from db.errors import SpecChangeRefused, SpecError, UnknownDataset
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.stored_spec import DamagedSpec, decode_spec, encode_spec
-from db.store import tables
+from db.store.direct.connection import Row
+from db.store.direct.statement import Statement, StoreConnection
 from db.store.generation import raise_generation
+
+_SELECT = "SELECT id, name, spec, plan, revision FROM {schema}dataset"
+_all = Statement(f"{_SELECT} ORDER BY name")
+_by_name = Statement(f"{_SELECT} WHERE name = {{}}")
+_names = Statement("SELECT name FROM {schema}dataset ORDER BY name")
+_add = Statement("INSERT INTO {schema}dataset (name, spec) VALUES ({}, {})")
+_set_spec = Statement("UPDATE {schema}dataset SET spec = {} WHERE id = {}")
+# If several workers start together, only the first one raises the revision.
+_set_plan = Statement(
+    "UPDATE {schema}dataset SET plan = {}, revision = revision + 1 WHERE id = {} AND plan <> {}"
+)
+_some_records = Statement("SELECT inputs, key FROM {schema}record WHERE dataset_id = {} LIMIT {}")
 
 
 class PlanStep(msgspec.Struct, frozen=True):
@@ -51,38 +63,36 @@ class DamagedDataset:
     reason: str
 
 
-def all_datasets(connection: Connection) -> list[Dataset]:
+def all_datasets(connection: StoreConnection) -> list[Dataset]:
     """Return every dataset whose stored spec can be read, by name."""
     return read_datasets(connection)[0]
 
 
-def read_datasets(connection: Connection) -> tuple[list[Dataset], list[DamagedDataset]]:
+def read_datasets(connection: StoreConnection) -> tuple[list[Dataset], list[DamagedDataset]]:
     """Return the datasets by name, and apart from them those whose stored spec is damaged."""
     readable, damaged = [], []
-    for row in connection.execute(select(tables.dataset).order_by(tables.dataset.c.name)):
+    for row in _all.rows(connection):
         try:
             readable.append(_dataset(row))
         except SpecError as error:
-            damaged.append(DamagedDataset(row.id, row.name, str(error)))
+            dataset_id, name, *_ = row
+            damaged.append(DamagedDataset(dataset_id, name, str(error)))
     return readable, damaged
 
 
-def find_dataset(connection: Connection, name: str) -> Dataset:
+def find_dataset(connection: StoreConnection, name: str) -> Dataset:
     """Return the dataset with this name; raise UnknownDataset, which lists the names there are."""
-    row = connection.execute(select(tables.dataset).where(tables.dataset.c.name == name)).first()
+    row = _by_name.first(connection, name)
     if row is None:
-        names = (
-            connection.execute(select(tables.dataset.c.name).order_by(tables.dataset.c.name))
-            .scalars()
-            .all()
-        )
+        names = [other for (other,) in _names.rows(connection)]
         known = f"there are {', '.join(names)}" if names else "load one: python -m db load FILE"
         raise UnknownDataset(f"no dataset is named {name!r}; {known}")
     return _dataset(row)
 
 
-def _dataset(row: Row[tuple[object, ...]]) -> Dataset:
-    return Dataset(row.id, _read_spec(row.name, row.spec), _read_plan(row.plan), row.revision)
+def _dataset(row: Row) -> Dataset:
+    dataset_id, name, spec, plan, revision = row
+    return Dataset(dataset_id, _read_spec(name, spec), _read_plan(plan), revision)
 
 
 def _read_spec(name: str, text: str) -> DatasetSpec:
@@ -111,37 +121,34 @@ def _read_plan(text: str) -> tuple[PlanStep, ...]:
 
 
 def register_dataset(
-    connection: Connection, spec: DatasetSpec
+    connection: StoreConnection, spec: DatasetSpec
 ) -> Literal["created", "updated", "unchanged"]:
     """Add a dataset, or update its spec.
 
     Raise SpecChangeRefused if that would change the keys of existing records.
     """
     _check_flat_route(connection, spec)
-    row = connection.execute(
-        select(tables.dataset).where(tables.dataset.c.name == spec.name)
-    ).first()
+    row = _by_name.first(connection, spec.name)
     if row is None:
-        connection.execute(tables.dataset.insert().values(name=spec.name, spec=encode_spec(spec)))
+        _add.run(connection, spec.name, encode_spec(spec))
         raise_generation(connection)
         return "created"
+    dataset_id, _, stored, *_ = row
     try:
-        old = _read_spec(spec.name, row.spec)
+        old = _read_spec(spec.name, stored)
     except SpecError:
-        _check_keys_of_records(connection, row.id, spec)
+        _check_keys_of_records(connection, dataset_id, spec)
     else:
         # Earlier code also wrote the members that have their default.
         if encode_spec(old) == encode_spec(spec):
             return "unchanged"
-        _check_keys_unchanged(connection, row.id, old, spec)
-    connection.execute(
-        update(tables.dataset).where(tables.dataset.c.id == row.id).values(spec=encode_spec(spec))
-    )
+        _check_keys_unchanged(connection, dataset_id, old, spec)
+    _set_spec.run(connection, encode_spec(spec), dataset_id)
     raise_generation(connection)
     return "updated"
 
 
-def _check_flat_route(connection: Connection, spec: DatasetSpec) -> None:
+def _check_flat_route(connection: StoreConnection, spec: DatasetSpec) -> None:
     for other in all_datasets(connection):
         taken = set(spec.flat_routes) & set(other.spec.flat_routes)
         if taken and other.name != spec.name:
@@ -152,14 +159,12 @@ def _check_flat_route(connection: Connection, spec: DatasetSpec) -> None:
 
 
 def _check_keys_unchanged(
-    connection: Connection, dataset_id: int, old: DatasetSpec, new: DatasetSpec
+    connection: StoreConnection, dataset_id: int, old: DatasetSpec, new: DatasetSpec
 ) -> None:
     changes = _key_changes(old, new)
     if not changes:
         return
-    if connection.execute(
-        select(exists().where(tables.record.c.dataset_id == dataset_id))
-    ).scalar_one():
+    if _some_records.rows(connection, dataset_id, 1):
         raise SpecChangeRefused(
             f"{new.name} has records, and {changes} would change their keys; keep it as it was, or"
             f" give the spec another name and import the rows there, or delete the dataset first:"
@@ -167,14 +172,12 @@ def _check_keys_unchanged(
         )
 
 
-def _check_keys_of_records(connection: Connection, dataset_id: int, spec: DatasetSpec) -> None:
+def _check_keys_of_records(connection: StoreConnection, dataset_id: int, spec: DatasetSpec) -> None:
     """Raise SpecChangeRefused unless the records have the keys that this spec gives them.
 
     The spec that it replaces cannot be read, so some records are looked at.
     """
-    columns = tables.record.c
-    some = select(columns.inputs, columns.key).where(columns.dataset_id == dataset_id).limit(100)
-    for inputs, key in connection.execute(some):
+    for inputs, key in _some_records.rows(connection, dataset_id, 100):
         values = msgspec.json.decode(inputs)
         if list(values) != list(spec.fields) or spec.key(values) != key:
             raise SpecChangeRefused(
@@ -213,15 +216,10 @@ def _reading_changes(old: DatasetSpec, new: DatasetSpec) -> str:
     return ""
 
 
-def set_plan(connection: Connection, dataset: Dataset, plan: tuple[PlanStep, ...]) -> Dataset:
+def set_plan(connection: StoreConnection, dataset: Dataset, plan: tuple[PlanStep, ...]) -> Dataset:
     """Store the current enrichers; if the plan has changed, all records become stale."""
     if plan == dataset.plan:
         return dataset
     encoded = msgspec.json.encode(plan).decode()
-    # If several workers start together, only the first one raises the revision.
-    connection.execute(
-        update(tables.dataset)
-        .where(tables.dataset.c.id == dataset.id, tables.dataset.c.plan != encoded)
-        .values(plan=encoded, revision=tables.dataset.c.revision + 1)
-    )
+    _set_plan.run(connection, encoded, dataset.id, encoded)
     return find_dataset(connection, dataset.name)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from db.scoring.explanation import Neighbour
 from db.scoring.packed_numbers import Vector
 from db.store import tables
 from db.store.json_rows import encode_rows, json_rows, part_of, upsert_from
@@ -52,14 +53,6 @@ class VectorOfRecord(NamedTuple):
     key: bytes
     label: str | None
     data: bytes
-
-
-class Neighbour(msgspec.Struct, frozen=True):
-    """A labelled record that is similar to another; its label is that at the time of analysis."""
-
-    key: str
-    label: str
-    similarity: float
 
 
 def write_enrichments(connection: Connection, values: Iterable[Enrichment]) -> None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, func, insert, literal, select
 
-from db.spec.field import Inputs
 from db.spec.normalization import normal_number
 from db.store import tables
-from db.store.row_query import RowQuery
-
-from .record import decode_inputs
 
 # Reading and showing more rows of one record tells nobody anything.
 MOST_SHOWN = 50
@@ -181,28 +176,6 @@ def adopt_labels(connection: Connection, dataset_id: int) -> int:
     )
     adopt = insert(tables.observation).from_select(columns, found)
     return connection.execute(adopt, execution_options={"preserve_rowcount": True}).rowcount
-
-
-class FoundRecord(NamedTuple):
-    """What is asked for: a key, its inputs, and the body of its prediction if there is one."""
-
-    key: bytes
-    inputs: Inputs
-    body: bytes | None
-
-
-_row_query = RowQuery(
-    "SELECT r.key, r.inputs, p.body FROM {schema}observation o"
-    " JOIN {schema}record r ON r.id = o.record_id"
-    " LEFT JOIN {schema}prediction p ON p.dataset_id = r.dataset_id AND p.key = r.key"
-    " WHERE o.dataset_id = {} AND o.row_id = {}"
-)
-
-
-def find_row(connection: Connection, dataset_id: int, row_id: str) -> FoundRecord | None:
-    """Return the record of the row with this row id, None if there is no such row."""
-    row = _row_query.bind(connection)(dataset_id, row_id)
-    return None if row is None else FoundRecord(row[0], decode_inputs(row[1]), row[2])
 
 
 def summarize_labels(counts: Mapping[str, int], *, regression: bool) -> str | None:

@@ -5,22 +5,14 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Double, Integer, Text, bindparam, exists, select
 
 from db.spec.record_key import KEY_BYTES
 from db.store import tables
 from db.store.json_rows import encode_rows, json_rows, part_of, upsert_from
-from db.store.row_query import FindRows, RowQuery
-
-from .record import KEYS_PER_STATEMENT, slices
-
-_body_query = RowQuery("SELECT body FROM {schema}prediction WHERE dataset_id = {} AND key = {}")
-
-# From a dataset's id and keys to the stored response bodies by key.
-FindBodies: TypeAlias = Callable[[int, Collection[bytes]], dict[bytes, bytes]]
 
 
 class Prediction(NamedTuple):
@@ -35,60 +27,6 @@ class Prediction(NamedTuple):
     fingerprint: str
     label: str
     score: float
-
-
-def bind_find_body(connection: Connection) -> Callable[[int, bytes], bytes | None]:
-    """Return `find_body` on a connection, which must stay open.
-
-    For the look-up of every request: a call takes 0.8 µs more than the driver alone, `find_body`
-    more than twice as much.
-    """
-    find = _body_query.bind(connection)
-
-    def find_body_of(dataset_id: int, key: bytes) -> bytes | None:
-        row = find(dataset_id, key)
-        return None if row is None else row[0]
-
-    return find_body_of
-
-
-def find_body(connection: Connection, dataset_id: int, key: bytes) -> bytes | None:
-    """Return the stored response body for a key, None if there is none."""
-    return bind_find_body(connection)(dataset_id, key)
-
-
-def bind_find_bodies(connection: Connection) -> FindBodies:
-    """Return `find_bodies` on a connection, which must stay open."""
-    bound: dict[int, FindRows] = {}
-
-    def find_bodies_of(dataset_id: int, keys: Collection[bytes]) -> dict[bytes, bytes]:
-        bodies: dict[bytes, bytes] = {}
-        for part in slices(sorted(set(keys)), KEYS_PER_STATEMENT):
-            # Few lengths, and so few statements: the last key fills up the places.
-            places = 1 << (len(part) - 1).bit_length()
-            find = bound.get(places)
-            if find is None:
-                find = bound[places] = _bodies_query(places).bind_all(connection)
-            bodies.update(find(dataset_id, *part, *[part[-1]] * (places - len(part))))
-        return bodies
-
-    return find_bodies_of
-
-
-def find_bodies(
-    connection: Connection, dataset_id: int, keys: Collection[bytes]
-) -> dict[bytes, bytes]:
-    """Return the stored response bodies of those keys that have one."""
-    return bind_find_bodies(connection)(dataset_id, keys)
-
-
-@functools.cache
-def _bodies_query(keys: int) -> RowQuery:
-    """Return the query for the bodies of so many keys; SQLAlchemy's own IN takes twice the time."""
-    places = ",".join(["{}"] * keys)
-    return RowQuery(
-        f"SELECT key, body FROM {{schema}}prediction WHERE dataset_id = {{}} AND key IN ({places})"  # noqa: S608
-    )
 
 
 def write_predictions(

@@ -14,8 +14,8 @@ from db.scoring.student_data import Artifact, decode_student
 from db.spec.field import Inputs
 
 from .dataset import Dataset
-from .prediction import find_bodies
-from .trained_model import active_model, model_name, read_student
+from .lookup import find_bodies
+from .models.trained_model import active_model, model_name, read_student
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from db.errors import UnknownRecord
@@ -14,11 +12,7 @@ from db.spec.field import Inputs
 from db.store import tables
 from db.store.generation import raise_generation
 
-# Older versions of SQLite accept at most 999 parameters in a statement.
-KEYS_PER_STATEMENT = 500
-
-encode_inputs = msgspec.json.Encoder().encode
-decode_inputs = msgspec.json.Decoder(dict[str, str | bool | int | float | None]).decode
+from .encoded_inputs import decode_inputs
 
 
 class Record(NamedTuple):
@@ -29,18 +23,6 @@ class Record(NamedTuple):
     inputs: Inputs
     label: str | None
     origin: str
-
-
-def slices(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Return the parts of a sequence, each of at most `size` items."""
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Yield lists of at most `size` items."""
-    source = iter(items)
-    while batch := list(itertools.islice(source, size)):
-        yield batch
 
 
 def each_record(

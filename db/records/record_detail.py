@@ -15,6 +15,7 @@ from db.spec.field import Inputs
 from db.store import tables
 
 from .dataset import Dataset
+from .encoded_inputs import decode_inputs
 from .enrichment import read_value
 from .observation import (
     NO_ROW_IDS,
@@ -24,7 +25,6 @@ from .observation import (
     observations_of,
     row_ids_of,
 )
-from .record import decode_inputs
 
 
 @dataclass(frozen=True)

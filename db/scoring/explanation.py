@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from db.spec.field import Value
 
 from .linear.linear_scorer import Contribution
@@ -60,3 +62,11 @@ def merge_reasons(
         Reason(field, inputs[field], word, amount) for (field, word), amount in amounts.items()
     ]
     return sorted(reasons, key=lambda reason: -abs(reason.amount))
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """A labelled record that is similar to another; its label is that at the time of analysis."""
+
+    key: str
+    label: str
+    similarity: float

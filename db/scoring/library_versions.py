@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
 import msgspec
@@ -46,6 +45,9 @@ class ModelLibraries(msgspec.Struct, frozen=True):
 
 @cache
 def _installed_versions() -> tuple[tuple[str, str], ...]:
+    # A web process, which never asks, starts without it.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     found = [(PYTHON, platform.python_version())]
     for name, package in _PACKAGES.items():
         # A web process has none of them.

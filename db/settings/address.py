@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
-from sqlalchemy.engine import URL, make_url
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 _SCHEMES = ("postgres://", "postgresql://", "postgresql+psycopg://")
 # As SQLAlchemy reads what stands between :// and the host.
 _USER = re.compile(r"(?P<name>[^:/]*)(:(?P<password>[^@]*))?@")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]@,/]+)(:(?P<port>[0-9]{1,5}))?")
+_RENDERED = re.compile(
+    r"postgresql\+psycopg://((?P<user>[^:/]*)(:(?P<password>[^@]*))?@)?"
+    r"(?P<host>\[[^/?]+\]|[^/:?]*)(:(?P<port>[0-9]+))?(/(?P<dbname>[^?]*))?(\?(?P<query>.*))?"
+)
 # Options that tell another client about a pooler, which this program needs no telling of.
 _OF_POOLERS = {
     "connection_limit",
@@ -54,6 +61,51 @@ _SECRET = re.compile(r"pass|secret|_key|token")
 _AT_SIGN = "write each @ of the user and the password as %40, and each ? as %3F"
 
 
+@dataclass(frozen=True)
+class _Address:
+    """The parts of an address of PostgreSQL; "" for one that it does not have."""
+
+    username: str = ""
+    password: str = ""
+    database: str = ""
+    host: str = ""
+    port: str = ""
+    query: dict[str, str] = field(default_factory=dict)
+
+    def render(self) -> str:
+        """Return the address as SQLAlchemy reads it."""
+        password = f":{quote(self.password, ' +')}" if self.password else ""
+        user = f"{quote(self.username, ' +')}{password}@" if self.username or password else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = f":{int(self.port)}" if self.port else ""
+        name = f"/{quote(self.database, ' +/')}" if self.database else ""
+        options = "&".join(
+            f"{quote_plus(option)}={quote_plus(value)}"
+            for option, value in sorted(self.query.items())
+        )
+        return f"postgresql+psycopg://{user}{host}{port}{name}{'?' if options else ''}{options}"
+
+
+def connection_parameters(address: str) -> dict[str, str | int]:
+    """Return the parameters with which PostgreSQL's driver connects to a rendered address."""
+    found = _RENDERED.fullmatch(address)
+    assert found is not None  # noqa: S101  store_address has made it
+    parts = found.groupdict(default="")
+    given: dict[str, str | int] = {
+        name: unquote(parts[name]) for name in ("user", "password", "dbname") if parts[name]
+    }
+    if host := parts["host"].strip("[]"):
+        given["host"] = host
+    if parts["port"]:
+        given["port"] = int(parts["port"])
+    return given | dict(parse_qsl(parts["query"]))
+
+
+def sqlite_path(address: str) -> str:
+    """Return the file of an SQLite store."""
+    return unquote(address.removeprefix("sqlite:///").partition("?")[0])
+
+
 def store_address(text: str) -> str:
     """Return the URL with the driver that is installed; `postgres://` is PostgreSQL as well.
 
@@ -66,7 +118,7 @@ def store_address(text: str) -> str:
         return _sqlite_address(text)
     for scheme in _SCHEMES:
         if text.startswith(scheme):
-            return _postgresql_url(text.removeprefix(scheme)).render_as_string(hide_password=False)
+            return _postgresql_address(text.removeprefix(scheme)).render()
     raise ValueError("must start with sqlite:/// or postgresql://")
 
 
@@ -129,11 +181,10 @@ def _sqlite_address(text: str) -> str:
     file, _, options = text.removeprefix("sqlite:///").partition("?")
     if file in {"", ":memory:"} or "mode=memory" in options:
         raise ValueError("must name a file, because several processes share the store")
-    make_url(text)
     return text
 
 
-def _postgresql_url(rest: str) -> URL:
+def _postgresql_address(rest: str) -> _Address:
     user = _USER.match(rest)
     place, _, options = (rest[user.end() :] if user else rest).partition("?")
     _check_at_signs(rest[: user.end() - 1] if user else "", place)
@@ -151,7 +202,12 @@ def _postgresql_url(rest: str) -> URL:
         if option in query:
             found[key] = query.pop(option)
     places = list(_hosts(hosts)) if hosts else []
-    return _with_hosts(URL.create("postgresql+psycopg", **found), places, query)  # type: ignore[arg-type]
+    address = _Address(
+        username=found.get("username", ""),
+        password=found.get("password", ""),
+        database=found.get("database", ""),
+    )
+    return _with_hosts(address, places, query)
 
 
 def _check_at_signs(user: str, place: str) -> None:
@@ -195,17 +251,17 @@ def _hosts(text: str) -> Iterator[tuple[str, str]]:
         yield unquote(found["host"]), found["port"] or ""
 
 
-def _with_hosts(url: URL, hosts: list[tuple[str, str]], query: dict[str, str]) -> URL:
-    """Return the URL with one host in its usual place, and several or a socket as options."""
+def _with_hosts(address: _Address, hosts: list[tuple[str, str]], query: dict[str, str]) -> _Address:
+    """Return the address with one host in its usual place, and several or a socket as options."""
     if hosts and {"host", "port"} & query.keys():
         raise ValueError("has the host twice: before the ? and after it")
     if len(hosts) == 1 and not hosts[0][0].startswith("/"):
         ((host, port),) = hosts
-        return url.set(host=host.strip("[]"), port=int(port) if port else None, query=query)
+        return replace(address, host=host.strip("[]"), port=port, query=query)
     if hosts:
         names, ports = zip(*hosts, strict=True)
         query["host"] = ",".join(name.strip("[]") for name in names)
         query["port"] = ",".join(port or "5432" for port in ports)
     if "," in query.get("host", ""):
         query.setdefault("target_session_attrs", "read-write")
-    return url.set(query=query)
+    return replace(address, query=query)

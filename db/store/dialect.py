@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import os
 import sqlite3
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    JSON,
-    BindParameter,
     ColumnElement,
     Connection,
     Double,
     Engine,
-    FromClause,
-    Integer,
     Table,
-    Text,
-    cast,
     extract,
     func,
     literal,
     literal_column,
-    select,
     text,
 )
 from sqlalchemy.exc import (
@@ -39,20 +30,19 @@ from sqlalchemy.exc import (
     TimeoutError,  # noqa: A004  the pool's
 )
 
-from .sessions import condemns_connection
+from .direct.clock import lease_seconds
+from .direct.errors import condemns_connection, is_timeout, sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
     Insert = postgresql.Insert | sqlite.Insert
 
-_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY}
 # PostgreSQL's application_name for the connections of workers.
 WORKER_NAME = "veilleuse worker"
 # An arbitrary number; every upgrade of a store must take the lock with the same number.
 _UPGRADE_LOCK = 7_301_001
 _IMPORT_LOCK = 7_301_002
-_REQUESTED_LOCK = 7_301_003
 _LABELLING_LOCK = 7_301_004
 # What the transaction that holds the lock of an import sets for itself: it may last for hours, and
 # by default a server notices after two hours that a client's machine has lost its power.
@@ -120,29 +110,10 @@ def upsert(
     )
 
 
-def json_elements(connection: Connection, array: BindParameter[str]) -> FromClause:
-    """Return the elements of a JSON array as rows: `at`, counted from 0, and `json`, the text."""
-    if connection.dialect.name == "sqlite":
-        each = func.json_each(array).table_valued("key", "value")
-        return select(each.c.key.label("at"), each.c.value.label("json")).subquery()
-    elements = func.json_array_elements(cast(array, JSON))
-    rows = elements.table_valued("value", with_ordinality="number").render_derived()
-    return select(
-        (cast(rows.c.number, Integer) - 1).label("at"), cast(rows.c.value, Text).label("json")
-    ).subquery()
-
-
 def lock_upgrade(connection: Connection) -> None:
     """Wait until no other process changes the tables; on SQLite the transaction does so already."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
-
-
-def lock_requested(connection: Connection, dataset_id: int) -> None:
-    """Wait until no other transaction adds requested inputs to a dataset, as on SQLite anyway."""
-    if connection.dialect.name == "postgresql":
-        values = {"lock": _REQUESTED_LOCK, "dataset": dataset_id}
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :dataset)"), values)
 
 
 def lock_labelling(connection: Connection, dataset_id: int) -> None:
@@ -193,22 +164,14 @@ def _lock_file(file: int) -> bool:
 
 
 def lease_clock(connection: Connection) -> tuple[ColumnElement[float], str]:
-    """Return the clock of leases in seconds, and the id of the boot that it counts from.
+    """Return the clock of leases in seconds, and its boot id, as `lease_seconds` does.
 
-    PostgreSQL's own clock serves all workers, and needs no boot id. SQLite has only the clock of
-    the worker's machine, which a person may set; so leases there count the seconds since boot,
-    which cannot be compared after the machine has been restarted.
+    On PostgreSQL it is an expression, so that a statement reads it when it runs.
     """
     if connection.dialect.name == "postgresql":
         return extract("epoch", func.clock_timestamp()).cast(Double), ""
-    return literal(time.clock_gettime(time.CLOCK_BOOTTIME), Double), boot_id()
-
-
-def wall_seconds(connection: Connection) -> float:
-    """Return the seconds since 1970, by the server's clock on PostgreSQL."""
-    if connection.dialect.name == "postgresql":
-        return float(connection.execute(select(lease_clock(connection)[0])).scalar_one())
-    return time.time()
+    seconds, boot = lease_seconds(connection)
+    return literal(seconds, Double), boot
 
 
 def worker_backend_pids(connection: Connection) -> set[int]:
@@ -219,54 +182,17 @@ def worker_backend_pids(connection: Connection) -> set[int]:
     return set(connection.execute(text(query), {"name": WORKER_NAME}).scalars())
 
 
-@functools.cache
-def boot_id() -> str:
-    """Return an id of the current boot of this machine, or "" if the system has none."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
-def is_transient(error: DBAPIError) -> bool:
-    """Return whether the same transaction is likely to succeed if it is run again at once."""
-    # PostgreSQL ended it because of a deadlock or a serialization failure. SQLite does not give
-    # its lock to writers in the order in which they asked, so one of many may time out.
-    if getattr(error.orig, "sqlite_errorcode", 0) in _SQLITE_BUSY:
-        return True
-    return getattr(error.orig, "sqlstate", "") in {"40P01", "40001"}
-
-
 def is_unreachable(error: SQLAlchemyError) -> bool:
     """Return whether the store cannot be reached now: a restart, a shutdown, a network fault."""
     if isinstance(error, TimeoutError):
         return True
     if not isinstance(error, DBAPIError) or isinstance(error.orig, sqlite3.Error):
         return False
-    state = getattr(error.orig, "sqlstate", None) or ""
+    state = sqlstate(error)
     no_state = not state and isinstance(error, OperationalError | InterfaceError)
     # SQLSTATE 53: too many connections, disk full.
-    gone = condemns_connection(error.orig) or state[:2] == "53"
+    gone = condemns_connection(error) or state[:2] == "53"
     return error.connection_invalidated or no_state or gone or is_timeout(error)
-
-
-def is_lock_timeout(error: DBAPIError) -> bool:
-    """Return whether a statement waited for a lock for longer than it may."""
-    busy = getattr(error.orig, "sqlite_errorcode", 0) in _SQLITE_BUSY
-    return busy or getattr(error.orig, "sqlstate", "") == "55P03"
-
-
-def is_timeout(error: Exception) -> bool:
-    """Return whether PostgreSQL, or a connection to it, took longer than its limit."""
-    # SQLSTATE 57014: a statement; 55P03: a lock.
-    return getattr(getattr(error, "orig", None), "sqlstate", "") in {"57014", "55P03"}
-
-
-def is_locked(error: Exception) -> bool:
-    """Return whether a statement was given up, as a rule because another one holds a lock."""
-    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    # An extended code has its primary code in its last byte.
-    return is_timeout(error) or code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def connection_limit(connection: Connection) -> int | None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from .direct.statement import Statement, StoreConnection
 
-from db.store import tables
-
-_read = select(tables.generation.c.number)
-_raise = update(tables.generation).values(number=tables.generation.c.number + 1)
+_read = Statement("SELECT number FROM {schema}generation")
+_raise = Statement("UPDATE {schema}generation SET number = number + 1")
 
 
-def read_generation(connection: Connection) -> int:
+def read_generation(connection: StoreConnection) -> int:
     """Return the current generation."""
-    number: int = connection.execute(_read).scalar_one()
+    number: int = _read.value(connection)
     return number
 
 
-def raise_generation(connection: Connection) -> None:
+def raise_generation(connection: StoreConnection) -> None:
     """Make every web process drop its cached responses and reload the catalog."""
-    connection.execute(_raise)
+    _raise.run(connection)

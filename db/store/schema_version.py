@@ -7,7 +7,9 @@ import re
 from sqlalchemy import Connection, select, text
 
 from . import tables
-from .schema import Place, find_place, qualified_name, schema_of
+from .direct.place import Place
+from .direct.statement import schema_of
+from .schema import find_place, qualified_name
 
 # The versions that releases before `veilleuse_version` wrote to Alembic's default table.
 _EARLIER = re.compile("000[1-7]")

@@ -5,13 +5,8 @@ from __future__ import annotations
 import select
 from collections.abc import MutableSet
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
-
-from sqlalchemy import Connection, Dialect, Engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from .limits import Limits
 
@@ -32,8 +27,12 @@ class Sessions:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.epoch = 0
-        self._is_closed = False
+        self.is_closed = False
         self._open: MutableSet[TimedConnection] = WeakSet()
+
+    def add(self, connection: TimedConnection) -> None:
+        """Remember a connection to PostgreSQL, so that it can be cut."""
+        self._open.add(connection)
 
     def condemn(self) -> None:
         """Have every connection that is open now replaced before it is used again."""
@@ -50,70 +49,12 @@ class Sessions:
 
     def close(self) -> None:
         """Close each connection that is returned from now on: its pool is not used again."""
-        self._is_closed = True
-
-    def watch(self, engine: Engine) -> None:
-        """Open the connections of a PostgreSQL engine within the limits, and watch them."""
-        event.listen(engine, "do_connect", self._connect)
-        event.listen(engine, "connect", self._remember_epoch)
-        event.listen(engine, "checkout", self._check)
-        event.listen(engine, "checkin", self._close_returned)
-        event.listen(engine, "handle_error", self._handle_error)
-
-    def limit_transactions(self, engine: Engine) -> None:
-        """Limit each transaction on the server too, where the session is a pooler's."""
-        event.listen(engine, "begin", self._begin)
-
-    def _connect(
-        self,
-        _dialect: Dialect,
-        _entry: ConnectionPoolEntry,
-        arguments: list[object],
-        parameters: dict[str, Any],
-    ) -> TimedConnection:
-        from .timed_connection import connect  # noqa: PLC0415  only where PostgreSQL is used
-
-        assert not arguments  # noqa: S101  SQLAlchemy gives all of them names
-        connection = connect(self.limits, parameters)
-        self._open.add(connection)
-        return connection
-
-    def _begin(self, connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        statement = driver.transaction_limits(self.limits)
-        if statement is not None:
-            # By SQLAlchemy, which tells its own errors from the driver's.
-            connection.exec_driver_sql(*statement)
-
-    def _remember_epoch(self, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-        entry.info["epoch"] = self.epoch
-
-    def _check(self, connection: Any, entry: ConnectionPoolEntry, _fairy: object) -> None:  # noqa: ANN401
-        """Replace a connection of an earlier epoch, and one that the server has closed."""
-        if entry.info["epoch"] != self.epoch or connection.closed or _has_news(connection):
-            raise DisconnectionError
-
-    def _close_returned(
-        self, connection: DBAPIConnection | None, _entry: ConnectionPoolEntry
-    ) -> None:
-        if self._is_closed and connection is not None:
-            connection.close()
-
-    def _handle_error(self, context: ExceptionContext) -> None:
-        if condemns_connection(context.original_exception):
-            context.is_disconnect = True
-        if context.is_disconnect:
-            self.condemn()
+        self.is_closed = True
 
 
-def condemns_connection(error: BaseException | None) -> bool:
-    """Return whether an error tells that the sessions of this time are of no use any longer.
-
-    SQLSTATE 25006: the server has become a standby, which only reads; 57P: it shuts down or has
-    crashed; 08: the connection is lost.
-    """
-    state: str = getattr(error, "sqlstate", None) or ""
-    return state == "25006" or state[:2] == "08" or state[:3] == "57P"
+def is_ended(connection: TimedConnection) -> bool:
+    """Return whether an idle connection is closed, by this side or by the server's."""
+    return connection.closed or _has_news(connection)
 
 
 def _has_news(connection: TimedConnection) -> bool:

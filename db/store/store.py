@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import StoreError
 from db.settings import Settings
 from db.settings.address import hide_secrets, shown_address
 
-from .dialect import is_transient
+from .direct.errors import driver_error
+from .direct.transaction import write
 from .engine import PAGE_CACHE_KIB, make_reader, make_writer
 from .limits import Limits, command_limits
 from .schema import use_schema
@@ -26,7 +26,6 @@ from .sessions import Sessions
 
 T = TypeVar("T")
 
-TRIES = 5
 # The addresses of the stores that this process has used: no message may have their secrets.
 _addresses: set[URL] = set()
 
@@ -53,18 +52,7 @@ class Store:
 
         It is not repeated once a statement's time is over.
         """
-        until = time.monotonic() + self.sessions.limits.statement_seconds
-        for attempt in range(TRIES - 1):
-            try:
-                with self.writing() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                if not is_transient(error) or time.monotonic() >= until:
-                    raise
-                # A random pause, so that the same transactions do not collide again.
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  no secret
-        with self.writing() as connection:
-            return work(connection)
+        return write(self.writing, work, self.sessions.limits.statement_seconds)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a connection in autocommit mode, for use in a `with` statement."""
@@ -95,12 +83,13 @@ def connect_store(
     name: str = "veilleuse",
     page_cache_kib: int = PAGE_CACHE_KIB,
     limits: Limits | None = None,
+    sessions: Sessions | None = None,
 ) -> Store:
     """Return the store without connecting; `name` is the connections' name on PostgreSQL.
 
-    The limits are those of commands unless others are given.
+    The limits are those of commands unless others are given, as they are with sessions.
     """
-    sessions = Sessions(limits or command_limits(settings))
+    sessions = sessions or Sessions(limits or command_limits(settings))
     options = settings.database_url, sessions, connections, name, page_cache_kib
     store = Store(make_writer(*options), make_reader(*options), sessions)
     _addresses.add(store.writer.url)
@@ -170,9 +159,9 @@ def describe_store(store: Store) -> str:
     return shown_address(store.writer.url)
 
 
-def error_reason(error: SQLAlchemyError) -> str:
+def error_reason(error: Exception) -> str:
     """Return the driver's message on one line, without the secrets of this process's stores."""
-    message = str(error.orig if isinstance(error, DBAPIError) else error)
+    message = str(driver_error(error))
     for url in tuple(_addresses):
         message = hide_secrets(message, url)
     return " ".join(message.split())

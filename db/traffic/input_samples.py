@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from db.records.record import decode_inputs
+from db.records.encoded_inputs import decode_inputs
 from db.spec.field import Inputs
 from db.store import tables
 

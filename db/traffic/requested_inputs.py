@@ -6,14 +6,35 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, literal, select, true
-
-from db.records.record import encode_inputs
+from db.records.encoded_inputs import encode_inputs
 from db.spec.field import Inputs
 from db.spec.record_key import KEY_BYTES
-from db.store import tables
-from db.store.dialect import insert, json_elements, lock_requested
-from db.store.json_rows import part_of
+from db.store.direct.locks import lock_requested
+from db.store.direct.statement import Statement, StoreConnection
+
+_INTO = "INSERT INTO {schema}record AS known (dataset_id, key, inputs, origin, asked, made_at)"
+# Without a condition before it, SQLite takes ON for the condition of a join.
+_UPSERT = (
+    "WHERE TRUE ON CONFLICT (dataset_id, key) DO UPDATE SET asked = TRUE WHERE NOT known.asked"
+)
+# The values: dataset id, all keys in one, KEY_BYTES, KEY_BYTES, seconds since 1970, JSON of inputs.
+_record = {
+    "sqlite": Statement(
+        f"{_INTO} SELECT {{}}, substr({{}}, 1 + {{}} * key, {{}}), value, 'request', TRUE, {{}}"  # noqa: S608
+        f" FROM json_each({{}}) {_UPSERT}"
+    ),
+    "postgresql": Statement(
+        f"{_INTO} SELECT CAST({{}} AS bigint), substr(CAST({{}} AS bytea),"  # noqa: S608
+        " 1 + CAST({} AS integer) * (CAST(number AS integer) - 1), CAST({} AS integer)),"
+        " CAST(value AS text), 'request', TRUE, CAST({} AS double precision)"
+        " FROM json_array_elements(CAST({} AS json)) WITH ORDINALITY AS input (value, number)"
+        f" {_UPSERT}"
+    ),
+}
+_count_waiting = Statement(
+    "SELECT count(*) FROM (SELECT id FROM {schema}record WHERE dataset_id = {} AND asked"
+    " AND revision = 0 AND chunk_id IS NULL LIMIT {}) waiting"
+)
 
 
 class RequestedInput(NamedTuple):
@@ -29,7 +50,7 @@ def pack_requested(key: bytes, inputs: Inputs) -> RequestedInput:
 
 
 def record_requested(
-    connection: Connection, dataset_id: int, requested: Iterable[RequestedInput]
+    connection: StoreConnection, dataset_id: int, requested: Iterable[RequestedInput]
 ) -> int:
     """Add records for requested inputs; mark records that exist as requested.
 
@@ -43,29 +64,14 @@ def record_requested(
     rows = sorted({row.key: row for row in requested}.values())
     if not rows:
         return 0
-    each = json_elements(connection, bindparam("inputs"))
-    key = part_of("keys", each.c.at * KEY_BYTES, KEY_BYTES)
-    new = select(
-        literal(dataset_id), key, each.c.json, literal("request"), true(), literal(time.time())
-    ).where(true())
-    columns = ["dataset_id", "key", "inputs", "origin", "asked", "made_at"]
-    done = connection.execute(
-        insert(connection, tables.record)
-        .from_select(columns, new)
-        .on_conflict_do_update(
-            index_elements=["dataset_id", "key"], set_={"asked": True}, where=~tables.record.c.asked
-        ),
-        {
-            "keys": b"".join(row.key for row in rows),
-            "inputs": f"[{b','.join(row.inputs for row in rows).decode()}]",
-        },
-        execution_options={"preserve_rowcount": True},
-    )
-    return done.rowcount
+    keys = b"".join(row.key for row in rows)
+    inputs = f"[{b','.join(row.inputs for row in rows).decode()}]"
+    values = dataset_id, keys, KEY_BYTES, KEY_BYTES, time.time(), inputs
+    return _record[connection.dialect.name].run(connection, *values)
 
 
 def record_within_limit(
-    connection: Connection, dataset_id: int, requested: Sequence[RequestedInput], limit: int
+    connection: StoreConnection, dataset_id: int, requested: Sequence[RequestedInput], limit: int
 ) -> int:
     """Record requested inputs until `limit` of the dataset's wait; return how many had room.
 
@@ -77,17 +83,7 @@ def record_within_limit(
     return min(len(requested), room)
 
 
-def count_waiting(connection: Connection, dataset_id: int, limit: int) -> int:
+def count_waiting(connection: StoreConnection, dataset_id: int, limit: int) -> int:
     """Return how many requested records have never been enriched, counting up to `limit`."""
-    waiting = (
-        select(tables.record.c.id)
-        .where(
-            tables.record.c.dataset_id == dataset_id,
-            tables.record.c.asked,
-            tables.record.c.revision == 0,
-            tables.record.c.chunk_id.is_(None),
-        )
-        .limit(limit)
-        .subquery()
-    )
-    return connection.execute(select(func.count()).select_from(waiting)).scalar_one()
+    count: int = _count_waiting.value(connection, dataset_id, limit)
+    return count

@@ -6,20 +6,16 @@ it turned out; see db.labels.truth. Only the key of the inputs is kept with them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
+from db.store.direct.statement import Statement, StoreConnection
 
-from db.store import tables
-from db.store.dialect import insert, wall_seconds
-
-DAY_SECONDS = 86_400
-KEEP_DAYS = 90
-# Of each dataset; with 20 a second and process they are reached after half a day of full load.
-KEEP_ANSWERS = 1_000_000
-
-_answers = tables.served_answer.c
+_write = Statement(
+    "INSERT INTO {schema}served_answer (request_id, key, prediction, score, source, model_version,"
+    " made_at, dataset_id) VALUES ({}, {}, {}, {}, {}, {}, {}, {})"
+    " ON CONFLICT (request_id) DO NOTHING"
+)
 
 
 class ServedAnswer(NamedTuple):
@@ -38,79 +34,12 @@ class ServedAnswer(NamedTuple):
     made_at: float
 
 
-def write_answers(connection: Connection, dataset_id: int, answers: Iterable[ServedAnswer]) -> None:
+def write_answers(
+    connection: StoreConnection, dataset_id: int, answers: Iterable[ServedAnswer]
+) -> None:
     """Keep answers of a dataset; of several with the same request id the first one stays.
 
     A client may choose the id, and must not change what another client has been told.
     """
-    rows = [{"dataset_id": dataset_id, **answer._asdict()} for answer in sorted(answers)]
-    if rows:
-        # All processes write in the order of ids, so that they cannot deadlock.
-        statement = insert(connection, tables.served_answer)
-        connection.execute(statement.on_conflict_do_nothing(index_elements=["request_id"]), rows)
-
-
-def find_answers(
-    connection: Connection, dataset_id: int, request_ids: Collection[str]
-) -> dict[str, ServedAnswer]:
-    """Return the answers of a dataset to these requests, by request id."""
-    found = _read(connection, dataset_id, _answers.request_id.in_(sorted(request_ids)))
-    return {answer.request_id: answer for answer in found}
-
-
-def newest_answers(
-    connection: Connection, dataset_id: int, keys: Collection[bytes], until: float
-) -> dict[bytes, ServedAnswer]:
-    """Return the newest answer for each of these keys that was given until a time."""
-    newest = (
-        select(_answers.key, func.max(_answers.made_at).label("made_at"))
-        .where(
-            _answers.dataset_id == dataset_id,
-            _answers.key.in_(sorted(keys)),
-            _answers.made_at <= until,
-        )
-        .group_by(_answers.key)
-        .subquery()
-    )
-    query = (
-        select(*(_answers[name] for name in ServedAnswer._fields))
-        .join(newest, (newest.c.key == _answers.key) & (newest.c.made_at == _answers.made_at))
-        .where(_answers.dataset_id == dataset_id)
-        .order_by(_answers.request_id)
-    )
-    return {answer.key: answer for answer in map(_answer, connection.execute(query))}
-
-
-def _read(
-    connection: Connection, dataset_id: int, *where: ColumnElement[bool]
-) -> Sequence[ServedAnswer]:
-    query = select(*(_answers[name] for name in ServedAnswer._fields))
-    rows = connection.execute(query.where(_answers.dataset_id == dataset_id, *where))
-    return [_answer(row) for row in rows]
-
-
-def _answer(row: Row[Any]) -> ServedAnswer:
-    return ServedAnswer(**{**row._mapping, "key": bytes(row.key)})  # noqa: SLF001
-
-
-def oldest_kept(connection: Connection, dataset_id: int) -> float:
-    """Return the time from which on a dataset's answers are kept, in seconds since 1970."""
-    by_age = wall_seconds(connection) - KEEP_DAYS * DAY_SECONDS
-    query = select(_answers.made_at).where(_answers.dataset_id == dataset_id)
-    last = query.order_by(_answers.made_at.desc()).offset(KEEP_ANSWERS - 1).limit(1)
-    by_number: float | None = connection.execute(last).scalar()
-    return by_age if by_number is None else max(by_age, by_number)
-
-
-def delete_answers(connection: Connection, dataset_id: int, before: float, limit: int) -> int:
-    """Delete at most `limit` answers of a dataset from before a time; return how many."""
-    due = (
-        select(_answers.request_id)
-        .where(_answers.dataset_id == dataset_id, _answers.made_at < before)
-        .order_by(_answers.made_at)
-        .limit(limit)
-    )
-    done = connection.execute(
-        delete(tables.served_answer).where(_answers.request_id.in_(due.scalar_subquery()))
-    )
-    return done.rowcount
+    # All processes write in the order of ids, so that they cannot deadlock.
+    _write.run_each(connection, [(*answer, dataset_id) for answer in sorted(answers)])

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, or_, select
-
-from db.store import tables
-from db.store.dialect import lease_clock, upsert
+from db.store.direct.clock import lease_seconds
+from db.store.direct.statement import Statement, StoreConnection
 
 # A web process whose row is older than this has no requests, or has ended.
 SILENT_SECONDS = 5.0
+
+
+_write = Statement(
+    "INSERT INTO {schema}web_signal"
+    " (process, requests_per_second, in_flight, p95_seconds, told, told_boot)"
+    " VALUES ({}, {}, {}, {}, {}, {}) ON CONFLICT (process) DO UPDATE SET"
+    " requests_per_second = excluded.requests_per_second, in_flight = excluded.in_flight,"
+    " p95_seconds = excluded.p95_seconds, told = excluded.told, told_boot = excluded.told_boot"
+)
+# On SQLite, times of another boot cannot be compared. All its processes are on one machine.
+_delete = Statement(
+    "DELETE FROM {schema}web_signal WHERE process = {} OR told_boot <> {} OR told < {}"
+)
+_read = Statement(
+    "SELECT sum(requests_per_second), sum(in_flight), max(p95_seconds) FROM {schema}web_signal"
+    " WHERE told_boot = {} AND told BETWEEN {} AND {}"
+)
 
 
 @dataclass(frozen=True)
@@ -22,44 +37,24 @@ class WebLoad:
     p95_seconds: float = 0.0
 
 
-def write_load(connection: Connection, process: str, load: WebLoad) -> None:
+def write_load(connection: StoreConnection, process: str, load: WebLoad) -> None:
     """Write the current load of a web process."""
-    now, boot = lease_clock(connection)
-    row = {
-        "process": process,
-        "requests_per_second": load.requests_per_second,
-        "in_flight": load.in_flight,
-        "p95_seconds": load.p95_seconds,
-        "told": now,
-        "told_boot": boot,
-    }
-    upsert(connection, tables.web_signal, [row], ("process",))
+    values = load.requests_per_second, load.in_flight, load.p95_seconds
+    _write.run(connection, process, *values, *lease_seconds(connection))
 
 
-def delete_load(connection: Connection, process: str) -> None:
+def delete_load(connection: StoreConnection, process: str) -> None:
     """Delete the load of a web process that ends, and rows that ended processes left behind."""
-    now, boot = lease_clock(connection)
-    # On SQLite, times of another boot cannot be compared. All its processes are on one machine.
-    is_abandoned = or_(
-        tables.web_signal.c.told_boot != boot, tables.web_signal.c.told < now - 60 * SILENT_SECONDS
-    )
-    connection.execute(
-        delete(tables.web_signal).where(or_(tables.web_signal.c.process == process, is_abandoned))
-    )
+    now, boot = lease_seconds(connection)
+    _delete.run(connection, process, boot, now - 60 * SILENT_SECONDS)
 
 
-def read_load(connection: Connection) -> WebLoad | None:
+def read_load(connection: StoreConnection) -> WebLoad | None:
     """Return the load of all web processes, with the highest p95; None if none is active."""
-    now, boot = lease_clock(connection)
-    is_recent = and_(
-        tables.web_signal.c.told_boot == boot,
-        tables.web_signal.c.told.between(now - SILENT_SECONDS, now + 1),
-    )
-    rows = connection.execute(select(tables.web_signal).where(is_recent)).all()
-    if not rows:
+    now, boot = lease_seconds(connection)
+    requests_per_second, in_flight, p95_seconds = _read.rows(
+        connection, boot, now - SILENT_SECONDS, now + 1
+    )[0]
+    if requests_per_second is None:
         return None
-    return WebLoad(
-        sum(row.requests_per_second for row in rows),
-        sum(row.in_flight for row in rows),
-        max(row.p95_seconds for row in rows),
-    )
+    return WebLoad(requests_per_second, int(in_flight), p95_seconds)

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from db.errors import UnknownModel
 from db.records.dataset import Dataset
-from db.records.trained_model import Model, activate_model, find_model, model_name
+from db.records.models.model_versions import activate_model
+from db.records.models.trained_model import Model, find_model, model_name
 from db.spec.dataset_spec import DatasetSpec
 
 

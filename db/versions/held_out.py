@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from db.records.dataset import Dataset
+from db.records.encoded_inputs import batches
 from db.records.listing_columns import clear_held_out, write_held_out
-from db.records.record import batches
-from db.records.trained_model import find_model, read_out_of_fold
+from db.records.models.model_versions import read_out_of_fold
+from db.records.models.trained_model import find_model
 from db.store.store import Store
 
 from .out_of_fold import OutOfFoldAnswers, decode_answers

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from db.records.record import batches
-from db.records.trained_model import Model, read_out_of_fold
+from db.records.encoded_inputs import batches
+from db.records.models.model_versions import read_out_of_fold
+from db.records.models.trained_model import Model
 from db.store import tables
 
 from .comparison import Comparison, compare_answers

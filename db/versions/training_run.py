@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from db.records.dataset import Dataset
-from db.records.trained_model import model_name
+from db.records.models.trained_model import model_name
 from db.store import tables
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from db.records.dataset import find_dataset
-from db.records.trained_model import active_model, read_student
+from db.records.models.trained_model import active_model, read_student
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
 from db.settings import load_settings

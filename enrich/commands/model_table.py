@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from db.cli.terminal.table import Column, format_table
 from db.records.dataset import Dataset
-from db.records.trained_model import Model, model_name
+from db.records.models.trained_model import Model, model_name
 
 _NAME, _STATE, _READS = Column("model"), Column("state"), Column("reads")
 

@@ -16,8 +16,8 @@ from db.cli.terminal.progress_bar import ProgressBar
 from db.errors import UnknownModel
 from db.queue.run_history import recorded_run
 from db.records.dataset import all_datasets, find_dataset
+from db.records.models.trained_model import active_model, all_models, model_name
 from db.records.record import count_labelled
-from db.records.trained_model import active_model, all_models, model_name
 from db.versions.held_out import mark_held_out
 from enrich.planning.maintenance import FEWEST_LABELS, use_model
 from enrich.planning.model_versions import describe_use, is_from_here

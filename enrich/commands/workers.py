@@ -13,7 +13,7 @@ from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import quarantined_since
 from db.queue.run_history import error_words, recorded_run
 from db.records.dataset import find_dataset, read_datasets
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from enrich.executors.base import Executor, Stopped
 from enrich.pipeline.model_check import model_faults
 from enrich.planning.maintenance import due_analyses_of

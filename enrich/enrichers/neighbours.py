@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from db.errors import EnricherError
-from db.records.enrichment import Neighbour, VectorOfRecord
+from db.records.enrichment import VectorOfRecord
+from db.scoring.explanation import Neighbour
 
 if TYPE_CHECKING:
     import numpy as np

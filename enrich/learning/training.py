@@ -14,13 +14,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from db.errors import TrainingError, VeilleuseError
-from db.records.trained_model import (
-    KnownAnswers,
-    NewModel,
-    active_model,
-    add_model,
-    read_out_of_fold,
-)
+from db.records.models.model_versions import KnownAnswers, NewModel, add_model, read_out_of_fold
+from db.records.models.trained_model import active_model
 from db.scoring.interval import Interval
 from db.scoring.library_versions import library_versions
 from db.scoring.student import Student

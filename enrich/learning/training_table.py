@@ -11,9 +11,10 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection
 
 from db.records.dataset import Dataset
+from db.records.encoded_inputs import batches
 from db.records.enrichment import enrichments_between
 from db.records.observation import labels_between
-from db.records.record import Record, batches, each_record
+from db.records.record import Record, each_record
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.record_key import FOLDS, fold_of
 from db.store import tables

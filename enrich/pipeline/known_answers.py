@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from db.records.dataset import Dataset
+from db.records.encoded_inputs import decode_inputs
 from db.records.enrichment import read_value
-from db.records.record import decode_inputs
-from db.records.trained_model import Model, model_name, read_known_answers
+from db.records.models.model_versions import read_known_answers
+from db.records.models.trained_model import Model, model_name
 from db.scoring.response_body import Answer, decode_answer
 from db.store import tables
 from enrich.executors.teacher_check import KNOWN

@@ -13,7 +13,8 @@ import msgspec
 
 from db.errors import EnricherError
 from db.records.analysis import all_analyses, read_findings
-from db.records.record import Record, slices
+from db.records.encoded_inputs import slices
+from db.records.record import Record
 from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Unavailable
 from enrich.executors.base import ChildDied, RecipeError

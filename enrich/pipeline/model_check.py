@@ -10,13 +10,13 @@ from typing import Literal, TypeAlias
 from db.errors import ArtifactError, EnricherError
 from db.queue.fault import MODEL, Fault, read_faults
 from db.records.dataset import Dataset
-from db.records.trained_model import (
+from db.records.models.model_versions import record_check
+from db.records.models.trained_model import (
     Model,
     find_model,
     model_name,
     read_student,
     read_teacher,
-    record_check,
 )
 from db.scoring.library_versions import ModelCheck, describe_other_versions, library_versions
 from db.scoring.student_data import Artifact, decode_student

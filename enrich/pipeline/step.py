@@ -10,9 +10,9 @@ from db.errors import EnricherError
 from db.queue.chunk import Chunk
 from db.queue.fault import step_subject
 from db.records.dataset import Dataset, PlanStep
+from db.records.models.trained_model import Model, model_name, read_student, read_teacher
 from db.records.prediction import has_predictions
 from db.records.record import Record
-from db.records.trained_model import Model, model_name, read_student, read_teacher
 from db.spec.dataset_spec import PREDICTION
 from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Enricher, Unavailable

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from db.records.analysis import Analysis, all_analyses
 from db.records.dataset import Dataset
 from db.records.enrichment import count_vectors
+from db.records.models.trained_model import active_model, model_name
 from db.records.record import count_labelled, count_records
-from db.records.trained_model import active_model, model_name
 from db.settings import Settings
 
 from .plan import PlannedAnalysis, planned_analyses

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from db.queue.run_history import last_ended_at
 from db.records.dataset import Dataset, all_datasets
-from db.records.trained_model import active_model
+from db.records.models.trained_model import active_model
 from db.settings import Settings
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 
 MINUTE_SECONDS = 60.0
 

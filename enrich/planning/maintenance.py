@@ -12,11 +12,11 @@ from db.queue.fault import CHUNK, PLAN, read_faults, step_subject
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset, set_plan
 from db.records.enrichment import enrichers_covering_labels
+from db.records.models.trained_model import Model, active_model, newest_models
 from db.records.observation import count_labels
-from db.records.trained_model import Model, active_model, newest_models
 from db.settings import Settings
 from db.spec.dataset_spec import PREDICTION
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store
 from db.versions.activation import activate_version, lost_reads
 from enrich.enrichers.base import find_enrichers

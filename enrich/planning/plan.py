@@ -10,7 +10,7 @@ from types import MappingProxyType
 from db.errors import EnricherError
 from db.records.analysis import Analysis
 from db.records.dataset import Dataset, PlanStep
-from db.records.trained_model import Model
+from db.records.models.trained_model import Model
 from db.scoring.response_body import BODY_FORMAT
 from db.spec.dataset_spec import PREDICTION, DatasetSpec
 from enrich.enrichers.base import Enricher, find_enrichers, fingerprint

@@ -13,7 +13,7 @@ from db.admin.prune import prune_answers, prune_requests
 from db.jobs.job_pruning import prune_jobs
 from db.queue.run_history import is_running, last_completed_at, recorded_run
 from db.records.dataset import Dataset, all_datasets
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store
 
 COMMAND = "prune"

@@ -9,7 +9,7 @@ from db.queue.fault import PLAN, read_faults
 from db.queue.worker_registry import count_workers
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, PlanStep, all_datasets, find_dataset, set_plan
-from db.records.trained_model import active_model
+from db.records.models.trained_model import active_model
 from db.store.generation import read_generation
 from enrich.enrichers.base import find_enrichers
 from enrich.pipeline.context import WorkerContext

@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable
 
 from bottle import HTTPResponse, request
-from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import VeilleuseError
-from db.store.dialect import is_locked
+from db.store.direct.errors import is_locked, store_errors
 from serve.prediction.service import tag_of
 
 from .problem import Problem, Refusal, make_problem, problem_of
@@ -48,7 +47,7 @@ def _run(
         return _with_retry(show(refusal.problem), refusal.retry_seconds)
     except VeilleuseError as error:
         return show(problem_of(error))
-    except SQLAlchemyError as error:
+    except store_errors() as error:
         reason = store_fault(error)
         log.warning("%s for %s", reason, view.__name__)
         return show(make_problem(503, f"{reason}; try again soon"))
@@ -57,7 +56,7 @@ def _run(
         return show(make_problem(500, "an error on the server; it has been logged"))
 
 
-def store_fault(error: SQLAlchemyError) -> str:
+def store_fault(error: Exception) -> str:
     """Return why the store did not do what a request asked for."""
     if is_locked(error):
         return "nothing was changed, because the store was locked for too long"

@@ -9,11 +9,11 @@ from functools import partial
 from typing import NamedTuple
 
 from db.scoring.response_body import decode_answer
-from db.store.store import Store
+from db.store.direct.direct_store import DirectStore
+from db.store.direct.errors import error_name, is_refusal
 from db.traffic.served_answers import ServedAnswer, write_answers
 
 from .cache import CachedResponse
-from .request_recorder import is_refusal
 
 # Answers that wait while the store is down: about half a MiB.
 MOST_WAITING = 1000
@@ -39,7 +39,7 @@ class AnswerRecorder:
     and answers wait; so what waits is bounded.
     """
 
-    def __init__(self, store: Store, per_second: int) -> None:
+    def __init__(self, store: DirectStore, per_second: int) -> None:
         self._store = store
         self._per_second = per_second
         self._allowance = per_second
@@ -92,10 +92,10 @@ class AnswerRecorder:
             self._store.write(partial(write_answers, dataset_id=dataset_id, answers=answers))
         except Exception as error:  # noqa: BLE001  another dataset's can perhaps be written
             if not is_refusal(error):
-                log.debug("answers cannot be recorded now: %s", type(error).__name__)
+                log.debug("answers cannot be recorded now: %s", error_name(error))
                 return
             # As a rule the dataset has been dropped, and waiting would not help.
-            log.warning("the store refuses answers: %s", type(error).__name__)
+            log.warning("the store refuses answers: %s", error_name(error))
             self.refused += len(answers)
         del self._waiting[dataset_id]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from db.errors import InputError, UnknownRow
-from db.records.observation import FoundRecord
+from db.records.lookup import FoundRecord
 from db.scoring.response_body import Answer, decode_label, encode_answer, student_answers
 from db.spec.field import Inputs
 from db.traffic.prediction_counts import prediction_name

@@ -6,17 +6,16 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
-
 from db.errors import ArtifactError, InputError, UnknownDataset, VeilleuseError
 from db.queue.fault import Fault, stopped_parts
 from db.records.dataset import Dataset, read_datasets
-from db.records.trained_model import Model, active_model, model_name, read_student
+from db.records.models.trained_model import Model, active_model, model_name, read_student
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
+from db.store.direct.errors import store_errors
+from db.store.direct.statement import StoreConnection
 from db.store.generation import read_generation
 
 from .cache import ResponseCache
@@ -131,7 +130,9 @@ def fits(spec: DatasetSpec, given: Collection[str]) -> bool:
     return all(name in given or spec.fields[name].column in given for name in spec.required)
 
 
-def load_catalog(connection: Connection, before: Catalog | None, settings: Settings) -> Catalog:
+def load_catalog(
+    connection: StoreConnection, before: Catalog | None, settings: Settings
+) -> Catalog:
     """Read the catalog from the store; students that have not changed are reused.
 
     What cannot be read of one dataset is a fault of the catalog, and the other datasets go on. A
@@ -154,11 +155,11 @@ def _fault(served: Served) -> Fault:
     return Fault(served.name, STUDENT, served.fault, 0.0, 1, 0.0, 0.0)
 
 
-def _try_served(connection: Connection, dataset: Dataset, before: Catalog | None) -> Served:
+def _try_served(connection: StoreConnection, dataset: Dataset, before: Catalog | None) -> Served:
     """Return a dataset as it is served, with its fault if there is one."""
     try:
         return _served(connection, dataset, before)
-    except SQLAlchemyError:
+    except store_errors():
         # The store is at fault, and everything is read again.
         raise
     except Exception as error:
@@ -167,7 +168,7 @@ def _try_served(connection: Connection, dataset: Dataset, before: Catalog | None
         return Served(dataset.id, dataset.spec, fault=fault)
 
 
-def _served(connection: Connection, dataset: Dataset, before: Catalog | None) -> Served:
+def _served(connection: StoreConnection, dataset: Dataset, before: Catalog | None) -> Served:
     model = active_model(connection, dataset.id)
     if model is None:
         return Served(dataset.id, dataset.spec)
@@ -180,7 +181,7 @@ def _served(connection: Connection, dataset: Dataset, before: Catalog | None) ->
 
 
 def _student(
-    connection: Connection, dataset: Dataset, model: Model, name: str
+    connection: StoreConnection, dataset: Dataset, model: Model, name: str
 ) -> tuple[Student | None, str]:
     """Return a model's student, or None and why it cannot be used."""
     try:

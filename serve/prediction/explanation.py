@@ -7,12 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from db.records.enrichment import Neighbour, existing_neighbours, read_fresh_value
-from db.scoring.explanation import Reason
+from db.scoring.explanation import Neighbour, Reason
 from db.scoring.response_body import round_number
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Inputs, Value
-from serve.store_reader import StoreReader, StoreUnreachable
 
 from .catalog import Served
 
@@ -55,25 +53,6 @@ class ExplanationBody(msgspec.Struct, frozen=True, kw_only=True):
 def neighbours_enrichers(spec: DatasetSpec) -> list[str]:
     """Return the names of a dataset's enrichers that find neighbours."""
     return [name for name, wanted in spec.enrichers.items() if (wanted.use or name) == NEIGHBOURS]
-
-
-def find_neighbours(
-    reader: StoreReader, served: Served, inputs: Inputs
-) -> Sequence[Neighbour] | msgspec.UnsetType:
-    """Return the most similar labelled records of a stored record, by the first such enricher.
-
-    UNSET if there is no fresh value of these inputs, or while the store is down.
-    """
-    key = served.spec.key(inputs)
-    try:
-        for name in neighbours_enrichers(served.spec)[:1]:
-            with reader.reading() as connection:
-                value = read_fresh_value(connection, served.id, key, name)
-                found = existing_neighbours(connection, served.id, value)
-                return msgspec.UNSET if found is None else found
-    except StoreUnreachable:
-        pass
-    return msgspec.UNSET
 
 
 def explain(

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
-
-from db.store.dialect import is_timeout
-from db.store.store import Store
+from db.store.direct.direct_store import DirectStore
+from db.store.direct.errors import error_name, is_refusal, is_timeout, store_errors
+from db.store.direct.statement import StoreConnection
 from db.traffic.requested_inputs import RequestedInput, count_waiting, record_within_limit
 
 from .client_shares import ClientShares
@@ -54,7 +52,7 @@ class RequestRecorder:
 
     def __init__(
         self,
-        store: Store,
+        store: DirectStore,
         entries: int,
         most_waiting: int,
         shares: ClientShares | None = None,
@@ -158,8 +156,8 @@ class RequestRecorder:
         try:
             for dataset_id in self.shares.contested():
                 self._count_room(dataset_id)
-        except SQLAlchemyError as error:
-            log.debug("waiting inputs cannot be counted now: %s", type(error).__name__)
+        except store_errors() as error:
+            log.debug("waiting inputs cannot be counted now: %s", error_name(error))
 
     def _gather(self) -> None:
         """Move waiting inputs into the batch, which counts as waiting until it is written."""
@@ -214,7 +212,7 @@ class RequestRecorder:
         except Exception as error:  # noqa: BLE001  some of the datasets can perhaps be written
             if not is_timeout(error):
                 return self._write_alone(by_dataset)
-            log.warning(_NOT_NOW, type(error).__name__)
+            log.warning(_NOT_NOW, error_name(error))
             return by_dataset, True
         for dataset_id, rows in by_dataset.items():
             self.dropped += len(rows) - written[dataset_id]
@@ -230,7 +228,7 @@ class RequestRecorder:
             try:
                 self._write_some(dataset_id, rows)
             except Exception as error:  # noqa: BLE001  another dataset's can perhaps be written
-                log.warning(_NOT_NOW, type(error).__name__)
+                log.warning(_NOT_NOW, error_name(error))
                 rest[dataset_id] = rows
                 took_too_long |= is_timeout(error)
         return rest, took_too_long
@@ -265,20 +263,12 @@ class RequestRecorder:
                 return
             self.refused += 1
             # Without the input itself, which may be anything.
-            log.warning("the store refuses an unseen input: %s", type(error).__name__)
+            log.warning("the store refuses an unseen input: %s", error_name(error))
 
 
-def _record_all(connection: Connection, by_dataset: ByDataset, limit: int) -> dict[int, int]:
+def _record_all(connection: StoreConnection, by_dataset: ByDataset, limit: int) -> dict[int, int]:
     """Record the inputs of datasets; return how many of each there was room for."""
     return {
         dataset_id: record_within_limit(connection, dataset_id, rows, limit)
         for dataset_id, rows in by_dataset.items()
     }
-
-
-def is_refusal(error: Exception) -> bool:
-    """Return whether an error is about the rows, and not about the store or a connection.
-
-    The driver raises ValueError and the like for what it cannot send.
-    """
-    return isinstance(error, DataError | IntegrityError | ValueError | TypeError | OverflowError)

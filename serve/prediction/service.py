@@ -6,12 +6,10 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TypeVar
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, TypeVar
 
 from db.errors import UnknownRow
-from db.records.observation import FoundRecord
+from db.records.lookup import FoundRecord
 from db.scoring.response_body import (
     Enrichment,
     decode_answer,
@@ -21,7 +19,7 @@ from db.scoring.response_body import (
 )
 from db.settings import Settings
 from db.spec.field import Inputs
-from db.store.store import Store
+from db.store.direct.direct_store import DirectStore
 from db.traffic.prediction_counts import prediction_name
 from db.traffic.requested_inputs import pack_requested
 from serve.memory import loading
@@ -33,6 +31,9 @@ from .cache import CachedResponse
 from .catalog import Catalog, Served, load_catalog
 from .client_shares import ClientShares
 from .request_recorder import RequestRecorder
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class PredictionService:
     A student that is the teacher answers inputs before the store is read.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: DirectStore, settings: Settings) -> None:
         self.settings = settings
         self.store = store
         self.store_reader = StoreReader(store)
@@ -161,10 +162,10 @@ class PredictionService:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run a transaction for a request.
 
-        Raises StoreUnreachable, at once while the store is down, and SQLAlchemyError.
+        Raises StoreUnreachable, at once while the store is down, and SQLAlchemy's errors.
         """
         self.store_reader.require_up()
-        return self.store.write(work)
+        return self.store.pooled.write(work)
 
     def _respond(
         self, served: Served, found: FoundRecord, client: str
@@ -234,7 +235,7 @@ class PredictionService:
         generation = self.store_reader.poll_generation()
         if generation is None or generation == self.catalog.generation:
             return
-        with self.store_reader.reading() as connection, loading():
+        with self.store_reader.reading_directly() as connection, loading():
             self.catalog = load_catalog(connection, self.catalog, self.settings)
         log.info("serving generation %s", self.catalog.generation)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
-from db.records.record import slices
+from db.records.encoded_inputs import slices
 from serve.api.fast_path import PlainRequest
 from serve.api.plain_requests import MOST_TOGETHER, PlainAnswer, PlainRequests
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from db.settings import Settings
+from db.store.direct.direct_store import DirectStore, open_direct_store
 from db.store.limits import web_limits
-from db.store.store import Store, open_store
 from serve.api.access.host_check import exposure_warning
 from serve.api.middleware import RequestMiddleware
 from serve.app import make_app
@@ -40,10 +40,12 @@ class WebProcess:
     def __init__(
         self, settings: Settings, log_handler: BatchedHandler, folder: Path | None
     ) -> None:
-        # One read connection for each request thread, the server's loop, the generation poller and
-        # the request recorder. The recorder and the telemetry reporter write, on one each.
-        self._store = _open_store(settings, settings.web_threads + 3)
+        # Each request thread, the server's loop, the generation poller, the request recorder and
+        # the telemetry reporter have a connection of their own. Each of the two pools for pages has
+        # at most one for each request thread and one for the loop.
+        self._store = _open_store(settings, settings.web_threads + 1)
         self._service = PredictionService(self._store, settings)
+        self._store.release()
         self._log_handler = log_handler
         process_metrics = MultiprocessMetrics(folder, self._read_metrics)
         self._reporter = TelemetryReporter(self._store, self._service.counters, process_metrics)
@@ -97,11 +99,11 @@ class WebProcess:
         )
 
 
-def _open_store(settings: Settings, connections: int) -> Store:
+def _open_store(settings: Settings, connections: int) -> DirectStore:
     """Return the store with the limits of requests; raises StoreError."""
     # A database that sleeps while nobody asks needs longer to wake than a request may wait.
-    open_store(settings, 1).close()
-    return open_store(
+    open_direct_store(settings, 1).close()
+    return open_direct_store(
         settings, connections, page_cache_kib=PAGE_CACHE_KIB, limits=web_limits(settings)
     )
 

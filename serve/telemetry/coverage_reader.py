@@ -13,7 +13,7 @@ from db.errors import VeilleuseError
 from db.queue.coverage import CoverageCount, all_counts, count_now
 from db.records.dataset import find_dataset
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 
 # A count is kept for this time, and for so many times as long as it took.
 KEEP_SECONDS = 10.0

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from db.store.store import Store
+from db.store.direct.direct_store import DirectStore
+from db.store.direct.errors import error_name, store_errors
 from db.traffic.prediction_counts import add_prediction_counts
 from db.traffic.web_load import delete_load, write_load
 
@@ -32,7 +31,7 @@ class TelemetryReporter:
     """
 
     def __init__(
-        self, store: Store, counters: RequestCounters, process_metrics: MultiprocessMetrics
+        self, store: DirectStore, counters: RequestCounters, process_metrics: MultiprocessMetrics
     ) -> None:
         self._store = store
         self._counters = counters
@@ -90,8 +89,8 @@ class TelemetryReporter:
         """Run a transaction; return False if the store is down."""
         try:
             self._store.write(work)
-        except SQLAlchemyError as error:
-            log.debug("telemetry cannot be written now: %s", type(error).__name__)
+        except store_errors() as error:
+            log.debug("telemetry cannot be written now: %s", error_name(error))
             return False
 
         return True

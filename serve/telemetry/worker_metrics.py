@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 
 from db.queue.coverage import CoverageCount
 from db.queue.fault import Fault, all_faults
 from db.queue.pause import paused_at
 from db.queue.worker_registry import WorkerRow, all_workers
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
+from db.store.direct.errors import store_errors
 from serve.store_reader import StoreReader
 
 from .coverage_reader import CoverageReader
@@ -41,7 +41,7 @@ class WorkerCollector(Collector):
             yield from _workers(all_workers(connection), wall_seconds(connection))
             yield _faults(all_faults(connection))
             paused = float(paused_at(connection) is not None)
-        except SQLAlchemyError:
+        except store_errors():
             return
         yield GaugeMetricFamily(
             "veilleuse_workers_paused", "1 while all workers are paused, else 0.", paused

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from db.records.dataset import find_dataset
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from tests.integration.conftest import Site
 
 from .accessibility import LAPTOP, findings, phone_findings

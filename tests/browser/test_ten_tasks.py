@@ -19,7 +19,7 @@ from db.queue.gate_history import GateAverages
 from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker
 from db.records.dataset import find_dataset
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from enrich.gate.suspender import ProcessSuspender
 from enrich.worker.job_runner import JobRunner
 from enrich.worker.subcommand import Subcommands

@@ -17,7 +17,8 @@ from sqlalchemy import select, update
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import find_dataset
-from db.records.trained_model import activate_model, active_model, read_student
+from db.records.models.model_versions import activate_model
+from db.records.models.trained_model import active_model, read_student
 from db.scoring.student_data import decode_student, encode_student
 from db.store import tables
 from db.store.generation import raise_generation

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from db.queue.fault import read_faults
 from db.queue.quarantine import list_quarantine
 from db.records.dataset import find_dataset
-from db.records.trained_model import all_models
+from db.records.models.trained_model import all_models
 from db.scoring.library_versions import library_versions
 from db.store import tables
 from db.store.store import Store, connect_store

@@ -20,7 +20,8 @@ from db.ingestion.submission import add_rows
 from db.queue.chunk import make_chunk
 from db.queue.quarantine import list_quarantine
 from db.records.dataset import Dataset
-from db.records.record import each_record, slices
+from db.records.encoded_inputs import slices
+from db.records.record import each_record
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField

@@ -29,7 +29,8 @@ from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import list_quarantine
 from db.queue.worker_registry import _process, all_workers, register_worker
 from db.records.dataset import Dataset
-from db.records.record import each_record, forget_record, slices
+from db.records.encoded_inputs import slices
+from db.records.record import each_record, forget_record
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField

@@ -15,6 +15,7 @@ from serve.api.batches.json_body import answer_array
 from serve.api.query import MOST_ITEMS, read_items
 from serve.prediction.service import PredictionService
 from tests.conftest import ROOT, settings_for
+from tests.direct import direct_store
 
 from .conftest import Site
 
@@ -43,7 +44,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
 @pytest.fixture
 def service(site: Site) -> PredictionService:
     """Return a prediction service on the trained store of the samples."""
-    return PredictionService(site.store, settings_for(site.url))
+    return PredictionService(direct_store(site.store), settings_for(site.url))
 
 
 def sample_rows(name: str, fields: list[str]) -> list[dict[str, Any]]:

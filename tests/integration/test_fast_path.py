@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from db.scoring.student import Student
-from db.store.store import Store
 from serve.api.fast_path import PlainRequest
 from serve.api.middleware import RequestMiddleware
 from serve.api.wsgi import CACHED, Environ
 from serve.prediction.cache import CachedResponse, ResponseCache
 from serve.prediction.service import PredictionService
 from tests.conftest import ROOT, settings_for
+from tests.direct import direct_store
 from tests.wsgi import app_of, environ_of
 
 from .conftest import Site, query
@@ -27,7 +27,7 @@ QUERY = query(sentence="je cherche un hôtel")
 @pytest.fixture
 def service(site: Site) -> PredictionService:
     """Return a prediction service on a trained store."""
-    return PredictionService(site.store, settings_for(site.url))
+    return PredictionService(direct_store(site.store), settings_for(site.url))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_response_that_the_event_loop_has_found_is_not_looked_up_again(
     app: RequestMiddleware, service: PredictionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a store on another machine the loop answers what is cached, and nothing else."""
-    monkeypatch.setattr(Store, "is_local", False)
+    monkeypatch.setattr(PredictionService, "reads_at_once", False)
     assert app.find_immediate("GET", PATH, QUERY) is False
     _, first = get(app, environ())
     cached = app.find_immediate("GET", PATH, QUERY)

@@ -18,6 +18,7 @@ from db.store.store import Store
 from serve.prediction.catalog import Served
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import RENTS, TONES, as_teacher, rents, serve_student, tones
 
 from .conftest import Site, query, serving, until
@@ -36,7 +37,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
 
 def make_service(store: Store, url: str, **settings: str) -> PredictionService:
     """Return a service that has not started its threads."""
-    return PredictionService(store, settings_for(url, **settings))
+    return PredictionService(direct_store(store), settings_for(url, **settings))
 
 
 def served(service: PredictionService, name: str) -> Served:

@@ -13,6 +13,7 @@ from serve.app import make_routes
 from serve.prediction.service import PredictionService
 from serve.telemetry.multiprocess import MultiprocessMetrics, ProcessMetrics
 from tests.conftest import settings_for
+from tests.direct import direct_store
 
 from .conftest import API_KEY, Reply, Site, query
 
@@ -201,7 +202,7 @@ def test_a_documented_key_is_needed(site: Site, document: Document) -> None:
 def test_every_route_of_the_application_is_documented(site: Site, document: Document) -> None:
     """Only pages and their assets are not documented."""
     service, metrics = (
-        PredictionService(site.store, settings_for(site.url)),
+        PredictionService(direct_store(site.store), settings_for(site.url)),
         MultiprocessMetrics(None, ProcessMetrics),
     )
     access = AccessControl(service.settings)

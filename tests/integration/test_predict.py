@@ -10,15 +10,8 @@ import msgspec
 import pytest
 
 from db.records.dataset import find_dataset
-from db.records.trained_model import (
-    NewModel,
-    active_model,
-    add_model,
-    find_model,
-    read_out_of_fold,
-    read_student,
-    read_teacher,
-)
+from db.records.models.model_versions import NewModel, add_model, read_out_of_fold
+from db.records.models.trained_model import active_model, find_model, read_student, read_teacher
 from enrich.executors.local import LocalExecutor
 from enrich.planning.maintenance import use_model
 from enrich.worker.worker import working

@@ -15,7 +15,7 @@ from db.admin.store_status import dataset_status
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset, find_dataset
-from db.records.trained_model import active_model
+from db.records.models.trained_model import active_model
 from db.spec.section import EnricherSpec
 from db.store import tables
 from db.store.store import Store

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from db.queue.fault import read_faults
 from db.records.dataset import Dataset, find_dataset
-from db.records.record import decode_inputs
+from db.records.encoded_inputs import decode_inputs
 from db.store import tables
 from db.store.store import Store
 

@@ -15,7 +15,7 @@ from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, find_dataset
-from db.records.trained_model import active_model
+from db.records.models.trained_model import active_model
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import TextField
 from db.spec.section import EnricherSpec

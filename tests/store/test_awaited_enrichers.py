@@ -9,8 +9,8 @@ import db.queue.coverage
 from db.queue.fault import CHUNK, record_fault, step_subject
 from db.queue.quarantine import EnricherFailure, write_failures
 from db.records.dataset import Dataset, find_dataset
+from db.records.models.trained_model import active_model
 from db.records.record import each_record
-from db.records.trained_model import active_model
 from db.settings import Settings
 from db.spec.section import EnricherSpec
 from db.store.store import Store

@@ -14,7 +14,8 @@ from db.errors import InputError, UnknownRow
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.prediction import Prediction, find_bodies, write_predictions
+from db.records.lookup import find_bodies
+from db.records.prediction import Prediction, write_predictions
 from db.scoring.response_body import Answer, encode_answer
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
@@ -32,6 +33,7 @@ from db.store.store import Store
 from serve.api.problem import problem_of
 from serve.prediction.service import PredictionService
 from tests.conftest import register
+from tests.direct import direct_store
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
 from tests.unit.db.scoring.random_students import KINDS, random_student
 from tests.wsgi import app_of, environ_of
@@ -211,7 +213,10 @@ def test_each_item_has_the_answer_of_a_request_for_it_alone(
 ) -> None:
     """To the last byte: stored and unseen, good and bad, repeated, by inputs and by row id."""
     fill(store, is_final=is_final)
-    alone, together = PredictionService(store, settings), PredictionService(store, settings)
+    alone, together = (
+        PredictionService(direct_store(store), settings),
+        PredictionService(direct_store(store), settings),
+    )
     wanted = b"[" + b",".join(answer_alone(alone, name, item) for item in items) + b"]"
     assert post(together, name, json.dumps(items).encode(), "application/json") == wanted
     assert counted(together) == counted(alone)
@@ -223,7 +228,10 @@ def test_while_the_store_is_down_the_student_answers_all_items(
 ) -> None:
     """As it answers each alone; a row id needs the store."""
     fill(store)
-    alone, together = PredictionService(store, settings), PredictionService(store, settings)
+    alone, together = (
+        PredictionService(direct_store(store), settings),
+        PredictionService(direct_store(store), settings),
+    )
     alone.store_reader.is_up = together.store_reader.is_up = False
     wanted = b"[" + b",".join(answer_alone(alone, "tones", item) for item in TONE_ITEMS) + b"]"
     body = json.dumps(TONE_ITEMS).encode()
@@ -237,7 +245,10 @@ def test_each_row_of_a_table_has_the_answer_of_a_request_for_it_alone(
     """To the last byte, and counted like it."""
     fill(store)
     rows = [("ravi", "Lyon"), ("triste", "Paris"), ("ravi", "Lyon"), ("été", "Pau")]
-    alone, together = PredictionService(store, settings), PredictionService(store, settings)
+    alone, together = (
+        PredictionService(direct_store(store), settings),
+        PredictionService(direct_store(store), settings),
+    )
     items = [{"sentence": sentence, "town": town} for sentence, town in rows]
     wanted = [json.loads(answer_alone(alone, "tones", item)) for item in items]
     table = "sentence,town\n" + "".join(f"{sentence},{town}\n" for sentence, town in rows)
@@ -253,7 +264,7 @@ def test_the_answers_of_a_batch_are_kept_under_the_numbers_of_its_items(
 ) -> None:
     """As many of them as this second allows; labels can name them later."""
     fill(store, is_final=is_final)
-    service = PredictionService(store, settings)
+    service = PredictionService(direct_store(store), settings)
     post(service, "rents", json.dumps([[], *RENT_ITEMS[:1] * 30]).encode(), "application/json")
     service.answers.write()
     kept_answers = tables.served_answer.c

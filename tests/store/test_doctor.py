@@ -20,7 +20,7 @@ from db.queue.worker_registry import (
     record_heartbeat,
     register_worker,
 )
-from db.records.trained_model import NewModel, activate_model, add_model
+from db.records.models.model_versions import NewModel, activate_model, add_model
 from db.scoring.student_data import Artifact
 from db.settings import Settings
 from db.store import tables

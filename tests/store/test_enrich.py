@@ -14,7 +14,7 @@ from db.files.exporter import export_rows
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset, find_dataset
-from db.records.prediction import find_body
+from db.records.lookup import find_body
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.section import EnricherSpec

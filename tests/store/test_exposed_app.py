@@ -16,11 +16,12 @@ import pytest
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.fault import record_fault
-from db.records.enrichment import Neighbour
+from db.scoring.explanation import Neighbour
 from serve.api.middleware import RequestMiddleware
 from serve.prediction.service import PredictionService
 from serve.telemetry.log import BatchedHandler
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import TONES, serve_student, tones
 from tests.store.vector_enrichers import enrichers
 from tests.wsgi import app_of, environ_of
@@ -51,7 +52,7 @@ def make(tmp_path: Path, **changes: Any) -> RequestMiddleware:  # noqa: ANN401  
         add_rows(connection, dataset, [NewRow(SPEC.key(inputs), inputs, "happy", "7")], "import")
         record_fault(connection, dataset.id, "train", f"cannot read {QUOTED}")
     settings = replace(settings_for(url), max_age=600, api_keys=(KEY,), **changes)
-    service = PredictionService(store, settings)
+    service = PredictionService(direct_store(store), settings)
     return app_of(service)
 
 
@@ -112,8 +113,8 @@ def test_neighbours_are_for_those_who_may_see_records(
     exposed: RequestMiddleware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are keys and labels of what others have imported; the reasons are for everybody."""
-    monkeypatch.setattr("serve.prediction.explanation.read_fresh_value", lambda *_: [])
-    monkeypatch.setattr("serve.prediction.explanation.existing_neighbours", lambda *_: [NEIGHBOUR])
+    monkeypatch.setattr("serve.prediction.neighbours.read_fresh_value", lambda *_: [])
+    monkeypatch.setattr("serve.prediction.neighbours.existing_neighbours", lambda *_: [NEIGHBOUR])
     open_to_all = ask(exposed, f"/explain/tones?{INPUTS}")
     with_key = ask(exposed, f"/explain/tones?{INPUTS}", HTTP_AUTHORIZATION=f"Bearer {KEY}")
     assert open_to_all.status == with_key.status == 200

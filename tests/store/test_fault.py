@@ -23,7 +23,7 @@ from db.records.dataset import Dataset, all_datasets, find_dataset, register_dat
 from db.records.delete_dataset import drop_dataset
 from db.spec.field import NumberField
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.generation import read_generation
 from db.store.store import Store
 from enrich.commands.status import format_status

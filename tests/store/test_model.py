@@ -16,13 +16,8 @@ from db.errors import TrainingError, UnknownModel
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.trained_model import (
-    NewModel,
-    active_model,
-    add_model,
-    all_models,
-    read_student,
-)
+from db.records.models.model_versions import NewModel, add_model
+from db.records.models.trained_model import active_model, all_models, read_student
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField

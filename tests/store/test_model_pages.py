@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from db.records.dataset import Dataset
-from db.records.trained_model import active_model
+from db.records.models.trained_model import active_model
 from db.store.store import Store
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, notes_spec, register, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import rents, tones
 from tests.store.test_exposed_app import KEY, Answer, ask, post
 from tests.two_versions import (
@@ -41,7 +42,7 @@ def get(store: Store, sqlite_url: str) -> Callable[..., Answer]:
 
     def page(target: str, **more: str) -> Answer:
         settings = replace(settings_for(sqlite_url), api_keys=(KEY,), trusted_proxies=("10.0.0.1",))
-        return ask(app_of(PredictionService(store, settings)), target, **HTML, **more)
+        return ask(app_of(PredictionService(direct_store(store), settings)), target, **HTML, **more)
 
     return page
 
@@ -49,7 +50,7 @@ def get(store: Store, sqlite_url: str) -> Callable[..., Answer]:
 def activate(store: Store, url: str, version: str, **headers: str) -> Answer:
     """Return the answer to the form that activates a version."""
     settings = replace(settings_for(url), api_keys=(KEY,))
-    app = app_of(PredictionService(store, settings))
+    app = app_of(PredictionService(direct_store(store), settings))
     return post(app, "/models/tones/activate", f"version={version}".encode(), **HTML, **headers)
 
 

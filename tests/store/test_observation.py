@@ -24,11 +24,11 @@ from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
 from db.records.listings.listing import list_records
 from db.records.listings.listing_filter import ListingFilter
+from db.records.lookup import find_row
 from db.records.observation import (
     RowIds,
     adopt_labels,
     describe_labels,
-    find_row,
     has_uncounted_labels,
     summarize_labels,
 )

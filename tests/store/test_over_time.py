@@ -18,11 +18,12 @@ from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
 from db.settings import Settings
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store
 from db.traffic.input_samples import read_labelled_inputs, read_served_inputs
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, register, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import TONES, serve_student, tones
 from tests.wsgi import app_of, environ_of
 
@@ -92,7 +93,7 @@ def add_hour(store: Store, dataset: Dataset, ago: int, counts: dict[str, int]) -
 
 def page(store: Store, settings: Settings, target: str, **changes: Any) -> tuple[int, str]:  # noqa: ANN401
     """Return the status and the text of a page of an application with these settings."""
-    app = app_of(PredictionService(store, replace(settings, **changes)))
+    app = app_of(PredictionService(direct_store(store), replace(settings, **changes)))
     statuses: list[int] = []
     environ = environ_of(target, HTTP_ACCEPT="text/html")
     body = b"".join(app(environ, lambda status, *_more: statuses.append(int(status[:3]))))

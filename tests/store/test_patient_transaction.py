@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 from db.errors import StoreError
 from db.migrations import patient_transaction, upgrade
 from db.migrations.patient_transaction import run_migration
+from db.store.direct.statement import schema_of
 from db.store.limits import Limits
-from db.store.schema import schema_of
 from db.store.store import Store, connect_store
 from tests.conftest import make_store, settings_for
 

@@ -15,23 +15,22 @@ from db.admin.prune import prune_store
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
+from db.records.models.model_versions import NewModel, activate_model, add_model
+from db.records.models.trained_model import active_model
 from db.records.record import forget_record
-from db.records.trained_model import NewModel, activate_model, active_model, add_model
 from db.scoring.student_data import Artifact
 from db.settings import Settings
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store
-from db.traffic.prediction_counts import (
-    HOUR_SECONDS,
+from db.traffic.counted_answers import (
     KEEP_HOURS,
-    add_prediction_counts,
     first_hour_of_model,
-    prediction_name,
     prune_prediction_counts,
     read_answer_counts,
     read_prediction_counts,
 )
+from db.traffic.prediction_counts import HOUR_SECONDS, add_prediction_counts, prediction_name
 from db.traffic.requested_inputs import count_waiting
 from tests.conftest import ask, register, sample_spec
 from tests.inline import enrich_now

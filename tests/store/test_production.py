@@ -20,8 +20,9 @@ from db.labels.told_label import ToldLabel
 from db.records.dataset import Dataset
 from db.store import tables
 from db.store.store import Store
-from db.traffic import served_answers
-from db.traffic.served_answers import DAY_SECONDS, ServedAnswer, write_answers
+from db.traffic import kept_answers
+from db.traffic.kept_answers import DAY_SECONDS
+from db.traffic.served_answers import ServedAnswer, write_answers
 from tests.conftest import notes_spec, register
 from tests.hand_made_student import RENTS, rents, serve_student
 from tests.store.test_truth import serve, tell
@@ -97,7 +98,7 @@ def test_only_so_many_answers_of_a_dataset_are_kept(
     store: Store, notes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest stay."""
-    monkeypatch.setattr(served_answers, "KEEP_ANSWERS", 3)
+    monkeypatch.setattr(kept_answers, "KEEP_ANSWERS", 3)
     given = [
         ServedAnswer(f"r{number}", b"k" * 16, "warm", 0.5, "student", 1, NOW - number)
         for number in range(5)

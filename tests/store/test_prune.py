@@ -20,7 +20,7 @@ from db.records.dataset import Dataset
 from db.settings import Settings
 from db.spec.section import EnricherSpec
 from db.store import tables
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.store.store import Store
 from enrich.worker import daily_pruning
 from enrich.worker.daily_pruning import DailyPruning

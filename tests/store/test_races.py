@@ -19,8 +19,9 @@ from db.queue.quarantine import count_quarantined
 from db.queue.run_history import begin_run, is_running
 from db.queue.worker_registry import _host
 from db.records.dataset import Dataset, PlanStep, set_plan
+from db.records.lookup import find_body
 from db.records.observation import count_labels
-from db.records.prediction import Prediction, find_body
+from db.records.prediction import Prediction
 from db.records.record import forget_record
 from db.scoring.response_body import Answer, encode_answer
 from db.settings import Settings

@@ -12,21 +12,23 @@ import msgspec
 import psycopg
 import pytest
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import OperationalError
 
 from db.records.dataset import Dataset
 from db.store import tables
+from db.store.direct.connection import DirectConnection
+from db.store.direct.errors import DriverError
 from db.store.store import Store
 from db.store.timed_connection import StatementTimeout
 from db.traffic.requested_inputs import RequestedInput, record_within_limit
 from serve.prediction import request_recorder
 from serve.prediction.request_recorder import RequestRecorder
 from tests.conftest import notes_spec, register
+from tests.direct import direct_store
 from tests.processes import wait_for
 
 Step = Callable[..., Any]
-# Where SQLAlchemy asks the driver for something.
-STEPS = ("do_execute", "do_execute_no_params", "do_executemany", "do_begin", "do_commit")
+# Where the driver is asked for something.
+STEPS = ("rows", "run", "run_each")
 MANY = 100
 
 
@@ -34,7 +36,6 @@ MANY = 100
 class Faults:
     """Lets steps fail, counted from 1: before they are done, or after, so that nobody hears it."""
 
-    store: Store
     kind: str
     failing: range = range(0)
     count: int = 0
@@ -42,35 +43,34 @@ class Faults:
     def wrap(self, step: Step) -> Step:
         """Return a step that fails when it is its turn."""
 
-        def run(*arguments: Any, **more: Any) -> object:  # noqa: ANN401
+        def run(connection: DirectConnection, *arguments: Any) -> object:  # noqa: ANN401
             self.count += 1
             fails = self.count in self.failing
             if fails and self.kind != "unheard":
-                self._fail(*arguments)
-            result = step(*arguments, **more)
+                self._fail(connection)
+            result = step(connection, *arguments)
             if fails:
-                self._fail(*arguments)
+                self._fail(connection)
             return result
 
         return run
 
-    def _fail(self, subject: Any, *_more: object) -> None:  # noqa: ANN401  a connection or a cursor
-        if self.store.is_local:
-            raise sqlite3.OperationalError("disk I/O error")
-        connection = getattr(subject, "driver_connection", None) or subject.connection
-        connection.pgconn.finish()
-        if self.kind == "late":
-            raise StatementTimeout("no answer from the store in time")
-        raise psycopg.OperationalError("the connection is lost")
+    def _fail(self, connection: DirectConnection) -> None:
+        with connection.driver_errors():
+            if connection.dialect.name == "sqlite":
+                raise sqlite3.OperationalError("disk I/O error")
+            connection.driver.pgconn.finish()
+            if self.kind == "late":
+                raise StatementTimeout("no answer from the store in time")
+            raise psycopg.OperationalError("the connection is lost")
 
 
 @contextmanager
-def failing(store: Store, faults: Faults) -> Iterator[None]:
-    """Let steps of a store fail until the block's end."""
+def failing(faults: Faults) -> Iterator[None]:
+    """Let steps of the store fail until the block's end."""
     with pytest.MonkeyPatch.context() as patch:
-        for engine in (store.writer, store.reader):
-            for name in STEPS:
-                patch.setattr(engine.dialect, name, faults.wrap(getattr(engine.dialect, name)))
+        for name in STEPS:
+            patch.setattr(DirectConnection, name, faults.wrap(getattr(DirectConnection, name)))
         yield
 
 
@@ -110,11 +110,11 @@ def empty(store: Store) -> None:
 
 def record(store: Store, datasets: list[Dataset], faults: Faults) -> RequestRecorder:
     """Record three inputs of each dataset with these faults; return the recorder."""
-    recorder = RequestRecorder(store, MANY, MANY)
+    recorder = RequestRecorder(direct_store(store), MANY, MANY)
     for dataset in datasets:
         for number in range(3):
             assert recorder.put(dataset.id, asked(number))
-    with failing(store, faults):
+    with failing(faults):
         recorder.start()
         wait_for(lambda: not len(recorder))
         recorder.close()
@@ -130,7 +130,7 @@ def test_an_input_is_stored_once_whichever_statement_fails(
     wanted = sorted((dataset.id, asked(number).key) for dataset in datasets for number in range(3))
     first, count = 1, 1
     while first <= count:
-        faults = Faults(store, kind, range(first, first + times))
+        faults = Faults(kind, range(first, first + times))
         recorder = record(store, datasets, faults)
         assert sorted(stored(store)) == wanted, f"statement {first}"
         assert (recorder.refused, recorder.has_died) == (0, False), f"statement {first}"
@@ -144,11 +144,11 @@ def test_a_process_that_ends_waits_for_a_store_that_restarts(
     store: Store, datasets: list[Dataset]
 ) -> None:
     """A deployment may come while the store restarts: one failure must not lose all inputs."""
-    faults = Faults(store, "cut", range(1, 6))
-    recorder = RequestRecorder(store, MANY, MANY)
+    faults = Faults("cut", range(1, 6))
+    recorder = RequestRecorder(direct_store(store), MANY, MANY)
     for number in range(3):
         assert recorder.put(datasets[0].id, asked(number))
-    with failing(store, faults):
+    with failing(faults):
         recorder.start()
         recorder.close()
     assert len(stored(store)) == 3
@@ -164,9 +164,9 @@ def test_a_process_that_ends_does_not_wait_for_a_store_that_stays_away(
 ) -> None:
     """What is lost is counted, and a line says so."""
     monkeypatch.setattr(request_recorder, "CLOSE_SECONDS", 0.3)
-    recorder = RequestRecorder(store, MANY, MANY)
+    recorder = RequestRecorder(direct_store(store), MANY, MANY)
     assert recorder.put(datasets[0].id, asked(1))
-    with failing(store, Faults(store, "cut", range(1, 1_000_000))):
+    with failing(Faults("cut", range(1, 1_000_000))):
         recorder.start()
         recorder.close()
         recorder._thread.join(30)
@@ -183,15 +183,14 @@ def test_a_store_that_is_slow_gets_fewer_inputs_at_a_time(
     # The store becomes faster: it takes two at a time, and then any number.
     most = [2, 2, MANY]
 
-    def slow(connection: Connection, requested: list[RequestedInput], **more: Any) -> int:  # noqa: ANN401
+    def slow(connection: DirectConnection, requested: list[RequestedInput], **more: Any) -> int:  # noqa: ANN401
         if len(requested) > most[0]:
-            error = StatementTimeout("no answer from the store in time")
-            raise OperationalError("", {}, error)
+            raise DriverError(StatementTimeout("no answer from the store in time"))
         del most[: len(most) > 1]
         return write(connection, requested=requested, **more)
 
     monkeypatch.setattr(request_recorder, "record_within_limit", slow)
-    recorder = RequestRecorder(store, MANY, MANY)
+    recorder = RequestRecorder(direct_store(store), MANY, MANY)
     recorder._at_once = at_once
     for number in range(20):
         assert recorder.put(datasets[0].id, asked(number))

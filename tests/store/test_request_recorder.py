@@ -7,16 +7,19 @@ from contextlib import contextmanager
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select
 
 from db.records.dataset import Dataset
 from db.store import tables
+from db.store.direct.connection import DirectConnection
+from db.store.direct.direct_store import DirectStore
+from db.store.direct.errors import DriverError
 from db.store.store import Store
 from db.traffic.requested_inputs import RequestedInput
 from serve.prediction import request_recorder
 from serve.prediction.request_recorder import RequestRecorder
 from tests.conftest import notes_spec, register
+from tests.direct import direct_store
 from tests.processes import wait_for
 
 UNREADABLE = RequestedInput(b"u" * 16, b"\xff")
@@ -36,7 +39,7 @@ def dataset(store: Store) -> Dataset:
 @contextmanager
 def recording(store: Store) -> Iterator[RequestRecorder]:
     """Yield a recorder with room for ten inputs, which is closed at the end."""
-    recorder = RequestRecorder(store, 10, 1000)
+    recorder = RequestRecorder(direct_store(store), 10, 1000)
     recorder.start()
     try:
         yield recorder
@@ -80,7 +83,7 @@ def many(store: Store) -> list[Dataset]:
 
 def write_batch(store: Store, batch: list[tuple[int, RequestedInput]]) -> RequestRecorder:
     """Write a batch of inputs of several datasets, of each of which two may wait."""
-    recorder = RequestRecorder(store, 100, 2)
+    recorder = RequestRecorder(direct_store(store), 100, 2)
     for dataset_id, asked in batch:
         assert recorder.put(dataset_id, asked)
     recorder._gather()
@@ -93,13 +96,13 @@ def test_inputs_of_many_datasets_are_written_by_one_transaction(
 ) -> None:
     """A transaction for each would take most of the time; the limit of each dataset holds."""
     transactions = []
-    write = Store.write
+    write = DirectStore.write
 
-    def count(own: Store, work: Callable[[Connection], object]) -> object:
+    def count(own: DirectStore, work: Callable[[DirectConnection], object]) -> object:
         transactions.append(work)
         return write(own, work)
 
-    monkeypatch.setattr(Store, "write", count)
+    monkeypatch.setattr(DirectStore, "write", count)
     batch = [(dataset.id, good(number)) for number in range(3) for dataset in many]
     recorder = write_batch(store, batch[:-1])
     assert (len(transactions), len(keys(store)), recorder.dropped) == (1, 10, 4)
@@ -121,7 +124,7 @@ def test_the_batch_that_is_being_written_counts_as_waiting(
     """Otherwise the metric would be 0 while a batch is stuck, and more than the bound wait."""
 
     def is_down(*_arguments: object, **_more: object) -> int:
-        raise OperationalError("", {}, Exception())
+        raise DriverError(Exception())
 
     monkeypatch.setattr(request_recorder, "record_within_limit", is_down)
     monkeypatch.setattr(request_recorder, "RETRY_SECONDS", 0.05)

@@ -13,6 +13,7 @@ from db.store.store import Store
 from db.traffic.requested_inputs import count_waiting, pack_requested
 from serve.prediction.request_recorder import RequestRecorder
 from tests.conftest import register, sample_spec
+from tests.direct import direct_store
 from tests.processes import wait_for
 
 LIMIT, PROCESSES = 50, 3
@@ -28,7 +29,7 @@ def intents(store: Store) -> Dataset:
 def recorders(store: Store, intents: Dataset) -> Iterator[list[RequestRecorder]]:
     """Yield the recorders of several processes, each of which has counted how many wait."""
     with ExitStack() as stack:
-        running = [RequestRecorder(store, 1000, LIMIT) for _ in range(PROCESSES)]
+        running = [RequestRecorder(direct_store(store), 1000, LIMIT) for _ in range(PROCESSES)]
         for number, recorder in enumerate(running):
             recorder.start()
             stack.enter_context(closing(recorder))

@@ -15,12 +15,13 @@ from db.ingestion.row import NewRow
 from db.migrations import upgrade
 from db.records.dataset import all_datasets
 from db.settings.address import store_address
-from db.store.schema import choose_schema
+from db.store.direct.place import choose_schema
 from db.store.store import Store, check_schema, connect_store
 from db.store.tables import SCHEMA
 from db.traffic.requested_inputs import pack_requested
 from serve.prediction.request_recorder import RequestRecorder
 from tests.conftest import ask, register, run_command, sample_spec, settings_for
+from tests.direct import direct_store
 
 from .test_upgrade import store_at
 
@@ -62,7 +63,10 @@ def opened(url: str, **settings: str) -> Iterator[Store]:
 def names_of(store: Store) -> list[str]:
     """Return the names of a store's datasets, which a process finds after its check."""
     check_schema(store)
-    with store.reading() as connection:
+    direct = direct_store(store)
+    assert direct.is_usable()
+    with store.reading() as connection, direct.reading() as of_driver:
+        assert all_datasets(of_driver) == all_datasets(connection)
         return [dataset.name for dataset in all_datasets(connection)]
 
 
@@ -219,7 +223,7 @@ def test_a_store_in_such_a_database_goes_on_with_a_warning(postgres: Callable[[]
         assert re.search("warning: .*encoding LATIN1, .*ENCODING 'UTF8'", done.err)
     with opened(narrow) as store:
         dataset = register(store, sample_spec("intents"))
-        recorder = RequestRecorder(store, 10, 10)
+        recorder = RequestRecorder(direct_store(store), 10, 10)
         for sentence in ("garçon", "Zażółć", "merci"):
             inputs = dataset.spec.read_inputs({"sentence": sentence})
             recorder.put(dataset.id, pack_requested(dataset.spec.key(inputs), inputs))

@@ -19,12 +19,15 @@ from sqlalchemy.exc import DBAPIError
 
 from db.migrations import upgrade
 from db.settings import Settings
-from db.store.dialect import is_timeout, is_unreachable
+from db.store.dialect import is_unreachable
+from db.store.direct.errors import is_timeout
+from db.store.direct.statement import direct_connection
 from db.store.limits import Limits, command_limits, web_limits
 from db.store.store import Store, connect_store
 from enrich.commands import base as command_base
 from serve.store_reader import StoreReader
 from tests.conftest import settings_for
+from tests.direct import direct_store
 from tests.processes import wait_for
 from tests.silent_proxy import SilentProxy, proxy_to
 
@@ -175,15 +178,27 @@ def test_sessions_opened_while_the_database_only_read_are_replaced(url: str) -> 
             assert in_time(write) is None
 
 
-def test_a_reader_of_a_web_process_leaves_sessions_that_a_failover_condemned(url: str) -> None:
-    """Otherwise each thread would read from the old primary for ever."""
+@pytest.mark.parametrize("shows_pages", [False, True])
+def test_a_web_process_leaves_sessions_that_a_failover_condemned(
+    url: str,
+    shows_pages: bool,  # noqa: FBT001
+) -> None:
+    """Otherwise each thread would use the old primary for ever."""
     settings = settings_for(url)
     with store_of(settings) as store:
         upgrade(store)
-        reader = StoreReader(store)
-        before = reader.connection().connection.dbapi_connection
-        store.sessions.condemn()
-        assert reader.connection().connection.dbapi_connection is not before
+        direct = direct_store(store)
+        reader = StoreReader(direct)
+        if shows_pages:
+            reader.connection()
+
+        def sessions() -> set[object]:
+            with reader.reading_directly() as connection:
+                return {direct_connection(connection).driver, direct.write(lambda own: own.driver)}
+
+        before = sessions()
+        direct.sessions.condemn()
+        assert len(before | sessions()) == 4
         reader.close()
 
 

@@ -10,7 +10,8 @@ from db.errors import TrainingError
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.records.dataset import Dataset
-from db.records.trained_model import active_model, read_out_of_fold
+from db.records.models.model_versions import read_out_of_fold
+from db.records.models.trained_model import active_model
 from db.settings import Settings
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField, TextField

@@ -18,7 +18,8 @@ from db.errors import StoreError
 from db.migrations import upgrade
 from db.queue.quarantine import list_quarantine
 from db.records.observation import count_labels
-from db.store.schema import schema_of, set_schema
+from db.store.direct.statement import schema_of
+from db.store.schema import set_schema
 from db.store.schema_version import schema_version
 from db.store.store import Store, check_schema, connect_store
 from db.store.tables import SCHEMA, metadata, observation, record, version

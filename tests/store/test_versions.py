@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from db.errors import UnknownModel
 from db.queue.run_history import begin_run, end_run
 from db.records.dataset import Dataset
-from db.records.trained_model import active_model, find_model, newest_models
+from db.records.models.trained_model import active_model, find_model, newest_models
 from db.store import tables
 from db.store.generation import read_generation
 from db.store.store import Store

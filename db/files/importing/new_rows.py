@@ -11,7 +11,7 @@ from db.files.reader import BadRows
 from db.files.source_file import Source, SourceRow
 from db.ingestion.present_ids import PresentIds
 from db.ingestion.row import NewRow
-from db.records.record import batches
+from db.records.encoded_inputs import batches
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Inputs
 from db.spec.reading.data_row import DataRowReader

@@ -14,7 +14,7 @@ from db.files.reader import BadRows, Source, SourceRow, check_rows, open_source
 from db.labels.told_label import REQUEST_ID, ToldLabel, read_request_id
 from db.labels.truth import TellCounts, tell_labels
 from db.records.dataset import Dataset
-from db.records.record import batches
+from db.records.encoded_inputs import batches
 from db.spec.dataset_spec import DatasetSpec
 from db.store.store import Store, let_others_write
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from db.errors import InputError
 from db.files.reader import SHOWN_FAULTS
 from db.files.source_file import SourceRow
-from db.records.prediction import find_bodies
+from db.records.lookup import find_bodies
 from db.records.predictor import StoredPredictor
 from db.settings import Settings
 from db.spec.field import Inputs

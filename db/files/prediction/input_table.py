@@ -12,7 +12,7 @@ from db.errors import DataFileError
 from db.files.compression import open_bytes
 from db.files.reader import errors_of, first_character, format_of, needed_packages, open_source
 from db.files.source_file import Source, open_text
-from db.records.record import batches
+from db.records.encoded_inputs import batches
 from db.spec.dataset_spec import DatasetSpec
 
 from .block_work import Shape, TypedShape

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, select
 
+from db.records.encoded_inputs import decode_inputs
 from db.records.observation import NO_ROW_IDS, RowIds, count_labels_of, row_ids_of
-from db.records.record import decode_inputs
 from db.spec.field import Inputs
 from db.store import tables
 

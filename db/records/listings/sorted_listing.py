@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db.errors import InputError
-from db.records.record import KEYS_PER_STATEMENT, decode_inputs, slices
+from db.records.encoded_inputs import KEYS_PER_STATEMENT, decode_inputs, slices
 
 from .index_scan import IndexScan, Position, choose_scan, scan_parts
 from .listing import MOST_ROWS, ListedRecord, ListingPage, Reading, read_records, row_filter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.records.record import decode_inputs
+from db.records.encoded_inputs import decode_inputs
 from db.spec.normalization import normal_text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import intern
 from typing import TypeAlias
 
 Words: TypeAlias = tuple[str, ...]
@@ -23,26 +24,26 @@ class FeatureTables:
         self.last: dict[str, int] = {}
         # Words, signs, "|" with the length of a text, and MISSING.
         self.others: dict[str, int] = {}
-        words: dict[str, str] = {}
         for name, of_feature in lanes:
-            self._add(name, of_feature, words)
+            self._add(name, of_feature)
 
-    def _add(self, name: str, lanes: int, words: dict[str, str]) -> None:
-        def split(pair: str, mark: str) -> Words:
-            # Each word is in memory once.
-            return tuple([words.setdefault(word, word) for word in pair.split(mark)])
-
+    def _add(self, name: str, lanes: int) -> None:
         if name.startswith("="):
             self.grams[name[1:]] = lanes
         elif name.startswith("^^"):
-            self.first_pair[split(name[2:], " ")] = lanes
+            self.first_pair[_words(name[2:], " ")] = lanes
         elif name.startswith("^"):
             self.first[name[1:]] = lanes
         elif " * " in name:
-            self.pairs_apart[split(name, " * ")] = lanes
+            self.pairs_apart[_words(name, " * ")] = lanes
         elif " " in name:
-            self.pairs[split(name, " ")] = lanes
+            self.pairs[_words(name, " ")] = lanes
         elif name.endswith("$") and name != "$":
             self.last[name[:-1]] = lanes
         else:
-            self.others[words.setdefault(name, name)] = lanes
+            self.others[intern(name)] = lanes
+
+
+def _words(pair: str, mark: str) -> Words:
+    """Return the words of a pair; each word is in memory once."""
+    return tuple(map(intern, pair.split(mark)))

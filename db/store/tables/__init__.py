@@ -1,5 +1,7 @@
 """The tables of the store."""
 
+from db.store.direct.place import SCHEMA
+
 from .base import metadata
 from .labels import job, job_file, label_claim, outcome, served_answer
 from .queue import (
@@ -29,9 +31,6 @@ from .records import (
 )
 from .version import version
 from .web import generation, served, web_signal
-
-# The oldest migration that this code works with. Migrations are compared as text.
-SCHEMA = "0009"
 
 __all__ = [
     "IS_CURRENT_LABEL",

@@ -6,7 +6,7 @@ from typing import Any
 
 from db.queue.run_history import recorded_run
 from db.records.dataset import find_dataset
-from db.records.trained_model import model_name
+from db.records.models.trained_model import model_name
 
 from .job_work import JobWork
 

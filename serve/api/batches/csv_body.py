@@ -24,7 +24,7 @@ from db.files.prediction.row_answer import (
 )
 from db.files.prediction.row_inputs import CellInputs, find_columns
 from db.files.prediction.tables.csv_table import CsvFile, CsvRow
-from db.records.record import batches
+from db.records.encoded_inputs import batches
 from db.scoring.response_body import decode_answer
 from db.spec.field import Inputs
 from serve.api.problem import Refusal, make_problem, problem_of

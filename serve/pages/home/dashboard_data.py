@@ -16,8 +16,9 @@ from db.queue.quarantine import Quarantined, count_quarantined, list_quarantine
 from db.queue.run_history import Run, failed_runs
 from db.queue.worker_registry import all_workers, records_per_second
 from db.spec.field import TextField
-from db.store.dialect import wall_seconds
-from db.traffic.prediction_counts import HOUR_SECONDS, read_prediction_counts
+from db.store.direct.clock import wall_seconds
+from db.traffic.counted_answers import read_prediction_counts
+from db.traffic.prediction_counts import HOUR_SECONDS
 from serve.pages.models.verdict_text import warning_sentences
 from serve.pages.over_time.drift_data import read_drift
 from serve.pages.over_time.production_data import summary_text

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from db.records.models.trained_model import Model, active_model
 from db.records.record import first_labelled_inputs
-from db.records.trained_model import Model, active_model
 from db.spec.field import Inputs
 from serve.prediction.catalog import Served
 

@@ -28,7 +28,7 @@ from db.jobs.job import (
     queue_job,
 )
 from db.jobs.job_file import OUTPUT, file_size
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from serve.api.access.body_limit import upload_bytes
 from serve.api.problem import Refusal
 from serve.pages.language.translation import gettext as _
@@ -127,7 +127,9 @@ class JobPages:
     def _receive(self, kind: Kind, author: str, dataset: str = "") -> Upload:
         self._service.store_reader.require_up()
         new_job = partial(create_job, kind=kind, author=author, dataset=dataset, state=RECEIVING)
-        return receive_upload(request.environ, self._service.store, self._most_bytes, new_job)
+        return receive_upload(
+            request.environ, self._service.store.pooled, self._most_bytes, new_job
+        )
 
     def _queue(
         self, kind: Kind, upload: Upload, more: Mapping[str, object], dataset: str = ""
@@ -211,7 +213,7 @@ class JobPages:
             size = file_size(connection, job_id, OUTPUT)
         if job.state != DONE or size is None:
             raise Refusal(404, f"job {job_id} has no file; see its page")
-        return respond_output(self._service.store, job, size)
+        return respond_output(self._service.store.pooled, job, size)
 
     def draft_again(self, job_id: int) -> HTTPResponse:
         """Let a worker make the draft again, with another column to predict."""

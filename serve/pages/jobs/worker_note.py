@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from db.queue.pause import paused_at
 from db.queue.worker_registry import WorkerRow, all_workers
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from serve.pages.language.translation import gettext as _
 
 

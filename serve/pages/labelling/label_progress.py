@@ -13,7 +13,7 @@ from db.labels.label_queue import count_queue, count_uncertain, known_labels
 from db.labels.queue_scan import Order
 from db.labels.record_label import count_labels_given
 from db.records.dataset import Dataset
-from db.records.trained_model import model_name, newest_models
+from db.records.models.trained_model import model_name, newest_models
 
 # Counting further takes longer and tells nobody more.
 MOST_COUNTED = 1000

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from db.errors import InputError, UnknownModel
 from db.records.dataset import Dataset, find_dataset
-from db.records.trained_model import Model, find_model, newest_models
+from db.records.models.trained_model import Model, find_model, newest_models
 from db.versions.activation import activate_version
 from db.versions.held_out import mark_held_out
 from db.versions.metric_differences import metric_difference, recall_differences
@@ -149,7 +149,7 @@ class ModelPages:
             dataset = find_dataset(connection, served.name)
         self._service.write(partial(activate_version, dataset=dataset, version=version))
         log.info("%s activated %s@%d", client, name, version)
-        is_marked = mark_held_out(self._service.store, dataset, version, MOST_HELD_OUT_BYTES)
+        is_marked = mark_held_out(self._service.store.pooled, dataset, version, MOST_HELD_OUT_BYTES)
         return redirect(f"/models/{name}/{version}{'' if is_marked else '?listings=old'}")
 
 

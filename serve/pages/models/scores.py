@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from db.records.trained_model import Model
+from db.records.models.trained_model import Model
 from db.versions.difference import Difference
 from db.versions.metric_differences import metric_difference
 from serve.pages.formatting import decimals_for, number, signed

@@ -7,14 +7,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from db.records.trained_model import Model
-from db.store.dialect import wall_seconds
-from db.traffic.prediction_counts import (
-    HOUR_SECONDS,
-    AnswerCount,
-    first_hour_of_model,
-    read_answer_counts,
-)
+from db.records.models.trained_model import Model
+from db.store.direct.clock import wall_seconds
+from db.traffic.counted_answers import AnswerCount, first_hour_of_model, read_answer_counts
+from db.traffic.prediction_counts import HOUR_SECONDS
 from serve.pages.formatting import count, number
 from serve.pages.language.translation import gettext as _
 from serve.pages.language.translation import ngettext

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Inputs
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from db.traffic.input_samples import read_labelled_inputs, read_served_inputs
 from serve.pages.language.translation import language
 from serve.prediction.catalog import Served

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from db.records.trained_model import Model, active_model
-from db.store.dialect import wall_seconds
-from db.traffic.prediction_counts import AnswerCount, first_hour_of_model, read_answer_counts
+from db.records.models.trained_model import Model, active_model
+from db.store.direct.clock import wall_seconds
+from db.traffic.counted_answers import AnswerCount, first_hour_of_model, read_answer_counts
 from serve.telemetry.drift import Counts, Drift
 
 from .axis import HOUR

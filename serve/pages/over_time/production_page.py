@@ -6,7 +6,7 @@ from bottle import HTTPResponse, request
 
 from db.labels.production import read_production, summarize_production
 from db.records.dataset import find_dataset
-from db.store.dialect import wall_seconds
+from db.store.direct.clock import wall_seconds
 from serve.api.access.body_limit import upload_bytes
 from serve.api.response import public_path
 from serve.pages.jobs.upload import SUFFIXES

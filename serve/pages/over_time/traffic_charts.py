@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from db.traffic.prediction_counts import AnswerCount
+from db.traffic.counted_answers import AnswerCount
 from serve.pages.language.translation import gettext as _
 from serve.pages.language.translation import mark, ngettext
 from serve.telemetry.drift import FEWEST_ANSWERS, LARGE, MODERATE, Counts, compare

@@ -8,9 +8,10 @@ from bottle import HTTPResponse, request
 
 from db.errors import UnknownRecord
 from db.records.dataset import find_dataset
-from db.records.enrichment import Neighbour, existing_neighbours
+from db.records.enrichment import existing_neighbours
 from db.records.record import forget_record
 from db.records.record_detail import RecordDetail, read_record_detail
+from db.scoring.explanation import Neighbour
 from db.scoring.response_body import decode_answer
 from db.spec.record_key import KEY_BYTES
 from serve.api.query import read_query

@@ -8,7 +8,7 @@ from bottle import HTTPResponse, request
 
 from db.errors import InputError, UnknownDataset, UnknownRecord, UnknownRow
 from db.records.dataset import find_dataset
-from db.records.observation import FoundRecord
+from db.records.lookup import FoundRecord
 from db.records.record_detail import read_record_detail
 from db.scoring.response_body import Answer, decode_answer
 from serve.api.problem import problem_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from db.records.record import slices
+from db.records.encoded_inputs import slices
 from serve.api.fast_path import PlainRequest
 from serve.api.plain_requests import MOST_TOGETHER
 

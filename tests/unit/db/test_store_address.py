@@ -7,14 +7,17 @@ from sqlalchemy import create_engine, make_url
 
 from db.errors import SettingError
 from db.settings import load_settings
-from db.settings.address import hide_secrets, shown_address, store_address
+from db.settings.address import connection_parameters, hide_secrets, shown_address, store_address
 
 
 def parameters(address: str) -> dict[str, object]:
-    """Return what the driver gets for the address in DATABASE_URL."""
-    engine = create_engine(load_settings({"DATABASE_URL": address}).database_url)
+    """Return what the driver gets for the address in DATABASE_URL, the same with SQLAlchemy."""
+    rendered = load_settings({"DATABASE_URL": address}).database_url
+    engine = create_engine(rendered)
     given = engine.dialect.create_connect_args(engine.url)[1]
-    return {name: value for name, value in given.items() if name != "context"}
+    given = {name: value for name, value in given.items() if name != "context"}
+    assert connection_parameters(rendered) == given
+    return given
 
 
 def of(host: str, port: int | None = None, **more: str) -> dict[str, object]:

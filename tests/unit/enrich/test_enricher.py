@@ -9,7 +9,7 @@ import pytest
 
 from db.errors import EnricherError
 from db.records.dataset import Dataset, PlanStep
-from db.records.trained_model import Model
+from db.records.models.trained_model import Model
 from db.scoring.packed_numbers import Vector
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import Field, NumberField, TextField

@@ -9,7 +9,7 @@ import pytest
 
 from db.cli.terminal.colour import without_colours
 from db.records.dataset import Dataset
-from db.records.trained_model import Model
+from db.records.models.trained_model import Model
 from enrich.commands.model_table import format_models
 from tests.conftest import sample_spec
 from tests.unit.db.terminal.screen import make_screen

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from db.errors import EnricherError
 from db.records.analysis import Analysis
 from db.records.dataset import Dataset, PlanStep
-from db.records.enrichment import Neighbour, VectorOfRecord
+from db.records.enrichment import VectorOfRecord
+from db.scoring.explanation import Neighbour
 from db.spec.section import EnricherSpec
 from enrich.enrichers.base import find_enricher, find_enrichers
 from enrich.enrichers.neighbours import BLOCK_RECORDS, Neighbours

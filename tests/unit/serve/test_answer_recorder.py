@@ -8,17 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import delete, select
-from sqlalchemy.exc import OperationalError
 
 from db.records.dataset import Dataset
 from db.scoring.response_body import Answer, encode_answer
 from db.store import tables
+from db.store.direct.errors import DriverError
 from db.store.store import Store
 from serve.prediction import answer_recorder, request_recorder
 from serve.prediction.answer_recorder import AnswerRecorder
 from serve.prediction.cache import CachedResponse
 from serve.prediction.request_recorder import RequestRecorder
 from tests.conftest import make_store, notes_spec, register
+from tests.direct import direct_store
 from tests.processes import wait_for
 
 
@@ -67,7 +68,7 @@ def answers(store: Store) -> list[Any]:
 
 def test_an_answer_is_kept_with_what_was_predicted(store: Store, dataset: Dataset) -> None:
     """Items of a batch have the id of the request and their place."""
-    recorder = AnswerRecorder(store, 20)
+    recorder = AnswerRecorder(direct_store(store), 20)
     recorder.record("r1", response(dataset.id))
     recorder.record("r2", response(dataset.id, 612.5), item=3)
     recorder.write()
@@ -81,7 +82,7 @@ def test_answers_above_the_allowance_of_a_second_are_counted_and_not_kept(
     store: Store, dataset: Dataset
 ) -> None:
     """The next second has an allowance of its own."""
-    recorder = AnswerRecorder(store, 2)
+    recorder = AnswerRecorder(direct_store(store), 2)
     for number in range(5):
         recorder.record(f"a{number}", response(dataset.id))
     recorder.write()
@@ -95,7 +96,7 @@ def test_a_dataset_that_remembers_nothing_has_no_answers_kept(
     store: Store, dataset: Dataset
 ) -> None:
     """Its responses have no key."""
-    recorder = AnswerRecorder(store, 20)
+    recorder = AnswerRecorder(direct_store(store), 20)
     recorder.record("r1", response(dataset.id, key=b""))
     recorder.write()
     assert answers(store) == []
@@ -107,10 +108,10 @@ def test_what_waits_while_the_store_is_down_is_bounded(
     """It is written when the store is back, and answers go on being counted meanwhile."""
 
     def is_down(*_arguments: object, **_more: object) -> None:
-        raise OperationalError("", {}, Exception())
+        raise DriverError(Exception())
 
     monkeypatch.setattr(answer_recorder, "MOST_WAITING", 5)
-    recorder = AnswerRecorder(store, 3)
+    recorder = AnswerRecorder(direct_store(store), 3)
     with monkeypatch.context() as patched:
         patched.setattr(answer_recorder, "write_answers", is_down)
         for number in range(20):
@@ -124,7 +125,7 @@ def test_what_waits_while_the_store_is_down_is_bounded(
 
 def test_answers_of_a_dropped_dataset_do_not_hold_up_others(store: Store, dataset: Dataset) -> None:
     """A web process may answer for a dataset that has just been dropped."""
-    recorder = AnswerRecorder(store, 20)
+    recorder = AnswerRecorder(direct_store(store), 20)
     recorder.record("gone", response(dataset.id + 1))
     recorder.record("here", response(dataset.id))
     recorder.write()
@@ -138,8 +139,8 @@ def test_the_thread_survives_an_answer_that_cannot_be_read(
     """Later answers are written."""
     monkeypatch.setattr(request_recorder, "ALSO_SECONDS", 0.0)
     monkeypatch.setattr(request_recorder, "GATHER_SECONDS", 0.01)
-    recorder = AnswerRecorder(store, 20)
-    thread = RequestRecorder(store, 10, 10, also=recorder.write)
+    recorder = AnswerRecorder(direct_store(store), 20)
+    thread = RequestRecorder(direct_store(store), 10, 10, also=recorder.write)
     thread.start()
     try:
         recorder.record("bad", response(dataset.id)._replace(body=b"not JSON"))
@@ -151,7 +152,7 @@ def test_the_thread_survives_an_answer_that_cannot_be_read(
 
 def test_without_an_allowance_nothing_is_kept(store: Store, dataset: Dataset) -> None:
     """ANSWERS_PER_SECOND=0 turns the recorder off."""
-    recorder = AnswerRecorder(store, 0)
+    recorder = AnswerRecorder(direct_store(store), 0)
     recorder.record("r1", response(dataset.id))
     recorder.write()
     assert answers(store) == []

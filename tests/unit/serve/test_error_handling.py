@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from bottle import HTTPResponse, request
+from psycopg.errors import ConnectionFailure, LockNotAvailable
 from sqlalchemy.exc import OperationalError
 
 from serve.api.error_handling import handle_errors
@@ -37,7 +37,7 @@ def told(error: object) -> HTTPResponse:
 
 def test_a_write_that_waited_too_long_for_a_lock_is_said_to_have(tmp_path: Path) -> None:
     """The store can be reached: who reads otherwise looks for a fault of the network."""
-    for error in (locked_error(tmp_path / "a.db"), SimpleNamespace(sqlstate="55P03")):
+    for error in (locked_error(tmp_path / "a.db"), LockNotAvailable()):
         response = told(error)
         assert response.status_code == 503
         assert b"locked" in response.body
@@ -47,7 +47,7 @@ def test_a_write_that_waited_too_long_for_a_lock_is_said_to_have(tmp_path: Path)
 
 def test_a_store_that_is_lost_may_have_written() -> None:
     """Nobody knows what a connection that broke has done."""
-    response = told(SimpleNamespace(sqlstate="08006"))
+    response = told(ConnectionFailure())
     assert response.status_code == 503
     assert b"the store cannot be reached" in response.body
     assert b"nothing was changed" not in response.body

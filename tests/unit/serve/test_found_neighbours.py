@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from db.records.enrichment import Neighbour
+from db.scoring.explanation import Neighbour
 from db.spec.field import Inputs
 from db.spec.section import EnricherSpec
 from db.store.store import connect_store
 from serve.prediction.catalog import Served
-from serve.prediction.explanation import explain, find_neighbours, neighbours_enrichers
+from serve.prediction.explanation import explain, neighbours_enrichers
+from serve.prediction.neighbours import find_neighbours
 from serve.store_reader import StoreReader
 from tests.conftest import make_store, notes_spec, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import TONES, as_teacher, tones
 from tests.unit.serve.test_explanation import TONE, served
 
@@ -38,7 +40,7 @@ def test_inputs_that_are_not_stored_have_no_neighbours(
 ) -> None:
     """Nor are there any without the enricher."""
     store = make_store(sqlite_url)
-    reader = StoreReader(store)
+    reader = StoreReader(direct_store(store))
     found = find_neighbours(reader, Served(1, notes_spec(enrichers)), INPUTS)
     assert found is msgspec.UNSET
     reader.close()
@@ -48,7 +50,7 @@ def test_inputs_that_are_not_stored_have_no_neighbours(
 def test_while_the_store_is_down_an_explanation_has_no_neighbours(sqlite_url: str) -> None:
     """The reasons need no store."""
     store = connect_store(settings_for(sqlite_url))
-    reader = StoreReader(store)
+    reader = StoreReader(direct_store(store))
     is_down = Served(1, notes_spec(NEIGHBOURS))
     # There are no tables.
     assert find_neighbours(reader, is_down, INPUTS) is msgspec.UNSET

@@ -22,6 +22,7 @@ from serve.pages.jobs import download
 from serve.pages.jobs.upload import safe_name
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import TONES, serve_student, tones
 from tests.wsgi import app_of, environ_of
 
@@ -39,7 +40,7 @@ class Site:
         self.store: Store = make_store(url)
         serve_student(self.store, TONES, tones())
         settings = replace(settings_for(url), **{"api_keys": (KEY,), "upload_mib": 1.0, **changes})
-        self.app: RequestMiddleware = app_of(PredictionService(self.store, settings))
+        self.app: RequestMiddleware = app_of(PredictionService(direct_store(self.store), settings))
 
     def ask(self, target: str, **more: Any) -> tuple[int, dict[str, str], str]:  # noqa: ANN401
         """Return the status, the headers and the body of a response."""

@@ -24,6 +24,7 @@ from serve.pages.labelling.label_choice import KEYS, make_choices
 from serve.pages.labelling.label_progress import ShortMemory, retrain_goal
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
 from tests.wsgi import app_of, environ_of
 
@@ -92,7 +93,9 @@ def open_browser(made: Path, tmp_path: Path) -> Iterator[Callable[..., Browser]]
     """Yield a function that opens a browser on the web process of an own store."""
     url = f"sqlite:///{shutil.copy(made, tmp_path)}"
     store = connect_store(settings_for(url))
-    app = app_of(PredictionService(store, replace(settings_for(url), api_keys=(KEY,))))
+    app = app_of(
+        PredictionService(direct_store(store), replace(settings_for(url), api_keys=(KEY,)))
+    )
     yield lambda **options: Browser(app, **options)
     store.close()
 

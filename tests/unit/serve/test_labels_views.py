@@ -18,6 +18,7 @@ from db.store import tables
 from db.store.store import Store
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
 from tests.wsgi import app_of, environ_of
 
@@ -54,7 +55,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
 @pytest.fixture
 def service(store: Store, sqlite_url: str) -> PredictionService:
     """Return a service whose recorders have no threads: they write when a test says so."""
-    return PredictionService(store, settings_for(sqlite_url, API_KEYS=KEY))
+    return PredictionService(direct_store(store), settings_for(sqlite_url, API_KEYS=KEY))
 
 
 @pytest.fixture

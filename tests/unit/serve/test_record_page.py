@@ -22,6 +22,7 @@ from db.store.store import Store
 from serve.api.middleware import RequestMiddleware
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
 from tests.wsgi import app_of, environ_of
 
@@ -52,7 +53,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
 def app(store: Store, sqlite_url: str) -> RequestMiddleware:
     """Return the application of a web process with an API key."""
     settings = replace(settings_for(sqlite_url), api_keys=(KEY,))
-    return app_of(PredictionService(store, settings))
+    return app_of(PredictionService(direct_store(store), settings))
 
 
 def ask(app: RequestMiddleware, target: str, key: str = KEY, **form: str) -> tuple[int, str]:
@@ -157,7 +158,7 @@ def test_without_api_keys_no_form_to_delete_or_label_is_shown(
     store: Store, sqlite_url: str
 ) -> None:
     """The page says what is missing."""
-    app = app_of(PredictionService(store, settings_for(sqlite_url)))
+    app = app_of(PredictionService(direct_store(store), settings_for(sqlite_url)))
     page = ask(app, f"/records/rents/{RENT_KEY.hex()}", key="")[1]
     assert "set API_KEYS" in page
     assert "<form" not in page.partition("<main")[2]

@@ -15,7 +15,8 @@ from db.queue.fault import read_faults
 from db.queue.quarantine import list_quarantine
 from db.queue.worker_registry import register_worker
 from db.records.dataset import Dataset, find_dataset
-from db.records.trained_model import KnownAnswers, Model, active_model
+from db.records.models.model_versions import KnownAnswers
+from db.records.models.trained_model import Model, active_model
 from db.scoring.library_versions import (
     ModelLibraries,
     Versions,

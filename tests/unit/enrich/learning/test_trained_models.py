@@ -13,16 +13,15 @@ from sqlalchemy import update
 
 from db.errors import TrainingError
 from db.records.dataset import Dataset
-from db.records.record import each_record
-from db.records.trained_model import (
+from db.records.models.model_versions import NewModel, add_model
+from db.records.models.trained_model import (
     Model,
-    NewModel,
     active_model,
-    add_model,
     all_models,
     read_student,
     read_teacher,
 )
+from db.records.record import each_record
 from db.scoring.student import Student
 from db.scoring.student_data import Artifact, decode_student
 from db.spec.dataset_spec import DatasetSpec

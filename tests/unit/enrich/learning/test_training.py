@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from db.errors import DataFileError, TrainingError
-from db.records.trained_model import active_model, read_student, read_teacher
+from db.records.models.trained_model import active_model, read_student, read_teacher
 from db.scoring.response_body import decode_answer, student_answer
 from db.scoring.student import Student
 from db.scoring.student_data import decode_student

@@ -24,6 +24,7 @@ from serve.pages.home import dashboard as dashboard_module
 from serve.pages.language import translation
 from serve.prediction.service import PredictionService
 from tests.conftest import make_store, settings_for
+from tests.direct import direct_store
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
 from tests.wsgi import app_of, environ_of
 
@@ -52,7 +53,10 @@ class Home:
     def __init__(self, store: Store, dataset: Dataset, **settings: object) -> None:
         self.store, self.dataset = store, dataset
         url = str(store.writer.url)
-        service = PredictionService(store, replace(settings_for(url), **settings))  # type: ignore[arg-type]
+        service = PredictionService(
+            direct_store(store),
+            replace(settings_for(url), **settings),  # type: ignore[arg-type]
+        )
         self._app = app_of(service)
 
     def page(self, target: str = "/", **more: str) -> str:
@@ -207,7 +211,7 @@ def test_many_datasets_have_one_line_each_beyond_a_few_cards(
 def test_a_store_without_datasets_says_how_to_begin(tmp_path: Path) -> None:
     """In the browser, or with four commands."""
     store = make_store(f"sqlite:///{tmp_path / 'empty.db'}")
-    service = PredictionService(store, settings_for(str(store.writer.url)))
+    service = PredictionService(direct_store(store), settings_for(str(store.writer.url)))
     body = b"".join(app_of(service)(environ_of("/", HTTP_ACCEPT="text/html"), lambda *_: None))
     page = body.decode()
     assert 'href="/add"' in page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.errors import InputError
-from db.traffic.prediction_counts import AnswerCount
+from db.traffic.counted_answers import AnswerCount
 from serve.pages.over_time.axis import DAY, HOUR
 from serve.pages.over_time.drift_data import counts_by_hour, drift_verdict, drift_words
 from serve.pages.over_time.span import SPANS, find_span

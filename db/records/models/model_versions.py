@@ -1,4 +1,4 @@
-"""Models: numbered versions of a dataset's teacher and student; one version is active."""
+"""Versions of a model: how one is added, made the active one, and checked."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from db.errors import ArtifactError, UnknownModel
+from db.errors import UnknownModel
+from db.records.dataset import Dataset
 from db.scoring.library_versions import (
     ModelCheck,
     ModelLibraries,
@@ -21,7 +22,7 @@ from db.scoring.student_data import Artifact
 from db.store import tables
 from db.store.generation import raise_generation
 
-from .dataset import Dataset
+from .trained_model import Model, find_model, model_name
 
 
 class KnownAnswers(msgspec.Struct, frozen=True):
@@ -49,91 +50,6 @@ class NewModel:
     out_of_fold: bytes
     made_with: Versions = field(default_factory=dict)
     known_answers: KnownAnswers | None = None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A version without its artifacts; `kept` says whether they are still stored."""
-
-    id: int
-    version: int
-    active: bool
-    made_at: float
-    metrics: dict[str, Any]
-    reads: dict[str, str]
-    student_sha256: str
-    teacher_sha256: str
-    kept: bool
-    libraries: ModelLibraries = field(default_factory=ModelLibraries)
-
-
-_columns = (
-    tables.model.c.id,
-    tables.model.c.version,
-    tables.model.c.active,
-    tables.model.c.made_at,
-    tables.model.c.metrics,
-    tables.model.c.reads,
-    tables.model.c.student_sha256,
-    tables.model.c.teacher_sha256,
-    tables.model.c.libraries,
-    tables.model.c.student.isnot(None).label("kept"),
-)
-
-
-def model_name(dataset: Dataset, version: int) -> str:
-    """Return the name of a version in predictions, such as intents@3."""
-    return f"{dataset.name}@{version}"
-
-
-def all_models(connection: Connection, dataset_id: int) -> list[Model]:
-    """Return every version, the newest first."""
-    query = select(*_columns).where(tables.model.c.dataset_id == dataset_id)
-    return [
-        _model(row) for row in connection.execute(query.order_by(tables.model.c.version.desc()))
-    ]
-
-
-def newest_models(
-    connection: Connection, dataset_id: int, limit: int, before: int | None = None
-) -> list[Model]:
-    """Return the newest versions, of those before a version, at most `limit`, the newest first."""
-    query = select(*_columns).where(tables.model.c.dataset_id == dataset_id)
-    if before is not None:
-        query = query.where(tables.model.c.version < before)
-    rows = connection.execute(query.order_by(tables.model.c.version.desc()).limit(limit))
-    return [_model(row) for row in rows]
-
-
-def active_model(connection: Connection, dataset_id: int) -> Model | None:
-    """Return the active version, None if there is none."""
-    return _first_model(connection, tables.model.c.dataset_id == dataset_id, tables.model.c.active)
-
-
-def find_model(connection: Connection, dataset: Dataset, version: int) -> Model:
-    """Return a version; raise UnknownModel if it does not exist."""
-    model = _first_model(
-        connection, tables.model.c.dataset_id == dataset.id, tables.model.c.version == version
-    )
-    if model is None:
-        raise UnknownModel(
-            f"{model_name(dataset, version)}: this version does not exist;"
-            f" list them: python -m enrich models {dataset.name}"
-        )
-    return model
-
-
-def _first_model(connection: Connection, *where: ColumnElement[bool]) -> Model | None:
-    row = connection.execute(select(*_columns).where(*where)).first()
-    return None if row is None else _model(row)
-
-
-def _model(row: Any) -> Model:  # noqa: ANN401
-    fields = dict(row._mapping)  # noqa: SLF001
-    fields["metrics"] = msgspec.json.decode(row.metrics)
-    fields["reads"] = msgspec.json.decode(row.reads)
-    fields["libraries"] = decode_libraries(row.libraries)
-    return Model(**fields)
 
 
 def add_model(connection: Connection, dataset_id: int, new: NewModel) -> int:
@@ -215,28 +131,6 @@ def _drop_old_artifacts(connection: Connection, dataset_id: int) -> None:
         .where(of_dataset, tables.model.c.id.notin_(keep), tables.model.c.student.isnot(None))
         .values(student=None, teacher=None, out_of_fold=None, known_answers=None)
     )
-
-
-def read_student(connection: Connection, model: Model) -> Artifact:
-    """Return a version's student as stored bytes, which have not been checked."""
-    return _artifact(connection, model, tables.model.c.student, model.student_sha256)
-
-
-def read_teacher(connection: Connection, model: Model) -> Artifact | None:
-    """Return a version's teacher as stored bytes, which have not been checked.
-
-    There is none if the student is the teacher.
-    """
-    if not model.teacher_sha256:
-        return None
-    return _artifact(connection, model, tables.model.c.teacher, model.teacher_sha256)
-
-
-def _artifact(connection: Connection, model: Model, column: Column[bytes], sha256: str) -> Artifact:
-    data = connection.execute(select(column).where(tables.model.c.id == model.id)).scalar_one()
-    if data is None:
-        raise ArtifactError(f"version {model.version}: its {column.name} has been deleted")
-    return Artifact(data, sha256)
 
 
 def read_out_of_fold(connection: Connection, model: Model) -> bytes | None:

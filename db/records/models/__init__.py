@@ -1,0 +1,1 @@
+"""The versions of models in the store."""
