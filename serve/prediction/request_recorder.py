@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeAlias
 
@@ -31,8 +31,6 @@ CLOSE_SECONDS = 5.0
 ALSO_SECONDS = 1.0
 # How often the inputs that wait for workers are counted.
 COUNT_SECONDS = 5.0
-
-_NOT_NOW = "unseen inputs cannot be written now: %s"
 
 log = logging.getLogger("veilleuse.web")
 
@@ -186,89 +184,75 @@ class RequestRecorder:
         return max(self._room[dataset_id], 0)
 
     def _write(self, batch: list[Waiting]) -> list[Waiting]:
-        """Write what can be written now; return the rest."""
-        by_dataset: defaultdict[int, list[RequestedInput]] = defaultdict(list)
-        for dataset_id, asked in batch:
-            by_dataset[dataset_id].append(asked)
-        rest, took_too_long = self._write_together(dict(sorted(by_dataset.items())))
+        """Write what can be written now; return the rest.
+
+        All of it by one transaction; where the store refuses that, by one for each dataset, and
+        then for halves, until what it refuses is left out alone.
+        """
+        rest: list[Waiting] = []
+        took_too_long = False
+        parts = [by_dataset(batch)]
+        while parts:
+            part = parts.pop()
+            try:
+                self._write_part(part)
+            except Exception as error:  # noqa: BLE001  the rest is tried again
+                if is_refusal(error):
+                    parts += self._without_refused(part, error)
+                    continue
+                log.warning("unseen inputs cannot be written now: %s", error_name(error))
+                took_too_long |= is_timeout(error)
+                rest += [(one, row) for one, rows in part.items() for row in rows]
         self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
         if took_too_long:
             self._at_once = max(len(batch) // 2, 1)
-        return [(dataset_id, row) for dataset_id, rows in rest.items() for row in rows]
+        return rest
 
-    def _write_together(self, by_dataset: ByDataset) -> tuple[ByDataset, bool]:
-        """Write the inputs of all datasets by one transaction, or else by one for each of them.
-
-        Return what is left, and whether the store took too long.
-        """
-        if len(by_dataset) == 1:
-            return self._write_alone(by_dataset)
-        try:
-            room = {one: self._count_room(one) for one in by_dataset}
-            within = {one: rows[: room[one]] for one, rows in by_dataset.items()}
-            written = self._store.write(
-                partial(_record_all, by_dataset=within, limit=self._most_waiting)
-            )
-        except Exception as error:  # noqa: BLE001  some of the datasets can perhaps be written
-            if not is_timeout(error):
-                return self._write_alone(by_dataset)
-            log.warning(_NOT_NOW, error_name(error))
-            return by_dataset, True
-        for dataset_id, rows in by_dataset.items():
+    def _write_part(self, part: ByDataset) -> None:
+        """Write as many inputs of each dataset as there is room for, by one transaction."""
+        room = {one: self._count_room(one) for one in part}
+        within = {one: rows[: room[one]] for one, rows in part.items()}
+        written = self._store.write(
+            partial(_record_all, requested=within, limit=self._most_waiting)
+        )
+        # Afterwards: a write that fails takes no room, however often it is tried again.
+        for dataset_id, rows in part.items():
             self.dropped += len(rows) - written[dataset_id]
             is_full = written[dataset_id] < len(within[dataset_id])
             self._room[dataset_id] = 0 if is_full else room[dataset_id] - len(rows)
-        return {}, False
 
-    def _write_alone(self, by_dataset: ByDataset) -> tuple[ByDataset, bool]:
-        """Write the inputs of each dataset by a transaction of its own."""
-        rest: ByDataset = {}
-        took_too_long = False
-        for dataset_id, rows in by_dataset.items():
-            try:
-                self._write_some(dataset_id, rows)
-            except Exception as error:  # noqa: BLE001  another dataset's can perhaps be written
-                log.warning(_NOT_NOW, error_name(error))
-                rest[dataset_id] = rows
-                took_too_long |= is_timeout(error)
-        return rest, took_too_long
-
-    def _write_some(self, dataset_id: int, rows: list[RequestedInput]) -> None:
-        """Write as many inputs as there is room for."""
-        room = self._count_room(dataset_id)
-        self._write_each(dataset_id, rows[:room])
-        # Afterwards: a write that fails takes no room, however often it is tried again.
-        self._room[dataset_id] = min(self._room[dataset_id], room - len(rows))
-        self.dropped += len(rows[room:])
-
-    def _write_each(self, dataset_id: int, rows: list[RequestedInput]) -> None:
-        """Write inputs; where the store refuses some, halve until those alone are left out."""
-        if not rows:
-            return
-        try:
-            most = self._most_waiting
-            written = self._store.write(
-                partial(record_within_limit, dataset_id=dataset_id, requested=rows, limit=most)
-            )
-            self.dropped += len(rows) - written
-            if written < len(rows):
-                self._room[dataset_id] = 0
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            if len(rows) > 1:
-                middle = len(rows) // 2
-                self._write_each(dataset_id, rows[:middle])
-                self._write_each(dataset_id, rows[middle:])
-                return
+    def _without_refused(self, part: ByDataset, error: Exception) -> list[ByDataset]:
+        """Return smaller parts of what the store refuses; none of a single input, which is lost."""
+        smaller = divide(part)
+        if not smaller:
             self.refused += 1
             # Without the input itself, which may be anything.
             log.warning("the store refuses an unseen input: %s", error_name(error))
+        return smaller
 
 
-def _record_all(connection: StoreConnection, by_dataset: ByDataset, limit: int) -> dict[int, int]:
+def by_dataset(batch: Iterable[Waiting]) -> ByDataset:
+    """Return inputs by their datasets, in the order in which all processes write them."""
+    found: defaultdict[int, list[RequestedInput]] = defaultdict(list)
+    for dataset_id, asked in batch:
+        found[dataset_id].append(asked)
+    return dict(sorted(found.items()))
+
+
+def divide(part: ByDataset) -> list[ByDataset]:
+    """Return a part for each dataset, or the halves of the only one; none of a single input."""
+    if len(part) > 1:
+        return [{dataset_id: rows} for dataset_id, rows in part.items()]
+    ((dataset_id, rows),) = part.items()
+    middle = len(rows) // 2
+    return [{dataset_id: rows[:middle]}, {dataset_id: rows[middle:]}] if middle else []
+
+
+def _record_all(connection: StoreConnection, requested: ByDataset, limit: int) -> dict[int, int]:
     """Record the inputs of datasets; return how many of each there was room for."""
     return {
-        dataset_id: record_within_limit(connection, dataset_id, rows, limit)
-        for dataset_id, rows in by_dataset.items()
+        dataset_id: record_within_limit(
+            connection, dataset_id=dataset_id, requested=rows, limit=limit
+        )
+        for dataset_id, rows in requested.items()
     }
