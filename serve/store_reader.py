@@ -209,7 +209,7 @@ class StoreReader:
 
     def _open(self) -> _OwnReads:
         epoch = self._store.sessions.epoch
-        return self._keep(self._store.connect(), epoch)
+        return self._keep(self._store.connection(), epoch)
 
     def _keep(self, connection: StoreConnection, epoch: int) -> _OwnReads:
         """Make a connection this thread's own."""

@@ -40,12 +40,11 @@ class WebProcess:
     def __init__(
         self, settings: Settings, log_handler: BatchedHandler, folder: Path | None
     ) -> None:
-        # Each request thread, the server's loop, the generation poller, the request recorder and
-        # the telemetry reporter have a connection of their own. Each of the two pools for pages has
-        # at most one for each request thread and one for the loop.
+        # Each thread has a connection of its own: those for requests, the main thread (which runs
+        # the server's loop), the generation poller, the request recorder and the telemetry
+        # reporter. Each of the two pools for pages has at most one for each of the first two.
         self._store = _open_store(settings, settings.web_threads + 1)
         self._service = PredictionService(self._store, settings)
-        self._store.release()
         self._log_handler = log_handler
         process_metrics = MultiprocessMetrics(folder, self._read_metrics)
         self._reporter = TelemetryReporter(self._store, self._service.counters, process_metrics)

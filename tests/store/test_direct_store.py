@@ -97,16 +97,6 @@ def test_values_at_fault_are_told_from_a_store_at_fault(store: Store) -> None:
     assert not isinstance(raised.value, ValuesRefused)
 
 
-def test_a_thread_that_asks_nothing_more_has_no_connection(store: Store) -> None:
-    """The main thread of a web process only waits, once the server runs."""
-    direct = direct_store(store)
-    with direct.reading() as connection:
-        pass
-    direct.release()
-    assert connection.closed
-    assert generation(direct) == generation(store)
-
-
 def test_an_older_store_is_refused_and_a_newer_one_that_works_is_opened(
     store: Store, database_url: str
 ) -> None:

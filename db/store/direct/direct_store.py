@@ -29,7 +29,7 @@ _version = Statement("SELECT version_num FROM {schema}veilleuse_version")
 
 
 class DirectStore:
-    """The store through its driver alone, with a connection for each thread that writes.
+    """The store through its driver alone, with a connection for each thread.
 
     `pooled` is the same store through SQLAlchemy.
     """
@@ -61,11 +61,24 @@ class DirectStore:
                 self._pooled = connect_store(self._settings, *self._options, sessions=self.sessions)
             return self._pooled
 
-    def connect(self) -> DirectConnection:
-        """Return a new connection in autocommit mode, which the caller closes.
+    def connection(self) -> DirectConnection:
+        """Return this thread's connection, a new one if there is none or it is of no use.
 
         Raises DriverError, and StoreError if it is not clear which schema has the tables.
         """
+        own: tuple[DirectConnection, int] | None = getattr(self._thread_local, "own", None)
+        if own is not None:
+            connection, epoch = own
+            if epoch == self.sessions.epoch and not connection.is_ended:
+                return connection
+            self._discard(connection)
+        epoch = self.sessions.epoch
+        connection = self._connect()
+        self._connections.add(connection)
+        self._thread_local.own = connection, epoch
+        return connection
+
+    def _connect(self) -> DirectConnection:
         _, name, page_cache_kib = self._options
         limits = self.sessions.limits
         connection = connect(self._settings.database_url, limits, name, page_cache_kib)
@@ -89,7 +102,7 @@ class DirectStore:
     @contextmanager
     def reading(self) -> Iterator[DirectConnection]:
         """Yield the connection of this thread, for use in a `with` statement."""
-        connection = self._connection()
+        connection = self.connection()
         try:
             yield connection
         except DriverError as error:
@@ -108,26 +121,6 @@ class DirectStore:
         It is not repeated once a statement's time is over.
         """
         return write(self.writing, work, self.sessions.limits.statement_seconds)
-
-    def _connection(self) -> DirectConnection:
-        """Return this thread's connection, a new one if there is none or it is of no use."""
-        own: tuple[DirectConnection, int] | None = getattr(self._thread_local, "own", None)
-        if own is not None:
-            connection, epoch = own
-            if epoch == self.sessions.epoch and not connection.is_ended:
-                return connection
-            self._discard(connection)
-        epoch = self.sessions.epoch
-        connection = self.connect()
-        self._connections.add(connection)
-        self._thread_local.own = connection, epoch
-        return connection
-
-    def release(self) -> None:
-        """Close the connection of this thread, which has asked all that it wants to know."""
-        own: tuple[DirectConnection, int] | None = getattr(self._thread_local, "own", None)
-        if own is not None:
-            self._discard(own[0])
 
     def _discard_lost(self, connection: DirectConnection, error: DriverError) -> None:
         """Close a connection that is lost; the others of its time are, too."""
