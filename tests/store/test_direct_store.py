@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from db.errors import StoreError
 from db.store.direct.connection import DirectConnection
@@ -95,6 +96,15 @@ def test_values_at_fault_are_told_from_a_store_at_fault(store: Store) -> None:
         with pytest.raises(DriverError) as raised:
             connection.rows("SELECT 1 FROM no_table")
     assert not isinstance(raised.value, ValuesRefused)
+
+
+def test_a_bound_query_fails_as_its_connection_does(store: Store) -> None:
+    """Workers and commands handle the errors of SQLAlchemy, and web processes those of drivers."""
+    find = Statement("SELECT name FROM {schema}no_table WHERE name = {}")
+    with direct_store(store).reading() as connection, pytest.raises(DriverError):
+        find.bind(connection)("notes")
+    with store.reading() as of_sqlalchemy, pytest.raises(DBAPIError):
+        find.bind_all(of_sqlalchemy)("notes")
 
 
 def test_an_older_store_is_refused_and_a_newer_one_that_works_is_opened(

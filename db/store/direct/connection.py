@@ -112,13 +112,16 @@ class DirectConnection:
     @contextmanager
     def driver_errors(self) -> Iterator[None]:
         """Raise the driver's errors as DriverError."""
-        driver = self.dialect.driver
         try:
             yield
-        except (driver.DataError, driver.IntegrityError) as error:
-            raise ValuesRefused(error) from error
-        except driver.Error as error:
-            raise DriverError(error) from error
+        except self.dialect.driver.Error as error:
+            raise self.error_of(error) from error
+
+    def error_of(self, error: Exception) -> DriverError:
+        """Return what to raise for an error of the driver."""
+        driver = self.dialect.driver
+        is_refusal = isinstance(error, driver.DataError | driver.IntegrityError)
+        return ValuesRefused(error) if is_refusal else DriverError(error)
 
 
 def connect(address: str, limits: Limits, name: str, page_cache_kib: int) -> DirectConnection:

@@ -66,8 +66,8 @@ class Statement:
     def bind(self, connection: StoreConnection) -> FindRow:
         """Return the query for one row on a connection, which must stay open.
 
-        The driver runs it, and errors are DriverError. SQLAlchemy is not told of them: nothing
-        tells it that its connection is lost.
+        The driver runs it. On SQLAlchemy's connection errors are DBAPIError as usual, but without
+        its knowledge: nothing tells it that the connection is lost.
         """
         return self._bind(connection, _first)
 
@@ -78,14 +78,13 @@ class Statement:
     def _bind(self, connection: StoreConnection, fetch: Callable[[Any], T]) -> Callable[..., T]:
         sql = self.for_driver(connection)
         direct = direct_connection(connection)
-        driver, any_error, errors = direct.driver, direct.dialect.driver.Error, direct.driver_errors
+        driver, any_error = direct.driver, direct.dialect.driver.Error
 
         def find(*values: object) -> T:
             try:
                 return fetch(driver.execute(sql, values))
-            except any_error:
-                with errors():
-                    raise
+            except any_error as error:
+                raise _error_of(connection, sql, error) from error
 
         return find
 
@@ -114,6 +113,14 @@ def direct_connection(connection: StoreConnection) -> DirectConnection:
         return connection
     dialect = Dialect(connection.dialect.name, connection.dialect.loaded_dbapi)  # type: ignore[arg-type]
     return DirectConnection(dialect, connection.connection.driver_connection)
+
+
+def _error_of(connection: StoreConnection, sql: str, error: Exception) -> Exception:
+    if isinstance(connection, DirectConnection):
+        return connection.error_of(error)
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    return DBAPIError(sql, None, error)
 
 
 def _first(cursor: Any) -> Row | None:  # noqa: ANN401  of any driver
