@@ -67,7 +67,8 @@ class StoreReader:
     def __init__(self, store: DirectStore) -> None:
         self._store = store
         self._thread_local = threading.local()
-        self._connections: list[StoreConnection] = []
+        # Of threads that show pages; the store has the others.
+        self._connections: list[Connection] = []
         self._polling_since: float | None = None
         self._slow_until = float("-inf")
         self.is_up = True
@@ -148,7 +149,7 @@ class StoreReader:
         try:
             return read(own or self._open())
         except store_errors() as error:
-            self._discard_connection()
+            self._discard_connection(error)
             # A store that hangs would make the caller wait again.
             if is_timeout(error) or own is None:
                 raise
@@ -178,7 +179,7 @@ class StoreReader:
         try:
             yield
         except store_errors() as error:
-            if is_timeout(error) and not _is_lost(error):
+            if is_timeout(error) and not self._has_lost_connection():
                 raise StoreUnreachable(TOO_SLOW) from error
             self._mark_down(error)
             raise StoreUnreachable from error
@@ -213,14 +214,15 @@ class StoreReader:
 
     def _keep(self, connection: StoreConnection, epoch: int) -> _OwnReads:
         """Make a connection this thread's own."""
-        self._connections.append(connection)
+        if not isinstance(connection, DirectConnection):
+            self._connections.append(connection)
         finds = bind_find_body(connection), bind_find_bodies(connection)
         own = _OwnReads(connection, epoch, *finds)
         self._thread_local.reads = own
         return own
 
     def close(self) -> None:
-        """Close the connections of all threads; the threads must have ended."""
+        """Close SQLAlchemy's connections of all threads; the threads must have ended."""
         for connection in self._connections:
             _close(connection)
 
@@ -232,12 +234,23 @@ class StoreReader:
         self._store.sessions.condemn()
         self._discard_connection()
 
-    def _discard_connection(self) -> None:
+    def _discard_connection(self, error: Exception | None = None) -> None:
+        """Close this thread's connection, after an error perhaps, which may concern the others."""
         own: _OwnReads | None = getattr(self._thread_local, "reads", None)
         self._thread_local.reads = None
-        if own is not None:
+        if own is None:
+            return
+        if isinstance(own.connection, DirectConnection):
+            if error is not None:
+                self._store.discard_lost(own.connection, error)
+            self._store.discard(own.connection)
+        else:
             self._connections.remove(own.connection)
             _close(own.connection)
+
+    def _has_lost_connection(self) -> bool:
+        own: _OwnReads | None = getattr(self._thread_local, "reads", None)
+        return own is not None and _is_ended(own.connection)
 
 
 def _probe(connection: StoreConnection) -> int:
@@ -247,18 +260,14 @@ def _probe(connection: StoreConnection) -> int:
     return read_generation(connection)
 
 
-def _is_lost(error: Exception) -> bool:
-    return bool(getattr(error, "connection_invalidated", False))
-
-
 def _is_ended(connection: StoreConnection) -> bool:
     if isinstance(connection, DirectConnection):
         return connection.closed or connection.is_lost
     return connection.closed or connection.invalidated
 
 
-def _close(connection: StoreConnection) -> None:
+def _close(connection: Connection) -> None:
     """Close a connection without sending anything to the store, which may be down."""
-    if not isinstance(connection, DirectConnection) and not connection.closed:
+    if not connection.closed:
         connection.invalidate()
-    connection.close()
+        connection.close()

@@ -31,8 +31,9 @@ _record = {
         f" {_UPSERT}"
     ),
 }
+# SQLite searches the index by `asked` only where it is compared.
 _count_waiting = Statement(
-    "SELECT count(*) FROM (SELECT id FROM {schema}record WHERE dataset_id = {} AND asked"
+    "SELECT count(*) FROM (SELECT id FROM {schema}record WHERE dataset_id = {} AND asked = TRUE"
     " AND revision = 0 AND chunk_id IS NULL LIMIT {}) waiting"
 )
 

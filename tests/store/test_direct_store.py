@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.errors import StoreError
@@ -16,9 +19,11 @@ from db.store.direct.errors import DriverError, ValuesRefused, is_transient
 from db.store.direct.statement import Statement
 from db.store.generation import raise_generation, read_generation
 from db.store.store import Store
+from serve.store_reader import StoreReader
 from tests.conftest import make_store, settings_for
 from tests.direct import direct_store
 from tests.ports import free_port
+from tests.processes import PATIENCE_SECONDS, wait_for
 
 from .test_upgrade import set_version
 
@@ -142,4 +147,45 @@ def test_the_options_and_the_spelling_of_an_address_are_those_of_commands(tmp_pa
     direct.write(raise_generation)
     assert generation(direct) == generation(store)
     direct.close()
+    store.close()
+
+
+def test_a_connection_that_another_thread_waits_on_is_left_to_it(sqlite_url: str) -> None:
+    """A process that ends gives up waiting for its threads; closing it would crash the process."""
+    store = make_store(sqlite_url)
+    direct = direct_store(store)
+    outcome: list[str] = []
+
+    def write() -> None:
+        direct.write(raise_generation)
+        outcome.append("written")
+
+    with store.writing():
+        thread = threading.Thread(target=write)
+        thread.start()
+        wait_for(lambda: len(direct._connections) == 1)
+        direct.close()
+    thread.join(PATIENCE_SECONDS)
+    assert outcome == ["written"]
+    store.close()
+
+
+def test_a_web_process_whose_connection_is_cut_uses_no_other_of_its_time(
+    postgres: Callable[[], str],
+) -> None:
+    """After a failover each thread would otherwise wait for its own connection to fail."""
+    store = make_store(postgres())
+    direct = direct_store(store)
+    reader = StoreReader(direct)
+    assert reader.poll_generation() == generation(store)
+    before = direct.sessions.epoch
+    direct.connection().driver.pgconn.finish()
+    assert reader.poll_generation() == generation(store)
+    with store.reading() as connection:
+        pid = direct.connection().driver.info.backend_pid
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    assert reader.poll_generation() == generation(store)
+    assert direct.sessions.epoch > before
+    assert reader.is_up
+    reader.close()
     store.close()

@@ -10,9 +10,10 @@ import pytest
 
 from db.records.dataset import Dataset
 from db.store.store import Store
+from db.traffic import requested_inputs
 from db.traffic.requested_inputs import count_waiting, pack_requested
 from serve.prediction.request_recorder import RequestRecorder
-from tests.conftest import register, sample_spec
+from tests.conftest import make_store, register, sample_spec
 from tests.direct import direct_store
 from tests.processes import wait_for
 
@@ -62,3 +63,13 @@ def test_all_processes_together_keep_the_bound_on_waiting_inputs(
     assert waits(store, intents, LIMIT)
     queued = PROCESSES * (LIMIT + 1)
     assert sum(recorder.dropped for recorder in recorders) == queued - LIMIT
+
+
+def test_what_waits_is_counted_by_its_index(sqlite_url: str) -> None:
+    """It is counted for each batch, and may not take longer because of records that are done."""
+    store = make_store(sqlite_url)
+    with direct_store(store).reading() as connection:
+        sql = requested_inputs._count_waiting.for_driver(connection)
+        plan = str(connection.rows(f"EXPLAIN QUERY PLAN {sql}", (1, LIMIT)))
+    assert "record_waiting (dataset_id=? AND asked=? AND revision=?" in plan
+    store.close()

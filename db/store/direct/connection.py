@@ -76,6 +76,8 @@ class DirectConnection:
             raise
 
     def _roll_back(self) -> None:
+        if self.dialect.name == "sqlite" and not self.driver.in_transaction:
+            return
         try:
             self.run("ROLLBACK")
         except DriverError:

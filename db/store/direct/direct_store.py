@@ -42,7 +42,7 @@ class DirectStore:
         self.sessions = Sessions(limits)
         self._schema = settings.database_schema
         self._thread_local = threading.local()
-        self._connections: set[DirectConnection] = set()
+        self._connections: dict[DirectConnection, threading.Thread] = {}
         self._pooled: Store | None = None
         self._pooling = threading.Lock()
 
@@ -71,10 +71,10 @@ class DirectStore:
             connection, epoch = own
             if epoch == self.sessions.epoch and not connection.is_ended:
                 return connection
-            self._discard(connection)
+            self.discard(connection)
         epoch = self.sessions.epoch
         connection = self._connect()
-        self._connections.add(connection)
+        self._connections[connection] = threading.current_thread()
         self._thread_local.own = connection, epoch
         return connection
 
@@ -106,7 +106,7 @@ class DirectStore:
         try:
             yield connection
         except DriverError as error:
-            self._discard_lost(connection, error)
+            self.discard_lost(connection, error)
             raise
 
     @contextmanager
@@ -122,15 +122,19 @@ class DirectStore:
         """
         return write(self.writing, work, self.sessions.limits.statement_seconds)
 
-    def _discard_lost(self, connection: DirectConnection, error: DriverError) -> None:
-        """Close a connection that is lost; the others of its time are, too."""
+    def discard_lost(self, connection: DirectConnection, error: Exception) -> None:
+        """Close a connection of this thread after an error, if that tells that it is lost.
+
+        The others of its time are lost, too.
+        """
         if connection.is_lost or condemns_connection(error):
             self.sessions.condemn()
-            self._discard(connection)
+            self.discard(connection)
 
-    def _discard(self, connection: DirectConnection) -> None:
+    def discard(self, connection: DirectConnection) -> None:
+        """Close the connection of this thread."""
         self._thread_local.own = None
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         connection.close()
 
     def is_usable(self) -> bool:
@@ -141,14 +145,18 @@ class DirectStore:
         try:
             with self.reading() as connection:
                 return bool(_version.value(connection) == SCHEMA)
-        except (DriverError, ValueError):
+        except DriverError:
             return False
 
     def close(self) -> None:
-        """Close all connections; the threads that used them must have ended."""
+        """Close the connections of this thread and of those that have ended.
+
+        To close one that another thread uses would end the process with a segmentation fault.
+        """
         self.sessions.close()
-        for connection in tuple(self._connections):
-            connection.close()
+        for connection, thread in tuple(self._connections.items()):
+            if thread is threading.current_thread() or not thread.is_alive():
+                connection.close()
         if self._pooled is not None:
             self._pooled.close()
 

@@ -28,8 +28,9 @@ def store_errors() -> tuple[type[Exception], ...]:
 
     For `except`, which calls it only once there is an error.
     """
-    exceptions = sys.modules.get("sqlalchemy.exc")
-    return (DriverError,) if exceptions is None else (DriverError, exceptions.SQLAlchemyError)
+    # None also while another thread imports it.
+    of_sqlalchemy = getattr(sys.modules.get("sqlalchemy.exc"), "SQLAlchemyError", None)
+    return (DriverError,) if of_sqlalchemy is None else (DriverError, of_sqlalchemy)
 
 
 def driver_error(error: Exception) -> Exception:

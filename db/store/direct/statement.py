@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 from .connection import Dialect, DirectConnection, Row, Values
+from .errors import DriverError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,9 +43,11 @@ class Statement:
         return next(iter(self.rows(connection, *values)), None)
 
     def value(self, connection: StoreConnection, *values: object) -> Any:  # noqa: ANN401
-        """Return the only value that a query finds."""
-        ((value,),) = self.rows(connection, *values)
-        return value
+        """Return the only value that a query finds; raises DriverError if there is none."""
+        row = self.first(connection, *values)
+        if row is None:
+            raise DriverError(LookupError("the store lacks a row"))
+        return row[0]
 
     def run(self, connection: StoreConnection, *values: object) -> int:
         """Run a statement that writes; return how many rows it has changed."""
