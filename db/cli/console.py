@@ -11,7 +11,7 @@ from types import FrameType
 import msgspec
 
 from db.errors import VeilleuseError
-from db.store.direct.errors import driver_error, store_errors
+from db.store.direct.errors import store_errors
 
 from .terminal.error_line import print_error
 
@@ -30,21 +30,17 @@ def run_command(command: Callable[[], object]) -> int:
     except VeilleuseError as error:
         return _fail(str(error))
     except store_errors() as error:
-        reason = _store_reason(error)
-        return _fail(f"store: {reason}; check DATABASE_URL, and that the store is running")
+        from db.store.store import error_reason  # noqa: PLC0415  imports SQLAlchemy
+
+        return _fail(
+            f"store: {error_reason(error)}; check DATABASE_URL, and that the store is running"
+        )
     except Interrupted:
         return _fail("interrupted; finished work is kept, run the command again to continue")
     except BrokenPipeError:
         # The reader of our output closed the pipe, so Python must not flush into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-def _store_reason(error: Exception) -> str:
-    # The reason has no secrets of an address, which SQLAlchemy's stores alone know.
-    from db.store.store import error_reason  # noqa: PLC0415  imports SQLAlchemy
-
-    return error_reason(driver_error(error))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

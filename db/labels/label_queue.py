@@ -11,8 +11,8 @@ from sqlalchemy import Connection, or_, select
 from db.records.dataset import Dataset
 from db.scoring.response_body import decode_answer
 from db.store import tables
-from db.store.dialect import lock_labelling
 from db.store.direct.clock import wall_seconds
+from db.store.direct.locks import lock_labelling
 
 from .label_claim import claim_record, closed_records, drop_ended_claims
 from .queue_scan import UNSURE, Order, QueueScan, scan_pages, scans_of

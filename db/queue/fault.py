@@ -141,6 +141,6 @@ def _fault_of_run(run: Run) -> Fault:
 
 def read_faults(connection: StoreConnection, dataset_id: int | None = None) -> list[Fault]:
     """Return the recorded faults of a dataset, or of all, by dataset and subject."""
-    of_dataset = () if dataset_id is None else (dataset_id,)
-    query = _of_dataset if of_dataset else _all
-    return [Fault(*row) for row in query.rows(connection, *of_dataset)]
+    every = dataset_id is None
+    rows = _all.rows(connection) if every else _of_dataset.rows(connection, dataset_id)
+    return [Fault(*row) for row in rows]

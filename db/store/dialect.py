@@ -43,7 +43,6 @@ WORKER_NAME = "veilleuse worker"
 # An arbitrary number; every upgrade of a store must take the lock with the same number.
 _UPGRADE_LOCK = 7_301_001
 _IMPORT_LOCK = 7_301_002
-_LABELLING_LOCK = 7_301_004
 # What the transaction that holds the lock of an import sets for itself: it may last for hours, and
 # by default a server notices after two hours that a client's machine has lost its power.
 _LONG_TRANSACTION = """
@@ -114,13 +113,6 @@ def lock_upgrade(connection: Connection) -> None:
     """Wait until no other process changes the tables; on SQLite the transaction does so already."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
-
-
-def lock_labelling(connection: Connection, dataset_id: int) -> None:
-    """Wait until no other transaction hands out a dataset's records, as on SQLite anyway."""
-    if connection.dialect.name == "postgresql":
-        values = {"lock": _LABELLING_LOCK, "dataset": dataset_id}
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :dataset)"), values)
 
 
 @contextmanager

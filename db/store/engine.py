@@ -18,8 +18,6 @@ from .sessions import Sessions, is_ended
 if TYPE_CHECKING:
     from .timed_connection import TimedConnection
 
-# SQLite's default size of the page cache, which each connection has of its own.
-PAGE_CACHE_KIB = 2000
 # The driver keeps 128 statements, and an insert of another number of rows is another one: with
 # SQLAlchemy's 1,000 rows an import of a million rows took 100 MiB for them.
 ROWS_PER_INSERT = 250

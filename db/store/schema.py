@@ -48,7 +48,7 @@ def find_place(connection: Connection) -> Place:
     """Return where on PostgreSQL the tables are or belong; raises StoreError."""
     found, search_path = connection.execute(text(FIND_SCHEMAS)).one()
     configured = connection.get_execution_options()["configured_schema"]
-    return choose_schema(configured, found or (), search_path or ())
+    return choose_schema(configured, found, search_path)
 
 
 def _on_connect(
@@ -62,7 +62,7 @@ def _on_connect(
     found, search_path = cursor.fetchone() or ((), ())
     cursor.close()
     connection.rollback()
-    place = choose_schema("", found or (), search_path or ())
+    place = choose_schema("", found, search_path)
     set_schema(engine, place.schema)
     if place.schema in place.found:
         known.append(place.schema)

@@ -9,25 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import StoreError
 from db.settings import Settings
 from db.settings.address import hide_secrets, shown_address
 
+from .direct.connection import PAGE_CACHE_KIB, used_addresses
 from .direct.errors import driver_error
 from .direct.transaction import write
-from .engine import PAGE_CACHE_KIB, make_reader, make_writer
+from .engine import make_reader, make_writer
 from .limits import Limits, command_limits
 from .schema import use_schema
 from .schema_version import find_problem
 from .sessions import Sessions
 
 T = TypeVar("T")
-
-# The addresses of the stores that this process has used: no message may have their secrets.
-_addresses: set[URL] = set()
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def connect_store(
     sessions = sessions or Sessions(limits or command_limits(settings))
     options = settings.database_url, sessions, connections, name, page_cache_kib
     store = Store(make_writer(*options), make_reader(*options), sessions)
-    _addresses.add(store.writer.url)
+    used_addresses.add(settings.database_url)
     for engine in (store.writer, store.reader):
         use_schema(engine, settings.database_schema)
     return store
@@ -162,6 +160,6 @@ def describe_store(store: Store) -> str:
 def error_reason(error: Exception) -> str:
     """Return the driver's message on one line, without the secrets of this process's stores."""
     message = str(driver_error(error))
-    for url in tuple(_addresses):
-        message = hide_secrets(message, url)
+    for address in tuple(used_addresses):
+        message = hide_secrets(message, make_url(address))
     return " ".join(message.split())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,15 +13,13 @@ from db.files.importer import import_files
 from enrich.learning.training import train_model
 from tests.conftest import (
     ROOT,
-    command_environment,
     make_store,
     register,
     sample_spec,
     settings_for,
 )
 from tests.environment import make_environment
-from tests.ports import free_port, wait_until_ready
-from tests.processes import PATIENCE_SECONDS
+from tests.web_process import web_process
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +27,6 @@ def web_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a virtual environment of requirements-web.txt only."""
     folder = tmp_path_factory.mktemp("web")
     return make_environment(folder, ROOT / "requirements-web.txt") / "python"
-
-
-@contextmanager
-def serving(python: Path, url: str) -> Iterator[int]:
-    """Run the web process; yield its port."""
-    port = free_port()
-    environment = command_environment(url, PORT=str(port))
-    with subprocess.Popen(
-        [python, "-m", "serve"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    ) as web:
-        try:
-            wait_until_ready(web, port)
-            yield port
-        finally:
-            web.terminate()
-            assert web.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.slow
@@ -64,7 +44,7 @@ def test_the_web_process_needs_no_packages_of_the_workers(
     import_files(store, dataset, [ROOT / "datasets" / "customers.csv"])
     train_model(store, "customers", settings_for(sqlite_url))
     store.close()
-    with serving(web_python, sqlite_url) as port:
+    with web_process(web_python, sqlite_url) as port:
         target = "/predict?education=PhD&age=12&income=1000"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{target}") as reply:
             body = json.load(reply)

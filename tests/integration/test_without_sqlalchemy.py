@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -19,10 +18,9 @@ from db.records.prediction import Prediction, write_predictions
 from db.store import tables
 from db.store.store import Store
 from db.traffic.web_load import read_load
-from tests.conftest import ROOT, command_environment
 from tests.hand_made_student import RENTS, TONES, rents, serve_student, tones
-from tests.ports import free_port, wait_until_ready
-from tests.processes import PATIENCE_SECONDS, wait_for
+from tests.processes import wait_for
+from tests.web_process import web_process
 
 REFUSED = 'raise ImportError("a web process without pages imports SQLAlchemy")\n'
 ASKED = {"sentence": "ravi", "town": "Lyon"}
@@ -34,17 +32,8 @@ def serving(url: str, folder: Path, **settings: str) -> Iterator[int]:
     package = folder / "refused" / "sqlalchemy"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(REFUSED)
-    port = free_port()
-    environment = command_environment(
-        url, PORT=str(port), PYTHONPATH=str(package.parent), **settings
-    )
-    with subprocess.Popen([sys.executable, "-m", "serve"], cwd=ROOT, env=environment) as web:
-        try:
-            wait_until_ready(web, port)
-            yield port
-        finally:
-            web.terminate()
-            assert web.wait(PATIENCE_SECONDS) == 0
+    with web_process(sys.executable, url, PYTHONPATH=str(package.parent), **settings) as port:
+        yield port
 
 
 def ask(port: int, **values: str) -> dict[str, object]:

@@ -18,7 +18,8 @@ from db.store.direct.direct_store import DirectStore, open_direct_store
 from db.store.direct.errors import DriverError, ValuesRefused, is_transient
 from db.store.direct.statement import Statement
 from db.store.generation import raise_generation, read_generation
-from db.store.store import Store
+from db.store.limits import command_limits
+from db.store.store import Store, error_reason
 from serve.store_reader import StoreReader
 from tests.conftest import make_store, settings_for
 from tests.direct import direct_store
@@ -188,4 +189,12 @@ def test_a_web_process_whose_connection_is_cut_uses_no_other_of_its_time(
     assert direct.sessions.epoch > before
     assert reader.is_up
     reader.close()
+    store.close()
+
+
+def test_no_message_has_the_secrets_of_an_address_that_sqlalchemy_never_saw() -> None:
+    """A web process may have opened the store by its driver alone when it fails."""
+    settings = settings_for("postgresql://u:s3cret-word@h/d")
+    store = DirectStore(settings, 1, "veilleuse", 256, command_limits(settings))
+    assert error_reason(DriverError(Exception("cannot use s3cret-word"))) == "cannot use ***"
     store.close()

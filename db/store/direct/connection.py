@@ -20,6 +20,10 @@ from .errors import DriverError, ValuesRefused
 Row: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = Sequence[object]
 
+# SQLite's default size of the page cache, which each connection has of its own.
+PAGE_CACHE_KIB = 2000
+# The addresses of the stores that this process has used: no message may have their secrets.
+used_addresses: set[str] = set()
 # A pooler gives each transaction another session, which does not know the statements that were
 # prepared in the last one. The encoding is named because the driver reads no text of a database
 # without one, which `encoding_problem` refuses in words.

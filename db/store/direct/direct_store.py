@@ -14,7 +14,7 @@ from db.settings.address import sqlite_path
 from db.store.limits import Limits, command_limits
 from db.store.sessions import Sessions
 
-from .connection import DirectConnection, connect
+from .connection import PAGE_CACHE_KIB, DirectConnection, connect, used_addresses
 from .errors import DriverError, condemns_connection
 from .place import FIND_SCHEMAS, SCHEMA, choose_schema
 from .statement import Statement
@@ -37,6 +37,7 @@ class DirectStore:
     def __init__(
         self, settings: Settings, connections: int, name: str, page_cache_kib: int, limits: Limits
     ) -> None:
+        used_addresses.add(settings.database_url)
         self._settings = settings
         self._options = connections, name, page_cache_kib
         self.sessions = Sessions(limits)
@@ -94,7 +95,7 @@ class DirectStore:
     def _find_schema(self, connection: DirectConnection) -> str:
         """Return the schema of the tables, and look for it no more once it is found."""
         ((found, search_path),) = connection.rows(FIND_SCHEMAS)
-        place = choose_schema("", found or (), search_path or ())
+        place = choose_schema("", found, search_path)
         if place.schema in place.found:
             self._schema = place.schema
         return place.schema
@@ -165,7 +166,7 @@ def open_direct_store(
     settings: Settings,
     connections: int,
     name: str = "veilleuse",
-    page_cache_kib: int = 2000,
+    page_cache_kib: int = PAGE_CACHE_KIB,
     limits: Limits | None = None,
 ) -> DirectStore:
     """Return the store; raise StoreError if it is unreachable or its tables are missing or old."""

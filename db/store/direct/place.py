@@ -35,13 +35,16 @@ class Place:
         return None if self.schema in self.found else next(iter(self.found), None)
 
 
-def choose_schema(configured: str, found: Sequence[str], search_path: Sequence[str]) -> Place:
-    """Return the schema to use, of those that are found to hold tables.
+def choose_schema(
+    configured: str, found: Sequence[str] | None, search_path: Sequence[str] | None
+) -> Place:
+    """Return the schema to use, of those that FIND_SCHEMAS finds to hold tables.
 
     An earlier release has made the tables in the first schema of the search path, which is public
     by default. Raises StoreError if the tables could be in either of two.
     """
-    usual = [name for name in dict.fromkeys((OWN_SCHEMA, *search_path)) if name in found]
+    found = found or ()
+    usual = [name for name in dict.fromkeys((OWN_SCHEMA, *(search_path or ()))) if name in found]
     if not configured and len(usual) > 1:
         raise StoreError(
             f"the database has tables of Veilleuse in the schemas {' and '.join(usual)}; set"
