@@ -9,16 +9,12 @@ from sqlalchemy import Connection
 
 from db.admin.store_status import dataset_status
 from db.queue.call_quota import spent_calls
+from db.queue.failed_run import Run, unrepaired_runs
 from db.queue.fault import Fault, all_faults
 from db.queue.meter import spent_tokens
-from db.queue.pause import paused_at
-from db.queue.run_history import Run, unrepaired_runs
-from db.queue.worker_registry import (
-    all_workers,
-    records_per_second,
-    remove_dead_workers,
-    seconds_left,
-)
+from db.queue.workers.pause import paused_at
+from db.queue.workers.worker_registry import remove_dead_workers
+from db.queue.workers.worker_row import all_workers, records_per_second, seconds_left
 from db.records.dataset import Dataset, all_datasets
 from db.records.record import count_records, count_stale
 from db.store.direct.clock import wall_seconds

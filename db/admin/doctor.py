@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from db.errors import StoreError
 from db.queue.fault import SPEC, Fault, all_faults
 from db.queue.quarantine import count_quarantined
-from db.queue.worker_registry import WorkerRow, all_workers
+from db.queue.workers.worker_row import WorkerRow, all_workers
 from db.records.dataset import Dataset, read_datasets
 from db.records.models.trained_model import active_model, model_name
 from db.records.observation import count_labels

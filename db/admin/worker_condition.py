@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from db.queue.fault import LONGEST_WAIT_SECONDS, Fault
-from db.queue.worker_registry import WorkerRow
+from db.queue.workers.worker_row import WorkerRow
 
 State: TypeAlias = Literal["working", "waiting", "failing", "silent"]
 

@@ -11,14 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select
-
 from db.records.dataset import Dataset
 from db.records.encoded_inputs import KEYS_PER_STATEMENT, slices
 from db.spec.dataset_spec import PREDICTION
-from db.store import tables
-from db.store.dialect import upsert
 from db.store.direct.clock import wall_seconds
+from db.store.direct.connection import Row
+from db.store.direct.statement import Statement, StoreConnection, fill_up, statement_of_keys
 
 # After this time records may have come that a count does not know.
 OLD_SECONDS = 60.0
@@ -29,6 +27,46 @@ MOST_COUNTED_RECORDS = 1_000_000
 # After this time nothing waits for the values of a new record any more: a service may be at its
 # limit, or the machine is hardly ever idle.
 NEW_RECORD_SECONDS = 3600.0
+
+
+_new_labelled = Statement(
+    "SELECT 1 FROM {schema}record r"
+    " WHERE r.dataset_id = {} AND r.label IS NOT NULL AND r.made_at BETWEEN {} AND {}"
+    " AND NOT EXISTS (SELECT 1 FROM {schema}enrichment e"
+    " WHERE e.record_id = r.id AND e.enricher = {} AND e.fingerprint = {})"
+    " AND NOT EXISTS (SELECT 1 FROM {schema}quarantine q WHERE q.record_id = r.id) LIMIT 1"
+)
+_write = Statement(
+    "INSERT INTO {schema}progress (dataset_id, enricher, fresh, records, made_at)"
+    " VALUES ({}, {}, {}, {}, {}) ON CONFLICT (dataset_id, enricher) DO UPDATE"
+    " SET fresh = excluded.fresh, records = excluded.records, made_at = excluded.made_at"
+)
+_remove_others = Statement("DELETE FROM {schema}progress WHERE dataset_id = {} AND made_at <> {}")
+_all = Statement(
+    "SELECT d.name, p.enricher, p.fresh, p.records, p.made_at FROM {schema}progress p"
+    " JOIN {schema}dataset d ON d.id = p.dataset_id ORDER BY d.name, p.enricher"
+)
+_last_made_at = Statement("SELECT max(made_at) FROM {schema}progress")
+_count_some = Statement(
+    "SELECT count(*) FROM (SELECT id FROM {schema}record WHERE dataset_id = {} LIMIT {}) found"
+)
+# The conditions of these queries are those of indexes.
+_stale = Statement(
+    "SELECT id FROM {schema}record"
+    " WHERE dataset_id = {} AND asked = FALSE AND revision < {} AND chunk_id IS NULL LIMIT {}"
+)
+_stale_asked = Statement(_stale.sql.replace("FALSE", "TRUE"))
+_stale_in_chunks = Statement(
+    "SELECT id FROM {schema}record WHERE chunk_id IN"
+    " (SELECT id FROM {schema}chunk WHERE dataset_id = {}) AND revision < {} LIMIT {}"
+)
+_quarantined = Statement("SELECT record_id FROM {schema}quarantine WHERE dataset_id = {} LIMIT {}")
+_VALUES = "SELECT enricher, fingerprint FROM {schema}enrichment WHERE record_id IN ({keys})"
+# One query with a join would read the predictions of all records.
+_KEYS = "SELECT key FROM {schema}record WHERE id IN ({keys})"
+_PREDICTIONS = (
+    "SELECT fingerprint FROM {schema}prediction WHERE dataset_id = {} AND key IN ({keys})"
+)
 
 
 @dataclass(frozen=True)
@@ -52,76 +90,41 @@ class CoverageCount:
 
 
 def lacks_new_labelled(
-    connection: Connection, dataset_id: int, enricher: str, fingerprint: str
+    connection: StoreConnection, dataset_id: int, enricher: str, fingerprint: str
 ) -> bool:
     """Return whether workers are about to give labelled records a value of an enricher.
 
     These records are new, lack the value, and are not in quarantine.
     """
-    record, now = tables.record.c, wall_seconds(connection)
-    has_value = exists().where(
-        tables.enrichment.c.record_id == record.id,
-        tables.enrichment.c.enricher == enricher,
-        tables.enrichment.c.fingerprint == fingerprint,
-    )
-    is_quarantined = exists().where(tables.quarantine.c.record_id == record.id)
-    waiting = exists().where(
-        record.dataset_id == dataset_id,
-        record.label.isnot(None),
-        record.made_at.between(now - NEW_RECORD_SECONDS, now + NEW_RECORD_SECONDS),
-        ~has_value,
-        ~is_quarantined,
-    )
-    return bool(connection.execute(select(waiting)).scalar_one())
+    now = wall_seconds(connection)
+    times = now - NEW_RECORD_SECONDS, now + NEW_RECORD_SECONDS
+    values = dataset_id, *times, enricher, fingerprint
+    return _new_labelled.first(connection, *values) is not None
 
 
 def write_counts(
-    connection: Connection, dataset_id: int, records: int, fresh: dict[str, int]
+    connection: StoreConnection, dataset_id: int, records: int, fresh: dict[str, int]
 ) -> None:
     """Replace a dataset's counts; `fresh` maps each enricher to its number of fresh values."""
-    connection.execute(
-        delete(tables.progress).where(
-            tables.progress.c.dataset_id == dataset_id, tables.progress.c.enricher.notin_(fresh)
-        )
-    )
     now = wall_seconds(connection)
-    rows = [
-        {
-            "dataset_id": dataset_id,
-            "enricher": name,
-            "fresh": count,
-            "records": records,
-            "made_at": now,
-        }
-        for name, count in fresh.items()
-    ]
-    upsert(connection, tables.progress, rows, ("dataset_id", "enricher"))
+    rows = [(dataset_id, name, count, records, now) for name, count in fresh.items()]
+    _write.run_each(connection, rows)
+    _remove_others.run(connection, dataset_id, now)
 
 
-def all_counts(connection: Connection) -> list[CoverageCount]:
+def all_counts(connection: StoreConnection) -> list[CoverageCount]:
     """Return the last counts of all datasets, sorted by dataset and enricher."""
-    query = (
-        select(
-            tables.dataset.c.name,
-            tables.progress.c.enricher,
-            tables.progress.c.fresh,
-            tables.progress.c.records,
-            tables.progress.c.made_at,
-        )
-        .join(tables.dataset, tables.dataset.c.id == tables.progress.c.dataset_id)
-        .order_by(tables.dataset.c.name, tables.progress.c.enricher)
-    )
-    return [CoverageCount(*row) for row in connection.execute(query)]
+    return [CoverageCount(*row) for row in _all.rows(connection)]
 
 
-def seconds_since_count(connection: Connection) -> float:
+def seconds_since_count(connection: StoreConnection) -> float:
     """Return the age of the last count in seconds, infinity if there is none."""
-    counted_at = connection.execute(select(func.max(tables.progress.c.made_at))).scalar()
+    counted_at = _last_made_at.value(connection)
     return float("inf") if counted_at is None else abs(wall_seconds(connection) - counted_at)
 
 
 def count_now(
-    connection: Connection, dataset: Dataset, last: Sequence[CoverageCount] = ()
+    connection: StoreConnection, dataset: Dataset, last: Sequence[CoverageCount] = ()
 ) -> list[CoverageCount]:
     """Count the fresh records of each enricher of a dataset's plan, at a bounded cost.
 
@@ -150,14 +153,14 @@ def count_now(
 
 
 def _count(
-    connection: Connection, dataset: Dataset, enricher: str, fresh: int, records: int
+    connection: StoreConnection, dataset: Dataset, enricher: str, fresh: int, records: int
 ) -> CoverageCount:
     now = wall_seconds(connection)
     return CoverageCount(dataset.name, enricher, max(fresh, 0), records, now)
 
 
 def _count_again(
-    connection: Connection,
+    connection: StoreConnection,
     dataset: Dataset,
     enricher: str,
     records: int,
@@ -170,61 +173,55 @@ def _count_again(
 
 
 def _count_records(
-    connection: Connection, dataset_id: int, last: Mapping[str, CoverageCount]
+    connection: StoreConnection, dataset_id: int, last: Mapping[str, CoverageCount]
 ) -> int:
     """Return how many records a dataset has; of very many, at least the number last counted."""
-    record = tables.record.c
-    count = count_up_to(
-        connection,
-        select(record.id).where(record.dataset_id == dataset_id),
-        MOST_COUNTED_RECORDS,
-    )
+    count: int = _count_some.value(connection, dataset_id, MOST_COUNTED_RECORDS)
     if count < MOST_COUNTED_RECORDS:
         return count
     return max([count, *(one.records for one in last.values())])
 
 
-def count_up_to(connection: Connection, rows: Select[tuple[int]], most: int) -> int:
-    """Return how many rows a query has, at most `most`; it reads no more than those."""
-    query = select(func.count()).select_from(rows.limit(most).subquery())
-    return connection.execute(query).scalar_one()
-
-
-def _incomplete_records(connection: Connection, dataset: Dataset) -> set[int]:
+def _incomplete_records(connection: StoreConnection, dataset: Dataset) -> set[int]:
     """Return the ids of records that are stale or in quarantine, read from indexes.
 
     There are more than MOST_STALE_RECORDS of them if there are too many to look up.
     """
-    record, chunk, refused = tables.record.c, tables.chunk.c, tables.quarantine.c
-    is_stale = record.revision < dataset.revision
-    of_dataset = record.dataset_id == dataset.id
-    chunks = select(chunk.id).where(chunk.dataset_id == dataset.id)
-    conditions: list[ColumnElement[bool]] = [
-        of_dataset & (record.asked == asked) & is_stale & record.chunk_id.is_(None)
-        for asked in (True, False)
-    ]
-    queries = [select(record.id).where(condition) for condition in conditions]
-    queries.append(select(record.id).where(record.chunk_id.in_(chunks), is_stale))
-    queries.append(select(refused.record_id).where(refused.dataset_id == dataset.id))
+    of_dataset, stale, most = (dataset.id,), (dataset.id, dataset.revision), MOST_STALE_RECORDS + 1
+    queries = (
+        (_stale_asked, stale),
+        (_stale, stale),
+        (_stale_in_chunks, stale),
+        (_quarantined, of_dataset),
+    )
     ids: set[int] = set()
-    for query in queries:
-        ids.update(connection.execute(query.limit(MOST_STALE_RECORDS + 1)).scalars())
+    for query, values in queries:
+        ids.update(record_id for (record_id,) in query.rows(connection, *values, most))
         if len(ids) > MOST_STALE_RECORDS:
             break
     return ids
 
 
-def _count_values(connection: Connection, dataset: Dataset, ids: Sequence[int]) -> Counter[str]:
+def _count_values(
+    connection: StoreConnection, dataset: Dataset, ids: Sequence[int]
+) -> Counter[str]:
     """Return how many of these records have a fresh value, by step of the dataset's plan."""
-    made, answers, record = tables.enrichment.c, tables.prediction.c, tables.record.c
     counts: Counter[tuple[str, str]] = Counter()
     for some in slices(ids, KEYS_PER_STATEMENT):
-        of_some = made.record_id.in_(some)
-        values = select(made.enricher, made.fingerprint).where(of_some)
-        counts.update((row.enricher, row.fingerprint) for row in connection.execute(values))
-        # A join would read the predictions of all records.
-        keys = connection.execute(select(record.key).where(record.id.in_(some))).scalars().all()
-        of_keys = answers.dataset_id == dataset.id, answers.key.in_(keys)
-        predictions = connection.execute(select(answers.fingerprint).where(*of_keys)).scalars()
-        counts.update((PREDICTION, fingerprint) for fingerprint in predictions)
+        counts.update(
+            (name, made_with) for name, made_with in _with_keys(connection, _VALUES, some)
+        )
+        keys = [key for (key,) in _with_keys(connection, _KEYS, some)]
+        made = _with_keys(connection, _PREDICTIONS, keys, dataset.id)
+        counts.update((PREDICTION, made_with) for (made_with,) in made)
     return Counter({step.name: counts[step.name, step.fingerprint] for step in dataset.plan})
+
+
+def _with_keys(
+    connection: StoreConnection, sql: str, keys: Sequence[int | bytes], *values: object
+) -> list[Row]:
+    """Return the rows that a query finds for some keys, which come after its other values."""
+    if not keys:
+        return []
+    named = fill_up(keys)
+    return statement_of_keys(sql, len(named)).rows(connection, *values, *named)

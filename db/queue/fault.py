@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from db.errors import one_line
 from db.records.dataset import DamagedDataset, read_datasets
@@ -17,10 +16,7 @@ from db.store.direct.clock import wall_seconds
 from db.store.direct.statement import Statement, StoreConnection
 from db.store.generation import raise_generation
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from .run_history import Run
+from .failed_run import Run, unrepaired_runs
 
 _COLUMNS = "subject, reason, since, tries, tried_at, wait_seconds"
 _SELECT = (
@@ -113,14 +109,11 @@ def clear_fault(connection: StoreConnection, dataset_id: int, subject: str) -> N
         raise_generation(connection)
 
 
-def all_faults(connection: Connection) -> list[Fault]:
+def all_faults(connection: StoreConnection) -> list[Fault]:
     """Return everything that is wrong with any dataset, by dataset and subject.
 
     These are what is stopped, and the commands whose last run failed.
     """
-    # Web processes start without it.
-    from .run_history import unrepaired_runs  # noqa: PLC0415
-
     stopped = stopped_parts(connection, read_datasets(connection)[1])
     faults = {(one.dataset, one.subject): one for one in stopped}
     for run in unrepaired_runs(connection):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,11 +13,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import VeilleuseError, one_line
 from db.store import tables
 from db.store.direct.clock import wall_seconds
+from db.store.direct.statement import Statement, StoreConnection
 from db.store.store import Store, error_reason
 
-from .worker_registry import is_living
+from .failed_run import ENDED_AT, FAILED, RUNS
+from .workers.worker_registry import is_living
 
-FAILED = "failed"
+_last_ended_at = Statement(
+    f"SELECT max({ENDED_AT}) FROM {RUNS} WHERE r.dataset_id = {{}} AND r.command = {{}}"  # noqa: S608
+)
 
 
 def begin_run(connection: Connection, dataset_id: int, command: str, worker_id: int) -> int:
@@ -86,86 +89,19 @@ def recorded_run(
         store.write(partial(end_run, run_id=run_id, records=run.records, outcome=run.outcome))
 
 
-# When a run ended; for one that was killed, the last sign of life of its worker, which is removed
-# once its process is known to have ended.
-_ENDED_AT = func.coalesce(tables.run.c.ended_at, tables.worker.c.seen_at, tables.run.c.started_at)
-_HAS_FAILED = tables.run.c.outcome.startswith(FAILED + ":") | (tables.run.c.outcome == FAILED)
-_DIED = "its process was killed, or its machine stopped"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that has ended, or whose worker has."""
-
-    dataset: str
-    command: str
-    started_at: float
-    ended_at: float
-    records: int
-    outcome: str
-
-    @property
-    def reason(self) -> str:
-        """Why the run failed, "" if that is not known."""
-        return self.outcome.removeprefix(FAILED).removeprefix(": ")
-
-
-def failed_runs(connection: Connection, limit: int) -> list[Run]:
-    """Return the latest failed runs, at most `limit`, the latest first."""
-    query = _select_runs().where(_HAS_FAILED).order_by(tables.run.c.id.desc()).limit(limit)
-    return [Run(*row) for row in connection.execute(query)]
-
-
-def unrepaired_runs(connection: Connection) -> list[Run]:
-    """Return the latest run of each command on each dataset if it failed or its worker died.
-
-    They are sorted by dataset and command.
-    """
-    is_latest = tables.run.c.id.in_(latest_run_ids())
-    ended = _select_runs().where(is_latest, _HAS_FAILED)
-    died = _select_runs().where(is_latest, tables.run.c.ended_at.is_(None), ~_is_living(connection))
-    runs = [Run(*row) for row in connection.execute(ended)]
-    runs += [replace(Run(*row), outcome=f"{FAILED}: {_DIED}") for row in connection.execute(died)]
-    return sorted(runs, key=lambda run: (run.dataset, run.command))
-
-
 def latest_run_ids() -> Select[tuple[int]]:
     """Return the query of the id of the latest run of each command on each dataset."""
     columns = tables.run.c
     return select(func.max(columns.id)).group_by(columns.dataset_id, columns.command)
 
 
-def _select_runs() -> Select[Any]:
-    columns = tables.run.c
-    of_worker = tables.worker.c.id == columns.worker_id
-    return (
-        select(
-            tables.dataset.c.name,
-            columns.command,
-            columns.started_at,
-            _ENDED_AT,
-            columns.records,
-            columns.outcome,
-        )
-        .join(tables.dataset, tables.dataset.c.id == columns.dataset_id)
-        .outerjoin(tables.worker, of_worker)
-    )
-
-
-def last_ended_at(connection: Connection, dataset_id: int, command: str) -> float | None:
+def last_ended_at(connection: StoreConnection, dataset_id: int, command: str) -> float | None:
     """Return when the last run of a command on a dataset ended, None if there was none.
 
     A run that was killed has ended at its worker's last sign of life. Whether a run is still going
     on is to be asked first.
     """
-    of_worker = tables.worker.c.id == tables.run.c.worker_id
-    query = (
-        select(func.max(_ENDED_AT))
-        .select_from(tables.run)
-        .outerjoin(tables.worker, of_worker)
-        .where(tables.run.c.dataset_id == dataset_id, tables.run.c.command == command)
-    )
-    ended_at: float | None = connection.execute(query).scalar_one()
+    ended_at: float | None = _last_ended_at.value(connection, dataset_id, command)
     return ended_at
 
 

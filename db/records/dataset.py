@@ -17,7 +17,7 @@ from db.store.generation import raise_generation
 _SELECT = "SELECT id, name, spec, plan, revision FROM {schema}dataset"
 _all = Statement(f"{_SELECT} ORDER BY name")
 _by_name = Statement(f"{_SELECT} WHERE name = {{}}")
-_names = Statement("SELECT name FROM {schema}dataset ORDER BY name")
+_names = Statement("SELECT name FROM {schema}dataset")
 _add = Statement("INSERT INTO {schema}dataset (name, spec) VALUES ({}, {})")
 _set_spec = Statement("UPDATE {schema}dataset SET spec = {} WHERE id = {}")
 # If several workers start together, only the first one raises the revision.
@@ -80,11 +80,16 @@ def read_datasets(connection: StoreConnection) -> tuple[list[Dataset], list[Dama
     return readable, damaged
 
 
+def dataset_names(connection: StoreConnection) -> list[str]:
+    """Return the names of all datasets, sorted, also of those whose spec is damaged."""
+    return sorted(name for (name,) in _names.rows(connection))
+
+
 def find_dataset(connection: StoreConnection, name: str) -> Dataset:
     """Return the dataset with this name; raise UnknownDataset, which lists the names there are."""
     row = _by_name.first(connection, name)
     if row is None:
-        names = [other for (other,) in _names.rows(connection)]
+        names = dataset_names(connection)
         known = f"there are {', '.join(names)}" if names else "load one: python -m db load FILE"
         raise UnknownDataset(f"no dataset is named {name!r}; {known}")
     return _dataset(row)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeAlias
 
 from db.spec.field import Inputs
-from db.store.direct.statement import FindRows, Statement, StoreConnection
+from db.store.direct.statement import (
+    FindRows,
+    Statement,
+    StoreConnection,
+    fill_up,
+    statement_of_keys,
+)
 
 from .encoded_inputs import KEYS_PER_STATEMENT, decode_inputs, slices
 
 _body_query = Statement("SELECT body FROM {schema}prediction WHERE dataset_id = {} AND key = {}")
+# SQLAlchemy's own IN takes twice the time.
+_BODIES_QUERY = "SELECT key, body FROM {schema}prediction WHERE dataset_id = {} AND key IN ({keys})"
 
 # From a dataset's id and keys to the stored response bodies by key.
 FindBodies: TypeAlias = Callable[[int, Collection[bytes]], dict[bytes, bytes]]
@@ -44,12 +51,12 @@ def bind_find_bodies(connection: StoreConnection) -> FindBodies:
     def find_bodies_of(dataset_id: int, keys: Collection[bytes]) -> dict[bytes, bytes]:
         bodies: dict[bytes, bytes] = {}
         for part in slices(sorted(set(keys)), KEYS_PER_STATEMENT):
-            # Few lengths, and so few statements: the last key fills up the places.
-            places = 1 << (len(part) - 1).bit_length()
-            find = bound.get(places)
+            named = fill_up(part)
+            find = bound.get(len(named))
             if find is None:
-                find = bound[places] = _bodies_query(places).bind_all(connection)
-            bodies.update(find(dataset_id, *part, *[part[-1]] * (places - len(part))))
+                find = statement_of_keys(_BODIES_QUERY, len(named)).bind_all(connection)
+                bound[len(named)] = find
+            bodies.update(find(dataset_id, *named))
         return bodies
 
     return find_bodies_of
@@ -60,15 +67,6 @@ def find_bodies(
 ) -> dict[bytes, bytes]:
     """Return the stored response bodies of those keys that have one."""
     return bind_find_bodies(connection)(dataset_id, keys)
-
-
-@functools.cache
-def _bodies_query(keys: int) -> Statement:
-    """Return the query for the bodies of so many keys; SQLAlchemy's own IN takes twice the time."""
-    places = ",".join(["{}"] * keys)
-    return Statement(
-        f"SELECT key, body FROM {{schema}}prediction WHERE dataset_id = {{}} AND key IN ({places})"  # noqa: S608
-    )
 
 
 class FoundRecord(NamedTuple):

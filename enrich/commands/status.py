@@ -13,7 +13,7 @@ from db.cli.console import Interrupted, as_json
 from db.cli.terminal.colour import Colour, paint
 from db.cli.terminal.duration import format_duration
 from db.cli.terminal.table import Column, format_table
-from db.queue.worker_registry import WorkerRow
+from db.queue.workers.worker_row import WorkerRow
 from db.store.store import Store
 from enrich.worker_status import worker_status
 

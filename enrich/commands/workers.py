@@ -9,9 +9,9 @@ import click
 
 from db.cli.console import Interrupted, as_json
 from db.errors import EnricherError, SpecError, one_line
-from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import quarantined_since
 from db.queue.run_history import error_words, recorded_run
+from db.queue.workers.pause import pause_workers, resume_workers
 from db.records.dataset import find_dataset, read_datasets
 from db.store.direct.clock import wall_seconds
 from enrich.executors.base import Executor, Stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 
-from db.queue.gate_history import GateAverages
+from db.queue.workers.gate_history import GateAverages
 from enrich.gate.machine.reading import Reading
 
 FLUSH_SECONDS = 10.0

@@ -20,7 +20,7 @@ from db.queue.call_quota import (
 from db.queue.chunk import MOST_ATTEMPTS
 from db.queue.meter import NO_TOKENS
 from db.queue.quarantine import withdraw_failures
-from db.queue.worker_registry import remove_dead_workers
+from db.queue.workers.worker_registry import remove_dead_workers
 from db.records.record import Record
 from db.spec.stored_spec import encode_spec
 from enrich.enrichers.base import Unavailable

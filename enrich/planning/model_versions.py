@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from db.queue.worker_registry import has_worker_with
+from db.queue.workers.worker_registry import has_worker_with
 from db.records.dataset import Dataset
 from db.records.models.trained_model import Model, active_model, model_name
 from db.scoring.library_versions import describe_other_versions, library_versions

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import partial
 
 from db.queue.fault import PLAN, read_faults
-from db.queue.worker_registry import count_workers
+from db.queue.workers.worker_registry import count_workers
 from db.records.analysis import all_analyses
 from db.records.dataset import Dataset, PlanStep, all_datasets, find_dataset, set_plan
 from db.records.models.trained_model import active_model

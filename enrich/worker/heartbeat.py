@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from db.queue.pause import paused_at
-from db.queue.worker_registry import WorkerReport, local_worker_pids, record_heartbeat
+from db.queue.workers.pause import paused_at
+from db.queue.workers.worker_registry import WorkerReport, local_worker_pids, record_heartbeat
 from db.store.dialect import worker_backend_pids
 from db.store.store import Store
 from db.traffic.web_load import read_load

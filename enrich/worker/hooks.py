@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from db.queue.worker_registry import WorkerReport
+from db.queue.workers.worker_registry import WorkerReport
 from enrich.executors.base import Executor
 from enrich.gate.sampler import StoreState
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import VeilleuseError, one_line
 from db.queue.fault import backoff_seconds
 from db.queue.run_history import error_words
-from db.queue.worker_registry import WorkerReport
+from db.queue.workers.worker_registry import WorkerReport
 from db.settings import Settings
 from db.store.store import Store
 from enrich.executors.base import Executor, Stopped, Suspended

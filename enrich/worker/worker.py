@@ -17,7 +17,7 @@ from db.queue.chunk import MOST_ATTEMPTS, Chunk, claim_chunk, fail_chunk
 from db.queue.chunk_wait import Wait, wait_for_chunk
 from db.queue.fault import CHUNK
 from db.queue.planner import plan_chunks
-from db.queue.worker_registry import (
+from db.queue.workers.worker_registry import (
     count_workers,
     register_worker,
     remove_dead_workers,

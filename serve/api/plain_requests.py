@@ -9,10 +9,11 @@ back, took more time than the answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from db.records.encoded_inputs import slices
 from serve.prediction.cache import CachedResponse
 
 from .access.api_keys import AccessControl
@@ -72,14 +73,14 @@ class PlainRequests:
         """Return the client that sends requests with a head, None if the head is not known."""
         return self._clients.get(head)
 
-    def answer(self, requests: Sequence[PlainRequest]) -> list[PlainAnswer | None]:
-        """Return the answers to plain requests that have come together.
+    def answer(self, requests: Sequence[PlainRequest]) -> Iterator[PlainAnswer | None]:
+        """Yield the answers to plain requests that have come together; the first can go at once.
 
         None stands where the middleware must answer: after an error, which a view explains, or
         where the answer would have to wait for a store on another machine.
         """
-        answers = self._fast_path.guarded(partial(self._answer, requests))
-        return answers or [None] * len(requests)
+        for some in slices(requests, MOST_TOGETHER):
+            yield from self._fast_path.guarded(partial(self._answer, some)) or [None] * len(some)
 
     def _answer(self, requests: Sequence[PlainRequest]) -> list[PlainAnswer | None]:
         started = time.perf_counter()

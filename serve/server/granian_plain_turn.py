@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
-from db.records.encoded_inputs import slices
 from serve.api.fast_path import PlainRequest
-from serve.api.plain_requests import MOST_TOGETHER, PlainAnswer, PlainRequests
+from serve.api.plain_requests import PlainAnswer, PlainRequests
 
 if TYPE_CHECKING:
     from .granian_app import Exchange
@@ -33,10 +32,9 @@ class PlainTurn:
 
     def _answer_all(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for some in slices(waiting, MOST_TOGETHER):
-            answers = self._plain_requests.answer([request for request, _, _ in some])
-            for one, answer in zip(some, answers, strict=True):
-                self._settle(one, answer)
+        answers = self._plain_requests.answer([request for request, _, _ in waiting])
+        for one, answer in zip(waiting, answers, strict=True):
+            self._settle(one, answer)
 
     def _settle(self, waiting: Waiting, answer: PlainAnswer | None) -> None:
         """Send an answer, and let its request end; a client that has gone ends its own alone."""

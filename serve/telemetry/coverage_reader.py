@@ -7,13 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, select
-
 from db.errors import VeilleuseError
 from db.queue.coverage import CoverageCount, all_counts, count_now
-from db.records.dataset import find_dataset
-from db.store import tables
+from db.records.dataset import dataset_names, find_dataset
 from db.store.direct.clock import wall_seconds
+from db.store.direct.statement import StoreConnection
 
 # A count is kept for this time, and for so many times as long as it took.
 KEEP_SECONDS = 10.0
@@ -38,16 +36,18 @@ class CoverageReader:
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
 
-    def read(self, connection: Connection) -> list[CoverageCount]:
+    def read(self, connection: StoreConnection) -> list[CoverageCount]:
         """Return the counts of all datasets, sorted by dataset."""
         by_dataset: dict[str, list[CoverageCount]] = {}
         for count in all_counts(connection):
             by_dataset.setdefault(count.dataset, []).append(count)
-        names = connection.execute(select(tables.dataset.c.name)).scalars().all()
-        return list(self._read_all(connection, sorted(names), by_dataset))
+        return list(self._read_all(connection, dataset_names(connection), by_dataset))
 
     def _read_all(
-        self, connection: Connection, names: list[str], by_dataset: dict[str, list[CoverageCount]]
+        self,
+        connection: StoreConnection,
+        names: list[str],
+        by_dataset: dict[str, list[CoverageCount]],
     ) -> Iterator[CoverageCount]:
         now = wall_seconds(connection)
         for name in names:
@@ -56,7 +56,7 @@ class CoverageReader:
             yield from counts if is_known else self._count(connection, name, counts)
 
     def _count(
-        self, connection: Connection, name: str, last: list[CoverageCount]
+        self, connection: StoreConnection, name: str, last: list[CoverageCount]
     ) -> list[CoverageCount]:
         with self._lock:
             kept = self._kept.get(name, _Kept())
@@ -70,7 +70,9 @@ class CoverageReader:
             return counts
 
 
-def _try_count(connection: Connection, name: str, last: list[CoverageCount]) -> list[CoverageCount]:
+def _try_count(
+    connection: StoreConnection, name: str, last: list[CoverageCount]
+) -> list[CoverageCount]:
     """Return new counts, or the last ones of a dataset whose spec cannot be read."""
     try:
         return count_now(connection, find_dataset(connection, name), last)

@@ -9,11 +9,10 @@ from prometheus_client.registry import Collector
 
 from db.queue.coverage import CoverageCount
 from db.queue.fault import Fault, all_faults
-from db.queue.pause import paused_at
-from db.queue.worker_registry import WorkerRow, all_workers
+from db.queue.workers.pause import paused_at
+from db.queue.workers.worker_row import WorkerRow, all_workers
 from db.store.direct.clock import wall_seconds
-from db.store.direct.errors import store_errors
-from serve.store_reader import StoreReader
+from serve.store_reader import StoreReader, StoreUnreachable
 
 from .coverage_reader import CoverageReader
 
@@ -33,15 +32,13 @@ class WorkerCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the metrics of enrichment and of workers."""
-        if not self._store_reader.is_up:
-            return
         try:
-            connection = self._store_reader.connection()
-            yield from _coverage(self._coverage_reader.read(connection))
-            yield from _workers(all_workers(connection), wall_seconds(connection))
-            yield _faults(all_faults(connection))
-            paused = float(paused_at(connection) is not None)
-        except store_errors():
+            with self._store_reader.reading_directly() as connection:
+                yield from _coverage(self._coverage_reader.read(connection))
+                yield from _workers(all_workers(connection), wall_seconds(connection))
+                yield _faults(all_faults(connection))
+                paused = float(paused_at(connection) is not None)
+        except StoreUnreachable:
             return
         yield GaugeMetricFamily(
             "veilleuse_workers_paused", "1 while all workers are paused, else 0.", paused

@@ -15,8 +15,8 @@ from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import func, select, update
 
 from db.ingestion.row import NewRow
-from db.queue.gate_history import GateAverages
-from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker
+from db.queue.workers.gate_history import GateAverages
+from db.queue.workers.worker_registry import WorkerReport, record_heartbeat, register_worker
 from db.records.dataset import find_dataset
 from db.store import tables
 from db.store.direct.clock import wall_seconds

@@ -23,7 +23,7 @@ from db.files.exporter import export_rows
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.chunk import MOST_ATTEMPTS
-from db.queue.worker_registry import all_workers
+from db.queue.workers.worker_row import all_workers
 from db.records.dataset import Dataset
 from db.spec.section import EnricherSpec
 from db.store.store import Store

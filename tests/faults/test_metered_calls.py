@@ -25,9 +25,10 @@ from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.call_quota import Caller, grant_calls, spent_calls
 from db.queue.chunk import make_chunk
-from db.queue.pause import pause_workers, resume_workers
 from db.queue.quarantine import list_quarantine
-from db.queue.worker_registry import _process, all_workers, register_worker
+from db.queue.workers.pause import pause_workers, resume_workers
+from db.queue.workers.worker_registry import _process, register_worker
+from db.queue.workers.worker_row import all_workers
 from db.records.dataset import Dataset
 from db.records.encoded_inputs import slices
 from db.records.record import each_record, forget_record

@@ -22,7 +22,7 @@ from db.files.exporter import export_rows
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.run_history import begin_run, is_running
-from db.queue.worker_registry import count_workers, register_worker
+from db.queue.workers.worker_registry import count_workers, register_worker
 from db.records.dataset import Dataset
 from db.settings import Settings
 from db.spec.section import EnricherSpec

@@ -8,7 +8,7 @@ import pytest
 
 from db.errors import ExchangeError
 from db.queue.run_history import recorded_run
-from db.queue.worker_registry import register_worker
+from db.queue.workers.worker_registry import register_worker
 from db.records.dataset import find_dataset
 from tests.processes import wait_for
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
 from db.scoring.student import Student
-from serve.api.fast_path import PlainRequest
+from serve.api.fast_path import FastPath, PlainRequest
 from serve.api.middleware import RequestMiddleware
+from serve.api.plain_requests import MOST_TOGETHER
 from serve.api.wsgi import CACHED, Environ
 from serve.prediction.cache import CachedResponse, ResponseCache
 from serve.prediction.service import PredictionService
@@ -96,6 +98,26 @@ def answer_plain(app: RequestMiddleware, *asked: tuple[str, str]) -> list[bytes 
     """Return the bodies of plain requests that come together, by their paths and queries."""
     requests = [PlainRequest("127.0.0.1", *one) for one in asked]
     return [one and one.response.body for one in app.plain_requests.answer(requests)]
+
+
+def test_the_first_requests_of_many_do_not_wait_for_the_others(
+    app: RequestMiddleware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their answers can be sent before those of the others are made."""
+    sizes: list[int] = []
+    answer_together = FastPath.answer_together
+
+    def count(self: FastPath, requests: Sequence[PlainRequest]) -> list[CachedResponse | None]:
+        sizes.append(len(requests))
+        return answer_together(self, requests)
+
+    monkeypatch.setattr(FastPath, "answer_together", count)
+    asked = [PlainRequest("127.0.0.1", PATH, QUERY)] * (MOST_TOGETHER + 3)
+    answers = app.plain_requests.answer(asked)
+    assert next(answers)
+    assert sizes == [MOST_TOGETHER]
+    assert len(list(answers)) == len(asked) - 1
+    assert sizes == [MOST_TOGETHER, 3]
 
 
 def sample_requests() -> list[tuple[str, str]]:

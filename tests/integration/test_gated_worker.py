@@ -26,7 +26,7 @@ from db.files.exporter import export_rows
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.planner import CHUNK_RECORDS
-from db.queue.worker_registry import all_workers
+from db.queue.workers.worker_row import all_workers
 from db.records.dataset import Dataset
 from db.records.enrichment import count_enrichments
 from db.spec.section import EnricherSpec

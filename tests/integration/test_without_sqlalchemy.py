@@ -14,6 +14,9 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import func, select
 
+from db.queue.run_history import begin_run, end_run
+from db.queue.workers.pause import pause_workers
+from db.queue.workers.worker_registry import WorkerReport, record_heartbeat, register_worker
 from db.records.prediction import Prediction, write_predictions
 from db.store import tables
 from db.store.store import Store
@@ -76,6 +79,29 @@ def test_a_web_process_answers_records_and_reports_through_the_driver_alone(
             wait_for(lambda: read_load(connection) is not None)
     assert count(store, "served") == 1
     assert count(store, "web_signal") == 0
+
+
+def test_it_tells_what_workers_do_when_it_is_scraped(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    """A scraped process is the usual one; it would need a third more memory."""
+    dataset = serve_student(store, TONES, tones())
+    with store.writing() as connection:
+        worker = register_worker(connection)
+        record_heartbeat(connection, worker, WorkerReport("open", 0.0))
+        end_run(
+            connection, begin_run(connection, dataset.id, "train", worker), 0, "failed: no rows"
+        )
+        pause_workers(connection)
+    with serving(database_url, tmp_path) as port:
+        ask(port, **ASKED)
+        wait_for(lambda: count(store, "record") == 1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+            metrics = response.read().decode()
+    assert 'veilleuse_workers{gate="open"} 1.0' in metrics
+    assert 'veilleuse_dataset_fault{dataset="tones",subject="train"} 1.0' in metrics
+    assert "veilleuse_workers_paused 1.0" in metrics
+    assert 'veilleuse_backlog_records{dataset="tones",enricher="profile"} 1.0' in metrics
 
 
 def test_it_notices_new_predictions_and_datasets(

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from db.queue.run_history import failed_runs
+from db.queue.failed_run import failed_runs
 from db.spec.dataset_spec import DatasetSpec
 from db.spec.field import NumberField
 from db.spec.section import PublicationSpec, SourceSpec

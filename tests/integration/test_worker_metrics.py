@@ -7,8 +7,8 @@ import re
 from prometheus_client.parser import text_string_to_metric_families
 
 from db.queue.coverage import write_counts
-from db.queue.pause import pause_workers, resume_workers
-from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker
+from db.queue.workers.pause import pause_workers, resume_workers
+from db.queue.workers.worker_registry import WorkerReport, record_heartbeat, register_worker
 from db.records.dataset import find_dataset
 from db.store import tables
 from db.store.store import Store

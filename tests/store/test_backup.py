@@ -30,7 +30,7 @@ from db.errors import BackupError
 from db.queue.chunk import claim_chunk
 from db.queue.planner import plan_chunks
 from db.queue.run_history import begin_run
-from db.queue.worker_registry import register_worker
+from db.queue.workers.worker_registry import register_worker
 from db.records.dataset import Dataset, find_dataset
 from db.settings import Settings
 from db.store import tables

@@ -29,7 +29,7 @@ from db.queue.quarantine import (
     list_quarantine,
     retry_quarantine,
 )
-from db.queue.worker_registry import register_worker, remove_dead_workers
+from db.queue.workers.worker_registry import register_worker, remove_dead_workers
 from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.enrichment import Enrichment, count_enrichments
 from db.store import tables

@@ -14,12 +14,8 @@ from db.admin.doctor import examine
 from db.admin.finding import Finding
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
-from db.queue.worker_registry import (
-    SILENT_SECONDS,
-    WorkerReport,
-    record_heartbeat,
-    register_worker,
-)
+from db.queue.workers.worker_registry import WorkerReport, record_heartbeat, register_worker
+from db.queue.workers.worker_row import SILENT_SECONDS
 from db.records.models.model_versions import NewModel, activate_model, add_model
 from db.scoring.student_data import Artifact
 from db.settings import Settings

@@ -7,7 +7,7 @@ from msgspec import structs
 from sqlalchemy import Column, update
 
 from db.queue.run_history import begin_run, recorded_run
-from db.queue.worker_registry import register_worker, remove_worker
+from db.queue.workers.worker_registry import register_worker, remove_worker
 from db.records.dataset import Dataset
 from db.records.models.model_versions import NewModel, activate_model, add_model
 from db.scoring.student_data import Artifact

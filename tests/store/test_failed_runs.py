@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, text
 
 from db.errors import MOST_REASON_CHARACTERS, ExchangeError
-from db.queue.run_history import begin_run, failed_runs, recorded_run
-from db.queue.worker_registry import register_worker, remove_worker
+from db.queue.failed_run import failed_runs
+from db.queue.run_history import begin_run, recorded_run
+from db.queue.workers.worker_registry import register_worker, remove_worker
 from db.records.dataset import Dataset
 from db.store import tables
 from db.store.store import Store

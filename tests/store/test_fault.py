@@ -18,7 +18,8 @@ from db.queue.fault import (
     step_subject,
 )
 from db.queue.run_history import recorded_run
-from db.queue.worker_registry import SILENT_SECONDS, all_workers, count_workers, register_worker
+from db.queue.workers.worker_registry import count_workers, register_worker
+from db.queue.workers.worker_row import SILENT_SECONDS, all_workers
 from db.records.dataset import Dataset, all_datasets, find_dataset, register_dataset
 from db.records.delete_dataset import drop_dataset
 from db.spec.field import NumberField

@@ -14,9 +14,14 @@ from db.errors import InputError, UnknownRecord
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.chunk import Chunk, claim_chunk, finish_chunk
-from db.queue.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
 from db.queue.planner import plan_chunks
-from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker, remove_worker
+from db.queue.workers.gate_history import KEEP_SECONDS, GateAverages, recent_gate_averages
+from db.queue.workers.worker_registry import (
+    WorkerReport,
+    record_heartbeat,
+    register_worker,
+    remove_worker,
+)
 from db.records.dataset import Dataset, PlanStep, find_dataset, set_plan
 from db.records.enrichment import Enrichment
 from db.records.listing_columns import write_held_out

@@ -15,7 +15,7 @@ from db.errors import StoreError
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.run_history import recorded_run
-from db.queue.worker_registry import register_worker
+from db.queue.workers.worker_registry import register_worker
 from db.records.dataset import Dataset
 from db.settings import Settings
 from db.spec.section import EnricherSpec

@@ -17,7 +17,7 @@ from db.queue.fault import read_faults
 from db.queue.planner import plan_chunks
 from db.queue.quarantine import count_quarantined
 from db.queue.run_history import begin_run, is_running
-from db.queue.worker_registry import _host
+from db.queue.workers.worker_registry import _host
 from db.records.dataset import Dataset, PlanStep, set_plan
 from db.records.lookup import find_body
 from db.records.observation import count_labels

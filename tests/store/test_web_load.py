@@ -14,17 +14,14 @@ from sqlalchemy import delete, select, update
 from db.cli.terminal.duration import format_duration
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
-from db.queue.pause import pause_workers, paused_at, resume_workers
-from db.queue.worker_registry import (
+from db.queue.workers.pause import pause_workers, paused_at, resume_workers
+from db.queue.workers.worker_registry import (
     WorkerReport,
-    WorkerRow,
-    all_workers,
     record_heartbeat,
-    records_per_second,
     register_worker,
     remove_worker,
-    seconds_left,
 )
+from db.queue.workers.worker_row import WorkerRow, all_workers, records_per_second, seconds_left
 from db.records.dataset import PlanStep, set_plan
 from db.store import tables
 from db.store.store import Store

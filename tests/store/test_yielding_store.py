@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from db.queue.worker_registry import all_workers, register_worker
+from db.queue.workers.worker_registry import register_worker
+from db.queue.workers.worker_row import all_workers
 from db.store.store import Store
 from enrich.worker.subcommand import YieldingStore, uninterrupted
 from tests.processes import PATIENCE_SECONDS

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from db.errors import VeilleuseError
-from db.queue.worker_registry import all_workers, count_workers
+from db.queue.workers.worker_registry import count_workers
+from db.queue.workers.worker_row import all_workers
 from db.records.dataset import find_dataset
 from db.records.record import count_stale
 from db.store.store import Store

@@ -97,6 +97,17 @@ class Statement:
 
 
 @functools.lru_cache(maxsize=256)
+def statement_of_keys(sql: str, keys: int) -> Statement:
+    """Return the statement in which so many values stand for {keys}, as in "id IN ({keys})"."""
+    return Statement(sql.replace("{keys}", ",".join(["{}"] * keys)))
+
+
+def fill_up(keys: Sequence[T]) -> list[T]:
+    """Return keys for `statement_of_keys`: as many as a power of two, so that it makes few."""
+    return [*keys, *[keys[-1]] * ((1 << (len(keys) - 1).bit_length()) - len(keys))]
+
+
+@functools.lru_cache(maxsize=256)
 def _for_driver(sql: str, dialect: str, schema: str | None) -> str:
     place = "?" if dialect == "sqlite" else "%s"
     return sql.format(*[place] * sql.count("{}"), schema=f'"{schema}".' if schema else "")

@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 from db.labels.production import ProductionSummary
 from db.queue.coverage import CoverageCount
+from db.queue.failed_run import Run, failed_runs
 from db.queue.fault import Fault, all_faults
-from db.queue.pause import paused_at
 from db.queue.quarantine import Quarantined, count_quarantined, list_quarantine
-from db.queue.run_history import Run, failed_runs
-from db.queue.worker_registry import all_workers, records_per_second
+from db.queue.workers.pause import paused_at
+from db.queue.workers.worker_row import all_workers, records_per_second
 from db.spec.field import TextField
 from db.store.direct.clock import wall_seconds
 from db.traffic.counted_answers import read_prediction_counts

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
 from db.labels.production import ProductionSummary, production_summary
 from db.labels.record_label import count_labels_given
-from db.queue.coverage import count_up_to
 from db.records.dataset import Dataset
 from db.store import tables
 from db.store.tables.records import UNCERTAIN_SCORE
@@ -72,15 +71,21 @@ def read_dataset_counts(connection: Connection, dataset_id: int) -> DatasetCount
         labelled=_count(connection, of_dataset & record.label.isnot(None), MOST_COUNTED),
         asked=asked,
         asked_and_labelled=_count_both(connection, dataset_id, asked),
-        labels=count_up_to(connection, labels, MOST_LOOKED_UP),
+        labels=_count_up_to(connection, labels, MOST_LOOKED_UP),
         uncertain=_count(connection, of_dataset & record.label.is_(None) & unsure, MOST_LISTED),
         # The index of these records has this very condition.
         issues=_count(connection, of_dataset & literal_column("issue"), MOST_LISTED),
     )
 
 
+def _count_up_to(connection: Connection, rows: Select[tuple[int]], most: int) -> int:
+    """Return how many rows a query has, at most `most`; it reads no more than those."""
+    query = select(func.count()).select_from(rows.limit(most).subquery())
+    return connection.execute(query).scalar_one()
+
+
 def _count(connection: Connection, condition: ColumnElement[bool], most: int) -> int:
-    return count_up_to(connection, select(tables.record.c.id).where(condition), most)
+    return _count_up_to(connection, select(tables.record.c.id).where(condition), most)
 
 
 def _is_asked(dataset_id: int) -> ColumnElement[bool]:

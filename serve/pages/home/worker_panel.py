@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from db.admin.worker_condition import WorkerCondition, condition_of
 from db.queue.fault import Fault
-from db.queue.gate_history import GateAverages, recent_gate_averages
-from db.queue.worker_registry import WorkerRow, all_workers
+from db.queue.workers.gate_history import GateAverages, recent_gate_averages
+from db.queue.workers.worker_row import WorkerRow, all_workers
 from serve.pages.formatting import duration, number
 from serve.pages.language.translation import gettext as _
 from serve.pages.language.translation import mark

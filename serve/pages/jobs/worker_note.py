@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from db.queue.pause import paused_at
-from db.queue.worker_registry import WorkerRow, all_workers
+from db.queue.workers.pause import paused_at
+from db.queue.workers.worker_row import WorkerRow, all_workers
 from db.store.direct.clock import wall_seconds
 from serve.pages.language.translation import gettext as _
 

@@ -2,7 +2,7 @@
 % from serve.pages.formatting import ago, count, date, number
 % from serve.pages.guide.term import term
 % from serve.pages.home.worker_panel import GATE_WORDS
-% from db.queue.gate_history import KEEP_SECONDS
+% from db.queue.workers.gate_history import KEEP_SECONDS
 <h1>{{_("Server")}}</h1>
 % if warning:
 <p class="notice">{{warning}}</p>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from waitress.utilities import build_http_date
 
@@ -41,9 +41,9 @@ class PlainResponses:
             return None
         return PlainRequest(client, line[1].decode(), line[2].decode())
 
-    def answer(self, requests: Sequence[PlainRequest]) -> list[bytes | None]:
-        """Return the whole responses to requests, None where waitress must parse the bytes."""
-        return [one and self._encode(*one) for one in self._requests.answer(requests)]
+    def answer(self, requests: Sequence[PlainRequest]) -> Iterator[bytes | None]:
+        """Yield the whole responses to requests, None where waitress must parse the bytes."""
+        return (one and self._encode(*one) for one in self._requests.answer(requests))
 
     def _encode(self, response: CachedResponse, request_id: str) -> bytes:
         head = (

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from db.records.encoded_inputs import slices
 from serve.api.fast_path import PlainRequest
-from serve.api.plain_requests import MOST_TOGETHER
 
 from .event_loop import EventLoop
 from .plain_response import PlainResponses
@@ -44,13 +42,12 @@ class PlainTurn:
     def answer(self) -> None:
         """Answer the requests that wait; waitress parses those that need more than an answer."""
         waiting, self._waiting = self._waiting, []
-        for some in slices(waiting, MOST_TOGETHER):
-            responses = self._responses.answer([one.request for one in some])
-            for one, response in zip(some, responses, strict=True):
-                if response is None:
-                    self._attempt(one.channel, partial(one.channel.parse, one.data))
-                else:
-                    self._attempt(one.channel, partial(one.channel.send_at_once, response))
+        responses = self._responses.answer([one.request for one in waiting])
+        for one, response in zip(waiting, responses, strict=True):
+            if response is None:
+                self._attempt(one.channel, partial(one.channel.parse, one.data))
+            else:
+                self._attempt(one.channel, partial(one.channel.send_at_once, response))
 
     def _attempt(self, channel: Channel, step: Callable[[], object]) -> None:
         """Take a step on a connection, which an error closes, as one in waitress's loop does."""

@@ -9,7 +9,7 @@ import pytest
 from db.errors import SpecError
 from db.files.draft.dataset_toml import ENRICHERS as PROPOSED
 from db.jobs.browser_spec import ENRICHERS, read_browser_spec
-from db.queue.worker_registry import WorkerRow
+from db.queue.workers.worker_row import WorkerRow
 from serve.api.problem import Refusal
 from serve.pages.jobs.draft_form import MOST_SHOWN, draft_columns, edited_spec
 from serve.pages.jobs.job_view import size_text

@@ -99,7 +99,7 @@ def test_the_head_of_one_address_is_not_known_of_another() -> None:
 
 def test_the_response_is_whole() -> None:
     """With the length of its body, its time, tag and id, and the headers of all answers."""
-    response = responses().answer([REQUEST])[0]
+    response = next(responses().answer([REQUEST]))
     assert response is not None
     head, _, body = response.partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
@@ -116,4 +116,4 @@ def test_the_response_is_whole() -> None:
 
 def test_a_request_that_must_wait_is_left_to_waitress() -> None:
     """For a view, or for a thread that reads a store on another machine."""
-    assert responses(has_answer=False).answer([REQUEST]) == [None]
+    assert list(responses(has_answer=False).answer([REQUEST])) == [None]

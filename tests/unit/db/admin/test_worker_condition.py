@@ -6,7 +6,7 @@ import pytest
 
 from db.admin.worker_condition import LASTING_SECONDS, SILENT_SECONDS, condition_of
 from db.queue.fault import Fault
-from db.queue.worker_registry import WorkerRow
+from db.queue.workers.worker_row import WorkerRow
 
 NOW = 10_000.0
 FAULT = Fault("notes", "train", "no labels", NOW, 1, NOW, 5.0)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from db.errors import TrainingError
 from db.queue.fault import read_faults
 from db.queue.quarantine import list_quarantine
-from db.queue.worker_registry import register_worker
+from db.queue.workers.worker_registry import register_worker
 from db.records.dataset import Dataset, find_dataset
 from db.records.models.model_versions import KnownAnswers
 from db.records.models.trained_model import Model, active_model

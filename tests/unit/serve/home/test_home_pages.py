@@ -16,7 +16,7 @@ from sqlalchemy import update
 from db.ingestion.row import NewRow
 from db.ingestion.submission import add_rows
 from db.queue.coverage import write_counts
-from db.queue.worker_registry import WorkerReport, record_heartbeat, register_worker
+from db.queue.workers.worker_registry import WorkerReport, record_heartbeat, register_worker
 from db.records.dataset import Dataset, PlanStep, find_dataset, set_plan
 from db.store import tables
 from db.store.store import Store, connect_store

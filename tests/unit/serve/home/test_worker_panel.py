@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from db.admin.worker_condition import condition_of
-from db.queue.gate_history import GateAverages
-from db.queue.worker_registry import WorkerRow
+from db.queue.workers.gate_history import GateAverages
+from db.queue.workers.worker_row import WorkerRow
 from serve.pages.home.worker_panel import WorkerPanel, worker_sentence
 
 NOW = 10_000.0

@@ -6,23 +6,20 @@ import dataclasses
 import os
 import socket
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
+from db.queue.call_quota import release_calls
+from db.queue.chunk import release_chunks
 from db.scoring.library_versions import Versions, encode_versions, library_versions
 from db.store import tables
 from db.store.direct.clock import boot_id, wall_seconds
 from db.store.generation import raise_generation
 
-from .call_quota import release_calls
-from .chunk import release_chunks
 from .gate_history import GateAverages, add_gate_averages
-
-# A worker without a heartbeat for this time is taken for dead.
-SILENT_SECONDS = 120.0
+from .worker_row import SILENT_SECONDS
 
 
 def register_worker(connection: Connection) -> int:
@@ -166,50 +163,3 @@ def _is_alive(process: str) -> bool:
     except PermissionError:
         pass
     return _process(pid) == process
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerRow:
-    """A worker with its last report; all times are on the store's clock."""
-
-    id: int = 0
-    host: str = ""
-    started_at: float = 0.0
-    seen_at: float = 0.0
-    state: str = ""
-    since: float = 0.0
-    reason: str = ""
-    records: int = 0
-    rate: float = 0.0
-    open_share: float = 0.0
-    error: str | None = None
-    error_at: float | None = None
-    limits: str | None = None
-
-    def lives(self, now: float) -> bool:
-        """Return whether the worker was seen recently.
-
-        One that was seen in the future had a wrong clock, and is believed as little.
-        """
-        return abs(now - self.seen_at) <= SILENT_SECONDS
-
-
-def all_workers(connection: Connection) -> list[WorkerRow]:
-    """Return all workers with their last reports, sorted by id."""
-    columns = [tables.worker.c[name] for name in WorkerRow.__dataclass_fields__]
-    rows = connection.execute(select(*columns).order_by(tables.worker.c.id)).mappings()
-    return [WorkerRow(**{**row, "host": row["host"].split(" ", 1)[0]}) for row in rows]
-
-
-def records_per_second(workers: Sequence[WorkerRow], now: float) -> float:
-    """Return the rate of all living workers together, averaged over open and closed gates."""
-    living = (worker for worker in workers if worker.lives(now))
-    return float(sum(worker.rate * worker.open_share for worker in living))
-
-
-def seconds_left(stale: int, workers: Sequence[WorkerRow], now: float) -> float | None:
-    """Return the time for the stale records at the workers' rate, None if the rate is zero."""
-    if not stale:
-        return 0.0
-    rate = records_per_second(workers, now)
-    return stale / rate if rate else None
