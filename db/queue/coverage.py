@@ -28,7 +28,6 @@ MOST_COUNTED_RECORDS = 1_000_000
 # limit, or the machine is hardly ever idle.
 NEW_RECORD_SECONDS = 3600.0
 
-
 _new_labelled = Statement(
     "SELECT 1 FROM {schema}record r"
     " WHERE r.dataset_id = {} AND r.label IS NOT NULL AND r.made_at BETWEEN {} AND {}"
@@ -109,6 +108,7 @@ def write_counts(
     now = wall_seconds(connection)
     rows = [(dataset_id, name, count, records, now) for name, count in fresh.items()]
     _write.run_each(connection, rows)
+    # Those of enrichers that the dataset no longer has.
     _remove_others.run(connection, dataset_id, now)
 
 
@@ -208,9 +208,7 @@ def _count_values(
     """Return how many of these records have a fresh value, by step of the dataset's plan."""
     counts: Counter[tuple[str, str]] = Counter()
     for some in slices(ids, KEYS_PER_STATEMENT):
-        counts.update(
-            (name, made_with) for name, made_with in _with_keys(connection, _VALUES, some)
-        )
+        counts.update(_with_keys(connection, _VALUES, some))
         keys = [key for (key,) in _with_keys(connection, _KEYS, some)]
         made = _with_keys(connection, _PREDICTIONS, keys, dataset.id)
         counts.update((PREDICTION, made_with) for (made_with,) in made)

@@ -99,14 +99,14 @@ class DirectConnection:
             self.run(*statement)
 
     @property
-    def is_ended(self) -> bool:
-        """Whether it is closed, by this side or by the server's; it must be idle."""
+    def is_ended_while_idle(self) -> bool:
+        """Whether it was closed, or the server has ended it since its last statement."""
         is_remote = self.dialect.name == "postgresql"
         return self.closed or (is_remote and is_ended(self.driver))
 
     @property
     def is_lost(self) -> bool:
-        """Whether the server, or what lies between, has ended the connection."""
+        """Whether a statement has found that the connection has ended."""
         return self.dialect.name == "postgresql" and bool(self.driver.closed)
 
     def close(self) -> None:

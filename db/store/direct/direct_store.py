@@ -70,7 +70,7 @@ class DirectStore:
         own: tuple[DirectConnection, int] | None = getattr(self._thread_local, "own", None)
         if own is not None:
             connection, epoch = own
-            if epoch == self.sessions.epoch and not connection.is_ended:
+            if epoch == self.sessions.epoch and not connection.is_ended_while_idle:
                 return connection
             self.discard(connection)
         epoch = self.sessions.epoch
