@@ -51,12 +51,18 @@ SLOW_FOLDERS = {"faults", "browser"}
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT, which a suite started in the background by a shell ignores by default."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Handle signals: a suite that a shell starts in the background ignores SIGINT by default."""
+    _handle_signals()
     if not FULL:
         # Python loads its `sitecustomize` at every start.
         os.environ["PYTHONPATH"] = str(ROOT / "tests" / "startup")
+
+
+def _handle_signals() -> None:
+    """Let SIGINT and SIGTERM end the suite; a command that ran in this process handled them."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -74,6 +80,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if ALL and report.skipped and isinstance(report.longrepr, tuple):
         report.outcome, report.longrepr = "failed", report.longrepr[2]
     return report
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers() -> Iterator[None]:
+    """Handle signals as the suite does again, whatever the test has run."""
+    yield
+    _handle_signals()
 
 
 @pytest.fixture(autouse=True)
