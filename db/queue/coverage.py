@@ -130,45 +130,32 @@ def count_now(
 
     A record that is not stale has all values, unless it is in quarantine: only the others are
     looked up. With more than MOST_STALE_RECORDS of them, the fresh values of the `last` counts
-    are returned with their age, of as many records as there are now.
+    are returned with their age, of as many records as there are now; without one, none is fresh.
     """
-    known = {count.enricher: count for count in last}
+    known, now = {count.enricher: count for count in last}, wall_seconds(connection)
     records = _count_records(connection, dataset.id, known)
     if not dataset.plan:
         # No worker has made the plan yet.
         names = dataset.spec.enrichers
-        return [_count(connection, dataset, name, 0, records) for name in names]
+        return [_count(dataset, name, 0, records, now) for name in names]
     incomplete = _incomplete_records(connection, dataset)
     if len(incomplete) > MOST_STALE_RECORDS:
-        return [
-            _count_again(connection, dataset, step.name, records, known.get(step.name))
-            for step in dataset.plan
-        ]
+        none = [_count(dataset, step.name, 0, records, now) for step in dataset.plan]
+        return [_count_again(known.get(count.enricher, count), records) for count in none]
     present = _count_values(connection, dataset, sorted(incomplete))
     complete = records - len(incomplete)
     return [
-        _count(connection, dataset, step.name, complete + present[step.name], records)
+        _count(dataset, step.name, complete + present[step.name], records, now)
         for step in dataset.plan
     ]
 
 
-def _count(
-    connection: StoreConnection, dataset: Dataset, enricher: str, fresh: int, records: int
-) -> CoverageCount:
-    now = wall_seconds(connection)
+def _count(dataset: Dataset, enricher: str, fresh: int, records: int, now: float) -> CoverageCount:
     return CoverageCount(dataset.name, enricher, max(fresh, 0), records, now)
 
 
-def _count_again(
-    connection: StoreConnection,
-    dataset: Dataset,
-    enricher: str,
-    records: int,
-    last: CoverageCount | None,
-) -> CoverageCount:
-    """Return the last count of as many records as there are now; all are stale without one."""
-    if last is None:
-        return _count(connection, dataset, enricher, 0, records)
+def _count_again(last: CoverageCount, records: int) -> CoverageCount:
+    """Return a count of as many records as there are now."""
     return dataclasses.replace(last, records=records, fresh=min(last.fresh, records))
 
 
